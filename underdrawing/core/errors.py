@@ -1,0 +1,48 @@
+"""The errors that callers may catch.
+
+UnderdrawingError
+|- PictureError (ValueError)      a file is no picture that can be read: truncated, wrong type, too large, animated
+|- ShapeError (ValueError)        an array or picture has sides that cannot be worked with
+|- CapacityError (ValueError)     more bits were asked for than the picture or the carrier can hold
+|- CodeError (ValueError)         received bits are no valid codeword, packet or layout
+|- KeyFileError (ValueError)      a key file, secret or trust store cannot be used
+|- OutputError (OSError)          an output cannot be written, or exists already
+|- WeightsError (RuntimeError)    a weight file is missing, damaged or not the one its card names
+`- MissingExtraError (ImportError) an optional package is not installed; the message names the extra
+"""
+
+
+class UnderdrawingError(Exception):
+    """Root of every error that this package raises on purpose."""
+
+
+class PictureError(UnderdrawingError, ValueError):
+    """A file is no picture that can be read; the message says why and names the file where it is known."""
+
+
+class ShapeError(UnderdrawingError, ValueError):
+    """A picture or array has sides that cannot be worked with."""
+
+
+class CapacityError(UnderdrawingError, ValueError):
+    """More bits were asked for than the picture can carry."""
+
+
+class CodeError(UnderdrawingError, ValueError):
+    """Received bits are no valid codeword, packet or layout."""
+
+
+class KeyFileError(UnderdrawingError, ValueError):
+    """A key file, secret or trust store cannot be used."""
+
+
+class OutputError(UnderdrawingError, OSError):
+    """An output cannot be written, or exists already and overwriting was not asked for."""
+
+
+class WeightsError(UnderdrawingError, RuntimeError):
+    """A weight file is missing, damaged or not the one that its card names."""
+
+
+class MissingExtraError(UnderdrawingError, ImportError):
+    """An optional package is not installed; the message names the extra to install."""
