@@ -1,0 +1,96 @@
+"""Channels keep what the picture shows; their frames say truly where it went."""
+
+import numpy as np
+import pytest
+from skimage import data
+
+from underdrawing.attacks.channel import Jpeg, Nothing
+from underdrawing.attacks.geometry import SCREENSHOT, Chain, Crop, Flip, Rotate, Scale
+from underdrawing.attacks.suites import SUITES, sample_attack
+
+ALL = {channel.name: channel for suite in SUITES.values() for channel in suite}
+PHOTO = data.astronaut()[64:320, 100:420]
+
+
+def psnr_db(first, second):
+    error = np.mean((first.astype(np.float64) - second) ** 2)
+    return 10 * np.log10(255**2 / max(error, 1e-9))
+
+
+@pytest.mark.parametrize("channel", ALL.values(), ids=ALL.keys())
+def test_a_channel_repeats_itself_for_a_seed_and_leaves_its_input_alone(channel):
+    before = PHOTO.copy()
+    received, frame = channel.attack(PHOTO, np.random.default_rng(5))
+    assert received.dtype == np.uint8 and received.shape == (*frame.size, 3)
+    assert np.array_equal(received, channel(PHOTO, np.random.default_rng(5)))
+    assert np.array_equal(PHOTO, before)
+    assert not np.shares_memory(received, PHOTO) or channel.name == "flip"
+
+
+@pytest.mark.parametrize(
+    "channel",
+    [Crop(0.5), Scale(0.5), Scale(1.5), Rotate(3.0), Rotate(-18.0), Flip(), SCREENSHOT],
+    ids=lambda channel: channel.name,
+)
+def test_the_frame_maps_masks_and_originals_to_where_the_channel_put_them(channel):
+    """A white box on black is its own mask, so the attacked picture shows where the mask must lie."""
+    marked = np.zeros_like(PHOTO)
+    marked[60:150, 90:210] = 255
+    received, frame = channel.attack(marked, np.random.default_rng(2))
+    wanted = received[..., 1] > 127
+    mapped = frame.mask(marked[..., 0] > 0)
+    union = (mapped | wanted).sum()
+    assert (mapped & wanted).sum() / union > 0.95
+    photo, frame = channel.attack(PHOTO, np.random.default_rng(2))
+    inside = frame.inside()
+    assert psnr_db(frame.image(PHOTO)[inside], photo[inside]) > 29
+
+
+def test_a_wrong_frame_would_be_noticed():
+    received, frame = Crop(0.5).attack(PHOTO, np.random.default_rng(3))
+    other = Crop(0.5).attack(PHOTO, np.random.default_rng(4))[1]
+    assert frame.offset != other.offset
+    assert np.array_equal(frame.image(PHOTO), received)
+    assert psnr_db(other.image(PHOTO), received) < 25
+
+
+def test_going_there_and_back_gives_the_picture_again():
+    for channel in (Scale(1.5), Flip(), Nothing()):
+        received, frame = channel.attack(PHOTO, np.random.default_rng(0))
+        assert psnr_db(frame.back(received), PHOTO) > 33
+    assert Scale(0.5).attack(PHOTO, np.random.default_rng(0))[1].covers_source
+    assert not Crop(0.5).attack(PHOTO, np.random.default_rng(0))[1].covers_source
+    received, frame = Rotate(3.0).attack(PHOTO, np.random.default_rng(0))
+    assert psnr_db(frame.back(received)[60:-60, 60:-60], PHOTO[60:-60, 60:-60]) > 28
+
+
+def test_frames_compose_in_the_order_of_the_chain():
+    chain = Chain("both", (Scale(0.5), Crop(0.25)))
+    _, frame = chain.attack(PHOTO, np.random.default_rng(1))
+    assert frame.source_size == (256, 320) and frame.size == (64, 80)
+    assert frame.linear == ((2.0, 0.0), (0.0, 2.0))
+    assert 0 <= frame.offset[0] <= 160 and frame.offset[0] % 2 == 0
+
+
+def test_a_lower_quality_costs_more():
+    rng = np.random.default_rng(0)
+    scores = [psnr_db(Jpeg(quality)(PHOTO, rng), PHOTO) for quality in (90, 70, 50, 30)]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_the_benign_list_is_the_one_promised():
+    names = [channel.name for channel in SUITES["photo-benign"]]
+    assert len(names) == len(set(names)) == 27
+    for wanted in ("none", "jpeg30", "webp50", "avif60", "scale0.5", "crop50%", "noise10", "screenshot"):
+        assert wanted in names
+
+
+def test_training_attacks_keep_the_size_and_say_what_they_altered():
+    rng, donor = np.random.default_rng(7), data.coffee()
+    shares = []
+    for _ in range(40):
+        received, mask = sample_attack(PHOTO, donor, rng)
+        assert received.shape == PHOTO.shape and received.dtype == np.uint8
+        assert mask.shape == PHOTO.shape[:2] and mask.dtype == bool
+        shares.append(mask.mean())
+    assert 0 in shares and max(shares) > 0.2

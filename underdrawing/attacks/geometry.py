@@ -1,0 +1,158 @@
+"""The channels that move pixels (scale, crop, turn, mirror), and channels one after the other."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from PIL import Image
+
+from underdrawing.attacks.channel import Channel, Jpeg
+from underdrawing.attacks.frame import Frame
+
+
+@dataclass(frozen=True)
+class Scale(Channel):
+    """Resize both sides by `factor` with one of Pillow's antialiased filters."""
+
+    factor: float
+    resampling: Image.Resampling = Image.Resampling.LANCZOS
+    train_range: ClassVar = (0.5, 1.6)
+    eval_grid: ClassVar = (0.5, 0.7, 1.5)
+
+    @property
+    def name(self) -> str:
+        kind = "" if self.resampling == Image.Resampling.LANCZOS else f"-{self.resampling.name.lower()}"
+        return f"scale{self.factor:g}{kind}"
+
+    @property
+    def strength(self) -> float:
+        return self.factor
+
+    def attack(self, image_u8, rng):
+        height, width = image_u8.shape[:2]
+        return resize(image_u8, round(height * self.factor), round(width * self.factor), self.resampling)
+
+
+def resize(
+    image_u8: np.ndarray, height: int, width: int, resampling: Image.Resampling = Image.Resampling.LANCZOS
+) -> tuple[np.ndarray, Frame]:
+    """The picture at another size, with its frame; at least one pixel a side."""
+    height, width = max(1, height), max(1, width)
+    received = np.asarray(Image.fromarray(image_u8).resize((width, height), resampling))
+    ratio_y, ratio_x = image_u8.shape[0] / height, image_u8.shape[1] / width
+    return received, Frame(image_u8.shape[:2], (height, width), ((ratio_x, 0.0), (0.0, ratio_y)))
+
+
+@dataclass(frozen=True)
+class Crop(Channel):
+    """Keep a part of the frame of the same aspect and `keep` of its area, at any offset."""
+
+    keep: float
+    train_range: ClassVar = (0.4, 1.0)
+    eval_grid: ClassVar = (0.9, 0.7, 0.5)
+
+    @property
+    def name(self) -> str:
+        return f"crop{self.keep * 100:g}%"
+
+    @property
+    def strength(self) -> float:
+        return self.keep
+
+    def attack(self, image_u8, rng):
+        height, width = image_u8.shape[:2]
+        rows, columns = (max(1, round(side * math.sqrt(self.keep))) for side in (height, width))
+        top, left = int(rng.integers(height - rows + 1)), int(rng.integers(width - columns + 1))
+        received = image_u8[top : top + rows, left : left + columns].copy()
+        return received, Frame((height, width), (rows, columns), offset=(float(left), float(top)))
+
+
+@dataclass(frozen=True)
+class CropBack(Channel):
+    """Crop, then resize to the size before (WAVES: resized crop)."""
+
+    keep: float
+    train_range: ClassVar = (0.5, 1.0)
+    eval_grid: ClassVar = (0.9, 0.7, 0.5)
+
+    @property
+    def name(self) -> str:
+        return f"cropback{self.keep * 100:g}%"
+
+    @property
+    def strength(self) -> float:
+        return self.keep
+
+    def attack(self, image_u8, rng):
+        cropped, frame = Crop(self.keep).attack(image_u8, rng)
+        received, later = resize(cropped, *image_u8.shape[:2], Image.Resampling.BICUBIC)
+        return received, frame.then(later)
+
+
+@dataclass(frozen=True)
+class Rotate(Channel):
+    """Turn about the centre by `degrees`, counter-clockwise, size kept, corners black, bicubic."""
+
+    degrees: float
+    train_range: ClassVar = (-3.0, 3.0)
+    eval_grid: ClassVar = (1.0, 3.0)
+
+    @property
+    def name(self) -> str:
+        return f"rotate{self.degrees:g}"
+
+    @property
+    def strength(self) -> float:
+        return self.degrees
+
+    def attack(self, image_u8, rng):
+        received = Image.fromarray(image_u8).rotate(self.degrees, Image.Resampling.BICUBIC)
+        height, width = image_u8.shape[:2]
+        cosine, sine = math.cos(math.radians(self.degrees)), math.sin(math.radians(self.degrees))
+        linear = ((cosine, -sine), (sine, cosine))
+        centre = np.array([width / 2, height / 2])
+        offset = centre - np.array(linear) @ centre
+        frame = Frame((height, width), (height, width), linear, (float(offset[0]), float(offset[1])))
+        return np.asarray(received), frame
+
+
+@dataclass(frozen=True)
+class Flip(Channel):
+    """Mirror left and right."""
+
+    train_range: ClassVar = (0.0, 1.0)
+    eval_grid: ClassVar = (1.0,)
+    name: ClassVar[str] = "flip"
+
+    def attack(self, image_u8, rng):
+        size = image_u8.shape[:2]
+        frame = Frame(size, size, ((-1.0, 0.0), (0.0, 1.0)), (float(size[1]), 0.0))
+        return np.ascontiguousarray(image_u8[:, ::-1]), frame
+
+
+@dataclass(frozen=True)
+class Chain(Channel):
+    """Channels one after the other under one name."""
+
+    title: str
+    steps: tuple[Channel, ...]
+    train_range: ClassVar = (1.0, 1.0)
+    eval_grid: ClassVar = (1.0,)
+
+    @property
+    def name(self) -> str:
+        return self.title
+
+    def attack(self, image_u8, rng):
+        received, frame = image_u8, Frame.whole(image_u8)
+        for step in self.steps:
+            received, later = step.attack(received, rng)
+            frame = frame.then(later)
+        return received, frame
+
+
+SCREENSHOT = Chain("screenshot", (Scale(0.8), Jpeg(80), Crop(0.9)))
+JPEG_TWICE = Chain("jpeg70x2", (Jpeg(70), Jpeg(70)))

@@ -1,0 +1,154 @@
+"""Named lists of channels, and the random edit and channel that readers are trained with."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from underdrawing.attacks.channel import (
+    Avif,
+    Blur,
+    Brightness,
+    Channel,
+    Contrast,
+    Erase,
+    Gamma,
+    Jpeg,
+    Noise,
+    Nothing,
+    Saturation,
+    Webp,
+)  # fmt: skip
+from underdrawing.attacks.geometry import (
+    JPEG_TWICE,
+    SCREENSHOT,
+    Crop,
+    CropBack,
+    Flip,
+    Rotate,
+    Scale,
+    resize,
+)  # fmt: skip
+from underdrawing.attacks.tamper import (
+    blob,
+    blurred,
+    box,
+    copy_move,
+    empty,
+    free_form,
+    full,
+    inpaint_fast,
+    solid,
+    splice,
+)
+
+PHOTO_BENIGN: tuple[Channel, ...] = (
+    Nothing(),
+    *(Jpeg(quality) for quality in (90, 70, 50, 30)),
+    *(Webp(quality) for quality in (75, 50)),
+    Avif(60),
+    *(Scale(factor) for factor in (0.5, 0.7, 1.5)),
+    *(Crop(keep) for keep in (0.9, 0.7, 0.5)),
+    Blur(1.0),
+    *(Noise(sigma) for sigma in (5.0, 10.0)),
+    *(kind(factor) for kind in (Brightness, Contrast, Saturation) for factor in (0.8, 1.2)),
+    *(Gamma(gamma) for gamma in (0.8, 1.25)),
+    JPEG_TWICE,
+    SCREENSHOT,
+)
+"""What happens to photographs that are posted."""
+
+IMUGE: tuple[Channel, ...] = (
+    Nothing(),
+    *(Jpeg(quality) for quality in (90, 70, 50)),
+    Scale(0.5),
+    Blur(1.0),
+    Noise(5.0),
+    Crop(0.5),
+)
+"""The channels of the Imuge paper's table 1; its strengths of blur and noise are not given and are ours."""
+
+WAVES: tuple[Channel, ...] = (
+    *(Rotate(degrees) for degrees in (9.0, 18.0, 45.0)),
+    *(CropBack(keep) for keep in (0.9, 0.7, 0.5)),
+    *(Erase(fraction) for fraction in (0.05, 0.15, 0.25)),
+    *(Brightness(factor) for factor in (1.2, 1.6, 2.0)),
+    *(Contrast(factor) for factor in (1.2, 1.6, 2.0)),
+    *(Blur(sigma) for sigma in (1.0, 2.0, 4.0)),
+    *(Noise(255 * sigma) for sigma in (0.02, 0.06, 0.1)),
+    *(Jpeg(quality) for quality in (90, 50, 10)),
+)
+"""The distortions of the WAVES benchmark at three of its strengths each."""
+
+GEOMETRY: tuple[Channel, ...] = (
+    *(Rotate(degrees) for degrees in (-3.0, -1.0, 1.0, 3.0)),
+    Flip(),
+    *(Scale(factor) for factor in (0.4, 0.6, 0.83, 1.25, 2.5)),
+    *(Scale(0.7, kind) for kind in (Image.Resampling.BILINEAR, Image.Resampling.BOX)),
+)
+"""What synchronization has to undo."""
+
+SUITES: dict[str, tuple[Channel, ...]] = {
+    "photo-benign": PHOTO_BENIGN,
+    "imuge": IMUGE,
+    "waves": WAVES,
+    "geometry": GEOMETRY,
+}
+
+
+def by_name(suite: str, *names: str) -> tuple[Channel, ...]:
+    """The channels of a suite that carry these names, in this order. KeyError for an unknown name."""
+    known = {channel.name: channel for channel in SUITES[suite]}
+    return tuple(known[name] for name in names)
+
+
+_SHAPES = (free_form, free_form, blob, blob, box)
+_FILLS = (splice, splice, copy_move, copy_move, inpaint_fast, inpaint_fast, blurred, solid)
+
+
+def sample_tamper(
+    image_u8: np.ndarray, donor_u8: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """A random edit for training: the altered picture and its mask (H, W) bool.
+
+    One in eight is left as it is, one in fifty replaced whole; the others alter 2 to 40 % of the frame.
+    """
+    draw = rng.random()
+    if draw < 0.125:
+        return image_u8.copy(), empty(*image_u8.shape[:2], rng)
+    if draw < 0.145:
+        mask = full(*image_u8.shape[:2], rng)
+        return splice(image_u8, mask, donor_u8, rng), mask
+    mask = _SHAPES[rng.integers(len(_SHAPES))](*image_u8.shape[:2], rng, (0.02, 0.40))
+    return _FILLS[rng.integers(len(_FILLS))](image_u8, mask, donor_u8, rng), mask
+
+
+def sample_channel(image_u8: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A random channel of a random strength that keeps size and place: scaling is undone by resizing back."""
+    kind = _SAMPLED[rng.choice(len(_SAMPLED), p=_SHARES)]
+    low, high = kind.train_range
+    strength = rng.uniform(low, high)
+    if kind is Nothing:
+        return image_u8.copy()
+    if kind is Scale:
+        scaled = Scale(strength)(image_u8, rng)
+        if rng.random() < 0.5:
+            scaled = Jpeg(int(rng.integers(70, 96)))(scaled, rng)
+        return resize(scaled, *image_u8.shape[:2], Image.Resampling.BICUBIC)[0]
+    if kind in (Jpeg, Webp, Avif):
+        return kind(round(strength))(image_u8, rng)
+    return kind(float(strength))(image_u8, rng)
+
+
+_SAMPLED: tuple[type[Channel], ...] = (
+    Nothing, Jpeg, Webp, Avif, Scale, Blur, Noise, Brightness, Contrast, Saturation, Gamma,
+)  # fmt: skip
+_SHARES = np.array([0.14, 0.34, 0.1, 0.02, 0.14, 0.06, 0.08, 0.03, 0.03, 0.03, 0.03])
+
+
+def sample_attack(
+    image_u8: np.ndarray, donor_u8: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """A random edit and a random channel: the received picture, same size, and the true mask (H, W) bool."""
+    altered, mask = sample_tamper(image_u8, donor_u8, rng)
+    return sample_channel(altered, rng), mask
