@@ -1,0 +1,48 @@
+"""Embedding: move each coefficient in use to the nearest point of the sub-lattice that its bit names."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from underdrawing.carriers.lattice.layout import FREQUENCIES, LAYERS, STEPS, KeyTables
+from underdrawing.coding.keystream import permutation
+
+CODE_LIMITS = {"middle": 32768, "top": 65536}
+"""Most coded bits of a layer; on larger grids every coded bit is carried by several coefficients."""
+
+
+def code_length(layer: str, rows: int, cols: int) -> int:
+    """Coded bits of the middle or top layer on a grid of rows x cols blocks."""
+    place = LAYERS[layer]
+    return min(rows * cols * (place.stop - place.start), CODE_LIMITS[layer])
+
+
+def code_index(layer: str, rows: int, cols: int, secret: bytes) -> np.ndarray:
+    """(rows, cols, frequencies of the layer) int64: the coded bit that each coefficient carries.
+
+    A permutation over the whole frame: what a region says of itself is stored everywhere else.
+    """
+    place = LAYERS[layer]
+    count = rows * cols * (place.stop - place.start)
+    order = permutation(secret, f"{layer} order", count) % code_length(layer, rows, cols)
+    return order.reshape(rows, cols, -1)
+
+
+def symbols(base: np.ndarray, layers: dict[str, np.ndarray], grid: tuple[int, int], secret: bytes,
+            tables: KeyTables) -> np.ndarray:
+    """The bit of every coefficient, (rows, cols, n) uint8, from the codewords of the layers."""
+    rows, cols = grid
+    tile = tables.base_index
+    result = np.empty((rows, cols, len(FREQUENCIES)), np.uint8)
+    index = np.tile(tile, (-(-rows // tile.shape[0]), -(-cols // tile.shape[1])))[:rows, :cols]
+    result[..., 0] = base[index]
+    for name, codeword in layers.items():
+        result[..., LAYERS[name]] = codeword[code_index(name, rows, cols, secret)]
+    return result
+
+
+def quantize(coefficients: np.ndarray, bits: np.ndarray, dither: np.ndarray, strength: float) -> np.ndarray:
+    """Nearest points of the lattice step * (Z + dither + bit / 2); all arrays (rows, cols, n)."""
+    step = STEPS * np.float32(strength)
+    offset = dither + np.float32(0.5) * bits
+    return (np.rint(coefficients / step - offset) + offset) * step

@@ -1,0 +1,111 @@
+"""Frames: which part of a received picture lies where on the lattice's grid, and how to sample it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+CANONICAL_SIDE = 1024
+"""Long side in pixels of the grid of every picture that is larger than that."""
+
+
+def grid_size(height: int, width: int) -> tuple[int, int]:
+    """Height and width in pixels of a whole picture on the grid, before the cut to whole blocks."""
+    long_side = max(height, width)
+    if long_side <= CANONICAL_SIDE:
+        return height, width
+    factor = CANONICAL_SIDE / long_side
+    return max(8, round(height * factor)), max(8, round(width * factor))
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """How a received picture is turned into blocks of the grid: flip, rotate, resize, shift, cut."""
+
+    height: int
+    """Received height, px."""
+    width: int
+    scaled: tuple[int, int]
+    """Height and width that the received picture is resized to, so that one pixel is one grid pixel."""
+    offset: tuple[float, float] = (0.0, 0.0)
+    """(y, x) of the first block's corner in the resized picture, px."""
+    origin: tuple[int, int] = (0, 0)
+    """(row, column) of the first block on the grid; known only up to the tile before the header is read."""
+    strength: float = 1.0
+    angle: float = 0.0
+    """Degrees that the received picture is turned counter-clockwise about its centre before it is resized."""
+    mirrored: bool = False
+    upside_down: bool = False
+    score: float = 0.0
+    """How far the lattice stands out, in standard deviations of chance."""
+
+    @property
+    def blocks(self) -> tuple[int, int]:
+        """Whole blocks (rows, cols) in view."""
+        return (int(self.scaled[0] - np.ceil(self.offset[0])) // 8, int(self.scaled[1] - np.ceil(self.offset[1])) // 8)
+
+    def matrix(self) -> np.ndarray:
+        """(2, 3) float64: grid pixel centre (x, y, 1) of the part in view -> received pixel centre (x, y)."""
+        sy, sx = self.height / self.scaled[0], self.width / self.scaled[1]
+        scale = np.array([[sx, 0, (self.offset[1] + 0.5) * sx - 0.5], [0, sy, (self.offset[0] + 0.5) * sy - 0.5], [0, 0, 1]])
+        turn = np.vstack([_rotation(self.height, self.width, -self.angle), [0, 0, 1]])
+        flip = np.eye(3)
+        if self.mirrored:
+            flip[0, [0, 2]] = -1, self.width - 1
+        if self.upside_down:
+            flip[1, [1, 2]] = -1, self.height - 1
+        return (flip @ turn @ scale)[:2]
+
+    def oriented(self, plane: np.ndarray) -> np.ndarray:
+        """The received luma, flipped and turned as the grid is."""
+        if self.mirrored:
+            plane = plane[:, ::-1]
+        if self.upside_down:
+            plane = plane[::-1]
+        plane = np.ascontiguousarray(plane)
+        if self.angle:
+            turn = _rotation(self.height, self.width, self.angle)
+            plane = cv2.warpAffine(plane, turn, (self.width, self.height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+        return plane
+
+    def sample(self, plane: np.ndarray) -> np.ndarray:
+        """The grid's view of a received luma (H, W) float32 -> (8 rows, 8 cols)."""
+        return self.cut(resize(self.oriented(plane), self.scaled))
+
+    def cut(self, scaled: np.ndarray) -> np.ndarray:
+        """The same from the picture that is already turned and resized."""
+        rows, cols = self.blocks
+        (y, x), whole = self.offset, (int(np.floor(self.offset[0])), int(np.floor(self.offset[1])))
+        if whole == (y, x):
+            return np.ascontiguousarray(scaled[whole[0] : whole[0] + 8 * rows, whole[1] : whole[1] + 8 * cols])
+        shift = np.array([[1, 0, x], [0, 1, y]], np.float64)
+        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+        return cv2.warpAffine(scaled, shift, (8 * cols, 8 * rows), flags=flags, borderMode=cv2.BORDER_REFLECT)
+
+    def to_received(self, grid_map: np.ndarray, outside: float = 0.0) -> np.ndarray:
+        """A float map over the grid's view (8 rows, 8 cols[, channels]) -> the received frame (H, W[, channels])."""
+        flags = cv2.INTER_LINEAR
+        rows, cols = grid_map.shape[:2]
+        padded = cv2.copyMakeBorder(grid_map, 8, 8, 8, 8, cv2.BORDER_REPLICATE)
+        matrix = self.matrix() @ np.array([[1, 0, -8], [0, 1, -8], [0, 0, 1]])
+        value = [outside] * 4
+        return cv2.warpAffine(padded, matrix, (self.width, self.height), flags=flags, borderValue=value)
+
+    def moved(self, **changes) -> Alignment:
+        """A copy with some fields changed."""
+        return replace(self, **changes)
+
+
+def _rotation(height: int, width: int, angle: float) -> np.ndarray:
+    return cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
+
+
+def resize(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize to (height, width): area averages on the way down, Lanczos on the way up."""
+    height, width = size
+    if plane.shape[:2] == (height, width):
+        return plane
+    smaller = height * width < plane.shape[0] * plane.shape[1]
+    return cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LANCZOS4)

@@ -1,0 +1,157 @@
+"""The lattice carrier: codewords in, residual out; received picture in, alignment, soft bits and evidence out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from underdrawing.carriers.lattice import sync
+from underdrawing.carriers.lattice.activity import activity
+from underdrawing.carriers.lattice.embed import code_index, code_length, quantize, symbols
+from underdrawing.carriers.lattice.equalize import Equalizer, find_equalizer
+from underdrawing.carriers.lattice.frame import Alignment
+from underdrawing.carriers.lattice.layout import (
+    FREQUENCIES,
+    JPEG_STEPS,
+    LAYERS,
+    MAX_BLOCKS,
+    PERIODIC,
+    STEPS,
+    TILE,
+    density,
+    key_tables,
+)
+from underdrawing.carriers.lattice.read import Reading, gather, read, soft_bits
+from underdrawing.coding.keystream import PUBLIC_SECRET
+from underdrawing.ops.dct import analyse, synthesise
+
+
+@dataclass(frozen=True)
+class View:
+    """A received picture on the grid: the blocks in view, corrected, and what they say."""
+
+    alignment: Alignment
+    equalizer: Equalizer
+    plane: np.ndarray
+    """(8 r, 8 c) float32 luma of the blocks in view, corrected."""
+    reading: Reading
+
+
+class Lattice:
+    """The carrier for one reading key; `base_bits` is the length of the base layer's codeword."""
+
+    def __init__(self, secret: bytes | None = None, base_bits: int = 512):
+        self.secret = secret or PUBLIC_SECRET
+        self.base_bits = base_bits
+        self.tables = key_tables(self.secret, base_bits)
+
+    # protect
+
+    def embed(self, plane: np.ndarray, base: np.ndarray, layers: dict[str, np.ndarray], strength: float) -> np.ndarray:
+        """Residual (8 r, 8 c) float32 that makes the plane carry a base codeword and those of the layers given."""
+        rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
+        bits = symbols(base, layers, (rows, cols), self.secret, self.tables)
+        coefficients = analyse(plane, FREQUENCIES)
+        change = quantize(coefficients, bits, self.tables.dither[:rows, :cols], strength) - coefficients
+        return synthesise(change * self.in_use(plane, layers), FREQUENCIES)
+
+    def in_use(self, plane: np.ndarray, layers: dict[str, np.ndarray]) -> np.ndarray:
+        """(r, c, n) bool: the coefficients that the embedder moves."""
+        rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
+        used = self.tables.rank[:rows, :cols] < density(activity(plane))
+        for name in ("middle", "top"):
+            if name not in layers:
+                used[..., LAYERS[name]] = False
+        return used
+
+    def expected_information(self, plane: np.ndarray, strength: float, quality_scale: dict[str, float]) -> dict[str, float]:
+        """Bits that each layer should carry through a JPEG whose quantizer is `quality_scale` times that of quality 50.
+
+        The error of a quantizer q on a lattice of step D is uniform of width q / D; its first circular moment is
+        sin(pi q / D) / (pi q / D), and a symmetric channel of that moment carries about 1 - H((1 - moment) / 2) bits,
+        less what small coefficients lose to the quantizer's dead zone where the picture is flat.
+        """
+        used = self.in_use(plane, {"middle": plane, "top": plane})
+        busy = activity(plane) > 3.0
+        result = {}
+        for name, scale in quality_scale.items():
+            place = LAYERS[name]
+            moment = np.sinc(np.maximum(1, JPEG_STEPS[place] * scale) / (STEPS[place] * strength)).clip(0, 0.999)
+            error = (1 - moment) / 2
+            per_bit = 1 + error * np.log2(error) + (1 - error) * np.log2(1 - error)
+            counts = used[..., place][busy].sum(0) + 0.4 * used[..., place][~busy].sum(0)
+            result[name] = float((counts * per_bit).sum())
+        return result
+
+    # verify
+
+    def alignments(self, received: np.ndarray) -> Iterator[Alignment]:
+        """Where the grid may lie in a received luma (H, W) float32, from the likely to the rare."""
+        yield from sync.intact(received, self.tables)
+        for search in (sync.cropped, sync.resized, sync.resized_and_cropped, sync.turned):
+            for candidate in search(received, self.tables):
+                yield sync.refined(candidate, received, self.tables)
+
+    def view(self, received: np.ndarray, alignment: Alignment) -> View:
+        """Read the blocks in view with the tiled part of the key tables (enough for the base layer)."""
+        return self._view(received, alignment, None)
+
+    def placed(self, view: View, received: np.ndarray, grid: tuple[int, int]) -> View:
+        """The same with the blocks at their absolute place on a grid of (rows, cols) blocks.
+
+        The place is known up to the tile; the untiled coefficients tell which tile it is.
+        """
+        rows, cols = view.alignment.blocks
+        options = [(i, j)
+                   for i in range(view.alignment.origin[0], max(grid[0] - rows, 0) + TILE, TILE)
+                   for j in range(view.alignment.origin[1], max(grid[1] - cols, 0) + TILE, TILE)
+                   if i < grid[0] and j < grid[1]]
+        if len(options) > 1:
+            options.sort(key=lambda origin: -self._agreement(view, origin))
+        i, j = options[0] if options else view.alignment.origin
+        return self._view(received, view.alignment.moved(origin=(i, j)), view.equalizer, grid)
+
+    def _agreement(self, view: View, origin: tuple[int, int]) -> float:
+        rows, cols = min(view.alignment.blocks[0], MAX_BLOCKS - origin[0]), min(view.alignment.blocks[1], MAX_BLOCKS - origin[1])
+        place = slice(PERIODIC, None)
+        step = STEPS[place] * np.float32(view.alignment.strength)
+        ratio = analyse(view.plane[: 8 * rows, : 8 * cols], FREQUENCIES[place]) / step
+        dither = self.tables.dither[origin[0] : origin[0] + rows, origin[1] : origin[1] + cols, place]
+        return float(np.cos(4 * np.pi * (ratio - dither)).mean())
+
+    def _view(self, received: np.ndarray, alignment: Alignment, equalizer: Equalizer | None,
+              grid: tuple[int, int] = (MAX_BLOCKS, MAX_BLOCKS)) -> View:
+        i, j = alignment.origin
+        plane = alignment.sample(received)
+        rows, cols = (min(have, limit - at) for have, limit, at in zip(alignment.blocks, grid, (i, j), strict=True))
+        plane = np.ascontiguousarray(plane[: 8 * rows, : 8 * cols])
+        here = slice(i, i + rows), slice(j, j + cols)
+        dither, rank = self.tables.dither[here], self.tables.rank[here]
+        if equalizer is None:
+            equalizer = find_equalizer(plane, dither, rank, alignment.strength)
+        corrected = equalizer.apply(plane)
+        return View(alignment, equalizer, corrected, read(corrected, dither, rank, alignment.strength))
+
+    def base_index(self, view: View) -> np.ndarray:
+        """(r, c) int64: the coded bit of the base layer that each block in view carries."""
+        rows, cols = view.reading.cosine.shape[:2]
+        i = (view.alignment.origin[0] + np.arange(rows)) % TILE
+        j = (view.alignment.origin[1] + np.arange(cols)) % TILE
+        return self.tables.base_index[i[:, None], j[None]]
+
+    def base_soft_bits(self, view: View) -> np.ndarray:
+        """Soft bits of the base codeword, (base_bits,) float32, positive for 0."""
+        llr = soft_bits(view.reading, LAYERS["base"])
+        return gather(llr, self.base_index(view), self.base_bits)
+
+    def layer_index(self, view: View, layer: str, grid: tuple[int, int]) -> np.ndarray:
+        """(r, c, frequencies) int64: the coded bit that each coefficient in view carries, for a placed view."""
+        rows, cols = view.reading.cosine.shape[:2]
+        i, j = view.alignment.origin
+        return code_index(layer, *grid, self.secret)[i : i + rows, j : j + cols]
+
+    def layer_soft_bits(self, view: View, reading: Reading, layer: str, grid: tuple[int, int]) -> np.ndarray:
+        """Soft bits of a layer's codeword from a reading of the same blocks, positive for 0."""
+        return gather(soft_bits(reading, LAYERS[layer]), self.layer_index(view, layer, grid), code_length(layer, *grid))

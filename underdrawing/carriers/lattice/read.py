@@ -1,0 +1,180 @@
+"""Reading: angles on the lattice, the channel's concentration, soft bits and the evidence of every block.
+
+With theta = 2 pi (c / step - dither) an untouched coefficient lies at 0 for bit 0 and at pi for bit 1, blurred by the
+channel. The blur is modelled as a von Mises density of concentration kappa (Mardia and Jupp, Directional Statistics),
+
+    p(theta | bit) = exp(+-kappa cos theta) / (2 pi I0(kappa)),      log-likelihood ratio of the bit = 2 kappa cos theta,
+
+and kappa is read from the picture itself: E[cos 2 theta] = I2(kappa) / I0(kappa) whatever the bits are. An altered
+block is uniform in theta, which makes the evidence for "untouched" a likelihood ratio too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from scipy.special import ive
+
+from underdrawing.carriers.lattice.activity import activity
+from underdrawing.carriers.lattice.layout import FREQUENCIES, JPEG_STEPS, LAYERS, STEPS, density
+from underdrawing.ops.dct import analyse
+
+_KAPPAS = np.concatenate([[0.0], np.geomspace(0.02, 60, 160)])
+_FIRST_MOMENTS = ive(1, _KAPPAS) / ive(0, _KAPPAS)
+_LOG_I0 = np.log(ive(0, _KAPPAS)) + _KAPPAS
+_BINS = np.array([2.0, 4.5, 10.0])  # activity, levels; codecs treat flat and busy blocks differently
+_TRUSTED_MOMENT = 0.15  # below it the blind estimate means nothing: a wrapped uniform error can leave as much
+_LEAST_KAPPA = 0.5  # assumed of the base layer, which is read first
+_WIDTHS = np.linspace(0, 1, 201)
+_SINC = np.sinc(_WIDTHS)
+_MEMBERSHIP_WIDTH = 0.06  # how far the re-derived density may be off
+
+
+PRIOR_ALTERED = 0.1
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a grid of blocks says before any code is decoded. Arrays are (rows, cols, n) float32 unless said."""
+
+    cosine: np.ndarray
+    """cos theta: +1 on the lattice of bit 0, -1 on that of bit 1."""
+    in_use: np.ndarray
+    """Probability that the embedder used this coefficient."""
+    kappa: np.ndarray
+    """Concentration of the channel at this coefficient."""
+    log_i0: np.ndarray
+    """log I0(kappa)."""
+    altered: np.ndarray
+    """(rows, cols) probability that the block was altered, as far as is known now."""
+    bins: np.ndarray
+    """(rows, cols) activity class of the block."""
+
+    def with_altered(self, altered: np.ndarray) -> Reading:
+        """The same reading with the concentration estimated again from what is left untouched."""
+        kappa = concentration(self.cosine, self.in_use * (1 - altered[..., None]), self.bins)
+        kappa[..., LAYERS["base"]] = np.maximum(kappa[..., LAYERS["base"]], _LEAST_KAPPA)
+        return replace(self, kappa=kappa, log_i0=log_i0(kappa), altered=altered)
+
+    def with_known(self, bits: np.ndarray, altered: np.ndarray) -> Reading:
+        """The same reading once the bits of the first frequencies, (rows, cols, known), are known.
+
+        The known layers measure the channel exactly, and foretell the others: a codec's error grows with its quantizer
+        as the JPEG tables do, and counts by the step.
+        """
+        known = bits.shape[2]
+        weight = self.in_use * (1 - altered[..., None])
+        kappa = concentration(self.cosine, weight, self.bins)
+        right = np.where(bits, -1, 1) * self.cosine[..., :known]
+        first = _by_class(right, weight[..., :known], self.bins).clip(0, 0.9999)
+        quantizer = (_error_width(right, weight, self.bins) * STEPS[:known] / JPEG_STEPS[:known]).mean(1, keepdims=True)
+        foretold = np.interp(quantizer * JPEG_STEPS / STEPS, _WIDTHS, _SINC).clip(0, None)
+        foretold[:, :known] = first
+        foretold_kappa = np.interp(foretold, _FIRST_MOMENTS, _KAPPAS)[self.bins].astype(np.float32)
+        kappa[..., :known] = 0
+        kappa = np.maximum(kappa, foretold_kappa)
+        return replace(self, kappa=kappa, log_i0=log_i0(kappa), altered=altered)
+
+    def crop(self, rows: slice, cols: slice) -> Reading:
+        """A part of the grid."""
+        return Reading(*(getattr(self, f)[rows, cols] for f in self.__dataclass_fields__))
+
+
+def log_i0(kappa: np.ndarray) -> np.ndarray:
+    """log I0(kappa), by table."""
+    return np.interp(kappa, _KAPPAS, _LOG_I0).astype(np.float32)
+
+
+def _by_class(cosine_power: np.ndarray, weight: np.ndarray, bins: np.ndarray) -> np.ndarray:
+    """Weighted means of a statistic by activity class and frequency, less half a standard deviation, (classes, n)."""
+    table = np.zeros((len(_BINS) + 1, cosine_power.shape[2]))
+    for b in range(len(_BINS) + 1):
+        here = bins == b
+        w = weight[here]
+        total = w.sum(0) + 1e-6
+        # half a deviation off, since an overestimate costs more than an underestimate
+        table[b] = (w * cosine_power[here]).sum(0) / total - 0.5 / np.sqrt(2 * total)
+    return table
+
+
+def _error_width(right: np.ndarray, weight: np.ndarray, bins: np.ndarray) -> np.ndarray:
+    """Width in steps of the uniform error of each class and known frequency, from the median: outliers do not count."""
+    error = np.arccos(np.clip(right, -1, 1)) / (2 * np.pi)
+    width = np.ones((len(_BINS) + 1, right.shape[2]))
+    for b in range(len(_BINS) + 1):
+        for k in range(right.shape[2]):
+            here = error[..., k][(bins == b) & (weight[..., k] > 0.5)]
+            if len(here) > 4:
+                width[b, k] = min(1.0, 4 * float(np.median(here)))
+    return width
+
+
+def concentration(cosine: np.ndarray, weight: np.ndarray, bins: np.ndarray) -> np.ndarray:
+    """Blind estimate of kappa for each coefficient, from the mean of cos 2 theta of its frequency and activity class.
+
+    The mean of cos 2 theta does not depend on the bits. The first moment is its fourth root for a wrapped Gaussian and
+    nearly so for the uniform error of a quantizer; kappa follows from the first moment. Returns 0 where it cannot tell.
+    """
+    second = _by_class(2 * cosine * cosine - 1, weight, bins)
+    first = np.where(second > _TRUSTED_MOMENT, np.maximum(second, 1e-9) ** 0.25, 0)
+    return np.interp(first, _FIRST_MOMENTS, _KAPPAS)[bins].astype(np.float32)
+
+
+def read(plane: np.ndarray, dither: np.ndarray, rank: np.ndarray, strength: float) -> Reading:
+    """Read a luma plane (8 r, 8 c) float32 whose blocks carry the given slices (r, c, n) of the key tables."""
+    rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
+    texture = activity(plane)
+    step = STEPS * np.float32(strength)
+    theta = (2 * np.pi) * (analyse(plane, FREQUENCIES) / step - dither)
+    in_use = np.clip(0.5 + (density(texture) - rank) / _MEMBERSHIP_WIDTH, 0.02, 0.98).astype(np.float32)
+    bins = np.digitize(texture, _BINS)
+    cosine = np.cos(theta).astype(np.float32)
+    nothing = np.zeros(cosine.shape, np.float32)
+    prior = np.full((rows, cols), PRIOR_ALTERED, np.float32)
+    return Reading(cosine, in_use, nothing, nothing, prior, bins).with_altered(prior)
+
+
+def soft_bits(reading: Reading, place: slice) -> np.ndarray:
+    """Log-likelihood ratios (positive: bit 0) of the coefficients of one layer, altered and idle ones discounted."""
+    x = reading.kappa[..., place] * reading.cosine[..., place]
+    trust = (1 - reading.altered[..., None]) * reading.in_use[..., place]
+    scale = trust * np.exp(-reading.log_i0[..., place])
+    return np.log(scale * np.exp(x) + 1 - trust) - np.log(scale * np.exp(-x) + 1 - trust)
+
+
+def gather(llr: np.ndarray, index: np.ndarray, length: int) -> np.ndarray:
+    """Sum the soft bits of all coefficients that carry the same coded bit."""
+    return np.bincount(index.ravel(), llr.ravel(), length).astype(np.float32)
+
+
+def evidence(reading: Reading, place: slice, bits: np.ndarray | None = None) -> np.ndarray:
+    """Log-likelihood ratio "untouched over altered" of each block from one layer, (rows, cols) float32.
+
+    With `bits` (rows, cols, frequencies of the layer), the re-encoded codeword, it asks for the right lattice; without,
+    for any of the two.
+    """
+    x = reading.kappa[..., place] * reading.cosine[..., place]
+    used = reading.in_use[..., place]
+    log_ratio = (np.logaddexp(x, -x) - np.log(2) if bits is None else np.where(bits, -x, x)) - reading.log_i0[..., place]
+    return np.log(used * np.exp(log_ratio) + 1 - used).sum(-1)
+
+
+def altered_probability(block_evidence: np.ndarray, prior: float = 0.15, spread: float = 1.0) -> np.ndarray:
+    """Posterior that a block was altered, its neighbours heard within a Gaussian of `spread` blocks."""
+    kernel_sum = 2 * np.pi * spread**2 if spread > 0.5 else 1.0
+    heard = cv2.GaussianBlur(block_evidence.astype(np.float32), (0, 0), spread) * np.float32(min(kernel_sum, 4.0))
+    return (1 / (1 + np.exp(np.clip(heard - np.log(prior / (1 - prior)) * 1.0, -30, 30)))).astype(np.float32)
+
+
+def information(reading: Reading, place: slice) -> float:
+    """Mutual information in bits that the coefficients of a layer carry through this channel (altered ones excluded).
+
+    For a symmetric channel I = 1 - E[log2(1 + exp(-L))] over the true bit's soft values; the magnitude of L alone gives
+    the same mean, since P(error | L) = 1 / (1 + exp |L|).
+    """
+    magnitude = np.abs(soft_bits(reading, place)).astype(np.float64)
+    error = 1 / (1 + np.exp(magnitude))
+    safe = np.clip(error, 1e-12, 0.5)
+    return float((1 + safe * np.log2(safe) + (1 - safe) * np.log2(1 - safe)).sum())

@@ -1,0 +1,221 @@
+"""Synchronization without a pilot: the lattice itself tells where its grid lies.
+
+At the right place and scale the angles 2 theta of the coefficients agree with the key's dither. Over all block positions
+of a tile at once that is a cross-correlation of two fields of unit phasors, so one small FFT a pixel offset finds both
+the pixel offset and the place in the tile. Candidates are produced from the likely to the rare, each with a score in
+standard deviations of chance; the caller stops at the first whose base layer checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from scipy import fft
+
+from underdrawing.carriers.lattice.activity import activity
+from underdrawing.carriers.lattice.equalize import sharpen
+from underdrawing.carriers.lattice.frame import CANONICAL_SIDE, Alignment, grid_size, resize
+from underdrawing.carriers.lattice.layout import FREQUENCIES, PERIODIC, STEPS, STRENGTHS, TILE, KeyTables, density
+from underdrawing.ops.dct import analyse, basis
+
+_TUNED = FREQUENCIES[:PERIODIC]
+_WINDOW = 384  # px of the grid looked at by a search over offsets
+_FEW_WINDOW = 256  # the same where offsets and scales are searched together
+THRESHOLD = 5.6
+"""Score from which a candidate of a wide search is worth decoding."""
+_KNOWN_THRESHOLD = 3.0  # the same where place and scale are given
+_SCALES = (0.38, 2.6)
+_ANGLES = tuple(a for k in range(1, 14) for a in (0.25 * k, -0.25 * k))
+
+
+def score_in_place(plane: np.ndarray, tables: KeyTables, origin: tuple[int, int], strength: float) -> float:
+    """Score of a plane whose blocks lie at a known origin of the tile."""
+    rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
+    dither, rank = tile_view(tables.dither, origin, rows, cols), tile_view(tables.rank, origin, rows, cols)
+    used = rank < density(activity(plane))[..., :PERIODIC]
+    ratio = (analyse(plane, _TUNED) / (STEPS[:PERIODIC] * np.float32(strength)) - dither)[used]
+    return float(np.cos(4 * np.pi * ratio).sum() / np.sqrt(len(ratio) / 2 + 1))
+
+
+def tile_view(table: np.ndarray, origin: tuple[int, int], rows: int, cols: int) -> np.ndarray:
+    """The periodic frequencies of a key table as blocks at `origin` see them, (rows, cols, PERIODIC)."""
+    i = (origin[0] + np.arange(rows)) % TILE
+    j = (origin[1] + np.arange(cols)) % TILE
+    return table[:TILE, :TILE, :PERIODIC][i[:, None], j[None]]
+
+
+@lru_cache(maxsize=4)
+def _separable(strength: float) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    ones = basis(tuple((u, 0) for u in range(8))).reshape(8, 8, 8)[:, :, 0] * np.sqrt(8)
+    return tuple((ones[u], ones[v] * np.float32(4 * np.pi / (step * strength)))
+                 for (u, v), step in zip(_TUNED, STEPS, strict=False))
+
+
+def _template(tables: KeyTables) -> np.ndarray:
+    angle = 4 * np.pi * tables.dither[:TILE, :TILE, :PERIODIC]
+    # blocks of low rank are in use most often, so they weigh most
+    field = (1.2 - tables.rank[:TILE, :TILE, :PERIODIC]) * np.exp(1j * angle)
+    return fft.fft2(field.transpose(2, 0, 1).astype(np.complex64))
+
+
+def best_offset(plane: np.ndarray, tables: KeyTables, strength: float) -> tuple[float, tuple[int, int], tuple[int, int]]:
+    """Score, pixel offset (y, x) in 0..7 and tile origin of the best of all places of a plane (H, W) float32."""
+    m, n = (plane.shape[0] - 7) // 8, (plane.shape[1] - 7) // 8
+    height, width = 8 * m, 8 * n
+    texture = activity(plane[:height, :width])
+    weight = cv2.resize(density(texture)[..., :PERIODIC], (width, height), interpolation=cv2.INTER_NEAREST)
+    total = np.zeros((64, TILE, TILE), np.complex64)
+    power = 0.0
+    for k, ((down, across), template) in enumerate(zip(_separable(strength), _template(tables), strict=True)):
+        # anchor (0, 0): the value at a pixel is the coefficient of the block that starts there
+        angle = cv2.sepFilter2D(plane, cv2.CV_32F, across, down, anchor=(0, 0))[:height, :width]
+        real, imaginary = cv2.polarToCart(np.ascontiguousarray(weight[..., k]), np.ascontiguousarray(angle))
+        phases = (real + 1j * imaginary).astype(np.complex64).reshape(m, 8, n, 8).transpose(1, 3, 0, 2).reshape(64, m, n)
+        folded = _fold(phases)
+        power += float((weight[::8, ::8, k] ** 2).sum()) * float(np.mean(np.abs(template) ** 2) / TILE**2)
+        total += np.conj(fft.fft2(folded, workers=1)) * template
+    correlation = fft.ifft2(total).real
+    flat = int(correlation.argmax())
+    phase, i, j = np.unravel_index(flat, correlation.shape)
+    score = float(correlation[phase, i, j] / np.sqrt(power / 2 + 1e-9))
+    return score, (int(phase) // 8, int(phase) % 8), (int(i), int(j))
+
+
+def _fold(phases: np.ndarray) -> np.ndarray:
+    count, m, n = phases.shape
+    padded = np.zeros((count, -(-m // TILE) * TILE, -(-n // TILE) * TILE), np.complex64)
+    padded[:, :m, :n] = phases
+    return padded.reshape(count, -1, TILE, padded.shape[2] // TILE, TILE).sum((1, 3))
+
+
+def _window(plane: np.ndarray, side: int) -> tuple[np.ndarray, int, int]:
+    """The middle of a plane, at most side x side px, and where it starts."""
+    y, x = max(0, (plane.shape[0] - side) // 2), max(0, (plane.shape[1] - side) // 2)
+    return plane[y : y + side, x : x + side], y, x
+
+
+def _presharpened(plane: np.ndarray, factor: float) -> np.ndarray:
+    """Undo the blur that a picture has which is to be enlarged by `factor`, as measured for bicubic shrinking."""
+    blur = min(1.0, 1.25 * (1 - 1 / factor)) if factor > 1.05 else 0.0
+    return sharpen(plane, blur) if blur else np.ascontiguousarray(plane)
+
+
+def searched(whole: Alignment, plane: np.ndarray, tables: KeyTables, side: int) -> Alignment:
+    """The best offset for one scale, angle and flip: `plane` is the received picture already turned and resized."""
+    window, y, x = _window(plane, side)
+    window = _presharpened(window, whole.scaled[0] / whole.height)
+    score, (dy, dx), origin = best_offset(window, tables, whole.strength)
+    # walk back from the window's first block to the picture's
+    top, left = y + dy, x + dx
+    first = (origin[0] - top // 8) % TILE, (origin[1] - left // 8) % TILE
+    return whole.moved(offset=(float(top % 8), float(left % 8)), origin=first, score=score)
+
+
+def intact(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
+    """Whole pictures at their own size, or shrunk from a large original."""
+    height, width = received.shape
+    sizes = [grid_size(height, width)]
+    if max(height, width) < CANONICAL_SIDE:
+        factor = CANONICAL_SIDE / max(height, width)
+        sizes.append((round(height * factor), round(width * factor)))
+    for size in sizes:
+        whole = Alignment(height, width, size)
+        if min(whole.blocks) < 1:
+            continue
+        plane = whole.sample(received)
+        found = [whole.moved(strength=s, score=score_in_place(plane, tables, (0, 0), s)) for s in STRENGTHS]
+        found.sort(key=lambda a: -a.score)
+        clear = [a for a in found if a.score > _KNOWN_THRESHOLD]
+        yield from clear
+        if size == grid_size(height, width):
+            # noise can drown the sum of cos 2 theta and still leave the base layer's code readable
+            yield from (a for a in found if a not in clear and a.strength in STRENGTHS[:2])
+
+
+def cropped(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
+    """Parts of pictures at the grid's own scale."""
+    yield from _over_strengths(received, tables, Alignment(*received.shape, grid_size(*received.shape)), STRENGTHS)
+
+
+def turned(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
+    """Pictures or parts of them that were mirrored, or turned by up to 3.25 degrees, at the grid's own scale."""
+    whole = Alignment(*received.shape, grid_size(*received.shape))
+    for mirrored, upside_down in ((True, False), (True, True), (False, True)):
+        yield from _over_strengths(received, tables, whole.moved(mirrored=mirrored, upside_down=upside_down), STRENGTHS[:2])
+    found = [a for angle in _ANGLES for a in _over_strengths(received, tables, whole.moved(angle=angle), STRENGTHS[:1])]
+    yield from sorted(found, key=lambda a: -a.score)[:3]
+
+
+def _over_strengths(received: np.ndarray, tables: KeyTables, whole: Alignment, strengths: tuple[float, ...]) -> Iterator[Alignment]:
+    plane = resize(whole.oriented(received), whole.scaled)
+    found = [searched(whole.moved(strength=s), plane, tables, _WINDOW) for s in strengths]
+    yield from sorted((a for a in found if a.score > THRESHOLD and min(a.blocks) > 2), key=lambda a: -a.score)
+
+
+def resized(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
+    """Whole pictures that were resized by an unknown factor: every length of the long side is tried."""
+    height, width = received.shape
+    long_side = max(height, width)
+    found = []
+    for side in range(max(64, int(long_side * _SCALES[0])), min(CANONICAL_SIDE, int(long_side * _SCALES[1])) + 1):
+        whole = Alignment(height, width, _scaled(height, width, side / long_side))
+        view = resize(received, whole.scaled)[:_WINDOW, :_WINDOW]
+        corner = _presharpened(view[: view.shape[0] // 8 * 8, : view.shape[1] // 8 * 8], side / long_side)
+        for strength in STRENGTHS[:2]:
+            score = score_in_place(corner, tables, (0, 0), strength)
+            if score > THRESHOLD - 1:
+                found.append(whole.moved(strength=strength, score=score))
+    yield from sorted(found, key=lambda a: -a.score)[:3]
+
+
+def resized_and_cropped(received: np.ndarray, tables: KeyTables, strength: float = 1.0) -> Iterator[Alignment]:
+    """Parts of pictures at an unknown scale, the usual ones first; stops looking once one stands out."""
+    height, width = received.shape
+    grid = np.exp(np.arange(np.log(_SCALES[0]), np.log(_SCALES[1]), 0.0035))
+    order = grid[np.argsort(np.abs(np.log(grid)), kind="stable")]
+    found = []
+    for factor in np.concatenate([1 / np.array([0.5, 0.8, 0.75, 0.7, 0.6, 0.9, 2, 1.25, 1.5]), order]):
+        whole = Alignment(height, width, _scaled(height, width, factor), strength=strength)
+        if min(whole.scaled) < 72 or max(whole.scaled) > 2.6 * CANONICAL_SIDE:
+            continue
+        best = searched(whole, resize(received, whole.scaled), tables, _FEW_WINDOW)
+        if best.score > THRESHOLD:
+            found.append(best)
+        if best.score > 2 * THRESHOLD:
+            break
+    yield from sorted(found, key=lambda a: -a.score)[:3]
+
+
+def _scaled(height: int, width: int, factor: float) -> tuple[int, int]:
+    return max(8, round(height * factor)), max(8, round(width * factor))
+
+
+def refined(alignment: Alignment, received: np.ndarray, tables: KeyTables) -> Alignment:
+    """The alignment of best score near a candidate: size by pixels, offset by fractions, angle by fractions of .1."""
+
+    def scored(candidate: Alignment) -> Alignment:
+        plane = candidate.sample(received)
+        return candidate.moved(score=score_in_place(plane, tables, candidate.origin, candidate.strength))
+
+    best = scored(alignment)
+    for step in (2, 1, 0.5):
+        while True:
+            candidate = max((scored(best.moved(**m)) for m in _moves(best, step)), key=lambda a: a.score)
+            if candidate.score < best.score + 0.1:
+                break
+            best = candidate
+    return best
+
+
+def _moves(best: Alignment, step: float) -> Iterator[dict]:
+    (h, w), (y, x), pixel = best.scaled, best.offset, max(1, round(step))
+    for a, b in ((1, 1), (-1, -1), (1, 0), (-1, 0), (0, 1), (0, -1)):
+        yield {"scaled": (h + a * pixel, w + b * pixel)}
+    for a, b in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+        if y + a * step / 2 >= 0 and x + b * step / 2 >= 0:
+            yield {"offset": (y + a * step / 2, x + b * step / 2)}
+    if best.angle:
+        yield from ({"angle": best.angle + a * step * 0.1} for a in (1, -1))
