@@ -1,0 +1,208 @@
+"""protect and verify: files or arrays in, a report out. The only door for the command line and the web page.
+
+    report = underdrawing.protect("photo.jpg", "photo.protected.jpg", sign="owner.pem")
+    report = underdrawing.verify("suspect.jpg", "findings/")
+    report.verdict.status, report.verdict.identity, report.verdict.recovered
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from underdrawing import zoo
+from underdrawing.coding.keys import Owner, TrustStore
+from underdrawing.core.errors import KeyFileError, ShapeError, UnderdrawingError
+from underdrawing.core.types import Verdict
+from underdrawing.data.pictures import Picture, load_picture, save_picture
+from underdrawing.metrics.quality import psnr_db, ssim
+from underdrawing.report import ProtectReport, VerifyReport, write_findings
+
+Source = str | Path | bytes | np.ndarray | Picture
+
+SHORTEST_SIDE_PX = 64
+"""Pictures with a shorter side are refused: they hold no readable code."""
+
+
+def protect(
+    source: Source,
+    output: str | Path | None = None,
+    *,
+    sign: Owner | str | Path | None = None,
+    identity: str | bytes | None = None,
+    secret: str | Path | bytes | None = None,
+    strength: float = 1.0,
+    overwrite: bool = False,
+) -> ProtectReport:
+    """Hide in a picture a code of its own content and an identity, signed by `sign` where it is given.
+
+    source: a path, the bytes of a picture file, a Picture, or an array (H, W, 3) or (H, W), uint8 or uint16.
+    output: where the protected picture is written, in its suffix's format; None writes nothing.
+    identity: 16 hex digits or 8 bytes; None draws one at random.
+    secret: private mode; bytes, or the path of a file that holds them. Only readers with it find anything.
+    strength: 1 is the default; below is fainter (archival), above is sturdier.
+    Errors: PictureError, ShapeError, KeyFileError, OutputError; the message names the file.
+    """
+    with named(source):
+        picture = _read(source)
+        owner = load_owner(sign) if isinstance(sign, str | Path) else sign
+        system = zoo.load("photo")
+        start = time.perf_counter()
+        protection = system.protect(
+            picture.image,
+            owner=owner,
+            identity=_identity_bytes(identity),
+            secret=load_secret(secret),
+            strength=strength,
+        )
+        protected = picture.with_residual(protection.residual)
+        seconds = time.perf_counter() - start
+        if output is not None:
+            save_picture(protected, Path(output), overwrite=overwrite)
+        return ProtectReport(
+            file=_name(source),
+            output=None if output is None else str(output),
+            identity=protection.identity,
+            psnr_db=psnr_db(picture.image, protected.image),
+            ssim=ssim(picture.image, protected.image),
+            bits=dict(protection.bits),
+            seconds=seconds,
+            signed_by=None if owner is None else owner.public.fingerprint,
+            protected=protected,
+        )
+
+
+def verify(
+    source: Source,
+    output: str | Path | None = None,
+    *,
+    trust: TrustStore | str | Path | None = None,
+    secret: str | Path | bytes | None = None,
+    overwrite: bool = False,
+    stem: str | None = None,
+) -> VerifyReport:
+    """Say who protected a picture, whether and where it was altered, and what was there.
+
+    source: as in `protect`.
+    output: a folder; STEM.mask.png, STEM.recovered.png, STEM.report.html and .json and more are written there.
+    trust: the folder of known public keys; None is the user's own.
+    stem: how the written files' names start; None takes the source's name.
+    Errors: as in `protect`.
+    """
+    with named(source):
+        picture = _read(source)
+        store = trust if isinstance(trust, TrustStore) else trust_store(trust)
+        system = zoo.load("photo")
+        start = time.perf_counter()
+        verdict = system.verify(picture.image, secret=load_secret(secret), find_key=store.find)
+        report = VerifyReport(
+            file=_name(source),
+            verdict=_with_trust(verdict, store),
+            seconds=time.perf_counter() - start,
+            picture=picture,
+        )
+        if output is None:
+            return report
+        stem = stem or (Path(source).stem if isinstance(source, str | Path) else "picture")
+        return write_findings(report, Path(output), stem, overwrite=overwrite)
+
+
+def trust_store(folder: str | Path | None = None) -> TrustStore:
+    """The store of known public keys in `folder`, or the user's own where None."""
+    if folder is None:
+        from platformdirs import user_config_path
+
+        folder = user_config_path("underdrawing") / "trust"
+    return TrustStore(Path(folder))
+
+
+def load_owner(path: str | Path, password: str | None = None) -> Owner:
+    """The owner whose private key is in a PEM file. KeyFileError where it holds none."""
+    return Owner.load(Path(path), password)
+
+
+def load_secret(secret: str | Path | bytes | None) -> bytes | None:
+    """The bytes of a secret; read from a file where a path is given, ending line breaks dropped.
+
+    KeyFileError where it cannot be read or is shorter than 8 bytes.
+    """
+    if secret is None:
+        return None
+    where = "the secret"
+    if not isinstance(secret, bytes):
+        where = str(secret)
+        try:
+            secret = Path(secret).read_bytes().rstrip(b"\r\n")
+        except OSError as error:
+            raise KeyFileError(f"{where}: the secret cannot be read ({error.strerror})") from error
+    if len(secret) < 8:
+        raise KeyFileError(f"{where}: a secret needs at least 8 bytes, got {len(secret)}")
+    return secret
+
+
+def _with_trust(verdict: Verdict, store: TrustStore) -> Verdict:
+    """Trust is the reader's own: a key that came inside the picture proves no more than that somebody has it."""
+    signature = verdict.signature
+    known = {public.fingerprint for public in store}
+    return replace(verdict, signature=replace(signature, trusted=signature.key in known))
+
+
+def _identity_bytes(identity: str | bytes | None) -> bytes | None:
+    if identity is None:
+        return None
+    try:
+        raw = bytes.fromhex(identity) if isinstance(identity, str) else identity
+    except ValueError:
+        raw = b""
+    if len(raw) != 8:
+        raise KeyFileError(f"an identity is 16 hex digits (8 bytes), got {identity!r}")
+    return raw
+
+
+def _read(source: Source) -> Picture:
+    if isinstance(source, Picture):
+        picture = source
+    elif isinstance(source, np.ndarray):
+        picture = _from_array(source)
+    else:
+        picture = load_picture(Path(source) if isinstance(source, str) else source)
+    height, width = picture.pixels.shape[:2]
+    if min(height, width) < SHORTEST_SIDE_PX:
+        raise ShapeError(
+            f"expected sides of at least {SHORTEST_SIDE_PX} px, got {width}x{height}; "
+            "the picture is too small to carry a code"
+        )
+    return picture
+
+
+def _from_array(array: np.ndarray) -> Picture:
+    gray = array.ndim == 2
+    pixels = np.repeat(array[:, :, None], 3, axis=2) if gray else array
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype not in (np.uint8, np.uint16):
+        raise ShapeError(
+            f"expected (H, W, 3) or (H, W), uint8 or uint16, got {array.shape} {array.dtype}; "
+            "convert the array to RGB first"
+        )
+    return Picture(pixels, alpha=None, gray=gray, format="PNG", icc=None, exif=None, xmp=None)
+
+
+def _name(source: Source) -> str | None:
+    return str(source) if isinstance(source, str | Path) else None
+
+
+@contextmanager
+def named(source: object) -> Iterator[None]:
+    """Make sure that the message of an error of ours names the file it is about."""
+    try:
+        yield
+    except UnderdrawingError as error:
+        name = str(source) if isinstance(source, str | Path) else ""
+        text = str(error)
+        if name and name not in text:
+            raise type(error)(f"{name}: {text}") from error
+        raise

@@ -1,0 +1,168 @@
+"""What protect and verify answer, and the files in which verify lays down its findings.
+
+STEM.mask.png         8-bit, the calibrated probability of alteration x 255, in the received picture's frame
+STEM.recovered.png    what was there
+STEM.source.png       palette picture; index 0 untouched, 1 decoded from the hidden code, 2 filled in by a prior
+STEM.confidence.png   8-bit, how sure each recovered pixel is, x 255
+STEM.content.png      the whole picture as the hidden code alone tells it
+STEM.report.json      the same object that `verify --json` prints
+STEM.report.html      all of it side by side, in one file that needs no other
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from underdrawing.core.types import Verdict
+from underdrawing.data.files import write_atomic
+from underdrawing.data.pictures import Picture
+from underdrawing.report_page import page
+
+SOURCE_COLORS = (232, 232, 228, 30, 110, 190, 226, 140, 30)
+"""RGB of untouched, decoded and filled in the source map's palette."""
+
+
+@dataclass(frozen=True)
+class ProtectReport:
+    """What `protect` did."""
+
+    file: str | None
+    output: str | None
+    identity: str
+    """16 hex digits."""
+    psnr_db: float
+    """Of the protected pixels against the original's, RGB, before the output's codec."""
+    ssim: float
+    """Of the same pair."""
+    bits: dict[str, int]
+    """How many bits each part of the hidden code has."""
+    seconds: float
+    """To make the protected pixels; reading and writing files not counted."""
+    signed_by: str | None
+    """Fingerprint of the owner's key, or None where nobody signed."""
+    protected: Picture
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `protect --json` prints."""
+        return {
+            "file": self.file,
+            "status": "protected",
+            "output": self.output,
+            "identity": self.identity,
+            "signed_by": self.signed_by,
+            "psnr_db": _number(self.psnr_db, 2),
+            "ssim": _number(self.ssim, 4),
+            "bits": self.bits,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What `verify` found; `verdict` holds the arrays, `written` the paths of what was written."""
+
+    file: str | None
+    verdict: Verdict
+    seconds: float
+    picture: Picture
+    written: dict[str, str] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `verify --json` prints."""
+        verdict, written = self.verdict, self.written or {}
+        signature = verdict.signature
+        return {
+            "file": self.file,
+            "status": verdict.status,
+            "present": verdict.present,
+            "identity": verdict.identity,
+            "signature": {"state": signature.state, "key": signature.key, "trusted": signature.trusted},
+            "altered_fraction": _number(verdict.altered_fraction, 5),
+            "content_matches": verdict.content_matches,
+            "mask": written.get("mask"),
+            "recovered": written.get("recovered"),
+            "source_map": written.get("source"),
+            "confidence": written.get("confidence"),
+            "content": written.get("content"),
+            "html": written.get("html"),
+            "layers": list(verdict.layers),
+            "message": verdict.message,
+            "seconds": round(self.seconds, 3),
+            "details": _plain(verdict.details),
+        }
+
+
+def write_findings(report: VerifyReport, folder: Path, stem: str, *, overwrite: bool = False) -> VerifyReport:
+    """Write a report's pictures and pages into `folder`; the report that names them. Raises OutputError."""
+    written: dict[str, str] = {}
+
+    def write(kind: str, suffix: str, data: bytes) -> None:
+        path = folder / f"{stem}.{suffix}"
+        write_atomic(path, data, overwrite)
+        written[kind] = str(path)
+
+    pictures = finding_pictures(report.verdict)
+    for kind, image in pictures.items():
+        write(kind, f"{kind}.png", _png(image, report.picture.icc if kind == "recovered" else None))
+    written["html"] = str(folder / f"{stem}.report.html")
+    done = replace(report, written=written)
+    text = json.dumps(done.to_json(), indent=2, allow_nan=False) + "\n"
+    received = Image.fromarray(report.picture.image)
+    html = page(done.to_json(), received, pictures, report.verdict.tampered_prob)
+    write("html", "report.html", html.encode("utf-8"))
+    write("json", "report.json", text.encode("utf-8"))
+    return done
+
+
+def finding_pictures(verdict: Verdict) -> dict[str, Image.Image]:
+    """The pictures that a verdict holds, by kind: mask, recovered, source, confidence, content."""
+    pictures: dict[str, Image.Image] = {}
+    if verdict.tampered_prob is not None:
+        pictures["mask"] = Image.fromarray(_levels(verdict.tampered_prob))
+    if verdict.recovered is not None:
+        pictures["recovered"] = Image.fromarray(verdict.recovered)
+    if verdict.source_map is not None:
+        source = Image.fromarray(verdict.source_map.astype(np.uint8), "L")
+        source.putpalette(SOURCE_COLORS)
+        pictures["source"] = source
+    if verdict.confidence is not None:
+        pictures["confidence"] = Image.fromarray(_levels(verdict.confidence))
+    if verdict.content is not None:
+        pictures["content"] = Image.fromarray(verdict.content)
+    return pictures
+
+
+def _levels(unit: np.ndarray) -> np.ndarray:
+    return np.rint(np.clip(unit, 0, 1) * 255).astype(np.uint8)
+
+
+def _png(image: Image.Image, icc: bytes | None) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=4, icc_profile=icc)
+    return buffer.getvalue()
+
+
+def _number(value: float | None, digits: int) -> float | None:
+    """A finite number rounded, None otherwise: JSON has no infinity."""
+    return round(float(value), digits) if value is not None and math.isfinite(value) else None
+
+
+def _plain(value: Any) -> Any:
+    """The same value in JSON's own types; what has none (arrays) is left out."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items() if not isinstance(item, np.ndarray)}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, str | int | bool | None) else str(value)
