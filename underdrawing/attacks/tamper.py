@@ -131,6 +131,19 @@ class Objects:
         return place_outlines(self.outlines[order[0]], height, width, rng, area)
 
 
+@dataclass(frozen=True)
+class Silhouettes:
+    """A shape from a library of true outlines, scaled and put anywhere: for pictures without their own."""
+
+    library: tuple[tuple[np.ndarray, ...], ...]
+    """Per object its polygons, each (points, 2) of x, y in any unit; at least one object."""
+    __name__ = "object"
+
+    def __call__(self, height: int, width: int, rng: np.random.Generator, area: Area = AREA) -> np.ndarray:
+        """(height, width) bool."""
+        return place_outlines(self.library[rng.integers(len(self.library))], height, width, rng, area)
+
+
 def full(height: int, width: int, rng: np.random.Generator, area: Area = AREA) -> np.ndarray:
     """Everything: another picture in place of this one."""
     return np.ones((height, width), bool)

@@ -1,0 +1,148 @@
+"""What is measured on one photograph: the container, what survives edits and channels, the recovery."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from underdrawing.attacks.channel import Channel
+from underdrawing.attacks.frame import Frame
+from underdrawing.attacks.suites import by_name
+from underdrawing.attacks.tamper import FILLS, Objects, Silhouettes, Tamper, free_form
+from underdrawing.bench.photos import Outlines
+from underdrawing.bench.stats import Row
+from underdrawing.bench.subject import Subject
+from underdrawing.core.types import Verdict
+from underdrawing.metrics.masks import count_mask, mask_auc, mask_bce
+from underdrawing.metrics.perceptual import stlpips
+from underdrawing.metrics.quality import masked_psnr_db, psnr_db, smooth_rms, ssim
+from underdrawing.metrics.ssimulacra2 import ssimulacra2
+
+STLPIPS_LIMIT_PX = 1024 * 1024
+"""Larger pictures are left out of ST-LPIPS: its first layer keeps every pixel in 64 channels."""
+
+AUC_LIMIT_PX = 1024 * 1024
+
+
+def container_values(image_u8: np.ndarray, protected_u8: np.ndarray) -> dict[str, float]:
+    """How invisible the mark is."""
+    values = {
+        "psnr_db": psnr_db(image_u8, protected_u8),
+        "ssim": ssim(image_u8, protected_u8),
+        "ssimulacra2": ssimulacra2(image_u8, protected_u8),
+        "smooth_rms": smooth_rms(image_u8, protected_u8),
+    }
+    if image_u8.shape[0] * image_u8.shape[1] <= STLPIPS_LIMIT_PX:
+        values["stlpips"] = stlpips(image_u8, protected_u8)
+    return values
+
+
+def read_values(subject: Subject, verdict: Verdict) -> dict[str, bool]:
+    """What of identity, signature and code was read; another identity than the hidden one is none."""
+    return {
+        "present": verdict.present,
+        "identity": subject.names(verdict.identity),
+        "signed": verdict.signature.state == "valid",
+        **{f"layer_{layer}": layer in verdict.layers for layer in ("base", "middle", "top")},
+    }
+
+
+def mask_values(verdict: Verdict, mask: np.ndarray) -> dict[str, float]:
+    """Scores against the true mask (H, W) bool of the received frame; no answer counts as nothing flagged."""
+    prob = verdict.tampered_prob if verdict.tampered_prob is not None else np.zeros(mask.shape, np.float32)
+    counts = count_mask(prob, mask)
+    values = {"f1": counts.f1, "iou": counts.iou}
+    if mask.size <= AUC_LIMIT_PX:
+        values |= {"auc": mask_auc(prob, mask), "bce": mask_bce(prob, mask)}
+    return values
+
+
+def recovery_values(
+    image_u8: np.ndarray, received_u8: np.ndarray, verdict: Verdict, frame: Frame, mask: np.ndarray
+) -> dict[str, Any]:
+    """L-PSNR against the original inside the true mask.
+
+    Where the channel only scaled, the recovered picture is brought back to the original's size first, as the
+    papers do; where it cropped or turned, the original is brought into the received frame. Without an answer
+    the received picture stands in for the recovered one. `untouched_lpsnr_db` is that of doing nothing.
+    """
+    recovered = verdict.recovered if verdict.recovered is not None else received_u8
+    values: dict[str, Any] = {"recovered": verdict.recovered is not None}
+    for name, picture in (("lpsnr_db", recovered), ("untouched_lpsnr_db", received_u8)):
+        if frame.unmoved or frame.covers_source:
+            values[name] = masked_psnr_db(image_u8, frame.back(picture), mask)
+        else:
+            values[name] = masked_psnr_db(frame.image(image_u8), picture, frame.mask(mask))
+    return values
+
+
+def authentic_rows(
+    subject: Subject, protected_u8: np.ndarray, channels: Sequence[Channel], seeds: Sequence[int], place: str
+) -> list[Row]:
+    """Untouched protected picture through every channel: what is read and what is wrongly flagged."""
+    rows: list[Row] = []
+    for index, channel in enumerate(channels):
+        rng = np.random.default_rng([*seeds, index, 0])
+        received, frame = channel.attack(protected_u8, rng)
+        verdict = subject.verify(received)
+        prob = verdict.tampered_prob
+        called = np.zeros(frame.size, bool) if prob is None else prob > 0.5
+        flagged = count_mask(called[frame.inside()], np.zeros(int(frame.inside().sum()), bool)).flagged
+        values: dict[str, Any] = read_values(subject, verdict)
+        values |= {"flagged": flagged, "flagged_signed": flagged if values["signed"] else None}
+        values |= {"intact": verdict.status == "intact", "altered": verdict.status == "altered"}
+        rows.append((f"{place}/{channel.name}", values))
+    return rows
+
+
+def edited_rows(
+    subject: Subject,
+    image_u8: np.ndarray,
+    protected_u8: np.ndarray,
+    edits: Edits,
+    channels: Sequence[Channel],
+    seeds: Sequence[int],
+    place: str,
+) -> list[Row]:
+    """Protected picture, edited, through every channel, each with an edit of its own."""
+    rows: list[Row] = []
+    for index, channel in enumerate(channels):
+        rng = np.random.default_rng([*seeds, index, 1])
+        tampered, mask = edits(seeds[-1] + index, protected_u8, rng)
+        received, frame = channel.attack(tampered, rng)
+        verdict = subject.verify(received)
+        values: dict[str, Any] = read_values(subject, verdict)
+        values |= mask_values(verdict, frame.mask(mask))
+        values |= recovery_values(image_u8, received, verdict, frame, mask)
+        values |= {"altered": verdict.status == "altered"}
+        rows.append((f"{place}/{channel.name}", values))
+    return rows
+
+
+class Edits:
+    """The edits of one photograph: shapes alternate, contents take turns."""
+
+    def __init__(self, donor_u8: np.ndarray, outlines: Outlines, library: Outlines, area: tuple) -> None:
+        self.donor_u8, self.area = donor_u8, area
+        own = Objects(outlines) if outlines else None
+        self.shapes = (free_form, own or (Silhouettes(library) if library else free_form))
+
+    def __call__(self, turn: int, image_u8: np.ndarray, rng: np.random.Generator) -> tuple:
+        """The edited picture and its mask (H, W) bool."""
+        tamper = Tamper(self.shapes[turn % 2], FILLS[turn % len(FILLS)], self.area)
+        return tamper(image_u8, self.donor_u8, rng)
+
+
+class ObjectEdits(Edits):
+    """Edits under true outlines alone, as in recovery of removed and replaced objects."""
+
+    def __init__(self, donor_u8: np.ndarray, outlines: Outlines, library: Outlines, area: tuple) -> None:
+        super().__init__(donor_u8, outlines, library, area)
+        self.shapes = (self.shapes[1], self.shapes[1])
+
+
+def channels_of(suite: str, names: Sequence[str]) -> tuple[Channel, ...]:
+    """The channels of these names of a suite."""
+    return by_name(suite, *names)

@@ -1,0 +1,173 @@
+"""Run a benchmark part by part, keep each part's result, and merge them into one file.
+
+    run_bench("photo-core", subject, data, results)      results/photo-core.json, results/photo-core/PART.json
+
+A part whose file is there is not run again unless `again` is set, so a stopped run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import multiprocessing
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+from underdrawing.bench.parts import Job, Part, photo_core
+from underdrawing.bench.photos import PhotoSets, hash_photos
+from underdrawing.bench.protocol import PHOTO_CORE, Protocol
+from underdrawing.bench.stats import Row, summarize
+from underdrawing.bench.subject import Subject
+from underdrawing.core.errors import OutputError
+
+Progress = Callable[[str, int, int], None]
+"""Called with a part's name, photos done and photos in all."""
+
+
+def run_bench(
+    subject: Subject,
+    data: Path,
+    results: Path,
+    *,
+    protocol: Protocol = PHOTO_CORE,
+    photos: int | None = None,
+    only: Sequence[str] | None = None,
+    options: RunOptions | None = None,
+) -> dict:
+    """Measure `subject` and write results/NAME.json; the merged table is returned.
+
+    photos: at most so many of each set. only: names of parts, or their beginnings. PictureError where a set of
+    photographs is missing below `data`; OutputError for an `only` that names no part.
+    """
+    options = options or RunOptions()
+    parts = select_parts(photo_core(protocol), only)
+    folder = results / protocol.name
+    folder.mkdir(parents=True, exist_ok=True)
+    sets = PhotoSets(data, photos)
+    for part in parts:
+        path = folder / f"{part.name}.json"
+        if options.again or not path.exists():
+            fragment = run_part(part, subject, sets, protocol, options)
+            _write(path, fragment)
+    return merge(results, protocol.name)
+
+
+class RunOptions:
+    """How to run: `again` repeats finished parts, `workers` processes, `progress` is told what is done."""
+
+    def __init__(self, again: bool = False, workers: int = 1, progress: Progress | None = None) -> None:
+        self.again, self.workers = again, workers
+        self.progress = progress or (lambda part, done, total: None)
+
+
+def select_parts(parts: dict[str, Part], only: Sequence[str] | None) -> list[Part]:
+    """The parts whose names begin with one of `only`; all where it is None."""
+    if not only:
+        return list(parts.values())
+    chosen = [part for name, part in parts.items() if any(name.startswith(start) for start in only)]
+    if not chosen:
+        raise OutputError(f"no part is called {', '.join(only)}; there are: {', '.join(parts)}")
+    return chosen
+
+
+def run_part(part: Part, subject: Subject, sets: PhotoSets, protocol: Protocol, options: RunOptions) -> dict:
+    """One part's result: figures, rows of each photo, and the conditions they hold under."""
+    start = time.time()
+    jobs = part.jobs(sets, protocol, subject)
+    rows, by_photo = [], []
+    for done, (job, found) in enumerate(_measured(part, subject, protocol, jobs, options.workers), 1):
+        rows += found
+        by_photo.append({"photo": job.photo.name, "rows": [[place, dict(values)] for place, values in found]})
+        options.progress(part.name, done, len(jobs))
+    return {
+        "part": part.name,
+        "protocol": asdict(protocol),
+        "conditions": conditions(protocol) | {"load": os.getloadavg()[0], "workers": options.workers},
+        "seconds": round(time.time() - start, 1),
+        "photos": len(jobs),
+        "strength": jobs[0].strength if jobs else None,
+        "data_hash": hash_photos(job.photo for job in jobs),
+        "subject": subject.name,
+        "figures": summarize(rows),
+        "rows": by_photo,
+    }
+
+
+_TASK: tuple = ()
+
+
+def _measured(
+    part: Part, subject: Subject, protocol: Protocol, jobs: list[Job], workers: int
+) -> Iterator[tuple[Job, list[Row]]]:
+    if workers <= 1 or len(jobs) < 2:
+        for job in jobs:
+            yield job, part.measure(subject, protocol, job)
+        return
+    global _TASK  # handed to the forked workers by memory: a system need not be picklable
+    _TASK = (part, subject, protocol, jobs)
+    with multiprocessing.get_context("fork").Pool(workers) as pool:
+        for index, rows in enumerate(pool.imap(_measure_one, range(len(jobs)))):
+            yield jobs[index], rows
+
+
+def _measure_one(index: int) -> list[Row]:
+    part, subject, protocol, jobs = _TASK
+    return part.measure(subject, protocol, jobs[index])
+
+
+def conditions(protocol: Protocol) -> dict:
+    """Commit, date, device, seed and versions."""
+    packages = ("underdrawing", "numpy", "torch", "pillow", "opencv-python-headless")
+    return {
+        "commit": _commit(),
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "device": f"CPU, {os.cpu_count()} cores, {platform.machine()}",
+        "threads": os.environ.get("OMP_NUM_THREADS", "default"),
+        "python": platform.python_version(),
+        "seed": protocol.seed,
+        "versions": {name: version(name) for name in packages},
+    }
+
+
+def _commit() -> str:
+    here = Path(__file__).parent
+    try:
+        commit = subprocess.run(
+            ["git", "rev-parse", "--short=12", "HEAD"], cwd=here, capture_output=True, text=True, check=True
+        ).stdout.strip()
+        state = subprocess.run(
+            ["git", "status", "--porcelain", "--untracked-files=no", "--", "."],
+            cwd=here, capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return commit + ("+changes" if state.strip() else "")
+
+
+def merge(results: Path, name: str) -> dict:
+    """Put the fragments below results/NAME together as results/NAME.json: figures once, conditions by part."""
+    figures: dict[str, dict] = {}
+    parts: dict[str, dict] = {}
+    for path in sorted((results / name).glob("*.json")):
+        fragment = json.loads(path.read_text(encoding="utf-8"))
+        figures |= fragment["figures"]
+        parts[fragment["part"]] = {
+            key: fragment[key]
+            for key in ("conditions", "seconds", "photos", "strength", "data_hash", "subject")
+        }
+        protocol = fragment["protocol"]
+    merged = {"name": name, "protocol": protocol, "parts": parts, "figures": figures}
+    _write(results / f"{name}.json", merged)
+    return merged
+
+
+def _write(path: Path, table: dict) -> None:
+    fresh = path.with_suffix(".part")
+    fresh.write_text(json.dumps(table, indent=1, sort_keys=True, default=float) + "\n", encoding="utf-8")
+    fresh.replace(path)

@@ -1,0 +1,63 @@
+"""Medians of seconds and the peak of memory, in this process, on the threads that it was given."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from underdrawing.bench.photos import Photo
+from underdrawing.bench.stats import Row
+from underdrawing.bench.subject import Subject
+
+LARGE = (4000, 3000)
+"""(width, height) of the 12 megapixel picture."""
+
+
+def speed_rows(subject: Subject, photo: Photo) -> list[Row]:
+    """Protect, identify and verify at 512x512 (9 turns) and 12 MP (3 turns), the first of each not counted."""
+    small, _ = photo.square(512)
+    large = np.asarray(Image.fromarray(photo.load()).resize(LARGE, Image.Resampling.LANCZOS))
+    rows: list[Row] = []
+    for label, image, turns in (("512", small, 9), ("12mp", large, 3)):
+        protected = subject.protect(image)
+        steps: dict[str, Callable[[], object]] = {
+            "protect": lambda image=image: subject.protect(image),
+            "identify": lambda protected=protected: subject.identify(protected),
+            "verify": lambda protected=protected: subject.verify(protected),
+        }
+        for name, step in steps.items():
+            seconds, peak = timed(step, turns)
+            values = {"seconds": seconds} | ({} if peak is None else {"peak_mib": peak})
+            rows.append((f"speed/{label}/{name}", values))
+    return rows
+
+
+def timed(step: Callable[[], object], turns: int) -> tuple[float, float | None]:
+    """Median seconds of `turns` calls after one to warm up, and the peak resident MiB over all (Linux only)."""
+    _reset_peak()
+    step()
+    seconds = []
+    for _ in range(turns):
+        start = time.perf_counter()
+        step()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds), _peak_mib()
+
+
+def _reset_peak() -> None:
+    reset = Path("/proc/self/clear_refs")
+    if reset.exists():
+        reset.write_text("5")  # makes VmHWM start anew
+
+
+def _peak_mib() -> float | None:
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return None
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
