@@ -1,8 +1,8 @@
 """protect and verify: files or arrays in, a report out. The only door for the command line and the web page.
 
-    report = underdrawing.protect("photo.jpg", "photo.protected.jpg", sign="owner.pem")
-    report = underdrawing.verify("suspect.jpg", "findings/")
-    report.verdict.status, report.verdict.identity, report.verdict.recovered
+report = underdrawing.protect("photo.jpg", "photo.protected.jpg", sign="owner.pem")
+report = underdrawing.verify("suspect.jpg", "findings/")
+report.verdict.status, report.verdict.identity, report.verdict.recovered
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from underdrawing.core.errors import KeyFileError, ShapeError, UnderdrawingError
 from underdrawing.core.types import Verdict
 from underdrawing.data.pictures import Picture, load_picture, save_picture
 from underdrawing.metrics.quality import psnr_db, ssim
-from underdrawing.report import ProtectReport, VerifyReport, write_findings
+from underdrawing.report.findings import ProtectReport, VerifyReport, write_findings
 
 Source = str | Path | bytes | np.ndarray | Picture
 
@@ -89,7 +89,7 @@ def verify(
     """Say who protected a picture, whether and where it was altered, and what was there.
 
     source: as in `protect`.
-    output: a folder; STEM.mask.png, STEM.recovered.png, STEM.report.html and .json and more are written there.
+    output: a folder; STEM.mask.png, STEM.recovered.png, STEM.report.html and more are written there.
     trust: the folder of known public keys; None is the user's own.
     stem: how the written files' names start; None takes the source's name.
     Errors: as in `protect`.
@@ -146,7 +146,7 @@ def load_secret(secret: str | Path | bytes | None) -> bytes | None:
 
 
 def _with_trust(verdict: Verdict, store: TrustStore) -> Verdict:
-    """Trust is the reader's own: a key that came inside the picture proves no more than that somebody has it."""
+    """Trust is the reader's own: a key that came inside the picture was vouched for by nobody."""
     signature = verdict.signature
     known = {public.fingerprint for public in store}
     return replace(verdict, signature=replace(signature, trusted=signature.key in known))

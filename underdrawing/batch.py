@@ -1,7 +1,7 @@
 """Many files, one after the other or in several processes: one bad file never stops the rest.
 
-Work is a function of one Job that returns the JSON object to print. Whatever goes wrong with one file comes back as
-{"file": ..., "status": "error", "message": ...}, and the batch goes on.
+Work is a function of one Job that returns the JSON object to print. Whatever goes wrong with one file comes
+back as {"file": ..., "status": "error", "message": ...}, and the batch goes on.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The program `underdrawing`: one flat dict, command -> a plain function of the parsed arguments.
 
-JSON goes to stdout, one object a line; progress goes to stderr, on a terminal only. Heavy imports happen inside the
-commands, so that help comes at once. Exit codes: 0 done or intact, 1 altered, 2 no mark found, 3 a file could not be
-read or written (the others are still done), 64 usage, 130 interrupted.
+JSON goes to stdout, one object a line; progress goes to stderr, on a terminal only. Heavy imports happen
+inside the commands, so that help comes at once. Exit codes: 0 done or intact, 1 altered, 2 no mark found, 3 a file
+could not be read or written (the others are still done), 64 usage, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
         return USAGE
     except (UnderdrawingError, OSError) as error:
         if isinstance(error, BrokenPipeError):
-            # Whoever read our lines has gone (as in `| head`); the interpreter must not try to flush them again.
+            # Whoever read our lines has gone (as in `| head`): the interpreter must not flush them again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return FAILED
         print(f"underdrawing {arguments.command}: {error}", file=sys.stderr)
@@ -60,7 +60,7 @@ def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-# --- commands -------------------------------------------------------------------------------------------------------
+# --- commands ---------------------------------------------------------------------------------------------
 
 
 def keygen(arguments: argparse.Namespace) -> int:
@@ -113,9 +113,7 @@ def verify(arguments: argparse.Namespace) -> int:
     _check_inputs(arguments, None)
     output = Path(arguments.output) if arguments.output else None
     jobs = batch.finding_jobs(arguments.paths, output)
-    work = partial(
-        verify_file, trust=arguments.trust, secret=arguments.secret, overwrite=arguments.force
-    )
+    work = partial(verify_file, trust=arguments.trust, secret=arguments.secret, overwrite=arguments.force)
     return max((EXIT_CODES[result["status"]] for result in _run(arguments, jobs, work)), default=0)
 
 
@@ -158,9 +156,8 @@ def zoo(arguments: argparse.Namespace) -> int:
                 state, code = str(error), FAILED
             entry = {"file": weight.path.name, "bytes": weight.size_bytes, "licence": weight.licence}
             weights.append({**entry, "sha256": weight.sha256, "job": weight.job, "state": state})
-            text.append(
-                f"  {weight.path.name}: {weight.job}; {weight.size_bytes / 1e6:.2f} MB, {weight.licence}; {state}"
-            )
+            size = f"{weight.size_bytes / 1e6:.2f} MB"
+            text.append(f"  {weight.path.name}: {weight.job}; {size}, {weight.licence}; {state}")
         found = {"name": name, "title": card.title, "abilities": list(card.abilities), "weights": weights}
         _say(arguments, found, "\n".join(text))
     return code
@@ -180,7 +177,7 @@ def trust(arguments: argparse.Namespace) -> int:
     return 0
 
 
-# --- one file (picklable, so that several processes can do it) -----------------------------------------------------
+# --- one file (picklable, so that several processes can do it) --------------------------------------------
 
 
 def protect_file(job: Any, *, sign: str | None, password: str | None, **options: Any) -> dict[str, Any]:
@@ -211,13 +208,15 @@ def attack_file(job: Any, *, suite: str, seed: int, overwrite: bool) -> dict[str
     written = {}
     for number, channel in enumerate(SUITES[suite]):
         received = channel(picture.image, np.random.default_rng([seed, number]))
-        path = job.target.with_name(f"{job.target.name}.{channel.name.replace('%', 'pc').replace('/', '-')}.png")
+        path = job.target.with_name(
+            f"{job.target.name}.{channel.name.replace('%', 'pc').replace('/', '-')}.png"
+        )
         save_picture(picture.with_image(received), path, overwrite=overwrite)
         written[channel.name] = str(path)
     return {"file": str(job.path), "status": "attacked", "outputs": written}
 
 
-# --- what people see ------------------------------------------------------------------------------------------------
+# --- what people see --------------------------------------------------------------------------------------
 
 
 def _run(arguments: argparse.Namespace, jobs: list[Any], work: Callable) -> Iterable[dict[str, Any]]:
@@ -246,7 +245,8 @@ def _sentence(result: dict[str, Any]) -> str:
     if status == "protected":
         signed = f", signed by {result['signed_by']}" if result["signed_by"] else ", not signed"
         quality = f"{result['psnr_db']:.1f} dB, " if result["psnr_db"] is not None else ""
-        return f"{name} -> {result['output']}: identity {result['identity']}{signed}, {quality}{result['seconds']} s"
+        made = f"identity {result['identity']}{signed}, {quality}{result['seconds']} s"
+        return f"{name} -> {result['output']}: {made}"
     if status == "attacked":
         return f"{name}: {len(result['outputs'])} pictures written"
     if status == "error":
@@ -261,7 +261,7 @@ def _say(arguments: argparse.Namespace, found: dict[str, Any], text: str) -> Non
     print(json.dumps(found, allow_nan=False) if arguments.json else text, flush=True)
 
 
-# --- checks before the batch ----------------------------------------------------------------------------------------
+# --- checks before the batch ------------------------------------------------------------------------------
 
 
 def _check_inputs(arguments: argparse.Namespace, password: str | None) -> None:
@@ -294,7 +294,7 @@ def _save_owner(owner: Any, path: Path, password: str | None) -> None:
     owner.save(path, password) if password is not None else owner.save(path)
 
 
-# --- arguments ------------------------------------------------------------------------------------------------------
+# --- arguments --------------------------------------------------------------------------------------------
 
 
 def _strength(text: str) -> float:
@@ -312,7 +312,9 @@ def _processes(text: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="underdrawing", description="Hide in a photograph a sketch of itself; find what was altered.")
+    parser = _Parser(
+        prog="underdrawing", description="Hide in a photograph a sketch of itself; find what was altered."
+    )
     parser.add_argument("--version", action="version", version=f"underdrawing {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
 
@@ -331,14 +333,20 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("paths", nargs="*", metavar="PUBLIC.pem", help="public keys to add")
     sub.add_argument("--name", help="what the trust store calls the key; the file's name by default")
     sub = command("protect", _pictures, _secret, _password_file)
-    sub.add_argument("-o", "--output", required=True, metavar="OUT", help="a folder, or a file for one picture")
+    sub.add_argument(
+        "-o", "--output", required=True, metavar="OUT", help="a folder, or a file for one picture"
+    )
     sub.add_argument("--sign", metavar="OWNER.pem", help="sign with this private key")
     sub.add_argument("--identity", metavar="HEX", help="16 hex digits; drawn at random by default")
-    sub.add_argument("--strength", type=_strength, default=1.0, metavar="S", help="0.25 archival, 1, 4 robust")
+    sub.add_argument(
+        "--strength", type=_strength, default=1.0, metavar="S", help="0.25 archival, 1, 4 robust"
+    )
     sub = command("verify", _pictures, _secret, _trust_folder)
     sub.add_argument("-o", "--output", metavar="OUT", help="folder for masks, recovered pictures and reports")
     sub = command("demo")
-    sub.add_argument("-o", "--output", default="underdrawing_demo", metavar="OUT", help="folder for the pictures")
+    sub.add_argument(
+        "-o", "--output", default="underdrawing_demo", metavar="OUT", help="folder for the pictures"
+    )
     sub = command("attack", _pictures)
     sub.add_argument("-o", "--output", required=True, metavar="OUT", help="folder for the attacked pictures")
     sub.add_argument("--suite", required=True, metavar="NAME", help="list of attacks, as photo-benign")
@@ -354,11 +362,15 @@ def _pictures(parser: argparse.ArgumentParser) -> None:
 
 
 def _secret(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--secret", metavar="FILE", help="private mode: only with this file anything is found")
+    parser.add_argument(
+        "--secret", metavar="FILE", help="private mode: only with this file anything is found"
+    )
 
 
 def _trust_folder(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--trust", metavar="DIR", help="folder of trusted public keys; the user's own by default")
+    parser.add_argument(
+        "--trust", metavar="DIR", help="folder of trusted public keys; the user's own by default"
+    )
 
 
 def _password_file(parser: argparse.ArgumentParser) -> None:

@@ -1,6 +1,6 @@
 """The zoo: which systems there are, what they can do, and their weights, checked before they are loaded.
 
-Every system has a card, `systems/NAME/card.toml`. `load` follows it: card -> sha256 of every weight -> the system.
+Every system has a card, `systems/NAME/card.toml`; `load` follows it: card -> sha256 of each weight -> system.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _weight(folder: Path, entry: dict[str, Any]) -> Weight:
 
 @lru_cache(maxsize=4)
 def load(name: str = "photo") -> Any:
-    """A system, ready to protect and verify, its weights checked. WeightsError where one is not what it should be."""
+    """A system, ready to work. WeightsError where a weight is not the one that the card names."""
     found = card(name)
     for weight in found.weights:
         weight.check()

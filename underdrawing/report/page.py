@@ -19,7 +19,10 @@ _TITLES = {
     "overlay": ("Altered area", "what the evidence says was changed, in red"),
     "mask": ("Mask", "probability of alteration, white = 1"),
     "recovered": ("Recovered", "what was there"),
-    "source": ("Where each pixel comes from", "pale: untouched; blue: decoded from the hidden code; orange: filled in"),
+    "source": (
+        "Where each pixel comes from",
+        "pale: untouched; blue: decoded from the hidden code; orange: filled in",
+    ),
     "confidence": ("Confidence", "how sure each recovered pixel is, white = 1"),
     "content": ("The hidden sketch alone", "the whole picture as the hidden code tells it"),
 }
@@ -42,14 +45,14 @@ def page(
     pictures: dict[str, Image.Image],
     tampered_prob: np.ndarray | None,
 ) -> str:
-    """The page's HTML. `facts` is the report's JSON object, `pictures` those of `report.finding_pictures`."""
+    """The page's HTML. `facts`: the report's JSON object; `pictures`: those of `findings.finding_pictures`."""
     figures = [_figure("Received", "what was handed in", received)]
     shown = dict(pictures)
     if tampered_prob is not None:
         shown = {"overlay": overlay(received, tampered_prob), **shown}
     figures += [_figure(*_TITLES[kind], shown[kind]) for kind in _TITLES if kind in shown]
     title, color = _STATES[facts["status"]]
-    template = Template((Path(__file__).parent / "report.html").read_text(encoding="utf-8"))
+    template = Template((Path(__file__).parent / "page.html").read_text(encoding="utf-8"))
     return template.substitute(
         name=escape(Path(facts["file"] or "picture").name),
         color=color,
@@ -82,7 +85,9 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
     if facts["altered_fraction"] is not None:
         rows.append(("Altered area", f"{100 * facts['altered_fraction']:.2f} % of the picture"))
     if facts["content_matches"] is not None:
-        rows.append(("Signed content", "is this picture's" if facts["content_matches"] else "is ANOTHER picture's"))
+        rows.append(
+            ("Signed content", "is this picture's" if facts["content_matches"] else "is ANOTHER picture's")
+        )
     rows.append(("Parts of the code read", ", ".join(facts["layers"]) or "none"))
     rows.append(("Time", f"{facts['seconds']:.2f} s"))
     return rows

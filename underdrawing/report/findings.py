@@ -2,7 +2,7 @@
 
 STEM.mask.png         8-bit, the calibrated probability of alteration x 255, in the received picture's frame
 STEM.recovered.png    what was there
-STEM.source.png       palette picture; index 0 untouched, 1 decoded from the hidden code, 2 filled in by a prior
+STEM.source.png       palette picture; 0 untouched, 1 decoded from the hidden code, 2 filled in by a prior
 STEM.confidence.png   8-bit, how sure each recovered pixel is, x 255
 STEM.content.png      the whole picture as the hidden code alone tells it
 STEM.report.json      the same object that `verify --json` prints
@@ -24,7 +24,7 @@ from PIL import Image
 from underdrawing.core.types import Verdict
 from underdrawing.data.files import write_atomic
 from underdrawing.data.pictures import Picture
-from underdrawing.report_page import page
+from underdrawing.report.page import page
 
 SOURCE_COLORS = (232, 232, 228, 30, 110, 190, 226, 140, 30)
 """RGB of untouched, decoded and filled in the source map's palette."""

@@ -1,0 +1,19 @@
+PYTHON ?= python
+
+.PHONY: check test tables strip
+
+check: ## style, format, layers, types, sizes: under half a minute
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	lint-imports
+	$(PYTHON) -m mypy
+	$(PYTHON) tools/check_sizes.py
+
+test:
+	$(PYTHON) -m pytest
+
+tables: ## tables of the documents from results/*.json; ARGS=--check only compares
+	$(PYTHON) -m underdrawing.bench.tables $(ARGS)
+
+strip: ## the picture at the head of the README, made by the program itself
+	$(PYTHON) tools/draw_readme_strip.py
