@@ -1,0 +1,60 @@
+"""Bits as arrays of 0 and 1, most significant first."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+
+from underdrawing.core.errors import CodeError
+
+
+def from_int(value: int, width: int) -> np.ndarray:
+    """The `width` bits of a number, uint8."""
+    if not 0 <= value < 1 << width:
+        raise CodeError(f"expected a number of {width} bits, got {value}")
+    return np.array([(value >> i) & 1 for i in range(width - 1, -1, -1)], np.uint8)
+
+
+def to_int(bits: np.ndarray) -> int:
+    """The number that the bits write."""
+    result = 0
+    for bit in bits.tolist():
+        result = result << 1 | bit
+    return result
+
+
+def from_bytes(data: bytes) -> np.ndarray:
+    """Eight bits a byte."""
+    return np.unpackbits(np.frombuffer(data, np.uint8))
+
+
+def to_bytes(bits: np.ndarray) -> bytes:
+    """Bytes of the bits, padded with zeros at the end."""
+    return np.packbits(bits).tobytes()
+
+
+def crc32(*parts: np.ndarray, domain: bytes) -> np.ndarray:
+    """The 32 bits of the CRC-32 (ISO-HDLC) over a domain string and the lengths and bits of the parts."""
+    data = domain
+    for part in parts:
+        data += len(part).to_bytes(4, "big") + to_bytes(part)
+    return from_int(zlib.crc32(data), 32)
+
+
+class BitReader:
+    """Takes fields off the front of a bit array; CodeError when it runs out."""
+
+    def __init__(self, bits: np.ndarray):
+        self._bits, self._at = bits, 0
+
+    def take(self, count: int) -> np.ndarray:
+        """The next `count` bits."""
+        if count < 0 or self._at + count > len(self._bits):
+            raise CodeError(f"expected {count} more bits, {len(self._bits) - self._at} are left")
+        self._at += count
+        return self._bits[self._at - count : self._at]
+
+    def number(self, width: int) -> int:
+        """The next `width` bits as a number."""
+        return to_int(self.take(width))
