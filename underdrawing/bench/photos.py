@@ -46,7 +46,7 @@ class Photo:
         return load_picture(self.read_bytes()).image
 
     def square(self, side: int) -> tuple[np.ndarray, Outlines]:
-        """The centre square by Lanczos to (side, side, 3) uint8, and the outlines in its pixels; 0: as it is."""
+        """The centre square by Lanczos to (side, side, 3) uint8 with its outlines; side 0: as it is."""
         image = self.load()
         if side == 0:
             return image, self.outlines

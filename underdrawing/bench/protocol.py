@@ -20,7 +20,7 @@ class Protocol:
     quality_sets: tuple[str, ...] = ("kodak24", "clic2025_val")
     """Folders of the photographs for container quality and attacks: centre square, Lanczos to the size."""
     object_set: str = "coco_val"
-    """Folder with instances.json: recovery under true object outlines; its outlines also serve other photos."""
+    """Folder with instances.json: recovery under true outlines, which serve other photos too."""
     full_set: str = "fullsize"
     stranger_set: str = "imagenet1k_one"
     """Photographs that were never protected."""
@@ -30,8 +30,8 @@ class Protocol:
     strong_psnr_db: float = 34.6
     """Container PSNR that recovery-strong sets the strength for (Imuge's)."""
     full_channels: tuple[str, ...] = (
-        "none", "jpeg90", "jpeg70", "jpeg50", "jpeg30", "webp50", "scale0.5", "scale0.7", "crop70%", "noise10",
-        "screenshot",
+        "none", "jpeg90", "jpeg70", "jpeg50", "jpeg30", "webp50", "scale0.5", "scale0.7", "crop70%",
+        "noise10", "screenshot",
     )  # fmt: skip
     """The channels of the attack part at full size, where a reading takes seconds."""
     recovery_channels: tuple[str, ...] = ("none", "jpeg90", "jpeg70", "jpeg50")

@@ -42,8 +42,8 @@ def run_bench(
 ) -> dict:
     """Measure `subject` and write results/NAME.json; the merged table is returned.
 
-    photos: at most so many of each set. only: names of parts, or their beginnings. PictureError where a set of
-    photographs is missing below `data`; OutputError for an `only` that names no part.
+    photos: at most so many of each set. only: names of parts, or their beginnings.
+    PictureError where a set of photographs is missing below `data`; OutputError for an `only` without part.
     """
     options = options or RunOptions()
     parts = select_parts(photo_core(protocol), only)
@@ -54,7 +54,7 @@ def run_bench(
         path = folder / f"{part.name}.json"
         if options.again or not path.exists():
             fragment = run_part(part, subject, sets, protocol, options)
-            _write(path, fragment)
+            write_table(path, fragment)
     return merge(results, protocol.name)
 
 
@@ -151,7 +151,7 @@ def _commit() -> str:
 
 
 def merge(results: Path, name: str) -> dict:
-    """Put the fragments below results/NAME together as results/NAME.json: figures once, conditions by part."""
+    """Put the fragments of results/NAME together in results/NAME.json, conditions by part."""
     figures: dict[str, dict] = {}
     parts: dict[str, dict] = {}
     for path in sorted((results / name).glob("*.json")):
@@ -163,11 +163,12 @@ def merge(results: Path, name: str) -> dict:
         }
         protocol = fragment["protocol"]
     merged = {"name": name, "protocol": protocol, "parts": parts, "figures": figures}
-    _write(results / f"{name}.json", merged)
+    write_table(results / f"{name}.json", merged)
     return merged
 
 
-def _write(path: Path, table: dict) -> None:
+def write_table(path: Path, table: dict) -> None:
+    """Write a result so that no half file stays."""
     fresh = path.with_suffix(".part")
     fresh.write_text(json.dumps(table, indent=1, sort_keys=True, default=float) + "\n", encoding="utf-8")
     fresh.replace(path)

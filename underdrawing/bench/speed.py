@@ -19,7 +19,7 @@ LARGE = (4000, 3000)
 
 
 def speed_rows(subject: Subject, photo: Photo) -> list[Row]:
-    """Protect, identify and verify at 512x512 (9 turns) and 12 MP (3 turns), the first of each not counted."""
+    """Protect, identify and verify at 512x512 (9 turns) and 12 MP (3), after one not counted."""
     small, _ = photo.square(512)
     large = np.asarray(Image.fromarray(photo.load()).resize(LARGE, Image.Resampling.LANCZOS))
     rows: list[Row] = []
@@ -38,7 +38,7 @@ def speed_rows(subject: Subject, photo: Photo) -> list[Row]:
 
 
 def timed(step: Callable[[], object], turns: int) -> tuple[float, float | None]:
-    """Median seconds of `turns` calls after one to warm up, and the peak resident MiB over all (Linux only)."""
+    """Median seconds of `turns` calls after one to warm up, and the peak resident MiB (Linux only)."""
     _reset_peak()
     step()
     seconds = []

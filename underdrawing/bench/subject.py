@@ -15,7 +15,7 @@ from underdrawing.core.types import Verdict
 class Subject:
     """A loaded system with one owner and one identity.
 
-    model: `protect(image_u8, owner=, identity=, secret=, strength=)` with a `.residual` (H, W) in luma levels,
+    model: `protect(image_u8, owner=, identity=, secret=, strength=)` with a `.residual` (H, W), luma levels,
     and `verify(image_u8, secret=, find_key=) -> Verdict`. Where it has them, `identify(image_u8, ...)` (the
     identity alone, quicker than a whole verdict) and `describe(image_u8, bits)` (the picture as a code of at
     most so many bits tells it) are measured too.
@@ -45,7 +45,7 @@ class Subject:
         return self.verify(received_u8).identity
 
     def describe(self, image_u8: np.ndarray, bits: int) -> np.ndarray | None:
-        """The picture as the hidden code alone tells it in at most `bits`, or None where a system cannot say."""
+        """The picture as the hidden code tells it in at most `bits`, or None where a system cannot say."""
         if hasattr(self.model, "describe"):
             return self.model.describe(image_u8, bits)
         return None

@@ -1,0 +1,213 @@
+"""The runner measures a subject honestly: a perfect one scores perfectly, a blind one scores nothing."""
+
+import json
+import zlib
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from underdrawing.attacks.suites import SUITES
+from underdrawing.bench import tables
+from underdrawing.bench.codes import avif_at, picture_bits
+from underdrawing.bench.measures import Edits, edited_rows
+from underdrawing.bench.parts import photo_core, strength_for
+from underdrawing.bench.photos import PhotoSets, hash_photos
+from underdrawing.bench.protocol import PHOTO_CORE
+from underdrawing.bench.run import RunOptions, merge, run_bench, select_parts
+from underdrawing.bench.stats import figure, summarize, wilson
+from underdrawing.bench.subject import Subject
+from underdrawing.core.errors import OutputError, PictureError
+from underdrawing.core.types import Signature, Verdict
+from underdrawing.metrics.quality import psnr_db
+
+SMALL = replace(
+    PHOTO_CORE, sizes=(96,), suite="imuge", recovery_channels=("none", "jpeg50"), code_bits=(600,)
+)
+
+
+@dataclass
+class Fake:
+    """Remembers what it protected and, where `sighted`, tells all of it when asked to verify."""
+
+    sighted: bool = True
+
+    def __post_init__(self):
+        self.memory = []
+
+    def protect(self, image_u8, *, owner, identity, secret, strength):
+        noise = np.random.default_rng(zlib.crc32(image_u8.tobytes())).normal(0, 2, image_u8.shape[:2])
+        residual = (strength * noise).astype(np.float32)
+        self.memory.append(np.clip(np.rint(image_u8 + residual[..., None]), 0, 255).astype(np.uint8))
+        return SimpleNamespace(residual=residual)
+
+    def verify(self, image_u8, *, secret, find_key):
+        if not self.sighted or not self.memory:
+            return Verdict("unprotected", False, "nothing")
+        same = image_u8.shape == self.memory[-1].shape
+        truth = self.memory[-1] if same else image_u8
+        changed = np.abs(truth.astype(int) - image_u8).max(axis=-1) > 0
+        return Verdict(
+            "altered",
+            True,
+            "found",
+            identity="0123456789abcdef",
+            signature=Signature("valid"),
+            tampered_prob=changed.astype(np.float32),
+            recovered=truth,
+            layers=("base", "middle"),
+        )
+
+
+def subject_of(model):
+    return Subject("fake", model, SimpleNamespace(public=None))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two photographs in every set, one of them in a tar, with outlines for the objects' set."""
+    root = tmp_path_factory.mktemp("photos")
+    photos = {"astronaut": data.astronaut()[:200, :260], "coffee": data.coffee()[:180, :300]}
+    for name in ("kodak24", "clic2025_val", "coco_val", "fullsize", "imagenet1k_one"):
+        (root / "deep" / name).mkdir(parents=True)
+        for photo, pixels in photos.items():
+            Image.fromarray(pixels).save(root / "deep" / name / f"{photo}.png")
+    outline = [60.0, 40.0, 160.0, 40.0, 160.0, 140.0, 110.0, 150.0, 60.0, 140.0, 55.0, 90.0]
+    table = {name: {"instances": [{"poly": [outline]}]} for name in photos}
+    (root / "deep" / "coco_val" / "instances.json").write_text(json.dumps(table))
+    return root
+
+
+def test_a_perfect_subject_scores_perfectly_and_the_run_can_be_resumed(folder, tmp_path):
+    done = []
+    options = RunOptions(progress=lambda part, at, of: done.append((part, at, of)))
+    only = ["container", "attacks", "recovery-96", "strangers"]
+    merged = run_bench(subject_of(Fake()), folder, tmp_path, protocol=SMALL, only=only, options=options)
+    figures = merged["figures"]
+    assert figures["container/96/psnr_db"]["mean"] == pytest.approx(20 * np.log10(255 / 2), abs=0.4)
+    assert figures["container/96/psnr_db"]["n"] == 4
+    assert figures["edited/96/none/identity"]["mean"] == 1
+    assert figures["edited/96/none/f1"]["mean"] > 0.97
+    assert (
+        figures["edited/96/none/lpsnr_db"]["mean"] > 40 > figures["edited/96/none/untouched_lpsnr_db"]["mean"]
+    )
+    assert figures["authentic/96/none/flagged"]["mean"] == 0
+    assert figures["authentic/96/jpeg50/flagged"]["mean"] > 0.5
+    assert figures["recovery/96/none/f1"]["n"] == 2
+    assert figures["strangers/accepted"]["mean"] == 1
+    assert {part for part, _, _ in done} == {"container-96", "attacks-96", "recovery-96", "strangers"}
+    assert merged["parts"]["container-96"]["conditions"]["seed"] == SMALL.seed
+    done.clear()
+    again = run_bench(subject_of(Fake()), folder, tmp_path, protocol=SMALL, only=only, options=options)
+    assert done == [] and again["figures"] == figures
+    assert json.loads((tmp_path / "photo-core.json").read_text()) == json.loads(json.dumps(again))
+
+
+def test_a_blind_subject_scores_nothing(folder, tmp_path):
+    subject = subject_of(Fake(sighted=False))
+    merged = run_bench(subject, folder, tmp_path, protocol=SMALL, photos=1, only=["attacks", "strangers"])
+    figures = merged["figures"]
+    assert figures["edited/96/none/identity"]["mean"] == 0
+    assert figures["edited/96/none/f1"]["mean"] == 0
+    assert figures["edited/96/none/lpsnr_db"] == figures["edited/96/none/untouched_lpsnr_db"]
+    assert "authentic/96/none/flagged_signed" not in figures
+    assert figures["strangers/accepted"]["mean"] == 0
+
+
+def test_two_processes_measure_what_one_measures(folder, tmp_path):
+    one = run_bench(subject_of(Fake()), folder, tmp_path / "a", protocol=SMALL, only=["recovery-96"])
+    two = run_bench(
+        subject_of(Fake()),
+        folder,
+        tmp_path / "b",
+        protocol=SMALL,
+        only=["recovery-96"],
+        options=RunOptions(workers=2),
+    )
+    assert one["figures"] == two["figures"]
+
+
+def test_every_benign_channel_can_be_scored():
+    image, donor = data.astronaut()[:128, :128], data.coffee()
+    fake = Fake()
+    subject = subject_of(fake)
+    protected = subject.protect(image)
+    edits = Edits(donor, (), (), (0.05, 0.3))
+    rows = edited_rows(subject, image, protected, edits, SUITES["photo-benign"], (1, 2), "edited/128")
+    figures = summarize(rows)
+    for channel in SUITES["photo-benign"]:
+        assert 0 <= figures[f"edited/128/{channel.name}/f1"]["mean"] <= 1
+        assert np.isfinite(figures[f"edited/128/{channel.name}/lpsnr_db"]["mean"])
+
+
+def test_the_strength_is_found_for_a_container():
+    images = [data.astronaut()[:128, :128]]
+    strength = strength_for(subject_of(Fake()), images, 34.6)
+    assert psnr_db(images[0], subject_of(Fake()).protect(images[0], strength)) == pytest.approx(34.6, abs=0.1)
+
+
+def test_parts_are_chosen_by_their_beginnings():
+    parts = photo_core(PHOTO_CORE)
+    assert [part.name for part in select_parts(parts, ["recovery-256"])] == ["recovery-256"]
+    assert len(select_parts(parts, None)) == len(parts) == 14
+    with pytest.raises(OutputError, match="strangers"):
+        select_parts(parts, ["nonsense"])
+
+
+def test_sets_squares_and_hashes(folder):
+    sets = PhotoSets(folder)
+    photo = sets.photos("coco_val")[0]
+    image, outlines = photo.square(90)
+    assert image.shape == (90, 90, 3)
+    assert np.allclose(outlines[0][0][0], [(60 - 30) * 0.45, 40 * 0.45])
+    assert hash_photos(sets.photos("kodak24")) == hash_photos(reversed(sets.photos("kodak24")))
+    assert hash_photos(sets.photos("kodak24")) != hash_photos(sets.photos("kodak24")[:1])
+    assert len(PhotoSets(folder, 1).photos("kodak24")) == 1
+    with pytest.raises(PictureError, match="no folder"):
+        sets.photos("elsewhere")
+
+
+def test_figures_by_hand():
+    values = [float(value) for value in range(20)]
+    assert figure("psnr_db", values)["worst_decile"] == 0.5
+    assert figure("flagged", values)["worst_decile"] == 18.5
+    assert figure("identity", [1.0, 0.0, 1.0, 1.0])["mean"] == 0.75
+    assert wilson(0, 1000)[1] == pytest.approx(0.00383, abs=1e-4)
+    assert summarize([("a", {"f1": float("nan")}), ("a", {"iou": None})]) == {}
+
+
+def test_avif_spends_no_more_bits_than_allowed():
+    image = data.astronaut()[:128, :128]
+    scores = [psnr_db(image, avif_at(image, bits)) for bits in (1500, 6000)]
+    assert scores[0] < scores[1]
+    assert avif_at(image, 40).std() < image.std()
+    assert picture_bits(b"\0\0\0\x0cmdatabcd") == 32
+
+
+def test_tables_are_filled_from_results_and_checked(folder, tmp_path):
+    run_bench(subject_of(Fake()), folder, tmp_path / "results", protocol=SMALL, only=["container"])
+    path = tmp_path / "results" / "photo-core.json"
+    merged = json.loads(path.read_text())
+    merged["figures"]["container/512/psnr_db"] = {"mean": 39.0, "n": 4}
+    path.write_text(json.dumps(merged))
+    readme = tmp_path / "README.md"
+    readme.write_text("before\n<!-- table:photo-core -->\nold\n<!-- /table -->\nafter\n")
+    assert tables.main(["--check", "--root", str(tmp_path)]) == 1
+    assert "old" in readme.read_text()
+    assert tables.main(["--root", str(tmp_path)]) == 0
+    text = readme.read_text()
+    assert "39.00 (>= 40.5) ✗" in text and "old" not in text and text.endswith("after\n")
+    assert tables.main(["--check", "--root", str(tmp_path)]) == 0
+    readme.write_text("<!-- table:nobody -->\n<!-- /table -->\n")
+    with pytest.raises(OutputError, match="nobody"):
+        tables.main(["--root", str(tmp_path)])
+
+
+def test_results_merge_by_part(folder, tmp_path):
+    subject = subject_of(Fake())
+    run_bench(subject, folder, tmp_path, protocol=SMALL, only=["container"])
+    run_bench(subject, folder, tmp_path, protocol=SMALL, only=["strangers"])
+    assert set(merge(tmp_path, "photo-core")["parts"]) == {"container-96", "strangers"}

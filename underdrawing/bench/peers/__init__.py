@@ -1,0 +1,1 @@
+"""Other watermarks, run in an environment of their own."""
