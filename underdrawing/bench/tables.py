@@ -97,7 +97,7 @@ def photo_peers_table(results: Path) -> str:
     channels = merged["channels"]
     lines = ["| system | bits | PSNR dB | SSIMULACRA2 | " + " | ".join(channels) + " | embed ms | read ms |"]
     lines.append("|---" * (len(channels) + 6) + "|")
-    for system, about in systems.items():
+    for system, about in sorted(systems.items(), key=lambda item: item[0] != merged["subject"]):
         place = f"{system}/"
         survived = [_percent(figures, f"{place}{channel}/survived", 0) for channel in channels]
         cells = [
@@ -106,8 +106,8 @@ def photo_peers_table(results: Path) -> str:
             _number(figures, place + "psnr_db", 1),
             _number(figures, place + "ssimulacra2", 1),
             *survived,
-            _number(figures, place + "embed/seconds", 0, scale=1000),
-            _number(figures, place + "read/seconds", 0, scale=1000),
+            _number(figures, place + "embed/seconds", 0, "median", 1000),
+            _number(figures, place + "read/seconds", 0, "median", 1000),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     at = merged["conditions"]

@@ -99,6 +99,7 @@ def run_peers(
     table = {
         "name": protocol.name,
         "conditions": conditions(protocol) | {"peers": versions},
+        "subject": subject.name,
         "photos": len(chosen),
         "size": protocol.sizes[0],
         "data_hash": hash_photos(chosen),

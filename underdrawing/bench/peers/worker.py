@@ -48,21 +48,28 @@ def _blind():
 
 
 def _prepare(system):
-    if system == "rivaGan":
-        from imwatermark import WatermarkDecoder, WatermarkEncoder
+    """Imports and weights, before the clock runs."""
+    if system == "blind-watermark":
+        _blind()
+        return
+    from imwatermark import WatermarkDecoder, WatermarkEncoder
 
+    if system == "rivaGan":
         WatermarkEncoder.loadModel()
         WatermarkDecoder.loadModel()
 
 
-def answer(request):
+def answer(request, prepared):
     """One request's answer; a peer's own failure is an answer too."""
     import cv2
     import numpy as np
 
     image = cv2.imread(request["image"])
-    start = time.perf_counter()
     try:
+        if request["system"] not in prepared:
+            _prepare(request["system"])
+            prepared.add(request["system"])
+        start = time.perf_counter()
         if request["do"] == "embed":
             protected = embed(request["system"], image, request["bits"])
             seconds = time.perf_counter() - start
@@ -80,10 +87,7 @@ def main():
     for line in sys.stdin:
         request = json.loads(line)
         with contextlib.redirect_stdout(sys.stderr):  # the peers print
-            if request["system"] not in prepared:
-                _prepare(request["system"])
-                prepared.add(request["system"])
-            found = answer(request)
+            found = answer(request, prepared)
         sys.stdout.write(json.dumps(found) + "\n")
         sys.stdout.flush()
 
