@@ -5,7 +5,7 @@ PYTHON ?= python
 check: ## style, format, layers, types, sizes: under half a minute
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
-	lint-imports
+	$(PYTHON) -c 'from importlinter.cli import lint_imports_command as check; check()'
 	$(PYTHON) -m mypy
 	$(PYTHON) tools/check_sizes.py
 

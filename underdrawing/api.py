@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from underdrawing import zoo
-from underdrawing.coding.keys import Owner, TrustStore
+from underdrawing.coding.keys import Owner, PublicKey, TrustStore
 from underdrawing.core.errors import KeyFileError, ShapeError, UnderdrawingError
 from underdrawing.core.types import Verdict
 from underdrawing.data.pictures import Picture, load_picture, save_picture
@@ -100,12 +100,10 @@ def verify(
         system = zoo.load("photo")
         start = time.perf_counter()
         verdict = system.verify(picture.image, secret=load_secret(secret), find_key=store.find)
-        report = VerifyReport(
-            file=_name(source),
-            verdict=_with_trust(verdict, store),
-            seconds=time.perf_counter() - start,
-            picture=picture,
-        )
+        seconds = time.perf_counter() - start
+        signer = _signer(verdict, store)
+        verdict = replace(verdict, signature=replace(verdict.signature, trusted=signer is not None))
+        report = VerifyReport(_name(source), verdict, seconds, picture, signer)
         if output is None:
             return report
         stem = stem or (Path(source).stem if isinstance(source, str | Path) else "picture")
@@ -121,7 +119,16 @@ def trust_store(folder: str | Path | None = None) -> TrustStore:
     return TrustStore(Path(folder))
 
 
-def load_owner(path: str | Path, password: str | None = None) -> Owner:
+def add_trusted(public: PublicKey, name: str, folder: str | Path | None = None) -> Path:
+    """Put a public key into a trust store; its file. KeyFileError where another key has that name."""
+    store = trust_store(folder)
+    for known, key in store:
+        if known == name and key.raw != public.raw:
+            raise KeyFileError(f"{store.folder}: {name!r} is another key already; give this one another name")
+    return store.add(public, name)
+
+
+def load_owner(path: str | Path, password: bytes | None = None) -> Owner:
     """The owner whose private key is in a PEM file. KeyFileError where it holds none."""
     return Owner.load(Path(path), password)
 
@@ -145,11 +152,10 @@ def load_secret(secret: str | Path | bytes | None) -> bytes | None:
     return secret
 
 
-def _with_trust(verdict: Verdict, store: TrustStore) -> Verdict:
-    """Trust is the reader's own: a key that came inside the picture was vouched for by nobody."""
-    signature = verdict.signature
-    known = {public.fingerprint for public in store}
-    return replace(verdict, signature=replace(signature, trusted=signature.key in known))
+def _signer(verdict: Verdict, store: TrustStore) -> str | None:
+    """What the reader's own store calls the key; one that came inside the picture is vouched for by nobody."""
+    key = verdict.signature.key
+    return next((name for name, public in store if public.fingerprint == key), None)
 
 
 def _identity_bytes(identity: str | bytes | None) -> bytes | None:

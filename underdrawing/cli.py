@@ -1,8 +1,8 @@
 """The program `underdrawing`: one flat dict, command -> a plain function of the parsed arguments.
 
 JSON goes to stdout, one object a line; progress goes to stderr, on a terminal only. Heavy imports happen
-inside the commands, so that help comes at once. Exit codes: 0 done or intact, 1 altered, 2 no mark found, 3 a file
-could not be read or written (the others are still done), 64 usage, 130 interrupted.
+inside the commands, so that help comes at once. Exit codes: 0 done or intact, 1 altered, 2 no mark found,
+3 some file could not be read or written (the others are still done), 64 usage, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from underdrawing import __version__
+from underdrawing.arguments import USAGE, parser
 from underdrawing.core.errors import UnderdrawingError
 
-INTACT, ALTERED, UNPROTECTED, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 3, 64, 130
+INTACT, ALTERED, UNPROTECTED, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 EXIT_CODES = {"intact": INTACT, "altered": ALTERED, "unprotected": UNPROTECTED, "error": FAILED}
 
 
@@ -29,15 +29,9 @@ class UsageError(Exception):
     """The command was called in a way that cannot work; the message says how to call it."""
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(USAGE, f"{self.prog}: {message}\n")
-
-
 def main(argv: list[str] | None = None) -> int:
     """Run one command; the exit code. `argv` is without the program's name, None takes the process's own."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser(COMMANDS).parse_args(argv)
     signal.signal(signal.SIGTERM, _stop)
     try:
         return COMMANDS[arguments.command](arguments)
@@ -71,16 +65,15 @@ def keygen(arguments: argparse.Namespace) -> int:
     path = Path(arguments.output)
     if path.exists():
         raise UsageError(f"{path}: exists already; a key file is never overwritten")
-    owner = Owner.create()
-    _save_owner(owner, path, _password(arguments))
-    store = api.trust_store(arguments.trust)
-    store.add(owner.public, arguments.name or path.stem)
-    _say(
-        arguments,
-        {"file": str(path), "status": "created", "key": owner.public.fingerprint},
-        f"{path}: new key {owner.public.fingerprint}; keep this file to yourself. "
-        "Its public half is in the trust store.",
+    owner, name = Owner.create(), arguments.name or path.stem
+    public = api.add_trusted(owner.public, name, arguments.trust)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    owner.save(path, _password(arguments))
+    words = (
+        f"{path}: new key {owner.public.fingerprint}; keep this file to yourself\n{public}: its public half"
     )
+    key = {"file": str(path), "status": "created", "key": owner.public.fingerprint, "public": str(public)}
+    _say(arguments, key, words + "; give it to those who verify")
     return 0
 
 
@@ -168,19 +161,63 @@ def trust(arguments: argparse.Namespace) -> int:
     from underdrawing import api
     from underdrawing.coding.keys import PublicKey
 
-    store = api.trust_store(arguments.trust)
     for path in map(Path, arguments.paths):
-        store.add(PublicKey.load(path), arguments.name or path.stem)
-    for public in store:
-        name = getattr(public, "name", None)
-        _say(arguments, {"key": public.fingerprint, "name": name}, f"{public.fingerprint}  {name or ''}")
+        api.add_trusted(PublicKey.load(path), arguments.name or path.stem, arguments.trust)
+    for name, public in api.trust_store(arguments.trust):
+        _say(arguments, {"key": public.fingerprint, "name": name}, f"{public.fingerprint}  {name}")
+    return 0
+
+
+def bench(arguments: argparse.Namespace) -> int:
+    """Measure the system on a folder of photographs and write results/NAME.json, part by part."""
+    import secrets
+
+    from underdrawing import zoo as cards
+    from underdrawing.bench.run import RunOptions, run_bench
+    from underdrawing.bench.subject import Subject
+    from underdrawing.coding.keys import Owner
+
+    def progress(part: str, done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\r\x1b[K{part} {done}/{total}", end="", file=sys.stderr, flush=True)
+
+    subject = Subject("photo", cards.load("photo"), Owner.create(), secrets.token_bytes(8))
+    options = RunOptions(arguments.again, arguments.jobs, progress)
+    table = run_bench(
+        subject,
+        Path(arguments.data),
+        Path(arguments.results),
+        photos=arguments.photos,
+        only=arguments.only,
+        options=options,
+    )
+    written = str(Path(arguments.results) / f"{arguments.name}.json")
+    _say(
+        arguments,
+        {"status": "measured", "output": written, "figures": table["figures"]},
+        f"{written} written",
+    )
+    return 0
+
+
+def train(arguments: argparse.Namespace) -> int:
+    """Train one of the shipped networks again, or go on with a training that was stopped."""
+    from importlib import import_module
+
+    from underdrawing.train.__main__ import RECIPES
+
+    if arguments.name not in RECIPES:
+        raise UsageError(f"no recipe is called {arguments.name!r}; there are: {', '.join(RECIPES)}")
+    recipe = import_module(RECIPES[arguments.name])
+    last = recipe.make(Path(arguments.data), arguments.minutes, Path(arguments.output), arguments.resume)
+    _say(arguments, {"status": "trained", "output": arguments.output, "last": str(last)}, f"trained: {last}")
     return 0
 
 
 # --- one file (picklable, so that several processes can do it) --------------------------------------------
 
 
-def protect_file(job: Any, *, sign: str | None, password: str | None, **options: Any) -> dict[str, Any]:
+def protect_file(job: Any, *, sign: str | None, password: bytes | None, **options: Any) -> dict[str, Any]:
     """Protect the job's file into its target; the object to print."""
     from underdrawing import api
 
@@ -219,7 +256,7 @@ def attack_file(job: Any, *, suite: str, seed: int, overwrite: bool) -> dict[str
 # --- what people see --------------------------------------------------------------------------------------
 
 
-def _run(arguments: argparse.Namespace, jobs: list[Any], work: Callable) -> Iterable[dict[str, Any]]:
+def _run(arguments: argparse.Namespace, jobs: list[Any], work: Callable) -> Iterator[dict[str, Any]]:
     """Run the batch and print each result as it comes."""
     from underdrawing import batch
 
@@ -264,7 +301,7 @@ def _say(arguments: argparse.Namespace, found: dict[str, Any], text: str) -> Non
 # --- checks before the batch ------------------------------------------------------------------------------
 
 
-def _check_inputs(arguments: argparse.Namespace, password: str | None) -> None:
+def _check_inputs(arguments: argparse.Namespace, password: bytes | None) -> None:
     """UsageError where a key or a secret cannot be used: better before the first file than at each."""
     from underdrawing import api
     from underdrawing.core.errors import KeyFileError
@@ -279,102 +316,14 @@ def _check_inputs(arguments: argparse.Namespace, password: str | None) -> None:
         raise UsageError(str(error)) from error
 
 
-def _password(arguments: argparse.Namespace) -> str | None:
+def _password(arguments: argparse.Namespace) -> bytes | None:
     path = arguments.password_file
     if path is None:
         return None
     try:
-        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: the password cannot be read ({error})") from error
-
-
-def _save_owner(owner: Any, path: Path, password: str | None) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    owner.save(path, password) if password is not None else owner.save(path)
-
-
-# --- arguments --------------------------------------------------------------------------------------------
-
-
-def _strength(text: str) -> float:
-    value = float(text)
-    if not 0.25 <= value <= 4:
-        raise argparse.ArgumentTypeError(f"expected a strength from 0.25 to 4, got {text}")
-    return value
-
-
-def _processes(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 256:
-        raise argparse.ArgumentTypeError(f"expected 1 to 256 processes, got {text}")
-    return value
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="underdrawing", description="Hide in a photograph a sketch of itself; find what was altered."
-    )
-    parser.add_argument("--version", action="version", version=f"underdrawing {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
-
-    def command(name: str, *parts: Callable[[argparse.ArgumentParser], None]) -> argparse.ArgumentParser:
-        summary = (COMMANDS[name].__doc__ or "").splitlines()[0]
-        sub = commands.add_parser(name, help=summary, description=summary)
-        sub.add_argument("--json", action="store_true", help="print one JSON object a line")
-        for part in parts:
-            part(sub)
-        return sub
-
-    sub = command("keygen", _trust_folder, _password_file)
-    sub.add_argument("-o", "--output", required=True, metavar="OWNER.pem", help="where the private key goes")
-    sub.add_argument("--name", help="what the trust store calls the key; the file's name by default")
-    sub = command("trust", _trust_folder)
-    sub.add_argument("paths", nargs="*", metavar="PUBLIC.pem", help="public keys to add")
-    sub.add_argument("--name", help="what the trust store calls the key; the file's name by default")
-    sub = command("protect", _pictures, _secret, _password_file)
-    sub.add_argument(
-        "-o", "--output", required=True, metavar="OUT", help="a folder, or a file for one picture"
-    )
-    sub.add_argument("--sign", metavar="OWNER.pem", help="sign with this private key")
-    sub.add_argument("--identity", metavar="HEX", help="16 hex digits; drawn at random by default")
-    sub.add_argument(
-        "--strength", type=_strength, default=1.0, metavar="S", help="0.25 archival, 1, 4 robust"
-    )
-    sub = command("verify", _pictures, _secret, _trust_folder)
-    sub.add_argument("-o", "--output", metavar="OUT", help="folder for masks, recovered pictures and reports")
-    sub = command("demo")
-    sub.add_argument(
-        "-o", "--output", default="underdrawing_demo", metavar="OUT", help="folder for the pictures"
-    )
-    sub = command("attack", _pictures)
-    sub.add_argument("-o", "--output", required=True, metavar="OUT", help="folder for the attacked pictures")
-    sub.add_argument("--suite", required=True, metavar="NAME", help="list of attacks, as photo-benign")
-    sub.add_argument("--seed", type=int, default=0, help="of what is random in the attacks")
-    command("zoo")
-    return parser
-
-
-def _pictures(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="pictures, folders or globs")
-    parser.add_argument("--force", action="store_true", help="overwrite files that exist")
-    parser.add_argument("--jobs", type=_processes, default=1, metavar="N", help="processes; 1 by default")
-
-
-def _secret(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--secret", metavar="FILE", help="private mode: only with this file anything is found"
-    )
-
-
-def _trust_folder(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--trust", metavar="DIR", help="folder of trusted public keys; the user's own by default"
-    )
-
-
-def _password_file(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--password-file", metavar="FILE", help="file with the private key's password")
+        return Path(path).read_bytes().rstrip(b"\r\n")
+    except OSError as error:
+        raise UsageError(f"{path}: the password cannot be read ({error.strerror})") from error
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
@@ -384,6 +333,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "verify": verify,
     "demo": demo,
     "attack": attack,
+    "bench": bench,
+    "train": train,
     "zoo": zoo,
 }
 

@@ -73,18 +73,21 @@ class VerifyReport:
     verdict: Verdict
     seconds: float
     picture: Picture
+    signer: str | None = None
+    """What the reader's trust store calls the signer's key, or None where it does not know it."""
     written: dict[str, str] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The object that `verify --json` prints."""
         verdict, written = self.verdict, self.written or {}
         signature = verdict.signature
+        signed = {"state": signature.state, "key": signature.key, "trusted": signature.trusted}
         return {
             "file": self.file,
             "status": verdict.status,
             "present": verdict.present,
             "identity": verdict.identity,
-            "signature": {"state": signature.state, "key": signature.key, "trusted": signature.trusted},
+            "signature": signed | {"name": self.signer},
             "altered_fraction": _number(verdict.altered_fraction, 5),
             "content_matches": verdict.content_matches,
             "mask": written.get("mask"),

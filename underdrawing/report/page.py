@@ -45,7 +45,7 @@ def page(
     pictures: dict[str, Image.Image],
     tampered_prob: np.ndarray | None,
 ) -> str:
-    """The page's HTML. `facts`: the report's JSON object; `pictures`: those of `findings.finding_pictures`."""
+    """The page's HTML. `facts`: the report's JSON object; `pictures`: of `findings.finding_pictures`."""
     figures = [_figure("Received", "what was handed in", received)]
     shown = dict(pictures)
     if tampered_prob is not None:
@@ -80,7 +80,8 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
     rows = [("File", str(facts["file"] or "-")), ("Identity", facts["identity"] or "none read")]
     rows.append(("Signature", _SIGNATURES[signature["state"]]))
     if signature["key"]:
-        trust = "in your trust store" if signature["trusted"] else "not in your trust store"
+        trusted = f"in your trust store as {signature['name']}"
+        trust = trusted if signature["trusted"] else "not in your trust store"
         rows.append(("Signer's key", f"{signature['key']} ({trust})"))
     if facts["altered_fraction"] is not None:
         rows.append(("Altered area", f"{100 * facts['altered_fraction']:.2f} % of the picture"))

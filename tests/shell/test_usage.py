@@ -1,0 +1,169 @@
+"""Calls that cannot work, keys and secrets, and that help comes at once."""
+
+import subprocess
+import sys
+import time
+from importlib import import_module
+
+import pytest
+
+from underdrawing import api, cli, zoo
+from underdrawing.coding.keys import Owner, PublicKey
+from underdrawing.core.errors import KeyFileError, PictureError, ShapeError, WeightsError
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["paint"],
+        ["protect"],
+        ["protect", "a.jpg"],
+        ["protect", "a.jpg", "-o", "x", "--strength", "9"],
+        ["verify", "a.jpg", "--jobs", "0"],
+        ["verify", "a.jpg", "--trust", "/nowhere"],
+        ["verify", "a.jpg", "--secret", "/nowhere"],
+        ["protect", "a.jpg", "b.jpg", "-o", "x", "--identity", "0123456789abcdef"],
+        ["attack", "a.jpg", "-o", "x", "--suite", "nothing"],
+        ["train", "nothing", "--data", "x", "-o", "y"],
+    ],
+)
+def test_wrong_usage_ends_with_64(run, arguments):
+    ran = run(*arguments)
+    assert ran.code == 64
+    assert "underdrawing" in ran.err
+    assert ran.out == ""
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in cli.COMMANDS)])
+def test_help(run, command):
+    ran = run(*command, "--help")
+    assert ran.code == 0
+    assert "usage: underdrawing" in ran.out
+
+
+def test_import_and_help_come_at_once():
+    def seconds(*command: str) -> float:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, *command], check=True, capture_output=True)
+        return time.perf_counter() - start
+
+    assert min(seconds("-c", "import underdrawing") for _ in range(3)) < 0.5
+    assert min(seconds("-m", "underdrawing.cli", "--help") for _ in range(3)) < 0.5
+    heavy = "import sys, underdrawing.cli; assert not {'torch', 'numpy', 'cv2', 'PIL'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", heavy], check=True)
+
+
+def test_every_public_name_is_there():
+    package = import_module("underdrawing")
+    assert all(getattr(package, name) for name in package.__all__)
+    with pytest.raises(AttributeError):
+        _ = package.nothing
+
+
+def test_keygen_joins_the_trust_store_and_overwrites_nothing(run, tmp_path):
+    path, store = tmp_path / "desk.pem", tmp_path / "trust"
+    made = run("keygen", "-o", path, "--trust", store, "--json")
+    assert made.code == 0
+    key = made.objects[0]["key"]
+    assert path.stat().st_mode & 0o077 == 0
+    assert run("trust", "--trust", store, "--json").objects == [{"key": key, "name": "desk"}]
+    before = path.read_bytes()
+    assert run("keygen", "-o", path, "--trust", store).code == 64
+    assert path.read_bytes() == before
+    again = run("keygen", "-o", tmp_path / "other" / "desk.pem", "--trust", store)
+    assert again.code == 3
+    assert "another name" in again.err
+    assert not (tmp_path / "other" / "desk.pem").exists()
+
+
+def test_public_half_can_be_given_to_readers(run, tmp_path):
+    made = run("keygen", "-o", tmp_path / "desk.pem", "--trust", tmp_path / "mine", "--json").objects[0]
+    given = run("trust", made["public"], "--name", "their desk", "--trust", tmp_path / "theirs", "--json")
+    assert given.objects == [{"key": made["key"], "name": "their desk"}]
+    assert b"PRIVATE" not in (tmp_path / "theirs" / "their desk.pem").read_bytes()
+
+
+def test_wrong_key_is_told_before_the_first_file(run, stand_in, photo, tmp_path):
+    wrong = tmp_path / "wrong.pem"
+    wrong.write_text("-----BEGIN PRIVATE KEY-----\nnonsense\n-----END PRIVATE KEY-----\n", encoding="utf-8")
+    for key in (wrong, photo, tmp_path / "missing.pem"):
+        ran = run("protect", photo, "-o", tmp_path / "out", "--sign", key)
+        assert ran.code == 64
+        assert str(key) in ran.err
+        assert not (tmp_path / "out").exists()
+
+
+def test_key_behind_a_password(run, stand_in, photo, tmp_path):
+    password = tmp_path / "password"
+    password.write_text("open sesame\n", encoding="utf-8")
+    key, store = tmp_path / "desk.pem", tmp_path / "trust"
+    assert run("keygen", "-o", key, "--trust", store, "--password-file", password).code == 0
+    assert run("protect", photo, "-o", tmp_path / "a.png", "--sign", key).code == 64
+    opened = run("protect", photo, "-o", tmp_path / "a.png", "--sign", key, "--password-file", password)
+    assert opened.code == 0
+    assert stand_in.seen[-1]["owner"].public.raw == PublicKey.load(store / "desk.pem").raw
+
+
+def test_trust_is_the_readers_own(stand_in, astronaut, tmp_path):
+    owner, store = Owner.create(), api.trust_store(tmp_path / "trust")
+    stand_in.key = owner.public.fingerprint
+    protected = api.protect(astronaut).protected
+    stranger = api.verify(protected, trust=store).verdict.signature
+    assert (stranger.state, stranger.trusted) == ("valid", False)
+    api.add_trusted(owner.public, "desk", tmp_path / "trust")
+    known = api.verify(protected, trust=store)
+    assert (known.verdict.signature.state, known.verdict.signature.trusted) == ("valid", True)
+    assert known.to_json()["signature"]["name"] == "desk"
+
+
+def test_secrets_from_files_and_bytes(stand_in, astronaut, tmp_path):
+    path = tmp_path / "secret"
+    path.write_bytes(b"correct horse\n")
+    api.protect(astronaut, secret=path)
+    api.verify(astronaut, secret=b"correct horse", trust=tmp_path)
+    assert [seen["secret"] for seen in stand_in.seen] == [b"correct horse"] * 2
+    path.write_bytes(b"short\n")
+    with pytest.raises(KeyFileError, match="8 bytes"):
+        api.protect(astronaut, secret=path)
+
+
+def test_identities(stand_in, astronaut):
+    assert api.protect(astronaut, identity="00ff00ff00ff00ff").identity == "00ff00ff00ff00ff"
+    for wrong in ("00ff", "zz" * 8, b"seven b"):
+        with pytest.raises(KeyFileError, match="16 hex digits"):
+            api.protect(astronaut, identity=wrong)
+
+
+def test_arrays(stand_in, astronaut):
+    assert api.protect(astronaut[:, :, 0]).protected.gray
+    with pytest.raises(ShapeError, match="uint8 or uint16"):
+        api.protect(astronaut.astype(float))
+    with pytest.raises(ShapeError, match="at least 64"):
+        api.verify(astronaut[:63])
+
+
+def test_errors_name_the_file(stand_in, photo, tmp_path):
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(photo.read_bytes()[:200])
+    with pytest.raises(PictureError, match=r"bad\.jpg"):
+        api.verify(bad, trust=tmp_path)
+
+
+def test_zoo_tells_a_damaged_weight(run, tmp_path, monkeypatch):
+    assert "photo" in zoo.names()
+    assert run("zoo", "--json").code == 0
+    system = tmp_path / "broken"
+    system.mkdir()
+    (system / "weights.bin").write_bytes(b"not what the card says")
+    (system / "card.toml").write_text(
+        'title = "t"\nsummary = "s"\nabilities = []\nentry = "a:b"\nlicence = "l"\n[[weights]]\n'
+        f'file = "weights.bin"\nsha256 = "{"0" * 64}"\nbytes = 22\nlicence = "l"\njob = "j"\ntrained = "t"\n',
+        encoding="utf-8",
+    )
+    monkeypatch.setattr(zoo, "_SYSTEMS", tmp_path)
+    with pytest.raises(WeightsError, match=r"weights\.bin"):
+        zoo.load.__wrapped__("broken")
+    with pytest.raises(WeightsError, match="there are: broken"):
+        zoo.card("other")
+    assert run("zoo").code == 3

@@ -1,0 +1,114 @@
+"""The arguments of the command line: what each command takes, with its limits and its help."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from typing import NoReturn
+
+from underdrawing import __version__
+
+USAGE = 64
+"""Exit code of a call that cannot work."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(USAGE, f"{self.prog}: {message}\n")
+
+
+def _strength(text: str) -> float:
+    value = float(text)
+    if not 0.25 <= value <= 4:
+        raise argparse.ArgumentTypeError(f"expected a strength from 0.25 to 4, got {text}")
+    return value
+
+
+def _processes(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 256:
+        raise argparse.ArgumentTypeError(f"expected 1 to 256 processes, got {text}")
+    return value
+
+
+def parser(commands_by_name: Mapping[str, Callable]) -> argparse.ArgumentParser:
+    """The parser of the whole program; each command's help is the first line of its function's docstring."""
+    whole = _Parser(
+        prog="underdrawing", description="Hide in a photograph a sketch of itself; find what was altered."
+    )
+    whole.add_argument("--version", action="version", version=f"underdrawing {__version__}")
+    commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+
+    def command(name: str, *parts: Callable[[argparse.ArgumentParser], None]) -> argparse.ArgumentParser:
+        summary = (commands_by_name[name].__doc__ or "").splitlines()[0]
+        sub = commands.add_parser(name, help=summary, description=summary)
+        sub.add_argument("--json", action="store_true", help="print one JSON object a line")
+        for part in parts:
+            part(sub)
+        return sub
+
+    sub = command("keygen", _trust_folder, _password_file)
+    sub.add_argument("-o", "--output", required=True, metavar="OWNER.pem", help="where the private key goes")
+    sub.add_argument("--name", help="what the trust store calls the key; the file's name by default")
+    sub = command("trust", _trust_folder)
+    sub.add_argument("paths", nargs="*", metavar="PUBLIC.pem", help="public keys to add")
+    sub.add_argument("--name", help="what the trust store calls the key; the file's name by default")
+    sub = command("protect", _pictures, _secret, _password_file)
+    sub.add_argument(
+        "-o", "--output", required=True, metavar="OUT", help="a folder, or a file for one picture"
+    )
+    sub.add_argument("--sign", metavar="OWNER.pem", help="sign with this private key")
+    sub.add_argument("--identity", metavar="HEX", help="16 hex digits; drawn at random by default")
+    sub.add_argument(
+        "--strength", type=_strength, default=1.0, metavar="S", help="0.25 archival, 1, 4 robust"
+    )
+    sub = command("verify", _pictures, _secret, _trust_folder)
+    sub.add_argument("-o", "--output", metavar="OUT", help="folder for masks, recovered pictures and reports")
+    sub = command("demo")
+    sub.add_argument(
+        "-o", "--output", default="underdrawing_demo", metavar="OUT", help="folder for the pictures"
+    )
+    sub = command("attack", _pictures)
+    sub.add_argument("-o", "--output", required=True, metavar="OUT", help="folder for the attacked pictures")
+    sub.add_argument("--suite", required=True, metavar="NAME", help="list of attacks, as photo-benign")
+    sub.add_argument("--seed", type=int, default=0, help="of what is random in the attacks")
+    sub = command("bench")
+    sub.add_argument("name", choices=["photo-core"], help="the protocol to run")
+    sub.add_argument("--data", required=True, metavar="DIR", help="folder with the sets of photographs")
+    sub.add_argument("--results", default="results", metavar="DIR", help="where the results are kept")
+    sub.add_argument("--photos", type=int, metavar="N", help="at most so many photographs of each set")
+    sub.add_argument("--only", nargs="+", metavar="PART", help="these parts alone")
+    sub.add_argument("--again", action="store_true", help="repeat parts that are done")
+    sub.add_argument("--jobs", type=_processes, default=1, metavar="N", help="processes; 1 by default")
+    sub = command("train")
+    sub.add_argument("name", metavar="SYSTEM", help="the recipe, as photo-sketch")
+    sub.add_argument("--data", required=True, metavar="DIR", help="folder of tar shards with photographs")
+    sub.add_argument("-o", "--output", required=True, metavar="OUT", help="folder of checkpoint and log")
+    sub.add_argument("--minutes", type=float, default=40.0, help="time of work over all resumptions")
+    sub.add_argument("--resume", action="store_true", help="go on from the checkpoint in OUT")
+    command("zoo")
+    return whole
+
+
+def _pictures(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="pictures, folders or globs")
+    parser.add_argument("--force", action="store_true", help="overwrite files that exist")
+    parser.add_argument("--jobs", type=_processes, default=1, metavar="N", help="processes; 1 by default")
+
+
+def _secret(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--secret", metavar="FILE", help="private mode: only with this file anything is found"
+    )
+
+
+def _trust_folder(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--trust", metavar="DIR", help="folder of trusted public keys; the user's own by default"
+    )
+
+
+def _password_file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--password-file", metavar="FILE", help="file with the private key's password")
