@@ -78,7 +78,6 @@ def run_peers(
     results: Path,
     python: Path,
     *,
-    protocol: Protocol = PHOTO_PEERS,
     photos: int | None = None,
     systems: Sequence[str] = tuple(PEERS),
     progress: Progress | None = None,
@@ -87,7 +86,7 @@ def run_peers(
 
     python: the interpreter of the environment that bench/peers/requirements.txt describes.
     """
-    sets = PhotoSets(data, photos)
+    protocol, sets = PHOTO_PEERS, PhotoSets(data, photos)
     chosen = [photo for name in protocol.quality_sets for photo in sets.photos(name)]
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder, PeerWorker(python) as worker:
