@@ -9,12 +9,12 @@ import numpy as np
 
 from underdrawing.carriers.lattice import sync
 from underdrawing.carriers.lattice.activity import activity
+from underdrawing.carriers.lattice.capacity import after_jpeg
 from underdrawing.carriers.lattice.embed import code_index, code_length, quantize, symbols
 from underdrawing.carriers.lattice.equalize import Equalizer, find_equalizer
 from underdrawing.carriers.lattice.frame import Alignment
 from underdrawing.carriers.lattice.layout import (
     FREQUENCIES,
-    JPEG_STEPS,
     LAYERS,
     MAX_BLOCKS,
     PERIODIC,
@@ -66,24 +66,18 @@ class Lattice:
                 used[..., LAYERS[name]] = False
         return used
 
-    def expected_information(self, plane: np.ndarray, strength: float, quality_scale: dict[str, float]) -> dict[str, float]:
-        """Bits that each layer should carry through a JPEG whose quantizer is `quality_scale` times that of quality 50.
-
-        The error of a quantizer q on a lattice of step D is uniform of width q / D; its first circular moment is
-        sin(pi q / D) / (pi q / D), and a symmetric channel of that moment carries about 1 - H((1 - moment) / 2) bits,
-        less what small coefficients lose to the quantizer's dead zone where the picture is flat.
-        """
-        used = self.in_use(plane, {"middle": plane, "top": plane})
-        busy = activity(plane) > 3.0
-        result = {}
-        for name, scale in quality_scale.items():
-            place = LAYERS[name]
-            moment = np.sinc(np.maximum(1, JPEG_STEPS[place] * scale) / (STEPS[place] * strength)).clip(0, 0.999)
-            error = (1 - moment) / 2
-            per_bit = 1 + error * np.log2(error) + (1 - error) * np.log2(1 - error)
-            counts = used[..., place][busy].sum(0) + 0.4 * used[..., place][~busy].sum(0)
-            result[name] = float((counts * per_bit).sum())
-        return result
+    def capacity(self, plane: np.ndarray, strength: float) -> dict[str, dict[int, float]]:
+        """Bits that middle and top layers of this plane would carry through JPEG 50 and JPEG 90, by layer and quality."""
+        rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
+        bits = (self.tables.dither[:rows, :cols] * 4096).astype(np.uint8) & 1  # any bits will do; these are at hand
+        coefficients = analyse(plane, FREQUENCIES)
+        change = quantize(coefficients, bits, self.tables.dither[:rows, :cols], strength) - coefficients
+        used = self.tables.rank[:rows, :cols] < density(activity(plane))
+        marked = plane + synthesise(change * used, FREQUENCIES)
+        tables = self.tables.dither[:rows, :cols], self.tables.rank[:rows, :cols]
+        found = {quality: after_jpeg(marked, quality, bits, tables, strength) for quality in (50, 90)}
+        counts = {name: float(used[..., LAYERS[name]].sum()) for name in ("middle", "top")}
+        return {name: {quality: found[quality][name] for quality in found} | {100: counts[name]} for name in counts}
 
     # verify
 

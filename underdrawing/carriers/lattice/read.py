@@ -167,14 +167,3 @@ def altered_probability(block_evidence: np.ndarray, prior: float = 0.15, spread:
     heard = cv2.GaussianBlur(block_evidence.astype(np.float32), (0, 0), spread) * np.float32(min(kernel_sum, 4.0))
     return (1 / (1 + np.exp(np.clip(heard - np.log(prior / (1 - prior)) * 1.0, -30, 30)))).astype(np.float32)
 
-
-def information(reading: Reading, place: slice) -> float:
-    """Mutual information in bits that the coefficients of a layer carry through this channel (altered ones excluded).
-
-    For a symmetric channel I = 1 - E[log2(1 + exp(-L))] over the true bit's soft values; the magnitude of L alone gives
-    the same mean, since P(error | L) = 1 / (1 + exp |L|).
-    """
-    magnitude = np.abs(soft_bits(reading, place)).astype(np.float64)
-    error = 1 / (1 + np.exp(magnitude))
-    safe = np.clip(error, 1e-12, 0.5)
-    return float((1 + safe * np.log2(safe) + (1 - safe) * np.log2(1 - safe)).sum())

@@ -1,0 +1,82 @@
+"""Photo: the main job, on photographs of any size.
+
+    I --> grid --> capacity --> rates                    M, T = sketch.encode(I, budgets)
+                                 \\
+    base (identity), M + signature, T  --> LDPC --> lattice --> I_P = I + r
+
+    I_R --> align --> base --> erase --> middle --> erase --> top      every layer with its own checksum
+        --> reader(view, known bits) = P(altered)     sketch.decode(M, T) --> fusion with what is left of I_R
+
+The carrier and its theory: carriers/lattice and docs/HOW_IT_WORKS.md. The learned parts: sketch.py, reader.py, fusion.py.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from underdrawing.carriers.lattice.lattice import Lattice
+from underdrawing.coding.keys import Owner
+from underdrawing.core.types import Verdict
+from underdrawing.systems.photo import decoding, protecting, verifying
+from underdrawing.systems.photo.parts import BlockReader, Fuser, SketchCodec
+from underdrawing.systems.photo.protecting import BASE_CODE_BITS, Protection, picture_luma
+
+
+class Photo:
+    """Protect and verify photographs; the learned parts are loaded when they are first needed."""
+
+    @cached_property
+    def sketch(self) -> SketchCodec:
+        """The code of the content."""
+        from underdrawing.systems.photo.sketch import Sketch
+
+        return Sketch()
+
+    @cached_property
+    def reader(self) -> BlockReader:
+        """Localization."""
+        from underdrawing.systems.photo.reader import Reader
+
+        return Reader()
+
+    @cached_property
+    def fusion(self) -> Fuser:
+        """Recovery."""
+        from underdrawing.systems.photo.fusion import Fusion
+
+        return Fusion()
+
+    def protect(self, image: np.ndarray, *, owner: Owner | None = None, identity: bytes | None = None,
+                secret: bytes | None = None, strength: float = 1.0) -> Protection:
+        """Hide in a photograph (H, W, 3) uint8 its own code, an identity of 8 bytes and the owner's signature.
+
+        identity: drawn at random where none is given. secret: private mode, only readers with it find anything.
+        strength: multiplies the steps; the nearest of carriers.lattice.layout.STRENGTHS is taken.
+        Raises ShapeError where a side is shorter than 64 px.
+        """
+        return protecting.protect(image, self.sketch, owner=owner, identity=identity, secret=secret, strength=strength)
+
+    def identify(self, image: np.ndarray, *, secret: bytes | None = None) -> str | None:
+        """The identity (16 hex digits) that a received picture carries, or None; quicker than a whole verdict."""
+        marked = decoding.find(picture_luma(image), Lattice(secret, BASE_CODE_BITS))
+        return None if marked is None else marked.base.identity.hex()
+
+    def verify(self, image: np.ndarray, *, secret: bytes | None = None,
+               find_key: verifying.FindKey = lambda short: None) -> Verdict:
+        """Everything that a received picture (H, W, 3) uint8 says of itself.
+
+        find_key: the public key whose fingerprint starts with these four bytes, or None.
+        """
+        lattice = Lattice(secret, BASE_CODE_BITS)
+        marked = decoding.find(picture_luma(image), lattice)
+        if marked is None:
+            message = "No mark found. That does not say that the picture is genuine, nor that it is not."
+            return Verdict("unprotected", present=False, message=message)
+        marked = decoding.decode_layers(marked, lattice)
+        return verifying.judge(image, marked, self.sketch, self.reader, self.fusion, find_key)
+
+    def describe(self, image: np.ndarray, bits: int) -> np.ndarray:
+        """The picture as a hidden code of at most so many bits tells it, (H, W, 3) uint8."""
+        return self.sketch.decode(self.sketch.encode(image, [bits]), *image.shape[:2])

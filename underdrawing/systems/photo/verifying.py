@@ -1,0 +1,196 @@
+"""Verifying: from a found mark to the verdict on the received picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from underdrawing.carriers.lattice.read import altered_probability
+from underdrawing.coding import payload
+from underdrawing.coding.keys import PublicKey
+from underdrawing.core.errors import CodeError
+from underdrawing.core.types import DECODED, FILLED, UNTOUCHED, Signature, Verdict
+from underdrawing.systems.photo.decoding import Marked
+from underdrawing.systems.photo.parts import BlockReader, Fuser, SketchCodec
+
+FindKey = Callable[[bytes], PublicKey | None]
+
+_ALTERED = 0.5  # probability from which a pixel counts as altered
+_LEAST_AREA_BLOCKS = 2.0  # a flagged area smaller than this is no alteration but an error of the reader
+_LEAST_CORRELATION = 0.7  # of untouched surroundings with the signed content, at 1/16 of the size
+_LEAST_CONTRAST = 3.0  # levels; a picture flatter than this correlates with nothing
+
+
+def judge(received: np.ndarray, marked: Marked, sketch: SketchCodec, reader: BlockReader | None, fuser: Fuser | None,
+          find_key: FindKey) -> Verdict:
+    """The verdict on a received picture (H, W, 3) uint8 whose mark was found and decoded."""
+    alignment = marked.view.alignment
+    image = _grid_image(received, marked)
+    probability = _probability(marked, reader, image)
+    content = _content(marked, sketch)
+    signature = read_signature(marked, find_key)
+    matches = None if content is None else _content_matches(image, content, probability)
+    if matches is False:
+        probability = np.ones_like(probability)
+    probability = without_specks(probability)
+    in_frame = np.clip(alignment.to_received(probability), 0, 1)
+    altered = in_frame > _ALTERED
+    fraction = float(altered.mean())
+    recovered, source, confidence = _recover(received, image, probability, content, fuser, marked, altered)
+    verdict = Verdict(
+        status="altered" if fraction > 0 or matches is False else "intact",
+        present=True,
+        message="",
+        identity=marked.base.identity.hex(),
+        signature=signature,
+        tampered_prob=in_frame,
+        recovered=recovered,
+        source_map=source,
+        confidence=confidence,
+        content=content,
+        content_matches=matches,
+        altered_fraction=fraction,
+        layers=marked.layers,
+        details=details(marked),
+    )
+    return _with_message(verdict, marked)
+
+
+def details(marked: Marked) -> dict:
+    """The numbers behind a verdict."""
+    alignment = marked.view.alignment
+    rows, cols = marked.reading.altered.shape
+    return {
+        "scale": round(alignment.scaled[0] / alignment.height, 5),
+        "offset_px": alignment.offset,
+        "origin_blocks": alignment.origin,
+        "angle_degrees": alignment.angle,
+        "mirrored": alignment.mirrored,
+        "upside_down": alignment.upside_down,
+        "strength": alignment.strength,
+        "grid_blocks": (marked.base.rows, marked.base.cols),
+        "share_of_frame": round(rows * cols / (marked.base.rows * marked.base.cols), 4),
+        "equalizer": {"blur_px": marked.view.equalizer.blur, "gain": round(marked.view.equalizer.gain, 3)},
+        "false_accept_probability": marked.tried * 2 * 2.0**-32,
+    }
+
+
+def read_signature(marked: Marked, find_key: FindKey) -> Signature:
+    """The state of the signature: with the key at hand, else with the one that the picture carries."""
+    middle = marked.middle
+    if middle is None or middle.fingerprint is None:
+        return Signature("absent")
+    known = find_key(middle.fingerprint)
+    public = known
+    if public is None and marked.top is not None and marked.top.public is not None and marked.top.public.short == middle.fingerprint:
+        public = marked.top.public
+    if public is None:
+        return Signature("unknown", middle.fingerprint.hex())
+    valid = payload.check_signature(marked.base, middle, public)
+    return Signature("valid" if valid else "invalid", public.fingerprint, trusted=known is not None)
+
+
+def without_specks(probability: np.ndarray) -> np.ndarray:
+    """The probability with flagged areas of less than two blocks taken below the threshold."""
+    flagged = (probability > _ALTERED).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(flagged, connectivity=8)
+    small = stats[:, cv2.CC_STAT_AREA] < _LEAST_AREA_BLOCKS * 64
+    small[0] = False
+    return np.where(small[labels], np.minimum(probability, 0.49), probability).astype(np.float32) if count > 1 else probability
+
+
+def _grid_image(received: np.ndarray, marked: Marked) -> np.ndarray:
+    rows, cols = marked.reading.altered.shape
+    return np.ascontiguousarray(marked.view.alignment.sample(received)[: 8 * rows, : 8 * cols])
+
+
+def _probability(marked: Marked, reader: BlockReader | None, image: np.ndarray) -> np.ndarray:
+    if reader is not None:
+        return reader.locate(marked.view, marked.known, image)
+    rows, cols = marked.reading.altered.shape
+    blocks = altered_probability(marked.evidence())
+    return cv2.resize(blocks, (8 * cols, 8 * rows), interpolation=cv2.INTER_LINEAR)
+
+
+def _content(marked: Marked, sketch: SketchCodec) -> np.ndarray | None:
+    """The whole picture as its hidden code describes it, (8 rows, 8 cols, 3) uint8."""
+    layers = [part.content for part in (marked.middle, marked.top) if part is not None]
+    if marked.middle is None or not len(marked.middle.content):
+        return None
+    try:
+        return sketch.decode(layers, 8 * marked.base.rows, 8 * marked.base.cols)
+    except CodeError:
+        return None
+
+
+def _part_in_view(content: np.ndarray, marked: Marked, image: np.ndarray) -> np.ndarray:
+    i, j = marked.view.alignment.origin
+    return content[8 * i : 8 * i + image.shape[0], 8 * j : 8 * j + image.shape[1]]
+
+
+def _content_matches(image: np.ndarray, content: np.ndarray, probability: np.ndarray) -> bool | None:
+    """Whether the picture where it seems untouched is the one that was signed; None where nothing can be said."""
+    small = max(4, image.shape[0] // 16), max(4, image.shape[1] // 16)
+    def reduce(x: np.ndarray) -> np.ndarray:
+        return cv2.resize(np.ascontiguousarray(x), small[::-1], interpolation=cv2.INTER_AREA).astype(np.float64)
+
+    weight = 1 - reduce(probability.astype(np.float32))
+    a, b = reduce(image).mean(2), reduce(content[: image.shape[0], : image.shape[1]]).mean(2)
+    total = weight.sum()
+    if total < 8:
+        return None
+    a, b = a - (weight * a).sum() / total, b - (weight * b).sum() / total
+    spread = np.sqrt((weight * a * a).sum() / total), np.sqrt((weight * b * b).sum() / total)
+    if min(spread) < _LEAST_CONTRAST:
+        return None if max(spread) < 3 * _LEAST_CONTRAST else False
+    return bool((weight * a * b).sum() / total / (spread[0] * spread[1]) > _LEAST_CORRELATION)
+
+
+def _recover(received: np.ndarray, image: np.ndarray, probability: np.ndarray, content: np.ndarray | None,
+             fuser: Fuser | None, marked: Marked, altered: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Recovered picture, source map and confidence in the received frame."""
+    confidence = np.ones(altered.shape, np.float32)
+    source = np.where(altered, DECODED if content is not None else FILLED, UNTOUCHED).astype(np.uint8)
+    if not altered.any():
+        return received.copy(), source, confidence
+    if content is None:
+        small = (probability > _ALTERED).astype(np.uint8)
+        grid, sure = cv2.inpaint(image, cv2.dilate(small, np.ones((5, 5), np.uint8)), 5, cv2.INPAINT_TELEA), np.zeros_like(probability)
+    else:
+        told = np.ascontiguousarray(_part_in_view(content, marked, image))
+        if fuser is not None:
+            grid, sure = fuser.recover(image, probability, told)
+        else:
+            grid, sure = told, np.full(probability.shape, 0.5, np.float32)
+    alignment = marked.view.alignment
+    written = np.clip(alignment.to_received(grid.astype(np.float32)), 0, 255)
+    confidence = np.where(altered, np.clip(alignment.to_received(sure), 0, 1), confidence).astype(np.float32)
+    soft = cv2.GaussianBlur(altered.astype(np.float32), (0, 0), 1.0)[..., None]  # no visible seam
+    soft = np.maximum(soft, altered[..., None])
+    recovered = np.where(soft > 0.01, np.rint(soft * written + (1 - soft) * received), received).astype(np.uint8)
+    return recovered, source, confidence
+
+
+def _with_message(verdict: Verdict, marked: Marked) -> Verdict:
+    from dataclasses import replace
+
+    who = f"Protected as {verdict.identity}"
+    signer = {
+        "valid": f", signed by {'trusted' if verdict.signature.trusted else 'an unlisted'} key {verdict.signature.key}",
+        "invalid": ", but the signature does not hold",
+        "unknown": f", signed by key {verdict.signature.key}..., which is not at hand",
+        "absent": ", no signature read",
+    }[verdict.signature.state]
+    rows, cols = marked.reading.altered.shape
+    share = rows * cols / (marked.base.rows * marked.base.cols)
+    part = f" This is {share:.0%} of the protected frame." if share < 0.95 else ""
+    if verdict.content_matches is False:
+        what = "the signed content differs from this picture: the mark was copied from another one."
+    elif verdict.status == "altered":
+        how = "shown from the hidden code" if verdict.content is not None else "filled in by a guess, for its code was not readable"
+        what = f"altered in {max(verdict.altered_fraction, 0.001):.1%} of the picture; what was there is {how}."
+    else:
+        what = "not altered."
+    return replace(verdict, message=f"{who}{signer}; {what}{part}")
