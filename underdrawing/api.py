@@ -45,7 +45,7 @@ def protect(
     output: where the protected picture is written, in its suffix's format; None writes nothing.
     identity: 16 hex digits or 8 bytes; None draws one at random.
     secret: private mode; bytes, or the path of a file that holds them. Only readers with it find anything.
-    strength: 1 is the default; below is fainter (archival), above is sturdier.
+    strength: 0.7 is faint (archival), 1 the default, 1.45 and 2.1 sturdier; the nearest is taken.
     Errors: PictureError, ShapeError, KeyFileError, OutputError; the message names the file.
     """
     with named(source):
@@ -60,7 +60,7 @@ def protect(
             secret=load_secret(secret),
             strength=strength,
         )
-        protected = picture.with_residual(protection.residual)
+        protected = replace(picture, pixels=protection.apply(picture.pixels))
         seconds = time.perf_counter() - start
         if output is not None:
             save_picture(protected, Path(output), overwrite=overwrite)
@@ -153,7 +153,7 @@ def load_secret(secret: str | Path | bytes | None) -> bytes | None:
 
 
 def _signer(verdict: Verdict, store: TrustStore) -> str | None:
-    """What the reader's own store calls the key; one that came inside the picture is vouched for by nobody."""
+    """What the reader's own store calls the key; a key inside the picture is vouched for by nobody."""
     key = verdict.signature.key
     return next((name for name, public in store if public.fingerprint == key), None)
 

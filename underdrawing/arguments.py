@@ -21,8 +21,8 @@ class _Parser(argparse.ArgumentParser):
 
 def _strength(text: str) -> float:
     value = float(text)
-    if not 0.25 <= value <= 4:
-        raise argparse.ArgumentTypeError(f"expected a strength from 0.25 to 4, got {text}")
+    if not 0.5 <= value <= 3:
+        raise argparse.ArgumentTypeError(f"expected a strength from 0.5 to 3, got {text}")
     return value
 
 
@@ -62,7 +62,11 @@ def parser(commands_by_name: Mapping[str, Callable]) -> argparse.ArgumentParser:
     sub.add_argument("--sign", metavar="OWNER.pem", help="sign with this private key")
     sub.add_argument("--identity", metavar="HEX", help="16 hex digits; drawn at random by default")
     sub.add_argument(
-        "--strength", type=_strength, default=1.0, metavar="S", help="0.25 archival, 1, 4 robust"
+        "--strength",
+        type=_strength,
+        default=1.0,
+        metavar="S",
+        help="0.7 archival, 1 (default), 1.45, 2.1 robust; the nearest is taken",
     )
     sub = command("verify", _pictures, _secret, _trust_folder)
     sub.add_argument("-o", "--output", metavar="OUT", help="folder for masks, recovered pictures and reports")

@@ -23,7 +23,10 @@ IDENTITY = "0123456789abcdef"
 class Protection:
     residual: np.ndarray
     identity: str = IDENTITY
-    bits: dict[str, int] = field(default_factory=lambda: {"base": 122})
+    bits: dict[str, int] = field(default_factory=lambda: {"base": 122, "content": 60})
+
+    def apply(self, pixels):
+        return np.clip(pixels + self.residual[:, :, None], 0, 255).astype(np.uint8)
 
 
 class StandIn:
