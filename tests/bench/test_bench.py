@@ -42,7 +42,8 @@ class Fake:
         noise = np.random.default_rng(zlib.crc32(image_u8.tobytes())).normal(0, 2, image_u8.shape[:2])
         residual = (strength * noise).astype(np.float32)
         self.memory.append(np.clip(np.rint(image_u8 + residual[..., None]), 0, 255).astype(np.uint8))
-        return SimpleNamespace(residual=residual)
+        protected = self.memory[-1]
+        return SimpleNamespace(apply=lambda pixels: protected)
 
     def verify(self, image_u8, *, secret, find_key):
         if not self.sighted or not self.memory:

@@ -3,7 +3,6 @@
 import sys
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from PIL import Image
 from skimage import data
@@ -31,7 +30,7 @@ for line in sys.stdin:
 
 class Blind:
     def protect(self, image_u8, **_):
-        return SimpleNamespace(residual=np.zeros(image_u8.shape[:2], np.float32))
+        return SimpleNamespace(apply=lambda pixels: pixels.copy())
 
     def verify(self, image_u8, **_):
         return Verdict("unprotected", False, "nothing")

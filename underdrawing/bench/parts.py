@@ -104,13 +104,19 @@ def _recover(subject: Subject, protocol: Protocol, job: Job, names: tuple[str, .
 
 
 def strength_for(subject: Subject, images: list[np.ndarray], target_db: float) -> float:
-    """The strength at which the mean container PSNR of these pictures is `target_db`, by bisection."""
-    low, high = 0.25, 8.0
-    for _ in range(9):
+    """The strength at which the mean container PSNR of these pictures comes nearest to `target_db`.
+
+    By bisection, then the nearer of the last two bounds: a system may know only some strengths.
+    """
+
+    def mean_db(strength: float) -> float:
+        return float(np.mean([psnr_db(image, subject.protect(image, strength)) for image in images]))
+
+    low, high = 0.5, 3.0
+    for _ in range(7):
         middle = float(np.sqrt(low * high))
-        mean_db = np.mean([psnr_db(image, subject.protect(image, middle)) for image in images])
-        low, high = (middle, high) if mean_db > target_db else (low, middle)
-    return float(np.sqrt(low * high))
+        low, high = (middle, high) if mean_db(middle) > target_db else (low, middle)
+    return min((low, high), key=lambda strength: abs(mean_db(strength) - target_db))
 
 
 def _strong_jobs(sets: PhotoSets, protocol: Protocol, subject: Subject, size: int) -> list[Job]:

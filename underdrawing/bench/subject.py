@@ -15,8 +15,8 @@ from underdrawing.core.types import Verdict
 class Subject:
     """A loaded system with one owner and one identity.
 
-    model: `protect(image_u8, owner=, identity=, secret=, strength=)` with a `.residual` (H, W), luma levels,
-    and `verify(image_u8, secret=, find_key=) -> Verdict`. Where it has them, `identify(image_u8, ...)` (the
+    model: `protect(image_u8, owner=, identity=, secret=, strength=)` with an `.apply(image_u8)` that gives the
+    protected pixels, and `verify(image_u8, secret=, find_key=) -> Verdict`. Where it has them, `identify(image_u8, ...)` (the
     identity alone, quicker than a whole verdict) and `describe(image_u8, bits)` (the picture as a code of at
     most so many bits tells it) are measured too.
     """
@@ -31,8 +31,7 @@ class Subject:
         protection = self.model.protect(
             image_u8, owner=self.owner, identity=self.identity, secret=None, strength=strength
         )
-        sum_ = image_u8 + protection.residual[..., None].astype(np.float32)
-        return np.clip(np.rint(sum_, out=sum_), 0, 255).astype(np.uint8)
+        return protection.apply(image_u8)
 
     def verify(self, received_u8: np.ndarray) -> Verdict:
         """The whole verdict, without a secret, the owner's public key at hand."""
