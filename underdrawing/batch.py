@@ -15,11 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from underdrawing.core.errors import OutputError, UnderdrawingError
-
-PICTURE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".heic", ".heif", ".bmp"}
-)
+from underdrawing.core.errors import OutputError, PictureError, UnderdrawingError
+from underdrawing.data.files import PICTURE_SUFFIXES, find_pictures
 
 
 @dataclass(frozen=True)
@@ -38,20 +35,18 @@ Work = Callable[[Job], Result]
 
 
 def collect(paths: Sequence[str]) -> list[tuple[Path, Path]]:
-    """All pictures below `paths` as (path, place relative to the argument it came from).
+    """All pictures below `paths`, each once, as (path, place relative to the argument it came from).
 
     An argument that names nothing is kept, as it is, so that reading it gives its error in its turn.
     """
-    from underdrawing.data.files import find_pictures
-
-    found: list[tuple[Path, Path]] = []
+    found: dict[Path, Path] = {}
     for path in paths:
         try:
-            below = [(entry.path, entry.relative) for entry in find_pictures([path])]
-        except (UnderdrawingError, OSError):
-            below = []
-        found += below or [(Path(path), Path(Path(path).name))]
-    return found
+            for entry in find_pictures([path]):
+                found.setdefault(entry.path, entry.relative)
+        except PictureError:
+            found.setdefault(Path(path), Path(Path(path).name))
+    return list(found.items())
 
 
 def output_jobs(paths: Sequence[str], output: Path, *, overwrite: bool) -> list[Job]:

@@ -176,3 +176,11 @@ def test_two_processes_answer_in_order(run, folder, tmp_path):
     assert ran.code == 0
     assert [Path(found["file"]).name for found in ran.objects] == ["a.png", "b.jpg", "c.webp"]
     assert len(tree(tmp_path / "out")) == 3 * 8
+
+
+def test_file_named_twice_is_done_once_and_an_empty_folder_is_no_picture(run, stand_in, folder, tmp_path):
+    ran = run("protect", folder / "a.png", folder, folder / "*.png", "-o", tmp_path / "out", "--json")
+    assert ran.code == 0
+    assert [Path(found["file"]).name for found in ran.objects] == ["a.png", "b.jpg", "c.webp"]
+    (tmp_path / "empty").mkdir()
+    assert run("verify", tmp_path / "empty").code == 64
