@@ -1,0 +1,261 @@
+"""Pictures as people have them: one decoder for every reader, and a writer that keeps the mark.
+
+    file -> load_picture -> Picture (pixels upright, profile and metadata beside them) -> save_picture -> file
+
+Readers see the pixels in the picture's own colour profile; nothing is converted, so that nothing is lost. The
+one exception is CMYK, which becomes sRGB by way of its profile.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from underdrawing.core.errors import (
+    MissingExtraError,
+    OutputError,
+    PictureError,
+    ShapeError,
+    UnderdrawingError,
+)
+from underdrawing.data import deep, encoders
+from underdrawing.data.files import write_atomic
+from underdrawing.data.metadata import fitting_icc, tiff_exif, upright_exif, upright_xmp
+
+MAX_PIXELS = 120_000_000
+"""Larger pictures are refused before they are decoded: 100 megapixels and what cameras add to that."""
+MAX_FILE_BYTES = 1 << 30
+_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP")
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_GRAY_MODES = ("1", "L", "LA", "La")
+_BAND_ROWS = 256
+_ORIENTATION = 0x0112
+_TURNS = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: a.swapaxes(0, 1)[:, ::-1],
+    7: lambda a: a.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda a: a.swapaxes(0, 1)[::-1],
+}
+"""What makes a picture of each EXIF orientation upright."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture, upright, with all that its file says of it and we can write again."""
+
+    pixels: np.ndarray
+    """(H, W, 3) uint8, or uint16 from deep sources, RGB in the picture's own profile."""
+    alpha: np.ndarray | None
+    """(H, W) of the same type; None for an opaque picture."""
+    gray: bool
+    """The source had one colour channel; it gets one again where the format can."""
+    format: str
+    """Pillow's name: JPEG, PNG, WEBP, AVIF, TIFF, HEIF or BMP."""
+    icc: bytes | None
+    exif: bytes | None
+    """With orientation 1: the pixels are upright already."""
+    xmp: bytes | None
+    quality: int | None = None
+    """Of a JPEG source: its quality on libjpeg's scale, 1..100. 100 for lossless WebP. None elsewhere."""
+
+    @property
+    def image(self) -> np.ndarray:
+        """(H, W, 3) uint8."""
+        return self.pixels if self.pixels.dtype == np.uint8 else deep.to_8_bits(self.pixels)
+
+    def with_residual(self, residual: np.ndarray) -> Picture:
+        """The picture with (H, W) 8-bit levels added to all three channels, rounded and clipped."""
+        height, width = self.pixels.shape[:2]
+        if residual.shape != (height, width):
+            raise ShapeError(f"expected a residual of {(height, width)}, got {residual.shape}")
+        top = np.iinfo(self.pixels.dtype).max
+        pixels = np.empty_like(self.pixels, order="C")
+        for start in range(0, height, _BAND_ROWS):  # in bands, or a large picture needs gigabytes of floats
+            rows = slice(start, start + _BAND_ROWS)
+            change = np.rint(residual[rows] * np.float32(top // 255)).astype(np.int32)
+            np.clip(self.pixels[rows] + change[..., None], 0, top, out=pixels[rows], casting="unsafe")
+        return replace(self, pixels=pixels)
+
+    def with_image(self, image_u8: np.ndarray) -> Picture:
+        """The picture with other content, (H', W', 3) uint8; of another size it is opaque."""
+        if image_u8.ndim != 3 or image_u8.shape[2] != 3 or image_u8.dtype != np.uint8:
+            raise ShapeError(f"expected (H, W, 3) uint8, got {image_u8.shape} {image_u8.dtype}")
+        same_size = image_u8.shape == self.pixels.shape
+        gray = self.gray and bool((image_u8 == image_u8[..., :1]).all())
+        pixels = image_u8
+        if self.pixels.dtype == np.uint16:
+            pixels = image_u8.astype(np.uint16) * np.uint16(257)
+            if same_size:  # what was not changed keeps its finer levels
+                pixels = np.where(image_u8 == self.image, self.pixels, pixels)
+        icc = fitting_icc(self.icc, gray) if gray != self.gray else self.icc
+        return replace(self, pixels=pixels, alpha=self.alpha if same_size else None, gray=gray, icc=icc)
+
+
+def load_picture(source: str | Path | bytes | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Read a picture file, from a path, its bytes or an open binary file.
+
+    PictureError, naming the file where its name is known, for whatever is no picture that can be worked with:
+    no such file, truncated, damaged, of another type, animated, of several pages, larger than `max_pixels`,
+    CMYK without a profile, 32-bit pixels. MissingExtraError for HEIC without pillow-heif.
+    """
+    name, data = _bytes_of(source)
+    prefix = f"{name}: " if name else ""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of odd metadata, and of sizes checked below
+            return _decode(data, max_pixels)
+    except MissingExtraError as error:
+        raise MissingExtraError(f"{prefix}{error}") from error
+    except UnderdrawingError as error:
+        raise PictureError(f"{prefix}{error}") from error
+    except Exception as error:  # at damaged files decoders raise anything: IndexError, SyntaxError ...
+        raise PictureError(f"{prefix}{_reason(error)}") from error
+
+
+def save_picture(
+    picture: Picture,
+    path: str | Path,
+    *,
+    format: str | None = None,
+    quality: int | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a picture file, whole or not at all, in the format of `path`'s suffix (its own without one).
+
+    quality: 1..100; None takes the one that keeps the mark (encoders.DEFAULTS). Metadata that the format has
+    no place for is left out; 16-bit pixels stay 16-bit in PNG and TIFF. OutputError where the format cannot
+    hold the picture, where the file exists and `overwrite` is False, or where it cannot be written.
+    """
+    path = Path(path)
+    name = format or encoders.format_of(path) or picture.format
+    try:
+        data = encoders.encode(picture, name, quality)
+    except MissingExtraError:
+        raise
+    except UnderdrawingError as error:
+        raise OutputError(f"{path}: {error}") from error
+    except (OSError, ValueError, OverflowError, SystemError) as error:  # sizes beyond the format
+        raise OutputError(f"{path}: cannot be written as {name} ({error})") from error
+    write_atomic(path, data, overwrite)
+
+
+def _bytes_of(source: str | Path | bytes | BinaryIO) -> tuple[str | None, bytes]:
+    if isinstance(source, bytes):
+        return None, source
+    if not isinstance(source, str | Path):
+        return str(getattr(source, "name", "")) or None, source.read(MAX_FILE_BYTES + 1)
+    path = Path(source)
+    try:
+        if path.exists() and not path.is_file():
+            raise PictureError(f"{path}: no file; a pipe, device or folder cannot be read as a picture")
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise PictureError(f"{path}: larger than {MAX_FILE_BYTES >> 20} MiB")
+        return str(path), path.read_bytes()
+    except PictureError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        raise PictureError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Image.UnidentifiedImageError):
+        return f"no picture of a known type ({', '.join(_FORMATS)}, HEIF)"
+    if isinstance(error, MemoryError):
+        return "not enough memory to decode it"
+    return f"damaged or cut short ({error or type(error).__name__})"
+
+
+def _decode(data: bytes, max_pixels: int) -> Picture:
+    if not data:
+        raise PictureError("an empty file")
+    if len(data) > MAX_FILE_BYTES:
+        raise PictureError(f"larger than {MAX_FILE_BYTES >> 20} MiB")
+    if data[:6] in (b"GIF87a", b"GIF89a"):
+        raise PictureError("GIF pictures cannot be worked with yet; convert it to PNG")
+    with _open(data) as image:
+        _check_size(image, max_pixels)
+        turn = image.getexif().get(
+            _ORIENTATION, 1
+        )  # before load: Pillow turns TIFF, and only TIFF, by itself
+        image.load()
+        icc = image.info.get("icc_profile")
+        if deep.is_deep(image, data):
+            pixels, alpha, gray = deep.decode(data, image)
+        elif image.mode == "CMYK":
+            pixels, icc = _cmyk_to_srgb(image, icc)
+            alpha, gray = None, False
+        else:
+            pixels, alpha, gray = _channels(image)
+        if image.format == "TIFF":
+            turn = turn if deep.is_deep(image, data) else 1
+            exif = tiff_exif(image)
+        else:
+            exif = image.info.get("exif")
+        upright = _TURNS.get(turn, _TURNS[1])
+        return Picture(
+            pixels=np.ascontiguousarray(upright(pixels)),
+            alpha=None if alpha is None else np.ascontiguousarray(upright(alpha)),
+            gray=gray,
+            format="JPEG" if image.format == "MPO" else str(image.format),
+            icc=fitting_icc(icc, gray),
+            exif=upright_exif(exif),
+            xmp=upright_xmp(image.info.get("xmp")),
+            quality=encoders.quality_of(image, data),
+        )
+
+
+def _check_size(image: Image.Image, max_pixels: int) -> None:
+    width, height = image.size
+    if width * height > max_pixels:
+        raise PictureError(f"{width}x{height} is more than the {max_pixels / 1e6:.0f} megapixels allowed")
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and image.format not in ("MPO", "HEIF"):  # those hold previews beside the one picture
+        kind = "pages" if image.format == "TIFF" else "frames: animated pictures are not supported yet"
+        raise PictureError(f"it has {frames} {kind}; expected one picture")
+
+
+def _open(data: bytes) -> Image.Image:
+    formats = list(_FORMATS)
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
+        encoders.register_heif()
+        formats.append("HEIF")
+    return Image.open(io.BytesIO(data), formats=formats)
+
+
+def _channels(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None, bool]:
+    """Pixels (H, W, 3) uint8, alpha (H, W) or None, gray."""
+    if image.mode in ("I", "F") or image.mode.startswith("I;"):
+        raise PictureError(f"pixels of mode {image.mode} are not supported; expected 8 or 16 bits a channel")
+    if image.mode in ("LAB", "HSV"):
+        raise PictureError(f"pixels of mode {image.mode} are not supported; convert the picture to RGB")
+    gray = image.mode in _GRAY_MODES
+    if image.has_transparency_data:
+        values = np.asarray(image.convert("LA" if gray else "RGBA"))
+        alpha, values = values[..., -1].copy(), values[..., :-1]
+    else:
+        values, alpha = np.asarray(image.convert("L" if gray else "RGB")), None
+    pixels = np.repeat(values.reshape(*values.shape[:2], 1), 3, axis=2) if gray else values.copy()
+    return pixels, alpha, gray
+
+
+def _cmyk_to_srgb(image: Image.Image, icc: bytes | None) -> tuple[np.ndarray, bytes]:
+    """Pixels (H, W, 3) uint8 in sRGB, and the profile that says so."""
+    if not icc:
+        raise PictureError("CMYK without a colour profile, so its colours are not known; convert it to RGB")
+    target = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError) as error:
+        raise PictureError(f"CMYK with an unusable colour profile ({error}); convert it to RGB") from error
+    return np.array(converted), target.tobytes()
