@@ -10,7 +10,7 @@ _HOMES = {"protect": "api", "verify": "api", "Verdict": "core.types", "Signature
 __all__ = ["Signature", "Verdict", "__version__", "protect", "verify"]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'underdrawing' has no attribute {name!r}")
     return getattr(import_module(f"underdrawing.{_HOMES[name]}"), name)
