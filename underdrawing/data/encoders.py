@@ -33,7 +33,7 @@ DEFAULTS: dict[str, dict] = {
 """How each format is written unless asked otherwise; a finer JPEG stays as fine, a lossless WebP lossless."""
 _WITH_QUALITY = ("JPEG", "WEBP", "AVIF", "HEIF")
 _WITH_METADATA = ("JPEG", "WEBP", "AVIF", "TIFF", "HEIF")
-_WITHOUT_ALPHA = ("JPEG",)
+_WITHOUT_ALPHA = ("JPEG", "BMP")
 _WITHOUT_GRAY = ("WEBP", "AVIF", "HEIF")
 _JPEG_SEGMENT_BYTES = 65533
 _XMP_TAG = 700

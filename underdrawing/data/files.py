@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from underdrawing.core.errors import OutputError, PictureError
+from underdrawing.data.encoders import SUFFIXES
 
-PICTURE_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .webp .avif .tif .tiff .heic .heif .hif .bmp".split()
-)
+PICTURE_SUFFIXES = frozenset(SUFFIXES)
 """Suffixes by which pictures are found in folders; a file that is named itself may have any."""
 
 
@@ -29,9 +28,9 @@ class Found:
 def find_pictures(paths: Iterable[str | Path]) -> list[Found]:
     """The picture files that files, folders and glob patterns name, each once, folders in order of name.
 
-    A file keeps its name; what lies in a folder keeps its place below that folder; what a pattern matches keeps
-    its place below the part of the pattern without wildcards. Hidden files and folders are passed over, links to
-    folders are not followed. PictureError where an argument names nothing.
+    A file keeps its name; what lies in a folder keeps its place below that folder; what a pattern matches
+    keeps its place below the part of the pattern without wildcards. Hidden files and folders are passed over,
+    links to folders are not followed. PictureError where an argument names nothing.
     """
     found: dict[Path, Found] = {}
     for path in paths:

@@ -20,8 +20,8 @@ _ICC_SPACE = slice(16, 20)
 def upright_exif(exif: bytes | None) -> bytes | None:
     """The same EXIF bytes with orientation 1.
 
-    Only the one value is overwritten: writing the whole block anew would move the maker's notes, whose offsets
-    nobody but the maker knows. Bytes that are no EXIF are returned as they are.
+    Only the one value is overwritten: writing the whole block anew would move the maker's notes, whose
+    offsets nobody but the maker knows. Bytes that are no EXIF are returned as they are.
     """
     if not exif:
         return None

@@ -200,7 +200,7 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
             turn = turn if deep.is_deep(image, data) else 1
             exif = tiff_exif(image)
         else:
-            exif = image.info.get("exif")
+            exif = image.info.get("exif") or _exif_in_text(image)
         upright = _TURNS.get(turn, _TURNS[1])
         return Picture(
             pixels=np.ascontiguousarray(upright(pixels)),
@@ -230,6 +230,12 @@ def _open(data: bytes) -> Image.Image:
         encoders.register_heif()
         formats.append("HEIF")
     return Image.open(io.BytesIO(data), formats=formats)
+
+
+def _exif_in_text(image: Image.Image) -> bytes | None:
+    """EXIF from the text chunks, where older programs put it in PNG."""
+    exif = image.getexif()
+    return exif.tobytes() if len(exif) else None
 
 
 def _channels(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None, bool]:
