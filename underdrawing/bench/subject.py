@@ -15,10 +15,10 @@ from underdrawing.core.types import Verdict
 class Subject:
     """A loaded system with one owner and one identity.
 
-    model: `protect(image_u8, owner=, identity=, secret=, strength=)` with an `.apply(image_u8)` that gives the
-    protected pixels, and `verify(image_u8, secret=, find_key=) -> Verdict`. Where it has them, `identify(image_u8, ...)` (the
-    identity alone, quicker than a whole verdict) and `describe(image_u8, bits)` (the picture as a code of at
-    most so many bits tells it) are measured too.
+    model: `protect(image_u8, owner=, identity=, secret=, strength=)`, whose answer's `.apply(image_u8)` gives
+    the protected pixels, and `verify(image_u8, secret=, find_key=) -> Verdict`. Where it has them,
+    `identify(image_u8, secret=)` (the identity alone, quicker than a whole verdict) and `describe(image_u8,
+    bits)` (the picture as a code of at most so many bits tells it) are measured too.
     """
 
     name: str
