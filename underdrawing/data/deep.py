@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _BITS_PER_SAMPLE = 258
 _SAMPLE_FORMAT = 339
+_PNG_DEPTH, _PNG_COLOR_TYPE = 24, 25
+"""Bytes of IHDR, which every PNG begins with."""
+_PNG_GRAY = (0, 4)
 _PNG_HEAD_BYTES = 33
 """Signature and IHDR chunk: what other chunks come after."""
 
@@ -24,7 +27,7 @@ _PNG_HEAD_BYTES = 33
 def is_deep(image: Image.Image, data: bytes) -> bool:
     """Whether a file, opened by Pillow, holds 16 bits a channel."""
     if image.format == "PNG":
-        return data[24] == 16
+        return data[_PNG_DEPTH] == 16
     return image.format == "TIFF" and set(image.tag_v2.get(_BITS_PER_SAMPLE, ())) == {16}
 
 
@@ -40,7 +43,7 @@ def decode(data: bytes, image: Image.Image) -> tuple[np.ndarray, np.ndarray | No
     values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     if values is None or values.dtype != np.uint16:
         raise PictureError("16-bit pixels that cannot be decoded")
-    gray = image.mode.startswith("I;16") or image.mode in ("L", "LA", "I") or values.ndim == 2
+    gray = values.ndim == 2 or (image.format == "PNG" and data[_PNG_COLOR_TYPE] in _PNG_GRAY)
     if values.ndim == 2:
         return np.repeat(values[..., None], 3, axis=2), None, gray
     alpha = values[..., 3].copy() if values.shape[2] == 4 else None

@@ -125,14 +125,11 @@ def _metadata_options(picture: Picture, name: str, icc: bytes | None) -> dict:
     if name == "JPEG":  # larger blocks have no place in a JPEG segment
         exif = exif if exif and len(exif) <= _JPEG_SEGMENT_BYTES else None
         xmp = xmp if xmp and len(xmp) <= _JPEG_SEGMENT_BYTES - 29 else None
-    if name == "TIFF":
-        if xmp:
-            from PIL.TiffImagePlugin import ImageFileDirectory_v2
-
-            options["tiffinfo"] = ImageFileDirectory_v2()
-            options["tiffinfo"].tagtype[_XMP_TAG] = 1
-            options["tiffinfo"][_XMP_TAG] = xmp
-        return options | ({"exif": exif} if exif else {})
+    if name == "TIFF" and xmp:
+        tags = Image.Exif()
+        tags.load(exif or b"")
+        tags[_XMP_TAG] = xmp
+        return options | {"exif": tags}
     return options | ({"exif": exif} if exif else {}) | ({"xmp": xmp} if xmp else {})
 
 

@@ -137,8 +137,9 @@ def save_picture(
     hold the picture, where the file exists and `overwrite` is False, or where it cannot be written.
     """
     path = Path(path)
-    name = format or encoders.format_of(path) or picture.format
+    name = format or picture.format
     try:
+        name = format or encoders.format_of(path) or name
         data = encoders.encode(picture, name, quality)
     except MissingExtraError:
         raise
@@ -169,7 +170,9 @@ def _bytes_of(source: str | Path | bytes | BinaryIO) -> tuple[str | None, bytes]
 
 def _reason(error: Exception) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
-        return f"no picture of a known type ({', '.join(_FORMATS)}, HEIF)"
+        return f"no picture of a known type, or a damaged one ({', '.join(_FORMATS)}, HEIF)"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"more than the {MAX_PIXELS / 1e6:.0f} megapixels allowed; it may be a decompression bomb"
     if isinstance(error, MemoryError):
         return "not enough memory to decode it"
     return f"damaged or cut short ({error or type(error).__name__})"
@@ -184,9 +187,7 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
         raise PictureError("GIF pictures cannot be worked with yet; convert it to PNG")
     with _open(data) as image:
         _check_size(image, max_pixels)
-        turn = image.getexif().get(
-            _ORIENTATION, 1
-        )  # before load: Pillow turns TIFF, and only TIFF, by itself
+        turn = image.getexif().get(_ORIENTATION, 1)
         image.load()
         icc = image.info.get("icc_profile")
         if deep.is_deep(image, data):
@@ -197,7 +198,7 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
         else:
             pixels, alpha, gray = _channels(image)
         if image.format == "TIFF":
-            turn = turn if deep.is_deep(image, data) else 1
+            turn = 1  # both decoders have turned it
             exif = tiff_exif(image)
         else:
             exif = image.info.get("exif") or _exif_in_text(image)
