@@ -11,6 +11,7 @@ from underdrawing import __version__
 
 USAGE = 64
 """Exit code of a call that cannot work."""
+DEMO_FOLDER = "underdrawing_demo"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -71,9 +72,8 @@ def parser(commands_by_name: Mapping[str, Callable]) -> argparse.ArgumentParser:
     sub = command("verify", _pictures, _secret, _trust_folder)
     sub.add_argument("-o", "--output", metavar="OUT", help="folder for masks, recovered pictures and reports")
     sub = command("demo")
-    sub.add_argument(
-        "-o", "--output", default="underdrawing_demo", metavar="OUT", help="folder for the pictures"
-    )
+    sub.add_argument("-o", "--output", default=DEMO_FOLDER, metavar="OUT", help="folder for the pictures")
+    sub.add_argument("--force", action="store_true", help="overwrite files that exist")
     sub = command("attack", _pictures)
     sub.add_argument("-o", "--output", required=True, metavar="OUT", help="folder for the attacked pictures")
     sub.add_argument("--suite", required=True, metavar="NAME", help="list of attacks, as photo-benign")

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from underdrawing.arguments import USAGE, parser
+from underdrawing.arguments import DEMO_FOLDER, USAGE, parser
 from underdrawing.core.errors import UnderdrawingError
 
 INTACT, ALTERED, UNPROTECTED, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -114,7 +114,10 @@ def demo(arguments: argparse.Namespace) -> int:
     """Protect a bundled photograph, alter and recompress it, verify and recover it, and draw the strip."""
     from underdrawing.demo import run_demo
 
-    done = run_demo(Path(arguments.output), overwrite=True)
+    own_folder = (
+        arguments.output == DEMO_FOLDER
+    )  # made for nothing else, so a second run may replace the first
+    done = run_demo(Path(arguments.output), overwrite=arguments.force or own_folder)
     _say(arguments, done.to_json(), "\n".join(done.lines))
     return 0 if done.verdict.status == "altered" else FAILED
 

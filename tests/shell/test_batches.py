@@ -184,3 +184,14 @@ def test_file_named_twice_is_done_once_and_an_empty_folder_is_no_picture(run, st
     assert [Path(found["file"]).name for found in ran.objects] == ["a.png", "b.jpg", "c.webp"]
     (tmp_path / "empty").mkdir()
     assert run("verify", tmp_path / "empty").code == 64
+
+
+def test_demo_overwrites_its_own_folder_only(run, stand_in, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert [run("demo").code, run("demo").code] == [0, 0]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "original.png").write_bytes(b"precious")
+    ran = run("demo", "-o", "mine")
+    assert ran.code == 3
+    assert "original.png" in ran.err
+    assert (tmp_path / "mine" / "original.png").read_bytes() == b"precious"

@@ -149,7 +149,7 @@ def _levels(unit: np.ndarray) -> np.ndarray:
 
 def _png(image: Image.Image, icc: bytes | None) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=4, icc_profile=icc)
+    image.save(buffer, "PNG", compress_level=2, icc_profile=icc)
     return buffer.getvalue()
 
 
