@@ -80,13 +80,18 @@ class Owner:
 
     @classmethod
     def load(cls, path: Path, password: bytes | None = None) -> Owner:
-        """Read a private key from a PEM file; KeyFileError if it is none, or the password is missing or wrong."""
+        """Read a private key from a PEM file; KeyFileError if it is none, or the password is missing or
+        wrong."""
         try:
             key = serialization.load_pem_private_key(_read(path), password)
         except TypeError as error:
-            raise KeyFileError(f"{path}: {'a password is needed' if password is None else 'it has no password'}") from error
+            raise KeyFileError(
+                f"{path}: {'a password is needed' if password is None else 'it has no password'}"
+            ) from error
         except (ValueError, UnsupportedAlgorithm) as error:
-            raise KeyFileError(f"{path}: not a private key in PEM form, or a wrong password ({error})") from error
+            raise KeyFileError(
+                f"{path}: not a private key in PEM form, or a wrong password ({error})"
+            ) from error
         if not isinstance(key, Ed25519PrivateKey):
             raise KeyFileError(f"{path}: expected an Ed25519 key, got {type(key).__name__}")
         return cls(key)

@@ -1,7 +1,7 @@
 """Key streams: the reproducible randomness that dither, positions and permutations are drawn from.
 
-In public mode the secret is a published constant, so that anybody reads and only the signature protects. In private
-mode it is the owner's secret: without it the lattice looks like noise and nothing is found.
+In public mode the secret is a published constant, so that anybody reads and only the signature protects. In
+private mode it is the owner's secret: without it the lattice looks like noise and nothing is found.
 """
 
 from __future__ import annotations

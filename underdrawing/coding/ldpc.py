@@ -1,15 +1,16 @@
 """Low-density parity-check codes for the layers: irregular repeat-accumulate, decoded by belief propagation.
 
-H = [A | staircase] (Jin, Khandekar and McEliece 2000), so a codeword is written by one cumulative XOR. A large part of
-the coded bits never reaches the reader: where a picture is flat nothing is embedded. So codes are long and of low rate,
-and the degrees of A grow as the rate falls; with a fixed degree most parity bits would only repeat their neighbour.
-Decoding is done by the package `ldpc`.
+H = [A | staircase] (Jin, Khandekar and McEliece 2000), so a codeword is written by one cumulative XOR. A
+large part of the coded bits never reaches the reader: where a picture is flat nothing is embedded. So codes
+are long and of low rate, and the degrees of A grow as the rate falls; with a fixed degree most parity bits
+would only repeat their neighbour. Decoding is done by the package `ldpc`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -30,7 +31,8 @@ class Decoded:
     bits: np.ndarray
     """(k,) uint8 information bits."""
     ok: bool
-    """Whether every parity check holds. Says nothing of whether these are the bits that were sent: that is the CRC's."""
+    """Whether every parity check holds. Says nothing of whether these are the bits that were sent: that is
+    the CRC's."""
     codeword: np.ndarray
     """(n,) uint8."""
     iterations: int
@@ -53,7 +55,7 @@ class Code:
         matrix.eliminate_zeros()
         self._information = matrix[:, :k]
         self.matrix = matrix
-        self._decoders: dict[int, object] = {}
+        self._decoders: dict[int, Any] = {}
 
     def encode(self, bits: np.ndarray) -> np.ndarray:
         """(k,) bits -> (n,) uint8 codeword that starts with them."""
@@ -71,34 +73,47 @@ class Code:
         if not syndrome.any():
             return Decoded(hard[: self.k], True, hard, 0)
         decoder = self._decoder(iterations)
-        decoder.update_channel_probs(1 / (1 + np.exp(np.minimum(np.abs(llr), _LARGEST_LLR).astype(np.float64))))
+        decoder.update_channel_probs(
+            1 / (1 + np.exp(np.minimum(np.abs(llr), _LARGEST_LLR).astype(np.float64)))
+        )
         codeword = hard ^ decoder.decode(syndrome)
         return Decoded(codeword[: self.k], not self._syndrome(codeword).any(), codeword, decoder.iter)
 
     def _syndrome(self, word: np.ndarray) -> np.ndarray:
         return ((self.matrix @ word.astype(np.int32)) & 1).astype(np.uint8)
 
-    def _decoder(self, iterations: int):
+    def _decoder(self, iterations: int) -> Any:
         if iterations not in self._decoders:
             from ldpc import BpDecoder
 
             self._decoders[iterations] = BpDecoder(
-                self.matrix.astype(np.uint8), error_rate=0.1, max_iter=iterations, bp_method="product_sum",
-                schedule="serial", input_vector_type="syndrome",
+                self.matrix.astype(np.uint8),
+                error_rate=0.1,
+                max_iter=iterations,
+                bp_method="product_sum",
+                schedule="serial",
+                input_vector_type="syndrome",
             )
         return self._decoders[iterations]
 
 
 class ShortCode(Code):
-    """A short code that is decoded nearly as well as it can be: belief propagation, then ordered statistics."""
+    """A short code that is decoded nearly as well as it can be: belief propagation, then ordered
+    statistics."""
 
-    def _decoder(self, iterations: int):
+    def _decoder(self, iterations: int) -> Any:
         if iterations not in self._decoders:
             from ldpc import BpOsdDecoder
 
             self._decoders[iterations] = BpOsdDecoder(
-                self.matrix.astype(np.uint8), error_rate=0.1, max_iter=iterations, bp_method="product_sum",
-                schedule="serial", input_vector_type="syndrome", osd_method="osd_cs", osd_order=8,
+                self.matrix.astype(np.uint8),
+                error_rate=0.1,
+                max_iter=iterations,
+                bp_method="product_sum",
+                schedule="serial",
+                input_vector_type="syndrome",
+                osd_method="osd_cs",
+                osd_order=8,
             )
         return self._decoders[iterations]
 

@@ -1,11 +1,12 @@
 """The signed payload: what the three layers say, bit by bit.
 
-    base    version 4 | rates 6 | rows 8 | cols 8 | identity 64 | crc 32                                   = 122 bits
-    middle  signed 1 | spare 3 | length 16 | [key fingerprint 32 | signature 512] | top digest 64 | content | 0.. | crc 32
-    top     key 1 | spare 3 | length 20 | [public key 256] | content | 0.. | crc 32
+    base    version 4 | rates 6 | rows 8 | cols 8 | identity 64 | crc 32                        = 122 bits
+    middle  signed 1 | spare 3 | length 16 | [key fingerprint 32 | signature 512] | top digest 64 | content |
+            padding | crc 32
+    top     key 1 | spare 3 | length 20 | [public key 256] | content | padding | crc 32
 
-The signature covers the base layer, the content in the middle layer and the digest of the whole top layer, so that
-nothing of the hidden code can be moved to another picture or exchanged without its owner.
+The signature covers the base layer, the content in the middle layer and the digest of the whole top layer, so
+that nothing of the hidden code can be moved to another picture or exchanged without its owner.
 """
 
 from __future__ import annotations
@@ -91,7 +92,9 @@ def budgets(k_middle: int, k_top: int, signed: bool) -> tuple[int, int]:
     return middle, top
 
 
-def build(base: Base, contents: tuple[np.ndarray, np.ndarray], sizes: tuple[int, int], owner: Owner | None) -> Layers:
+def build(
+    base: Base, contents: tuple[np.ndarray, np.ndarray], sizes: tuple[int, int], owner: Owner | None
+) -> Layers:
     """All layers: `contents` and `sizes` (information bits, 0 for none) are those of middle and top."""
     head = base.bits()
     (content, top_content), (k_middle, k_top) = contents, sizes
@@ -101,7 +104,7 @@ def build(base: Base, contents: tuple[np.ndarray, np.ndarray], sizes: tuple[int,
     signed = owner is not None and k_middle >= middle_overhead(True)
     digest = top_digest(top) if top is not None else np.zeros(_DIGEST, np.uint8)
     parts = [from_int(int(signed), 1), from_int(0, 3), from_int(len(content), _MIDDLE_LENGTH)]
-    if signed:
+    if signed and owner is not None:
         signature = owner.sign(signed_message(head, content, digest))
         parts += [from_bytes(owner.public.short), from_bytes(signature)]
     return Layers(head, _closed([*parts, digest, content], k_middle, head, b"underdrawing middle"), top)
@@ -110,7 +113,7 @@ def build(base: Base, contents: tuple[np.ndarray, np.ndarray], sizes: tuple[int,
 def _build_top(head: np.ndarray, content: np.ndarray, size: int, owner: Owner | None) -> np.ndarray:
     with_key = owner is not None and size >= _KEY_ROOM
     parts = [from_int(int(with_key), 1), from_int(0, 3), from_int(len(content), _TOP_LENGTH)]
-    if with_key:
+    if with_key and owner is not None:
         parts.append(from_bytes(owner.public.raw))
     return _closed([*parts, content], size, head, b"underdrawing top")
 
@@ -155,7 +158,8 @@ def read_middle(bits: np.ndarray, base: Base) -> Middle:
 
 
 def read_top(bits: np.ndarray, base: Base, middle: Middle | None) -> Top:
-    """Parse the top layer's information bits; CodeError if they do not check or are not the ones the middle names."""
+    """Parse the top layer's information bits; CodeError if they do not check or are not the ones the middle
+    names."""
     reader = BitReader(_opened(bits, base.bits(), b"underdrawing top"))
     if middle is not None and to_int(middle.top_digest) != to_int(top_digest(bits)):
         raise CodeError("the top layer is not the one that the middle layer names")

@@ -11,7 +11,8 @@ BLOCK = 8
 
 @lru_cache(maxsize=32)
 def basis(frequencies: tuple[tuple[int, int], ...]) -> np.ndarray:
-    """Orthonormal 8x8 DCT-II basis pictures, (len(frequencies), 64) float32; a frequency is (vertical, horizontal)."""
+    """Orthonormal 8x8 DCT-II basis pictures, (len(frequencies), 64) float32; a frequency is (vertical,
+    horizontal)."""
     n = np.arange(BLOCK)
     one = np.cos(np.pi * (2 * n[None] + 1) * n[:, None] / (2 * BLOCK)) * np.sqrt(2 / BLOCK)
     one[0] /= np.sqrt(2)

@@ -1,4 +1,5 @@
-"""Activity: how much texture a block has to hide a change in, re-derived by the reader from the received picture."""
+"""Activity: how much texture a block has to hide a change in, re-derived by the reader from the received
+picture."""
 
 from __future__ import annotations
 
@@ -11,9 +12,9 @@ _FLOOR = 0.1  # variance in levels^2 that every picture has; keeps the activity 
 def activity(plane: np.ndarray) -> np.ndarray:
     """Texture of each 8x8 block in luma levels, (8 r, 8 c) float32 -> (r, c).
 
-    The harmonic mean over the block of the local standard deviation in windows of 10 px. Harmonic, because on the flat
-    side of an edge a change is seen: one flat corner outweighs the edge. Measured at half resolution, so that a picture
-    that was halved gives nearly the same.
+    The harmonic mean over the block of the local standard deviation in windows of 10 px. Harmonic, because on
+    the flat side of an edge a change is seen: one flat corner outweighs the edge. Measured at half
+    resolution, so that a picture that was halved gives nearly the same.
     """
     height, width = plane.shape
     half = cv2.resize(plane, (width // 2, height // 2), interpolation=cv2.INTER_AREA)

@@ -14,15 +14,17 @@ from underdrawing.carriers.lattice.read import Reading, read, soft_bits
 def information(reading: Reading, place: slice, bits: np.ndarray) -> float:
     """Bits of mutual information between a layer's true `bits` (rows, cols, frequencies) and its soft bits.
 
-    The generalized mutual information of the reader's own likelihood ratios, so a wrong model counts against itself.
+    The generalized mutual information of the reader's own likelihood ratios, so a wrong model counts against
+    itself.
     """
     llr = soft_bits(reading, place)
     right = np.where(bits, -llr, llr)
     return float((1 - np.logaddexp(0, -right) / np.log(2)).sum())
 
 
-def after_jpeg(marked: np.ndarray, quality: int, bits: np.ndarray, tables: tuple[np.ndarray, np.ndarray],
-               strength: float) -> dict[str, float]:
+def after_jpeg(
+    marked: np.ndarray, quality: int, bits: np.ndarray, tables: tuple[np.ndarray, np.ndarray], strength: float
+) -> dict[str, float]:
     """Bits that middle and top carry through a JPEG of the marked luma plane (8 r, 8 c); `bits` (r, c, n)."""
     buffer = io.BytesIO()
     Image.fromarray(np.clip(np.rint(marked), 0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=quality)

@@ -28,14 +28,15 @@ def code_index(layer: str, rows: int, cols: int, secret: bytes) -> np.ndarray:
     return order.reshape(rows, cols, -1)
 
 
-def symbols(base: np.ndarray, layers: dict[str, np.ndarray], grid: tuple[int, int], secret: bytes,
-            tables: KeyTables) -> np.ndarray:
+def symbols(
+    base: np.ndarray, layers: dict[str, np.ndarray], grid: tuple[int, int], secret: bytes, tables: KeyTables
+) -> np.ndarray:
     """The bit of every coefficient, (rows, cols, n) uint8, from the codewords of the layers."""
     rows, cols = grid
     tile = tables.base_index
     result = np.empty((rows, cols, len(FREQUENCIES)), np.uint8)
-    index = np.tile(tile, (-(-rows // tile.shape[0]), -(-cols // tile.shape[1])))[:rows, :cols]
-    result[..., 0] = base[index]
+    index = np.tile(tile, (-(-rows // tile.shape[0]), -(-cols // tile.shape[1]), 1))[:rows, :cols]
+    result[..., LAYERS["base"]] = base[index]
     for name, codeword in layers.items():
         result[..., LAYERS[name]] = codeword[code_index(name, rows, cols, secret)]
     return result

@@ -1,8 +1,8 @@
 """Equalizing: undo a change of contrast and a blur that the lattice itself reveals.
 
-A coefficient of 60 levels that came back as 54 is a fifth of a step away from where it was put, so a contrast of 0.9 or
-the loss of a resampling costs more than a JPEG. Both are found without a reference: the right correction is the one
-under which the coefficients gather on the lattice again.
+A coefficient of 60 levels that came back as 54 is a fifth of a step away from where it was put, so a contrast
+of 0.9 or the loss of a resampling costs more than a JPEG. Both are found without a reference: the right
+correction is the one under which the coefficients gather on the lattice again.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ def sharpen(plane: np.ndarray, blur: float) -> np.ndarray:
     return fft.irfft2(fft.rfft2(padded) * boost, s=padded.shape)[:height, :width].astype(np.float32)
 
 
-def _gathering(plane: np.ndarray, dither: np.ndarray, rank: np.ndarray, strength: float, gains: np.ndarray) -> np.ndarray:
+def _gathering(
+    plane: np.ndarray, dither: np.ndarray, rank: np.ndarray, strength: float, gains: np.ndarray
+) -> np.ndarray:
     """Mean of cos 2 theta over base and middle for each gain to be divided out, (len(gains),)."""
     n = len(_TUNED)
     weight = (rank[..., :n] < density(activity(plane))[..., :n]).astype(np.float32)
@@ -61,7 +63,8 @@ def _gathering(plane: np.ndarray, dither: np.ndarray, rank: np.ndarray, strength
 
 
 def find_equalizer(plane: np.ndarray, dither: np.ndarray, rank: np.ndarray, strength: float) -> Equalizer:
-    """The correction under which an aligned plane gathers best on the lattice of the given slices of the key tables."""
+    """The correction under which an aligned plane gathers best on the lattice of the given slices of the key
+    tables."""
     untouched = _gathering(plane, dither, rank, strength, np.ones(1, np.float32))[0]
     if untouched > 0.6:
         return Equalizer()

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-CANONICAL_SIDE = 1024
-"""Long side in pixels of the grid of every picture that is larger than that."""
+from underdrawing.carriers.lattice.layout import CANONICAL_SIDE
 
 
 def grid_size(height: int, width: int) -> tuple[int, int]:
@@ -44,12 +43,21 @@ class Alignment:
     @property
     def blocks(self) -> tuple[int, int]:
         """Whole blocks (rows, cols) in view."""
-        return (int(self.scaled[0] - np.ceil(self.offset[0])) // 8, int(self.scaled[1] - np.ceil(self.offset[1])) // 8)
+        return (
+            int(self.scaled[0] - np.ceil(self.offset[0])) // 8,
+            int(self.scaled[1] - np.ceil(self.offset[1])) // 8,
+        )
 
     def matrix(self) -> np.ndarray:
         """(2, 3) float64: grid pixel centre (x, y, 1) of the part in view -> received pixel centre (x, y)."""
         sy, sx = self.height / self.scaled[0], self.width / self.scaled[1]
-        scale = np.array([[sx, 0, (self.offset[1] + 0.5) * sx - 0.5], [0, sy, (self.offset[0] + 0.5) * sy - 0.5], [0, 0, 1]])
+        scale = np.array(
+            [
+                [sx, 0, (self.offset[1] + 0.5) * sx - 0.5],
+                [0, sy, (self.offset[0] + 0.5) * sy - 0.5],
+                [0, 0, 1],
+            ]
+        )
         turn = np.vstack([_rotation(self.height, self.width, -self.angle), [0, 0, 1]])
         flip = np.eye(3)
         if self.mirrored:
@@ -67,7 +75,9 @@ class Alignment:
         plane = np.ascontiguousarray(plane)
         if self.angle:
             turn = _rotation(self.height, self.width, self.angle)
-            plane = cv2.warpAffine(plane, turn, (self.width, self.height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+            plane = cv2.warpAffine(
+                plane, turn, (self.width, self.height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+            )
         return plane
 
     def sample(self, plane: np.ndarray) -> np.ndarray:
@@ -79,15 +89,17 @@ class Alignment:
         rows, cols = self.blocks
         (y, x), whole = self.offset, (int(np.floor(self.offset[0])), int(np.floor(self.offset[1])))
         if whole == (y, x):
-            return np.ascontiguousarray(scaled[whole[0] : whole[0] + 8 * rows, whole[1] : whole[1] + 8 * cols])
+            return np.ascontiguousarray(
+                scaled[whole[0] : whole[0] + 8 * rows, whole[1] : whole[1] + 8 * cols]
+            )
         shift = np.array([[1, 0, x], [0, 1, y]], np.float64)
         flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
         return cv2.warpAffine(scaled, shift, (8 * cols, 8 * rows), flags=flags, borderMode=cv2.BORDER_REFLECT)
 
     def to_received(self, grid_map: np.ndarray, outside: float = 0.0) -> np.ndarray:
-        """A float map over the grid's view (8 rows, 8 cols[, channels]) -> the received frame (H, W[, channels])."""
+        """A float map over the grid's view (8 rows, 8 cols[, channels]) -> the received frame (H, W[,
+        channels])."""
         flags = cv2.INTER_LINEAR
-        rows, cols = grid_map.shape[:2]
         padded = cv2.copyMakeBorder(grid_map, 8, 8, 8, 8, cv2.BORDER_REPLICATE)
         matrix = self.matrix() @ np.array([[1, 0, -8], [0, 1, -8], [0, 0, 1]])
         value = [outside] * 4

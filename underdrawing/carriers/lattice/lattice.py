@@ -1,4 +1,5 @@
-"""The lattice carrier: codewords in, residual out; received picture in, alignment, soft bits and evidence out."""
+"""The lattice carrier: codewords in, residual out; received picture in, alignment, soft bits and evidence
+out."""
 
 from __future__ import annotations
 
@@ -49,8 +50,11 @@ class Lattice:
 
     # protect
 
-    def embed(self, plane: np.ndarray, base: np.ndarray, layers: dict[str, np.ndarray], strength: float) -> np.ndarray:
-        """Residual (8 r, 8 c) float32 that makes the plane carry a base codeword and those of the layers given."""
+    def embed(
+        self, plane: np.ndarray, base: np.ndarray, layers: dict[str, np.ndarray], strength: float
+    ) -> np.ndarray:
+        """Residual (8 r, 8 c) float32 that makes the plane carry a base codeword and those of the layers
+        given."""
         rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
         bits = symbols(base, layers, (rows, cols), self.secret, self.tables)
         coefficients = analyse(plane, FREQUENCIES)
@@ -66,27 +70,34 @@ class Lattice:
                 used[..., LAYERS[name]] = False
         return used
 
-    def capacity(self, plane: np.ndarray, strength: float) -> dict[str, dict[int, float]]:
-        """Bits that middle and top layers of this plane would carry through JPEG 50 and JPEG 90, by layer and quality."""
+    def capacity(self, plane: np.ndarray, strength: float, ease: float = 1.0) -> dict[str, dict[int, float]]:
+        """Bits that middle and top of this plane would each carry through JPEG 50, 75 and 90, and (100) none.
+
+        ease: quantizer of the codec on the grid relative to that on the picture; below 1 where one grid pixel
+        stands for many.
+        """
         rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
-        bits = (self.tables.dither[:rows, :cols] * 4096).astype(np.uint8) & 1  # any bits will do; these are at hand
+        # any bits will do; these are at hand
+        bits = (self.tables.dither[:rows, :cols] * 4096).astype(np.uint8) & 1
         coefficients = analyse(plane, FREQUENCIES)
         change = quantize(coefficients, bits, self.tables.dither[:rows, :cols], strength) - coefficients
         used = self.tables.rank[:rows, :cols] < density(activity(plane))
         marked = plane + synthesise(change * used, FREQUENCIES)
         tables = self.tables.dither[:rows, :cols], self.tables.rank[:rows, :cols]
-        found = {quality: after_jpeg(marked, quality, bits, tables, strength) for quality in (50, 90)}
-        counts = {name: float(used[..., LAYERS[name]].sum()) for name in ("middle", "top")}
-        return {name: {quality: found[quality][name] for quality in found} | {100: counts[name]} for name in counts}
+        result = {name: {100: float(used[..., LAYERS[name]].sum())} for name in ("middle", "top")}
+        for quality in (50, 75, 90):
+            for name, carried in after_jpeg(
+                marked, round(100 - (100 - quality) * ease), bits, tables, strength
+            ).items():
+                result[name][quality] = carried
+        return result
 
     # verify
 
     def alignments(self, received: np.ndarray) -> Iterator[Alignment]:
         """Where the grid may lie in a received luma (H, W) float32, from the likely to the rare."""
         yield from sync.intact(received, self.tables)
-        for search in (sync.cropped, sync.resized, sync.resized_and_cropped, sync.turned):
-            for candidate in search(received, self.tables):
-                yield sync.refined(candidate, received, self.tables)
+        yield from sync.searches(received, self.tables)
 
     def view(self, received: np.ndarray, alignment: Alignment) -> View:
         """Read the blocks in view with the tiled part of the key tables (enough for the base layer)."""
@@ -98,28 +109,40 @@ class Lattice:
         The place is known up to the tile; the untiled coefficients tell which tile it is.
         """
         rows, cols = view.alignment.blocks
-        options = [(i, j)
-                   for i in range(view.alignment.origin[0], max(grid[0] - rows, 0) + TILE, TILE)
-                   for j in range(view.alignment.origin[1], max(grid[1] - cols, 0) + TILE, TILE)
-                   if i < grid[0] and j < grid[1]]
+        options = [
+            (i, j)
+            for i in range(view.alignment.origin[0], max(grid[0] - rows, 0) + TILE, TILE)
+            for j in range(view.alignment.origin[1], max(grid[1] - cols, 0) + TILE, TILE)
+            if i < grid[0] and j < grid[1]
+        ]
         if len(options) > 1:
             options.sort(key=lambda origin: -self._agreement(view, origin))
         i, j = options[0] if options else view.alignment.origin
         return self._view(received, view.alignment.moved(origin=(i, j)), view.equalizer, grid)
 
     def _agreement(self, view: View, origin: tuple[int, int]) -> float:
-        rows, cols = min(view.alignment.blocks[0], MAX_BLOCKS - origin[0]), min(view.alignment.blocks[1], MAX_BLOCKS - origin[1])
+        rows, cols = (
+            min(view.alignment.blocks[0], MAX_BLOCKS - origin[0]),
+            min(view.alignment.blocks[1], MAX_BLOCKS - origin[1]),
+        )
         place = slice(PERIODIC, None)
         step = STEPS[place] * np.float32(view.alignment.strength)
         ratio = analyse(view.plane[: 8 * rows, : 8 * cols], FREQUENCIES[place]) / step
         dither = self.tables.dither[origin[0] : origin[0] + rows, origin[1] : origin[1] + cols, place]
         return float(np.cos(4 * np.pi * (ratio - dither)).mean())
 
-    def _view(self, received: np.ndarray, alignment: Alignment, equalizer: Equalizer | None,
-              grid: tuple[int, int] = (MAX_BLOCKS, MAX_BLOCKS)) -> View:
+    def _view(
+        self,
+        received: np.ndarray,
+        alignment: Alignment,
+        equalizer: Equalizer | None,
+        grid: tuple[int, int] = (MAX_BLOCKS, MAX_BLOCKS),
+    ) -> View:
         i, j = alignment.origin
         plane = alignment.sample(received)
-        rows, cols = (min(have, limit - at) for have, limit, at in zip(alignment.blocks, grid, (i, j), strict=True))
+        rows, cols = (
+            min(have, limit - at) for have, limit, at in zip(alignment.blocks, grid, (i, j), strict=True)
+        )
         plane = np.ascontiguousarray(plane[: 8 * rows, : 8 * cols])
         here = slice(i, i + rows), slice(j, j + cols)
         dither, rank = self.tables.dither[here], self.tables.rank[here]
@@ -129,7 +152,7 @@ class Lattice:
         return View(alignment, equalizer, corrected, read(corrected, dither, rank, alignment.strength))
 
     def base_index(self, view: View) -> np.ndarray:
-        """(r, c) int64: the coded bit of the base layer that each block in view carries."""
+        """(r, c, 2) int64: the coded bits of the base layer that each block in view carries."""
         rows, cols = view.reading.cosine.shape[:2]
         i = (view.alignment.origin[0] + np.arange(rows)) % TILE
         j = (view.alignment.origin[1] + np.arange(cols)) % TILE
@@ -141,11 +164,14 @@ class Lattice:
         return gather(llr, self.base_index(view), self.base_bits)
 
     def layer_index(self, view: View, layer: str, grid: tuple[int, int]) -> np.ndarray:
-        """(r, c, frequencies) int64: the coded bit that each coefficient in view carries, for a placed view."""
+        """(r, c, frequencies) int64: the coded bit that each coefficient in view carries, for a placed
+        view."""
         rows, cols = view.reading.cosine.shape[:2]
         i, j = view.alignment.origin
         return code_index(layer, *grid, self.secret)[i : i + rows, j : j + cols]
 
     def layer_soft_bits(self, view: View, reading: Reading, layer: str, grid: tuple[int, int]) -> np.ndarray:
         """Soft bits of a layer's codeword from a reading of the same blocks, positive for 0."""
-        return gather(soft_bits(reading, LAYERS[layer]), self.layer_index(view, layer, grid), code_length(layer, *grid))
+        return gather(
+            soft_bits(reading, LAYERS[layer]), self.layer_index(view, layer, grid), code_length(layer, *grid)
+        )

@@ -1,12 +1,13 @@
 """Reading: angles on the lattice, the channel's concentration, soft bits and the evidence of every block.
 
-With theta = 2 pi (c / step - dither) an untouched coefficient lies at 0 for bit 0 and at pi for bit 1, blurred by the
-channel. The blur is modelled as a von Mises density of concentration kappa (Mardia and Jupp, Directional Statistics),
+With theta = 2 pi (c / step - dither) an untouched coefficient lies at 0 for bit 0 and at pi for bit 1,
+blurred by the channel. The blur is modelled as a von Mises density of concentration kappa (Mardia and Jupp,
+Directional Statistics),
 
-    p(theta | bit) = exp(+-kappa cos theta) / (2 pi I0(kappa)),      log-likelihood ratio of the bit = 2 kappa cos theta,
+    p(theta | bit) = exp(+-kappa cos theta) / (2 pi I0(kappa)),   log-likelihood ratio = 2 kappa cos theta,
 
-and kappa is read from the picture itself: E[cos 2 theta] = I2(kappa) / I0(kappa) whatever the bits are. An altered
-block is uniform in theta, which makes the evidence for "untouched" a likelihood ratio too.
+and kappa is read from the picture itself: E[cos 2 theta] = I2(kappa) / I0(kappa) whatever the bits are. An
+altered block is uniform in theta, which makes the evidence for "untouched" a likelihood ratio too.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ PRIOR_ALTERED = 0.1
 
 @dataclass(frozen=True)
 class Reading:
-    """What a grid of blocks says before any code is decoded. Arrays are (rows, cols, n) float32 unless said."""
+    """What a grid of blocks says before any code is decoded. Arrays are (rows, cols, n) float32 unless
+    said."""
 
     cosine: np.ndarray
     """cos theta: +1 on the lattice of bit 0, -1 on that of bit 1."""
@@ -61,15 +63,17 @@ class Reading:
     def with_known(self, bits: np.ndarray, altered: np.ndarray) -> Reading:
         """The same reading once the bits of the first frequencies, (rows, cols, known), are known.
 
-        The known layers measure the channel exactly, and foretell the others: a codec's error grows with its quantizer
-        as the JPEG tables do, and counts by the step.
+        The known layers measure the channel exactly, and foretell the others: a codec's error grows with its
+        quantizer as the JPEG tables do, and counts by the step.
         """
         known = bits.shape[2]
         weight = self.in_use * (1 - altered[..., None])
         kappa = concentration(self.cosine, weight, self.bins)
         right = np.where(bits, -1, 1) * self.cosine[..., :known]
         first = _by_class(right, weight[..., :known], self.bins).clip(0, 0.9999)
-        quantizer = (_error_width(right, weight, self.bins) * STEPS[:known] / JPEG_STEPS[:known]).mean(1, keepdims=True)
+        quantizer = (_error_width(right, weight, self.bins) * STEPS[:known] / JPEG_STEPS[:known]).mean(
+            1, keepdims=True
+        )
         foretold = np.interp(quantizer * JPEG_STEPS / STEPS, _WIDTHS, _SINC).clip(0, None)
         foretold[:, :known] = first
         foretold_kappa = np.interp(foretold, _FIRST_MOMENTS, _KAPPAS)[self.bins].astype(np.float32)
@@ -88,7 +92,8 @@ def log_i0(kappa: np.ndarray) -> np.ndarray:
 
 
 def _by_class(cosine_power: np.ndarray, weight: np.ndarray, bins: np.ndarray) -> np.ndarray:
-    """Weighted means of a statistic by activity class and frequency, less half a standard deviation, (classes, n)."""
+    """Weighted means of a statistic by activity class and frequency, less half a standard deviation,
+    (classes, n)."""
     table = np.zeros((len(_BINS) + 1, cosine_power.shape[2]))
     for b in range(len(_BINS) + 1):
         here = bins == b
@@ -100,7 +105,8 @@ def _by_class(cosine_power: np.ndarray, weight: np.ndarray, bins: np.ndarray) ->
 
 
 def _error_width(right: np.ndarray, weight: np.ndarray, bins: np.ndarray) -> np.ndarray:
-    """Width in steps of the uniform error of each class and known frequency, from the median: outliers do not count."""
+    """Width in steps of the uniform error of each class and known frequency, from the median: outliers do not
+    count."""
     error = np.arccos(np.clip(right, -1, 1)) / (2 * np.pi)
     width = np.ones((len(_BINS) + 1, right.shape[2]))
     for b in range(len(_BINS) + 1):
@@ -112,10 +118,12 @@ def _error_width(right: np.ndarray, weight: np.ndarray, bins: np.ndarray) -> np.
 
 
 def concentration(cosine: np.ndarray, weight: np.ndarray, bins: np.ndarray) -> np.ndarray:
-    """Blind estimate of kappa for each coefficient, from the mean of cos 2 theta of its frequency and activity class.
+    """Blind estimate of kappa for each coefficient, from the mean of cos 2 theta of its frequency and
+    activity class.
 
-    The mean of cos 2 theta does not depend on the bits. The first moment is its fourth root for a wrapped Gaussian and
-    nearly so for the uniform error of a quantizer; kappa follows from the first moment. Returns 0 where it cannot tell.
+    The mean of cos 2 theta does not depend on the bits. The first moment is its fourth root for a wrapped
+    Gaussian and nearly so for the uniform error of a quantizer; kappa follows from the first moment. Returns
+    0 where it cannot tell.
     """
     second = _by_class(2 * cosine * cosine - 1, weight, bins)
     first = np.where(second > _TRUSTED_MOMENT, np.maximum(second, 1e-9) ** 0.25, 0)
@@ -123,7 +131,8 @@ def concentration(cosine: np.ndarray, weight: np.ndarray, bins: np.ndarray) -> n
 
 
 def read(plane: np.ndarray, dither: np.ndarray, rank: np.ndarray, strength: float) -> Reading:
-    """Read a luma plane (8 r, 8 c) float32 whose blocks carry the given slices (r, c, n) of the key tables."""
+    """Read a luma plane (8 r, 8 c) float32 whose blocks carry the given slices (r, c, n) of the key
+    tables."""
     rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
     texture = activity(plane)
     step = STEPS * np.float32(strength)
@@ -137,7 +146,8 @@ def read(plane: np.ndarray, dither: np.ndarray, rank: np.ndarray, strength: floa
 
 
 def soft_bits(reading: Reading, place: slice) -> np.ndarray:
-    """Log-likelihood ratios (positive: bit 0) of the coefficients of one layer, altered and idle ones discounted."""
+    """Log-likelihood ratios (positive: bit 0) of the coefficients of one layer, altered and idle ones
+    discounted."""
     x = reading.kappa[..., place] * reading.cosine[..., place]
     trust = (1 - reading.altered[..., None]) * reading.in_use[..., place]
     scale = trust * np.exp(-reading.log_i0[..., place])
@@ -152,18 +162,21 @@ def gather(llr: np.ndarray, index: np.ndarray, length: int) -> np.ndarray:
 def evidence(reading: Reading, place: slice, bits: np.ndarray | None = None) -> np.ndarray:
     """Log-likelihood ratio "untouched over altered" of each block from one layer, (rows, cols) float32.
 
-    With `bits` (rows, cols, frequencies of the layer), the re-encoded codeword, it asks for the right lattice; without,
-    for any of the two.
+    With `bits` (rows, cols, frequencies of the layer), the re-encoded codeword, it asks for the right
+    lattice; without, for any of the two.
     """
     x = reading.kappa[..., place] * reading.cosine[..., place]
     used = reading.in_use[..., place]
-    log_ratio = (np.logaddexp(x, -x) - np.log(2) if bits is None else np.where(bits, -x, x)) - reading.log_i0[..., place]
+    log_ratio = (np.logaddexp(x, -x) - np.log(2) if bits is None else np.where(bits, -x, x)) - reading.log_i0[
+        ..., place
+    ]
     return np.log(used * np.exp(log_ratio) + 1 - used).sum(-1)
 
 
 def altered_probability(block_evidence: np.ndarray, prior: float = 0.15, spread: float = 1.0) -> np.ndarray:
     """Posterior that a block was altered, its neighbours heard within a Gaussian of `spread` blocks."""
     kernel_sum = 2 * np.pi * spread**2 if spread > 0.5 else 1.0
-    heard = cv2.GaussianBlur(block_evidence.astype(np.float32), (0, 0), spread) * np.float32(min(kernel_sum, 4.0))
+    heard = cv2.GaussianBlur(block_evidence.astype(np.float32), (0, 0), spread) * np.float32(
+        min(kernel_sum, 4.0)
+    )
     return (1 / (1 + np.exp(np.clip(heard - np.log(prior / (1 - prior)) * 1.0, -30, 30)))).astype(np.float32)
-

@@ -1,9 +1,10 @@
 """Synchronization without a pilot: the lattice itself tells where its grid lies.
 
-At the right place and scale the angles 2 theta of the coefficients agree with the key's dither. Over all block positions
-of a tile at once that is a cross-correlation of two fields of unit phasors, so one small FFT a pixel offset finds both
-the pixel offset and the place in the tile. Candidates are produced from the likely to the rare, each with a score in
-standard deviations of chance; the caller stops at the first whose base layer checks.
+At the right place and scale the angles 2 theta of the coefficients agree with the key's dither. Over all
+block positions of a tile at once that is a cross-correlation of two fields of unit phasors, so one small FFT
+a pixel offset finds both the pixel offset and the place in the tile. Candidates are produced from the likely
+to the rare, each with a score in standard deviations of chance; the caller stops at the first whose base
+layer checks.
 """
 
 from __future__ import annotations
@@ -17,17 +18,32 @@ from scipy import fft
 
 from underdrawing.carriers.lattice.activity import activity
 from underdrawing.carriers.lattice.equalize import sharpen
-from underdrawing.carriers.lattice.frame import CANONICAL_SIDE, Alignment, grid_size, resize
-from underdrawing.carriers.lattice.layout import FREQUENCIES, PERIODIC, STEPS, STRENGTHS, TILE, KeyTables, density
+from underdrawing.carriers.lattice.frame import Alignment, grid_size, resize
+from underdrawing.carriers.lattice.layout import (
+    CANONICAL_SIDE,
+    FREQUENCIES,
+    PERIODIC,
+    STEPS,
+    STRENGTHS,
+    TILE,
+    KeyTables,
+    density,
+    natural_strength,
+    nearest_strength,
+)
 from underdrawing.ops.dct import analyse, basis
 
 _TUNED = FREQUENCIES[:PERIODIC]
+_WEIGHTS = (STEPS[:PERIODIC] / STEPS[0]) ** 2  # larger steps bear more noise
 _WINDOW = 384  # px of the grid looked at by a search over offsets
 _FEW_WINDOW = 256  # the same where offsets and scales are searched together
 THRESHOLD = 5.6
 """Score from which a candidate of a wide search is worth decoding."""
 _KNOWN_THRESHOLD = 3.0  # the same where place and scale are given
 _SCALES = (0.38, 2.6)
+_USUAL_FACTORS = 1 / np.array(
+    [0.8, 0.75, 0.5, 0.7, 0.6, 0.9, 2, 1.25, 1.5]
+)  # what programs shrink and enlarge by
 _ANGLES = tuple(a for k in range(1, 14) for a in (0.25 * k, -0.25 * k))
 
 
@@ -36,8 +52,9 @@ def score_in_place(plane: np.ndarray, tables: KeyTables, origin: tuple[int, int]
     rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
     dither, rank = tile_view(tables.dither, origin, rows, cols), tile_view(tables.rank, origin, rows, cols)
     used = rank < density(activity(plane))[..., :PERIODIC]
-    ratio = (analyse(plane, _TUNED) / (STEPS[:PERIODIC] * np.float32(strength)) - dither)[used]
-    return float(np.cos(4 * np.pi * ratio).sum() / np.sqrt(len(ratio) / 2 + 1))
+    ratio = analyse(plane, _TUNED) / (STEPS[:PERIODIC] * np.float32(strength)) - dither
+    weight = used * _WEIGHTS
+    return float((np.cos(4 * np.pi * ratio) * weight).sum() / np.sqrt((weight**2).sum() / 2 + 1))
 
 
 def tile_view(table: np.ndarray, origin: tuple[int, int], rows: int, cols: int) -> np.ndarray:
@@ -50,19 +67,24 @@ def tile_view(table: np.ndarray, origin: tuple[int, int], rows: int, cols: int) 
 @lru_cache(maxsize=4)
 def _separable(strength: float) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
     ones = basis(tuple((u, 0) for u in range(8))).reshape(8, 8, 8)[:, :, 0] * np.sqrt(8)
-    return tuple((ones[u], ones[v] * np.float32(4 * np.pi / (step * strength)))
-                 for (u, v), step in zip(_TUNED, STEPS, strict=False))
+    return tuple(
+        (ones[u], ones[v] * np.float32(4 * np.pi / (step * strength)))
+        for (u, v), step in zip(_TUNED, STEPS, strict=False)
+    )
 
 
 def _template(tables: KeyTables) -> np.ndarray:
     angle = 4 * np.pi * tables.dither[:TILE, :TILE, :PERIODIC]
     # blocks of low rank are in use most often, so they weigh most
-    field = (1.2 - tables.rank[:TILE, :TILE, :PERIODIC]) * np.exp(1j * angle)
+    field = _WEIGHTS * (1.2 - tables.rank[:TILE, :TILE, :PERIODIC]) * np.exp(1j * angle)
     return fft.fft2(field.transpose(2, 0, 1).astype(np.complex64))
 
 
-def best_offset(plane: np.ndarray, tables: KeyTables, strength: float) -> tuple[float, tuple[int, int], tuple[int, int]]:
-    """Score, pixel offset (y, x) in 0..7 and tile origin of the best of all places of a plane (H, W) float32."""
+def best_offset(
+    plane: np.ndarray, tables: KeyTables, strength: float
+) -> tuple[float, tuple[int, int], tuple[int, int]]:
+    """Score, pixel offset (y, x) in 0..7 and tile origin of the best of all places of a plane (H, W)
+    float32."""
     m, n = (plane.shape[0] - 7) // 8, (plane.shape[1] - 7) // 8
     height, width = 8 * m, 8 * n
     texture = activity(plane[:height, :width])
@@ -73,7 +95,13 @@ def best_offset(plane: np.ndarray, tables: KeyTables, strength: float) -> tuple[
         # anchor (0, 0): the value at a pixel is the coefficient of the block that starts there
         angle = cv2.sepFilter2D(plane, cv2.CV_32F, across, down, anchor=(0, 0))[:height, :width]
         real, imaginary = cv2.polarToCart(np.ascontiguousarray(weight[..., k]), np.ascontiguousarray(angle))
-        phases = (real + 1j * imaginary).astype(np.complex64).reshape(m, 8, n, 8).transpose(1, 3, 0, 2).reshape(64, m, n)
+        phases = (
+            (real + 1j * imaginary)
+            .astype(np.complex64)
+            .reshape(m, 8, n, 8)
+            .transpose(1, 3, 0, 2)
+            .reshape(64, m, n)
+        )
         folded = _fold(phases)
         power += float((weight[::8, ::8, k] ** 2).sum()) * float(np.mean(np.abs(template) ** 2) / TILE**2)
         total += np.conj(fft.fft2(folded, workers=1)) * template
@@ -98,13 +126,15 @@ def _window(plane: np.ndarray, side: int) -> tuple[np.ndarray, int, int]:
 
 
 def _presharpened(plane: np.ndarray, factor: float) -> np.ndarray:
-    """Undo the blur that a picture has which is to be enlarged by `factor`, as measured for bicubic shrinking."""
+    """Undo the blur that a picture has which is to be enlarged by `factor`, as measured for bicubic
+    shrinking."""
     blur = min(1.0, 1.25 * (1 - 1 / factor)) if factor > 1.05 else 0.0
     return sharpen(plane, blur) if blur else np.ascontiguousarray(plane)
 
 
 def searched(whole: Alignment, plane: np.ndarray, tables: KeyTables, side: int) -> Alignment:
-    """The best offset for one scale, angle and flip: `plane` is the received picture already turned and resized."""
+    """The best offset for one scale, angle and flip: `plane` is the received picture already turned and
+    resized."""
     window, y, x = _window(plane, side)
     window = _presharpened(window, whole.scaled[0] / whole.height)
     score, (dy, dx), origin = best_offset(window, tables, whole.strength)
@@ -112,6 +142,11 @@ def searched(whole: Alignment, plane: np.ndarray, tables: KeyTables, side: int) 
     top, left = y + dy, x + dx
     first = (origin[0] - top // 8) % TILE, (origin[1] - left // 8) % TILE
     return whole.moved(offset=(float(top % 8), float(left % 8)), origin=first, score=score)
+
+
+def likely_strengths(long_side_px: int) -> tuple[float, ...]:
+    """The strengths worth a long search: those that `protect` takes by itself for a picture of this size."""
+    return tuple(dict.fromkeys((nearest_strength(natural_strength(long_side_px)), 1.0, 2.1)))[:2]
 
 
 def intact(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
@@ -132,59 +167,84 @@ def intact(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
         yield from clear
         if size == grid_size(height, width):
             # noise can drown the sum of cos 2 theta and still leave the base layer's code readable
-            yield from (a for a in found if a not in clear and a.strength in STRENGTHS[:2])
+            likely = likely_strengths(max(height, width))
+            yield from (a for a in found if a not in clear and a.strength in likely)
 
 
-def cropped(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
+def searches(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
+    """Candidates for pictures that were cropped, resized, both, or turned, from the likely to the rare.
+
+    All are looked for at the grid's size: a picture of many megapixels is shrunk once.
+    """
+    strengths = likely_strengths(max(received.shape))
+    work = resize(received, grid_size(*received.shape))
+    for search in (_cropped, _resized, _resized_and_cropped, _turned):
+        for candidate in search(work, tables, strengths):
+            best = refined(candidate, work, tables)
+            yield best.moved(height=received.shape[0], width=received.shape[1])
+
+
+def _cropped(work: np.ndarray, tables: KeyTables, strengths: tuple[float, ...]) -> Iterator[Alignment]:
     """Parts of pictures at the grid's own scale."""
-    yield from _over_strengths(received, tables, Alignment(*received.shape, grid_size(*received.shape)), STRENGTHS)
+    others = tuple(s for s in STRENGTHS if s not in strengths)
+    yield from _over_strengths(work, tables, Alignment(*work.shape, work.shape), strengths + others)
 
 
-def turned(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
-    """Pictures or parts of them that were mirrored, or turned by up to 3.25 degrees, at the grid's own scale."""
-    whole = Alignment(*received.shape, grid_size(*received.shape))
+def _turned(work: np.ndarray, tables: KeyTables, strengths: tuple[float, ...]) -> Iterator[Alignment]:
+    """Pictures or parts of them that were mirrored, or turned by up to 3.25 degrees, at the grid's scale."""
+    whole = Alignment(*work.shape, work.shape)
     for mirrored, upside_down in ((True, False), (True, True), (False, True)):
-        yield from _over_strengths(received, tables, whole.moved(mirrored=mirrored, upside_down=upside_down), STRENGTHS[:2])
-    found = [a for angle in _ANGLES for a in _over_strengths(received, tables, whole.moved(angle=angle), STRENGTHS[:1])]
+        flipped = whole.moved(mirrored=mirrored, upside_down=upside_down)
+        yield from _over_strengths(work, tables, flipped, strengths)
+    found = [
+        a for angle in _ANGLES for a in _over_strengths(work, tables, whole.moved(angle=angle), strengths[:1])
+    ]
     yield from sorted(found, key=lambda a: -a.score)[:3]
 
 
-def _over_strengths(received: np.ndarray, tables: KeyTables, whole: Alignment, strengths: tuple[float, ...]) -> Iterator[Alignment]:
-    plane = resize(whole.oriented(received), whole.scaled)
+def _over_strengths(
+    work: np.ndarray, tables: KeyTables, whole: Alignment, strengths: tuple[float, ...]
+) -> Iterator[Alignment]:
+    plane = resize(whole.oriented(work), whole.scaled)
     found = [searched(whole.moved(strength=s), plane, tables, _WINDOW) for s in strengths]
-    yield from sorted((a for a in found if a.score > THRESHOLD and min(a.blocks) > 2), key=lambda a: -a.score)
+    clear = (a for a in found if a.score > THRESHOLD and min(a.blocks) > 2)
+    yield from sorted(clear, key=lambda a: -a.score)
 
 
-def resized(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
+def _resized(work: np.ndarray, tables: KeyTables, strengths: tuple[float, ...]) -> Iterator[Alignment]:
     """Whole pictures that were resized by an unknown factor: every length of the long side is tried."""
-    height, width = received.shape
+    height, width = work.shape
     long_side = max(height, width)
+    shortest, longest = max(64, int(long_side * _SCALES[0])), min(CANONICAL_SIDE, int(long_side * _SCALES[1]))
     found = []
-    for side in range(max(64, int(long_side * _SCALES[0])), min(CANONICAL_SIDE, int(long_side * _SCALES[1])) + 1):
+    for side in range(shortest, longest + 1):
         whole = Alignment(height, width, _scaled(height, width, side / long_side))
-        view = resize(received, whole.scaled)[:_WINDOW, :_WINDOW]
-        corner = _presharpened(view[: view.shape[0] // 8 * 8, : view.shape[1] // 8 * 8], side / long_side)
-        for strength in STRENGTHS[:2]:
+        view = resize(work, whole.scaled)[:_FEW_WINDOW, :_FEW_WINDOW]
+        view = view[: view.shape[0] // 8 * 8, : view.shape[1] // 8 * 8]
+        corner = _presharpened(view, side / long_side)
+        for strength in strengths:
             score = score_in_place(corner, tables, (0, 0), strength)
             if score > THRESHOLD - 1:
                 found.append(whole.moved(strength=strength, score=score))
     yield from sorted(found, key=lambda a: -a.score)[:3]
 
 
-def resized_and_cropped(received: np.ndarray, tables: KeyTables, strength: float = 1.0) -> Iterator[Alignment]:
+def _resized_and_cropped(
+    work: np.ndarray, tables: KeyTables, strengths: tuple[float, ...]
+) -> Iterator[Alignment]:
     """Parts of pictures at an unknown scale, the usual ones first; stops looking once one stands out."""
-    height, width = received.shape
+    height, width = work.shape
     grid = np.exp(np.arange(np.log(_SCALES[0]), np.log(_SCALES[1]), 0.0035))
     order = grid[np.argsort(np.abs(np.log(grid)), kind="stable")]
     found = []
-    for factor in np.concatenate([1 / np.array([0.5, 0.8, 0.75, 0.7, 0.6, 0.9, 2, 1.25, 1.5]), order]):
-        whole = Alignment(height, width, _scaled(height, width, factor), strength=strength)
-        if min(whole.scaled) < 72 or max(whole.scaled) > 2.6 * CANONICAL_SIDE:
+    for k, factor in enumerate(np.concatenate([_USUAL_FACTORS, order])):
+        whole = Alignment(height, width, _scaled(height, width, factor), strength=strengths[0])
+        if min(whole.scaled) < 72 or max(whole.scaled) > 2 * CANONICAL_SIDE:
             continue
-        best = searched(whole, resize(received, whole.scaled), tables, _FEW_WINDOW)
-        if best.score > THRESHOLD:
+        best = searched(whole, resize(work, whole.scaled), tables, _FEW_WINDOW)
+        if best.score > (THRESHOLD - 0.8 if k < len(_USUAL_FACTORS) else THRESHOLD):
             found.append(best)
-        if best.score > 2 * THRESHOLD:
+        if best.score > 1.6 * THRESHOLD:
             break
     yield from sorted(found, key=lambda a: -a.score)[:3]
 
@@ -194,7 +254,8 @@ def _scaled(height: int, width: int, factor: float) -> tuple[int, int]:
 
 
 def refined(alignment: Alignment, received: np.ndarray, tables: KeyTables) -> Alignment:
-    """The alignment of best score near a candidate: size by pixels, offset by fractions, angle by fractions of .1."""
+    """The alignment of best score near a candidate: size by pixels, offset by fractions, angle by fractions
+    of .1."""
 
     def scored(candidate: Alignment) -> Alignment:
         plane = candidate.sample(received)

@@ -65,7 +65,8 @@ def find(received: np.ndarray, lattice: Lattice) -> Marked | None:
 
 
 def _base_attempts(lattice: Lattice, view: View, soft: np.ndarray) -> Iterator[np.ndarray]:
-    """The soft bits as they are, then with the blocks discounted that the lattice itself shows to be altered."""
+    """The soft bits as they are, then with the blocks discounted that the lattice itself shows to be
+    altered."""
     yield soft
     blind = altered_probability(_evidence(view.reading, {}))
     if blind.mean() > 0.02:
@@ -86,7 +87,7 @@ def _checked_base(decoded: Decoded, llr: np.ndarray) -> payload.Base | None:
 
 
 def _with_base(lattice: Lattice, view: View, base: payload.Base, decoded: Decoded, tried: int) -> Marked:
-    bits = decoded.codeword[lattice.base_index(view)][..., None]
+    bits = decoded.codeword[lattice.base_index(view)]
     known = {"base": bits}
     altered = altered_probability(_evidence(view.reading, known))
     reading = view.reading.with_known(bits, altered)
@@ -95,7 +96,8 @@ def _with_base(lattice: Lattice, view: View, base: payload.Base, decoded: Decode
 
 
 def decode_layers(marked: Marked, lattice: Lattice) -> Marked:
-    """Decode the middle and then the top layer, each round with the altered blocks erased as they are known by then."""
+    """Decode the middle and then the top layer, each round with the altered blocks erased as they are known
+    by then."""
     grid = marked.base.rows, marked.base.cols
     k_middle, k_top = rates.sizes(marked.base.rates, *grid)
     known, reading, middle, top = dict(marked.known), marked.reading, None, None
@@ -116,8 +118,9 @@ def decode_layers(marked: Marked, lattice: Lattice) -> Marked:
     return Marked(marked.view, marked.base, reading, known, middle, top, marked.tried)
 
 
-def _decode(marked: Marked, lattice: Lattice, reading: Reading, known: dict[str, np.ndarray], layer: str,
-            size: int) -> tuple[Decoded | None, Reading]:
+def _decode(
+    marked: Marked, lattice: Lattice, reading: Reading, known: dict[str, np.ndarray], layer: str, size: int
+) -> tuple[Decoded | None, Reading]:
     grid = marked.base.rows, marked.base.cols
     length = code_length(layer, *grid)
     layer_code = code(length, size)
@@ -133,7 +136,8 @@ def _decode(marked: Marked, lattice: Lattice, reading: Reading, known: dict[str,
 
 
 def _hopeless(soft: np.ndarray, size: int) -> bool:
-    """Whether the soft bits claim less information than the code holds, with a tenth to spare for a wrong claim."""
+    """Whether the soft bits claim less information than the code holds, with a tenth to spare for a wrong
+    claim."""
     error = 1 / (1 + np.exp(np.minimum(np.abs(soft), 30).astype(np.float64)))
     claimed = (1 + error * np.log2(error) + (1 - error) * np.log2(1 - error)).sum()
     return bool(claimed < 0.9 * size)

@@ -7,7 +7,8 @@
     I_R --> align --> base --> erase --> middle --> erase --> top      every layer with its own checksum
         --> reader(view, known bits) = P(altered)     sketch.decode(M, T) --> fusion with what is left of I_R
 
-The carrier and its theory: carriers/lattice and docs/HOW_IT_WORKS.md. The learned parts: sketch.py, reader.py, fusion.py.
+The carrier and its theory: carriers/lattice and docs/HOW_IT_WORKS.md. The learned parts: sketch.py,
+reader.py, fusion.py.
 """
 
 from __future__ import annotations
@@ -48,23 +49,39 @@ class Photo:
 
         return Fusion()
 
-    def protect(self, image: np.ndarray, *, owner: Owner | None = None, identity: bytes | None = None,
-                secret: bytes | None = None, strength: float = 1.0) -> Protection:
-        """Hide in a photograph (H, W, 3) uint8 its own code, an identity of 8 bytes and the owner's signature.
+    def protect(
+        self,
+        image: np.ndarray,
+        *,
+        owner: Owner | None = None,
+        identity: bytes | None = None,
+        secret: bytes | None = None,
+        strength: float = 1.0,
+    ) -> Protection:
+        """Hide in a photograph (H, W, 3) uint8 its own code, an identity of 8 bytes and the owner's
+        signature.
 
-        identity: drawn at random where none is given. secret: private mode, only readers with it find anything.
-        strength: multiplies the steps; the nearest of carriers.lattice.layout.STRENGTHS is taken.
+        identity: drawn at random where none is given. secret: private mode, only readers with it find
+        anything. strength: multiplies the steps; the nearest of carriers.lattice.layout.STRENGTHS is taken.
         Raises ShapeError where a side is shorter than 64 px.
         """
-        return protecting.protect(image, self.sketch, owner=owner, identity=identity, secret=secret, strength=strength)
+        return protecting.protect(
+            image, self.sketch, owner=owner, identity=identity, secret=secret, strength=strength
+        )
 
     def identify(self, image: np.ndarray, *, secret: bytes | None = None) -> str | None:
-        """The identity (16 hex digits) that a received picture carries, or None; quicker than a whole verdict."""
+        """The identity (16 hex digits) that a received picture carries, or None; quicker than a whole
+        verdict."""
         marked = decoding.find(picture_luma(image), Lattice(secret, BASE_CODE_BITS))
         return None if marked is None else marked.base.identity.hex()
 
-    def verify(self, image: np.ndarray, *, secret: bytes | None = None,
-               find_key: verifying.FindKey = lambda short: None) -> Verdict:
+    def verify(
+        self,
+        image: np.ndarray,
+        *,
+        secret: bytes | None = None,
+        find_key: verifying.FindKey = lambda short: None,
+    ) -> Verdict:
         """Everything that a received picture (H, W, 3) uint8 says of itself.
 
         find_key: the public key whose fingerprint starts with these four bytes, or None.

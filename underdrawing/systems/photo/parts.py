@@ -14,21 +14,26 @@ class SketchCodec(Protocol):
     """The code of the content."""
 
     def encode(self, image: np.ndarray, budgets_bits: Sequence[int]) -> list[np.ndarray]:
-        """(H, W, 3) uint8 -> one bit array a layer, each within its budget; a layer refines those before it."""
+        """(H, W, 3) uint8 -> one bit array a layer, each within its budget; a layer refines those before
+        it."""
 
     def decode(self, layers: Sequence[np.ndarray | None], height: int, width: int) -> np.ndarray:
-        """(height, width, 3) uint8 picture from the layers that were read; CodeError on bits that are no code."""
+        """(height, width, 3) uint8 picture from the layers that were read; CodeError on bits that are no
+        code."""
 
 
 class BlockReader(Protocol):
     """Localization."""
 
     def locate(self, view: View, known: dict[str, np.ndarray], image: np.ndarray) -> np.ndarray:
-        """Probability (8 r, 8 c) float32 that a pixel was altered, from what the view says and the bits that are known."""
+        """Probability (8 r, 8 c) float32 that a pixel was altered, from what the view says and the bits that
+        are known."""
 
 
 class Fuser(Protocol):
     """Recovery."""
 
-    def recover(self, image: np.ndarray, probability: np.ndarray, sketch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def recover(
+        self, image: np.ndarray, probability: np.ndarray, sketch: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """(8 r, 8 c, 3) uint8 recovered picture and (8 r, 8 c) float32 confidence."""

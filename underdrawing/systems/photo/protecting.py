@@ -11,7 +11,7 @@ import numpy as np
 from underdrawing.carriers.lattice.embed import code_length
 from underdrawing.carriers.lattice.frame import grid_size, resize
 from underdrawing.carriers.lattice.lattice import Lattice
-from underdrawing.carriers.lattice.layout import STRENGTHS
+from underdrawing.carriers.lattice.layout import natural_strength, nearest_strength
 from underdrawing.coding import payload
 from underdrawing.coding.keys import Owner
 from underdrawing.coding.ldpc import code, short_code
@@ -23,7 +23,9 @@ from underdrawing.systems.photo.parts import SketchCodec
 BASE_CODE_BITS = 512
 LEAST_SIDE_PX = 64
 _STRIP_ROWS = 512  # rows of a large picture that are changed at a time
-_EXACT_PIXELS = 1 << 21  # up to here luma is computed in float; above, eight bits before averaging lose nothing
+_EXACT_PIXELS = (
+    1 << 21
+)  # up to here luma is computed in float; above, eight bits before averaging lose nothing
 _LEAST_CONTENT_BITS = 60
 
 
@@ -61,25 +63,35 @@ def picture_luma(image: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
 
 
-def nearest_strength(strength: float) -> float:
-    """The step multiplier, of those a reader tries, that is nearest to the one asked for."""
-    return min(STRENGTHS, key=lambda s: abs(np.log(s / strength)))
-
-
-def protect(image: np.ndarray, sketch: SketchCodec, *, owner: Owner | None, identity: bytes | None,
-            secret: bytes | None, strength: float) -> Protection:
+def protect(
+    image: np.ndarray,
+    sketch: SketchCodec,
+    *,
+    owner: Owner | None,
+    identity: bytes | None,
+    secret: bytes | None,
+    strength: float,
+) -> Protection:
     """Embed the hidden code of a photograph (H, W, 3) uint8; ShapeError below 64 px."""
     height, width = image.shape[:2]
     if min(height, width) < LEAST_SIDE_PX:
-        raise ShapeError(f"expected sides of at least {LEAST_SIDE_PX} px, got {width}x{height}; too small to protect")
+        raise ShapeError(
+            f"expected sides of at least {LEAST_SIDE_PX} px, got {width}x{height}; too small to protect"
+        )
     identity = identity or secrets.token_bytes(8)
-    strength = nearest_strength(strength)
+    natural = natural_strength(max(height, width))
+    strength = nearest_strength(strength * natural)
     lattice = Lattice(secret, BASE_CODE_BITS)
     size = grid_size(height, width)
     rows, cols = size[0] // 8, size[1] // 8
     plane = np.ascontiguousarray(resize(picture_luma(image), size)[: 8 * rows, : 8 * cols])
 
-    index = rates.choose(lattice.capacity(plane, strength), rows, cols, payload.middle_overhead(owner is not None) + _LEAST_CONTENT_BITS)
+    index = rates.choose(
+        lattice.capacity(plane, strength, ease=natural),
+        rows,
+        cols,
+        payload.middle_overhead(owner is not None) + _LEAST_CONTENT_BITS,
+    )
     k_middle, k_top = rates.sizes(index, rows, cols)
     budgets = payload.budgets(k_middle, k_top, owner is not None)
     small = resize(image, size)[: 8 * rows, : 8 * cols]
@@ -87,15 +99,27 @@ def protect(image: np.ndarray, sketch: SketchCodec, *, owner: Owner | None, iden
     base = payload.Base(rows, cols, identity, index)
     layers = payload.build(base, (contents[0], contents[1]), (k_middle, k_top), owner)
 
-    coded = {name: code(code_length(name, rows, cols), len(bits)).encode(bits)
-             for name, bits in (("middle", layers.middle), ("top", layers.top)) if bits is not None}
+    coded = {
+        name: code(code_length(name, rows, cols), len(bits)).encode(bits)
+        for name, bits in (("middle", layers.middle), ("top", layers.top))
+        if bits is not None
+    }
     first = short_code(BASE_CODE_BITS, payload.BASE_BITS).encode(layers.base)
     change = lattice.embed(plane, first, coded, strength)
     gray = bool((image[..., 0] == image[..., 1]).all() and (image[..., 1] == image[..., 2]).all())
-    bits = {"base": len(layers.base), "middle": k_middle, "top": k_top,
-            "content": len(contents[0]) + len(contents[1]), "coded": len(first) + sum(map(len, coded.values()))}
-    return Protection(_to_picture(change, size, (height, width)), GRAY_DIRECTION if gray else COLOUR_DIRECTION,
-                      identity.hex(), bits)
+    bits = {
+        "base": len(layers.base),
+        "middle": k_middle,
+        "top": k_top,
+        "content": len(contents[0]) + len(contents[1]),
+        "coded": len(first) + sum(map(len, coded.values())),
+    }
+    return Protection(
+        _to_picture(change, size, (height, width)),
+        GRAY_DIRECTION if gray else COLOUR_DIRECTION,
+        identity.hex(),
+        bits,
+    )
 
 
 def _to_picture(change: np.ndarray, size: tuple[int, int], full: tuple[int, int]) -> np.ndarray:

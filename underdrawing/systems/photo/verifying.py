@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -23,8 +24,14 @@ _LEAST_CORRELATION = 0.7  # of untouched surroundings with the signed content, a
 _LEAST_CONTRAST = 3.0  # levels; a picture flatter than this correlates with nothing
 
 
-def judge(received: np.ndarray, marked: Marked, sketch: SketchCodec, reader: BlockReader | None, fuser: Fuser | None,
-          find_key: FindKey) -> Verdict:
+def judge(
+    received: np.ndarray,
+    marked: Marked,
+    sketch: SketchCodec,
+    reader: BlockReader | None,
+    fuser: Fuser | None,
+    find_key: FindKey,
+) -> Verdict:
     """The verdict on a received picture (H, W, 3) uint8 whose mark was found and decoded."""
     alignment = marked.view.alignment
     image = _grid_image(received, marked)
@@ -84,7 +91,12 @@ def read_signature(marked: Marked, find_key: FindKey) -> Signature:
         return Signature("absent")
     known = find_key(middle.fingerprint)
     public = known
-    if public is None and marked.top is not None and marked.top.public is not None and marked.top.public.short == middle.fingerprint:
+    if (
+        public is None
+        and marked.top is not None
+        and marked.top.public is not None
+        and marked.top.public.short == middle.fingerprint
+    ):
         public = marked.top.public
     if public is None:
         return Signature("unknown", middle.fingerprint.hex())
@@ -98,7 +110,11 @@ def without_specks(probability: np.ndarray) -> np.ndarray:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(flagged, connectivity=8)
     small = stats[:, cv2.CC_STAT_AREA] < _LEAST_AREA_BLOCKS * 64
     small[0] = False
-    return np.where(small[labels], np.minimum(probability, 0.49), probability).astype(np.float32) if count > 1 else probability
+    return (
+        np.where(small[labels], np.minimum(probability, 0.49), probability).astype(np.float32)
+        if count > 1
+        else probability
+    )
 
 
 def _grid_image(received: np.ndarray, marked: Marked) -> np.ndarray:
@@ -131,10 +147,14 @@ def _part_in_view(content: np.ndarray, marked: Marked, image: np.ndarray) -> np.
 
 
 def _content_matches(image: np.ndarray, content: np.ndarray, probability: np.ndarray) -> bool | None:
-    """Whether the picture where it seems untouched is the one that was signed; None where nothing can be said."""
+    """Whether the picture where it seems untouched is the one that was signed; None where nothing can be
+    said."""
     small = max(4, image.shape[0] // 16), max(4, image.shape[1] // 16)
+
     def reduce(x: np.ndarray) -> np.ndarray:
-        return cv2.resize(np.ascontiguousarray(x), small[::-1], interpolation=cv2.INTER_AREA).astype(np.float64)
+        return cv2.resize(np.ascontiguousarray(x), small[::-1], interpolation=cv2.INTER_AREA).astype(
+            np.float64
+        )
 
     weight = 1 - reduce(probability.astype(np.float32))
     a, b = reduce(image).mean(2), reduce(content[: image.shape[0], : image.shape[1]]).mean(2)
@@ -148,8 +168,15 @@ def _content_matches(image: np.ndarray, content: np.ndarray, probability: np.nda
     return bool((weight * a * b).sum() / total / (spread[0] * spread[1]) > _LEAST_CORRELATION)
 
 
-def _recover(received: np.ndarray, image: np.ndarray, probability: np.ndarray, content: np.ndarray | None,
-             fuser: Fuser | None, marked: Marked, altered: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _recover(
+    received: np.ndarray,
+    image: np.ndarray,
+    probability: np.ndarray,
+    content: np.ndarray | None,
+    fuser: Fuser | None,
+    marked: Marked,
+    altered: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Recovered picture, source map and confidence in the received frame."""
     confidence = np.ones(altered.shape, np.float32)
     source = np.where(altered, DECODED if content is not None else FILLED, UNTOUCHED).astype(np.uint8)
@@ -157,7 +184,10 @@ def _recover(received: np.ndarray, image: np.ndarray, probability: np.ndarray, c
         return received.copy(), source, confidence
     if content is None:
         small = (probability > _ALTERED).astype(np.uint8)
-        grid, sure = cv2.inpaint(image, cv2.dilate(small, np.ones((5, 5), np.uint8)), 5, cv2.INPAINT_TELEA), np.zeros_like(probability)
+        grid, sure = (
+            cv2.inpaint(image, cv2.dilate(small, np.ones((5, 5), np.uint8)), 5, cv2.INPAINT_TELEA),
+            np.zeros_like(probability),
+        )
     else:
         told = np.ascontiguousarray(_part_in_view(content, marked, image))
         if fuser is not None:
@@ -169,16 +199,17 @@ def _recover(received: np.ndarray, image: np.ndarray, probability: np.ndarray, c
     confidence = np.where(altered, np.clip(alignment.to_received(sure), 0, 1), confidence).astype(np.float32)
     soft = cv2.GaussianBlur(altered.astype(np.float32), (0, 0), 1.0)[..., None]  # no visible seam
     soft = np.maximum(soft, altered[..., None])
-    recovered = np.where(soft > 0.01, np.rint(soft * written + (1 - soft) * received), received).astype(np.uint8)
+    recovered = np.where(soft > 0.01, np.rint(soft * written + (1 - soft) * received), received).astype(
+        np.uint8
+    )
     return recovered, source, confidence
 
 
 def _with_message(verdict: Verdict, marked: Marked) -> Verdict:
-    from dataclasses import replace
-
+    trust = "trusted" if verdict.signature.trusted else "an unlisted"
     who = f"Protected as {verdict.identity}"
     signer = {
-        "valid": f", signed by {'trusted' if verdict.signature.trusted else 'an unlisted'} key {verdict.signature.key}",
+        "valid": f", signed by {trust} key {verdict.signature.key}",
         "invalid": ", but the signature does not hold",
         "unknown": f", signed by key {verdict.signature.key}..., which is not at hand",
         "absent": ", no signature read",
@@ -189,8 +220,14 @@ def _with_message(verdict: Verdict, marked: Marked) -> Verdict:
     if verdict.content_matches is False:
         what = "the signed content differs from this picture: the mark was copied from another one."
     elif verdict.status == "altered":
-        how = "shown from the hidden code" if verdict.content is not None else "filled in by a guess, for its code was not readable"
-        what = f"altered in {max(verdict.altered_fraction, 0.001):.1%} of the picture; what was there is {how}."
+        how = (
+            "shown from the hidden code"
+            if verdict.content is not None
+            else "filled in by a guess, for its code was not readable"
+        )
+        what = (
+            f"altered in {max(verdict.altered_fraction, 0.001):.1%} of the picture; what was there is {how}."
+        )
     else:
         what = "not altered."
     return replace(verdict, message=f"{who}{signer}; {what}{part}")
