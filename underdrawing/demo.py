@@ -63,8 +63,7 @@ def run_demo(folder: Path, *, overwrite: bool = False) -> Demo:
     write_atomic(strip, _png(draw_strip(_panels(original, made, received, verdict))), overwrite)
     files = {"strip": str(strip), "protected": str(folder / "protected.png"), "received": str(received)}
     lines = [
-        f"Protected   {PHOTO.name}: {made.psnr_db:.1f} dB, {made.bits['content']} bits tell its content, "
-        f"{made.seconds:.2f} s",
+        f"Protected   {PHOTO.name}: {made.psnr_db:.1f} dB, {made.bits['content']} bits tell its content",
         f"Altered     {100 * true_mask.mean():.1f} % of the picture painted over, then JPEG {QUALITY}",
         *words(verdict),
         f"Pictures    {strip}",
