@@ -1,0 +1,74 @@
+"""Multi-scale residual vector quantizer: a picture's latent told in ever finer grids of tokens, each prefix
+meaningful.
+
+    residual = latent
+    for side in sides:   tokens = nearest code to area-average(residual, side)
+                         part   = up + phi(up),  up = bicubic(codes, latent size)
+                         residual -= part;  total += part          (so latent = total + residual after any
+                         prefix)
+
+The idea is that of visual autoregressive tokenizers (Tian et al., 2024). Here every scale has its own
+codebook, because the statistics of a frame's mean and of its details have little in common, and a grid
+follows the frame's aspect.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def token_grid(side: int, height: int, width: int) -> tuple[int, int]:
+    """Rows and columns of the scale `side` on a latent of (height, width): the longer side gets `side`
+    tokens."""
+    longest = max(height, width)
+    return max(1, (side * height + longest // 2) // longest), max(1, (side * width + longest // 2) // longest)
+
+
+class ResidualQuantizer(nn.Module):
+    """Quantize (B, dim, h, w) latents into len(sides) grids of tokens out of `codes` codes a scale."""
+
+    def __init__(self, dim: int, codes: int, sides: tuple[int, ...]):
+        super().__init__()
+        self.sides = sides
+        self.register_buffer("codebooks", torch.zeros(len(sides), codes, dim))
+        self.phi = nn.ModuleList(nn.Conv2d(dim, dim, 3, padding=1) for _ in sides)
+        for conv in self.phi:
+            nn.init.zeros_(conv.weight)
+            nn.init.zeros_(conv.bias)
+
+    def part(self, tokens: Tensor, scale: int, size: tuple[int, int]) -> Tensor:
+        """What one scale adds to the latent: (B, rows, cols) int64 tokens -> (B, dim, *size)."""
+        codes = self.codebooks[scale][tokens].permute(0, 3, 1, 2)
+        up = F.interpolate(codes, size=size, mode="bicubic", align_corners=False)
+        return up + self.phi[scale](up)
+
+    def quantize(self, latent: Tensor, prefix: int) -> tuple[list[Tensor], list[Tensor]]:
+        """Tokens and running totals of the first `prefix` scales; totals[j] is the sum after scale j."""
+        size = (latent.shape[-2], latent.shape[-1])
+        total = torch.zeros_like(latent)
+        tokens, totals = [], []
+        for scale, side in enumerate(self.sides[:prefix]):
+            pooled = pool(latent - total.detach(), side)
+            tokens.append(nearest(pooled, self.codebooks[scale]))
+            total = total.detach() + self.part(tokens[-1], scale, size)
+            totals.append(total)
+        return tokens, totals
+
+    def total(self, tokens: list[Tensor], size: tuple[int, int]) -> Tensor:
+        """The latent that a prefix of token grids stands for."""
+        total = torch.zeros(tokens[0].shape[0], self.codebooks.shape[2], *size)
+        for scale, grid in enumerate(tokens):
+            total = total + self.part(grid, scale, size)
+        return total
+
+
+def pool(latent: Tensor, side: int) -> Tensor:
+    """Average (B, dim, h, w) over the cells of a scale's grid; cells may overlap where sides do not
+    divide."""
+    return F.adaptive_avg_pool2d(latent, token_grid(side, latent.shape[-2], latent.shape[-1]))
+
+
+def nearest(pooled: Tensor, codebook: Tensor) -> Tensor:
+    """Index of the nearest code for each vector of (B, dim, r, c): int64 (B, r, c)."""
+    vectors = pooled.permute(0, 2, 3, 1)
+    return (codebook.square().sum(1) - 2 * vectors @ codebook.T).argmin(-1)

@@ -1,0 +1,320 @@
+"""The sketch: a photograph's content in a few thousand bits, in layers of which each refines those before.
+
+    encode: image -> resized to a grid of 16-px cells -> latent -> tokens + symbols of step 0 | symbols of
+    step 1 | ... decode: the layers read so far -> latent -> picture -> resized
+
+The grid and the steps are chosen so that each layer fills its budget of bits.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import fields
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from safetensors import safe_open
+
+from underdrawing.core.errors import CapacityError, CodeError, ShapeError, WeightsError
+from underdrawing.nets.residual_quantizer import token_grid
+from underdrawing.systems.photo.entropy import EntropyCode
+from underdrawing.systems.photo.layout import (
+    FIELDS_FIRST,
+    FIELDS_NEXT,
+    Grid,
+    condition_numbers,
+    put,
+    step_size,
+    stretch,
+    take,
+)  # fmt: skip
+from underdrawing.systems.photo.sketch_net import BLOCK, Config, SketchNet, conditions
+
+WEIGHTS = Path(__file__).parent / "weights" / "sketch.safetensors"
+TOKEN_BITS = 10
+PREFIX = 4
+"""Token scales below the symbols; more of them cost more than the symbols they save."""
+SYMBOLS_FROM_BITS = 420
+"""A first layer below this budget holds tokens alone."""
+CELL_BITS = 26.0
+"""Bits a latent cell is worth: with fewer a smaller picture, coded finer, shows more."""
+SMALLEST, LARGEST = 3, 64
+THRIFT = 0.17
+"""Squared error, in steps, that a bit is worth when symbols are chosen."""
+STEP_NUMBERS = (16, 250)
+
+
+class Layer(NamedTuple):
+    """One refinement of the latent, as written or read."""
+
+    number: int
+    groups: int
+    symbols: np.ndarray
+
+
+class Sketch:
+    """Codes photographs; loads its weights at the first use."""
+
+    def __init__(self, weights: Path = WEIGHTS):
+        self._path = weights
+        self._lock = threading.Lock()
+
+    def encode(self, image_u8: np.ndarray, budgets_bits: Sequence[int]) -> list[np.ndarray]:
+        """Code (H, W, 3) uint8 RGB into one bit array (uint8 0/1) a budget, each at most as long as its
+        budget.
+
+        Layer j refines layers < j. Raises ShapeError for another array, CapacityError when the first budget
+        holds no token.
+        """
+        if image_u8.ndim != 3 or image_u8.shape[2] != 3 or image_u8.dtype != np.uint8 or 0 in image_u8.shape:
+            raise ShapeError(f"expected a picture (H, W, 3) uint8, got {image_u8.shape} {image_u8.dtype}")
+        height, width = image_u8.shape[:2]
+        blocks = self._blocks(height, width, budgets_bits)
+        grid = Grid.of(blocks, height, width)
+        latent = self._latent(image_u8, grid)
+        prefix = self._prefix(budgets_bits[0], grid)
+        tokens, gist = self._gist(latent, prefix)
+        rest = latent - gist
+        token_bits = put(tuple(tokens), (TOKEN_BITS,) * len(tokens)) if tokens else np.zeros(0, np.uint8)
+        coded: list[np.ndarray] = []
+        done: list[Layer] = []
+        for j, budget in enumerate(budgets_bits):
+            head = FIELDS_NEXT if j else FIELDS_FIRST
+            room = int(budget) - sum(head) - (0 if j else len(token_bits))
+            layer, body = self._fill(rest, done, prefix, room)
+            numbers = (layer.number, max(0, layer.groups - 1))
+            if j == 0:
+                numbers = (blocks - 1, prefix, *numbers)
+                body = np.concatenate((token_bits, body))
+            coded.append(np.concatenate((put(numbers, head), body)))
+            if layer.number:
+                done.append(layer)
+                rest = rest - layer.symbols * np.float32(step_size(layer.number))
+        return coded
+
+    def token_counts(self, height: int, width: int) -> list[int]:
+        """Tokens of each prefix of scales, for a picture coded at its own size."""
+        grid = Grid.of(self._own_blocks(height, width), height, width)
+        sides = self._net.config.sides
+        return [int(n) for n in np.cumsum([np.prod(token_grid(s, grid.rows, grid.columns)) for s in sides])]
+
+    def encode_tokens(self, image_u8: np.ndarray, budget_bits: int) -> list[np.ndarray]:
+        """One layer that holds nothing but the longest prefix of token scales that fits, at the picture's
+        own size."""
+        grid = Grid.of(blocks := self._own_blocks(*image_u8.shape[:2]), *image_u8.shape[:2])
+        counts = self.token_counts(*image_u8.shape[:2])
+        prefix = int(np.searchsorted(counts, (budget_bits - sum(FIELDS_FIRST)) // TOKEN_BITS, side="right"))
+        tokens, _ = self._gist(self._latent(image_u8, grid), prefix)
+        head = put((blocks - 1, prefix, 0, 0), FIELDS_FIRST)
+        return [np.concatenate((head, put(tuple(tokens), (TOKEN_BITS,) * len(tokens))))]
+
+    def _own_blocks(self, height: int, width: int) -> int:
+        return int(np.clip(round(max(height, width) / BLOCK), SMALLEST, LARGEST))
+
+    def decode(self, layers: Sequence[np.ndarray | None], height: int, width: int) -> np.ndarray:
+        """Picture (height, width, 3) uint8 from the layers read so far; those behind the first None are not
+        used.
+
+        The shape must be that of the coded picture. Bits behind a layer's end do no harm. Raises CodeError
+        for bits that are no sketch, ShapeError for impossible sides.
+        """
+        if height < 1 or width < 1:
+            raise ShapeError(f"expected sides of at least 1 px, got {height}x{width}")
+        readable = list(layers)[: next((j for j, bits in enumerate(layers) if bits is None), len(layers))]
+        if not readable:
+            raise CodeError("no layer of the sketch was read: there is nothing to decode")
+        (blocks, prefix, number, groups), bits = take(np.asarray(readable[0], np.uint8), FIELDS_FIRST)
+        grid = Grid.of(blocks + 1, height, width)
+        tokens, bits = self._read_tokens(bits, prefix, grid, coded=number > 0)
+        done: list[Layer] = []
+        if number:
+            done.append(self._read_layer(bits, number, groups, grid, done, prefix))
+        for later in readable[1:]:
+            (number, groups), bits = take(np.asarray(later, np.uint8), FIELDS_NEXT)
+            if number:
+                done.append(self._read_layer(bits, number, groups, grid, done, prefix))
+        picture = self._picture(tokens, prefix, done, grid)
+        return cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC)
+
+    @cached_property
+    def _loaded(self) -> tuple[SketchNet, EntropyCode]:
+        try:
+            with safe_open(self._path, framework="pt") as file:
+                metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (OSError, ValueError, RuntimeError) as error:
+            raise WeightsError(f"{self._path}: the sketch's weights cannot be read ({error})") from error
+        net = SketchNet(config_from(metadata))
+        code = {name[5:]: value.numpy() for name, value in tensors.items() if name.startswith("code.")}
+        state = {name[4:]: value.float() for name, value in tensors.items() if name.startswith("net.")}
+        net.load_state_dict(state)
+        return net.eval().requires_grad_(False).to(memory_format=torch.channels_last), EntropyCode(
+            code, net.config.groups
+        )
+
+    @property
+    def _net(self) -> SketchNet:
+        with self._lock:
+            return self._loaded[0]
+
+    @property
+    def _code(self) -> EntropyCode:
+        with self._lock:
+            return self._loaded[1]
+
+    def _blocks(self, height: int, width: int, budgets: Sequence[int]) -> int:
+        """Cells along the longer side: as many as the bits of all layers feed, at most the picture's own."""
+        if not budgets or int(budgets[0]) < sum(FIELDS_FIRST) + TOKEN_BITS:
+            raise CapacityError(
+                f"a sketch needs at least {sum(FIELDS_FIRST) + TOKEN_BITS} bits in its first layer"
+            )
+        longest = max(height, width)
+        cells = sum(int(b) for b in budgets) / CELL_BITS
+        fed = (cells * longest * longest / (height * width)) ** 0.5
+        return int(np.clip(round(fed), SMALLEST, self._own_blocks(height, width)))
+
+    def _prefix(self, budget: int, grid: Grid) -> int:
+        sides = self._net.config.sides
+        room = (int(budget) - sum(FIELDS_FIRST)) // TOKEN_BITS
+        counts = np.cumsum([np.prod(token_grid(side, grid.rows, grid.columns)) for side in sides])
+        fitting = int(np.searchsorted(counts, room, side="right"))
+        return min(fitting, PREFIX) if budget >= SYMBOLS_FROM_BITS else fitting
+
+    @torch.inference_mode()
+    def _latent(self, image_u8: np.ndarray, grid: Grid) -> np.ndarray:
+        size = (grid.columns * BLOCK, grid.rows * BLOCK)
+        if size != (image_u8.shape[1], image_u8.shape[0]):
+            shrinks = size[0] < image_u8.shape[1]
+            image_u8 = cv2.resize(
+                image_u8, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+            )
+        image = torch.from_numpy(image_u8.astype(np.float32)).permute(2, 0, 1)[None]
+        return self._net.encoder(image.contiguous(memory_format=torch.channels_last))[0].numpy()
+
+    @torch.inference_mode()
+    def _gist(self, latent: np.ndarray, prefix: int) -> tuple[list[int], np.ndarray]:
+        net = self._net
+        if prefix == 0:
+            return [], np.zeros_like(latent)
+        grids, totals = net.gist.quantize(torch.from_numpy(latent[None, : net.config.gist_dim]), prefix)
+        return [int(t) for grid in grids for t in grid.flatten()], net.widen(totals[-1])[0].numpy()
+
+    def _fill(self, rest: np.ndarray, done: list[Layer], prefix: int, room: int) -> tuple[Layer, np.ndarray]:
+        """The finest symbols of the rest that fit into `room` bits, and those bits; none when nothing
+        fits."""
+        nothing = Layer(0, 0, np.zeros(rest.shape, np.int64)), np.zeros(0, np.uint8)
+        lowest, highest = STEP_NUMBERS[0], done[-1].number - 8 if done else STEP_NUMBERS[1]
+        if room < 64 or lowest >= highest:
+            return nothing
+        best: Layer | None = None
+        number, slope = self._guess(rest, room, lowest, highest), 0.027
+        for _ in range(5):
+            layer, bits = self._choose(rest, done, prefix, number)
+            # Ten bits for the closing mark and the last cut of the stream.
+            if bits + 10 <= room:
+                highest, best = number, layer
+                if bits > 0.985 * room:
+                    break
+            else:
+                lowest = number + 1
+            if lowest >= highest:
+                break
+            number = int(np.clip(number + np.log(max(bits, 1) / (0.99 * room)) / slope, lowest, highest - 1))
+        while best is None and lowest <= highest:
+            best, bits = self._choose(rest, done, prefix, highest)
+            best = best if bits + 10 <= room else None
+            highest += 12
+            if highest > (done[-1].number if done else 255):
+                break
+        if best is None:
+            return nothing
+        below, condition = self._context(done, best.number, prefix, rest.shape)
+        body = self._code.write(best.symbols, best.groups, below, condition)
+        return (best, body) if len(body) <= room else nothing
+
+    def _guess(self, rest: np.ndarray, room: int, lowest: int, highest: int) -> int:
+        """A first step number: where a log law of the values' bits meets the room."""
+        numbers = np.arange(lowest, highest, 8)
+        sizes = 4.0 * 2.0 ** (numbers / 32)
+        flat = np.sort(np.abs(rest).ravel())[::-1][: 8 * room]
+        bits = np.array([np.log2(1 + 4.0 * np.maximum(flat / size - 0.5, 0)).sum() for size in sizes]) * 1.6
+        return int(numbers[np.argmin(np.abs(np.log((bits + 1) / room)))])
+
+    def _choose(self, rest: np.ndarray, done: list[Layer], prefix: int, number: int) -> tuple[Layer, float]:
+        below, condition = self._context(done, number, prefix, rest.shape)
+        code = self._code
+        symbols, bits = code.choose(
+            rest / np.float32(step_size(number)), len(code.groups), below, condition, THRIFT
+        )
+        return Layer(number, self._used(symbols), symbols), bits
+
+    def _used(self, symbols: np.ndarray) -> int:
+        """Groups up to the last that says anything."""
+        live = np.flatnonzero(symbols.any((1, 2)))
+        return int(np.searchsorted(self._code.ends, live[-1], side="right")) + 1 if len(live) else 1
+
+    def _context(
+        self, done: list[Layer], number: int, prefix: int, shape: tuple[int, ...]
+    ) -> tuple[np.ndarray | None, np.ndarray]:
+        """What the coder knows beforehand: the layers below in this layer's steps, and the condition
+        numbers."""
+        if not done:
+            return None, condition_numbers(number, 0, prefix)
+        below = np.zeros(shape, np.int64)
+        for layer in done:
+            below += stretch(layer.symbols, max(0, layer.number - number))
+        return below, condition_numbers(number, max(1, done[-1].number - number), prefix)
+
+    def _read_tokens(
+        self, bits: np.ndarray, prefix: int, grid: Grid, *, coded: bool
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        config = self._net.config
+        if prefix > len(config.sides) or (prefix == 0 and not coded):
+            raise CodeError(f"a sketch with {prefix} token scales was never written")
+        tokens = []
+        for side in config.sides[:prefix]:
+            shape = token_grid(side, grid.rows, grid.columns)
+            count = shape[0] * shape[1]
+            values, bits = take(bits, (TOKEN_BITS,) * count)
+            tokens.append(np.array(values).reshape(shape))
+        return tokens, bits
+
+    def _read_layer(
+        self, bits: np.ndarray, number: int, groups: int, grid: Grid, done: list[Layer], prefix: int
+    ) -> Layer:
+        code = self._code
+        if groups >= len(code.groups) or (done and number >= done[-1].number) or number < STEP_NUMBERS[0]:
+            raise CodeError("a sketch layer's head holds numbers that were never written")
+        shape = (self._net.config.channels, grid.rows, grid.columns)
+        below, condition = self._context(done, number, prefix, shape)
+        return Layer(number, groups + 1, code.read(bits, shape, groups + 1, below, condition))
+
+    @torch.inference_mode()
+    def _picture(self, tokens: list[np.ndarray], prefix: int, done: list[Layer], grid: Grid) -> np.ndarray:
+        net = self._net
+        shape = (1, net.config.channels, grid.rows, grid.columns)
+        gist = torch.zeros(shape)
+        if tokens:
+            gist = net.widen(
+                net.gist.total([torch.from_numpy(t)[None] for t in tokens], (grid.rows, grid.columns))
+            )
+        refinement = torch.zeros(shape)
+        for layer in done:
+            refinement += torch.from_numpy(layer.symbols[None]).float() * step_size(layer.number)
+        step = torch.tensor([step_size(done[-1].number) if done else 0.0])
+        told = conditions(step, torch.tensor([prefix]), len(net.config.sides))
+        image = net.decoder(gist + refinement, refinement, step, told)[0]
+        return image.permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy()
+
+
+def config_from(metadata: dict[str, str] | None) -> Config:
+    """The Config that a weight file states (numbers, or numbers with commas)."""
+    values = {}
+    for field in fields(Config):
+        if metadata is None or field.name not in metadata:
+            raise WeightsError(f"the sketch's weights do not state {field.name}: install the package again")
+        numbers = tuple(int(n) for n in metadata[field.name].split(","))
+        values[field.name] = numbers if isinstance(field.default, tuple) else numbers[0]
+    return Config(**values)
