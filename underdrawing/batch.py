@@ -93,7 +93,7 @@ def run(jobs: Sequence[Job], work: Work, processes: int = 1) -> Iterator[Result]
     # Threads of torch and OpenCV do not survive a fork, and several pools of threads fight for the cores.
     inherited = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = "1"
-    pool = ProcessPoolExecutor(min(processes, len(jobs)), get_context("spawn"), _one_thread)
+    pool = ProcessPoolExecutor(min(processes, len(jobs)), get_context("spawn"), _prepare_process)
     try:
         yield from pool.map(partial(attempt, work), jobs)
     finally:
@@ -129,7 +129,11 @@ def _reason(error: OSError) -> str:
     return f"{error.filename}: {error.strerror}" if error.filename else str(error)
 
 
-def _one_thread() -> None:
+def _prepare_process() -> None:
+    import signal
+
     import cv2
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C reaches all; whoever works finishes its file
 
     cv2.setNumThreads(1)
