@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 RECIPES = {
+    "photo-fusion": "underdrawing.systems.photo.training_fusion",
+    "photo-reader": "underdrawing.systems.photo.training_reader",
     "photo-sketch": "underdrawing.systems.photo.training_sketch",
     "photo-sketch-code": "underdrawing.systems.photo.training_context",
 }

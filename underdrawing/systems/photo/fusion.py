@@ -1,0 +1,118 @@
+"""Recovery: what the hidden code tells of an altered place, corrected by what is left around it.
+
+e = sketch - untouched picture, known outside the mask   --> spread into the mask, by a pyramid
+(sketch, e, what is left, mask) --> FusionNet --> correction of the sketch and its expected error
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+from scipy.special import erf
+
+WEIGHTS = Path(__file__).parent / "weights" / "fusion.safetensors"
+CHANNELS = 13
+"""Planes that the network is given."""
+ALTERED = 0.5
+"""Probability from which a pixel is written anew."""
+CONFIDENT_LEVELS = 16.0
+"""Confidence is the probability that a pixel's error stays below so many 8-bit levels."""
+
+_RIM_PX = 3  # around the mask that is not trusted: codecs smear an edit over its edge
+_SURROUNDINGS_PX = 64
+_SCALE = 64.0  # levels that are one unit for the network
+
+
+class Fusion:
+    """Writes what was there inside the altered area; loads its weights at the first use."""
+
+    def __init__(self, weights: Path = WEIGHTS):
+        self._path = weights
+        self._lock = threading.Lock()
+
+    def recover(
+        self, image: np.ndarray, probability: np.ndarray, sketch: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Recovered picture (h, w, 3) uint8 and confidence (h, w) float32 in [0, 1].
+
+        image: received, (h, w, 3) uint8 with sides that are multiples of 8; probability: (h, w) that a pixel
+        was altered; sketch: (h, w, 3) uint8, the same view as the hidden code tells it. Where the probability
+        is at most ALTERED the picture stays as it is, with confidence 1. Raises WeightsError without weights.
+        """
+        import torch
+
+        altered = probability > ALTERED
+        if not altered.any():
+            return image.copy(), np.ones(probability.shape, np.float32)
+        with self._lock:
+            net = self._net
+        part = _around(altered)
+        here = altered[part]
+        planes = prepare(image[part], here, sketch[part])
+        with torch.inference_mode():
+            told = net(torch.from_numpy(planes).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
+        written = np.clip(np.rint(base(planes) + told[..., :3] * _SCALE), 0, 255).astype(np.uint8)
+        deviation = np.exp(0.5 * told[..., 3]) * _SCALE
+        sure = erf(CONFIDENT_LEVELS / np.sqrt(2) / np.maximum(deviation, 0.1)).astype(np.float32)
+        recovered, confidence = image.copy(), np.ones(altered.shape, np.float32)
+        recovered[part][here] = written[here]
+        confidence[part][here] = sure[here]
+        return recovered, confidence
+
+    @cached_property
+    def _net(self):
+        from underdrawing.systems.photo.fusion_net import load_fusion
+
+        return load_fusion(self._path)
+
+
+def _around(altered: np.ndarray) -> tuple[slice, slice]:
+    """The rectangle that holds everything altered and as much around it as counts, sides multiples of 8."""
+    slices = []
+    for axis in (1, 0):
+        hit = np.flatnonzero(altered.any(axis))
+        first = max(0, int(hit[0]) - _SURROUNDINGS_PX) // 8 * 8
+        last = min(altered.shape[1 - axis], -(-(int(hit[-1]) + 1 + _SURROUNDINGS_PX) // 8) * 8)
+        slices.append(slice(first, last))
+    return slices[0], slices[1]
+
+
+def prepare(image: np.ndarray, altered: np.ndarray, sketch: np.ndarray) -> np.ndarray:
+    """The network's planes, (h, w, CHANNELS) float32 in units of 64 levels.
+
+    Sketch, difference outside the mask, that difference spread into the mask, what is left of the picture,
+    and where it is trusted.
+    """
+    rim = cv2.dilate(altered.astype(np.uint8), np.ones((2 * _RIM_PX + 1,) * 2, np.uint8))
+    trusted = (1 - rim).astype(np.float32)[..., None]
+    told = (sketch.astype(np.float32) - 128) / _SCALE
+    left = (image.astype(np.float32) - 128) / _SCALE * trusted
+    difference = (left - told) * trusted
+    return np.concatenate([told, difference, spread(difference, trusted[..., 0]), left, trusted], axis=2)
+
+
+def base(planes: np.ndarray) -> np.ndarray:
+    """The sketch with the tone of its surroundings, levels: what the network corrects, (h, w, 3) float32."""
+    return (planes[..., :3] + planes[..., 6:9]) * _SCALE + 128
+
+
+def spread(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Values (h, w, c) known where weight (h, w) is 1 (and 0 elsewhere), carried into the rest.
+
+    A pyramid of normalized averages; far from anything known they fade, since a difference says little there.
+    """
+    levels = [(values, weight)]
+    while min(levels[-1][1].shape) > 2:
+        v, w = levels[-1]
+        levels.append((cv2.pyrDown(v), cv2.pyrDown(w)))
+    v, w = levels[-1]
+    result = v / np.maximum(w, 1e-2)[..., None]
+    for depth, (v, w) in reversed(list(enumerate(levels[:-1]))):
+        above = cv2.resize(result, (w.shape[1], w.shape[0]), interpolation=cv2.INTER_LINEAR)
+        fade = np.float32(1.0 if depth < 4 else 0.6)
+        result = v + above * ((1 - w) * fade)[..., None]
+    return result

@@ -1,0 +1,55 @@
+"""The fusion's network: a U-Net that corrects a sketch inside a mask and says how sure it is.
+
+planes --> 1/4 --> 1/8 --> 1/16 --> 1/8 --> 1/4 --> RGB correction, log variance at 1/1
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from underdrawing.core.errors import WeightsError
+from underdrawing.nets.unet import Mix, conv, enlarge
+from underdrawing.systems.photo.fusion import CHANNELS
+
+_QUARTER, _EIGHTH, _LAST = 40, 64, 80
+_OUTPUTS = 4
+
+
+class FusionNet(nn.Module):
+    """Planes (B, CHANNELS, h, w), sides multiples of 8 -> (B, 4, h, w): RGB / 64, log variance."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.in_quarter = nn.Sequential(nn.Conv2d(16 * CHANNELS, _QUARTER, 1), Mix(_QUARTER))
+        self.in_eighth = nn.Sequential(conv(_QUARTER, _EIGHTH, stride=2), Mix(_EIGHTH))
+        self.last = nn.Sequential(conv(_EIGHTH, _LAST, stride=2), Mix(_LAST), Mix(_LAST))
+        self.up_eighth = conv(_LAST + _EIGHTH, _EIGHTH)
+        self.up_quarter = nn.Sequential(conv(_EIGHTH + _QUARTER, _QUARTER), Mix(_QUARTER))
+        self.out = nn.Conv2d(_QUARTER, 16 * _OUTPUTS, 3, padding=1)
+        nn.init.normal_(self.out.weight, std=1e-3)
+        nn.init.zeros_(self.out.bias)
+        self.out.bias.data[48:] = -3.0  # untrained, an error of 15 levels is expected
+
+    def forward(self, planes: Tensor) -> Tensor:
+        """Correction and log variance."""
+        quarter = self.in_quarter(F.pixel_unshuffle(planes, 4))
+        eighth = self.in_eighth(quarter)
+        x = self.last(eighth)
+        x = self.up_eighth(torch.cat([enlarge(x, eighth), eighth], 1))
+        x = self.up_quarter(torch.cat([enlarge(x, quarter), quarter], 1))
+        return F.pixel_shuffle(self.out(x), 4)
+
+
+def load_fusion(path: Path) -> FusionNet:
+    """The network with the weights of a file; WeightsError where they cannot be read or do not fit."""
+    net = FusionNet()
+    try:
+        net.load_state_dict({name: value.float() for name, value in load_file(path).items()})
+    except (OSError, ValueError, RuntimeError) as error:
+        raise WeightsError(f"{path}: the fusion's weights cannot be read ({error})") from error
+    return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)

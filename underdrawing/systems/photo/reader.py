@@ -1,0 +1,104 @@
+"""Localization: a small network that hears what every block says of itself and sees where things end.
+
+    view + known bits --> concentration measured again --> block features (r, c, FEATURES)
+    block features + received RGB --> ReaderNet --> P(altered) per grid pixel
+
+Where a layer was decoded, its coefficients are asked for the right lattice; where not, for any of the two.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from underdrawing.carriers.lattice.lattice import View
+from underdrawing.carriers.lattice.layout import FREQUENCIES, LAYERS
+from underdrawing.carriers.lattice.read import Reading, altered_probability
+
+WEIGHTS = Path(__file__).parent / "weights" / "reader.safetensors"
+FEATURES = 2 * len(FREQUENCIES) + 4 * len(LAYERS) + 1
+"""Numbers that describe a block."""
+
+_LEAST_LLR, _GREATEST_LLR = -6.0, 3.0
+_ROUNDS = 2  # of measuring the channel with the altered blocks discounted
+
+
+class Reader:
+    """Finds the altered pixels; loads its weights at the first use."""
+
+    def __init__(self, weights: Path = WEIGHTS):
+        self._path = weights
+        self._lock = threading.Lock()
+
+    def locate(self, view: View, known: dict[str, np.ndarray], image: np.ndarray) -> np.ndarray:
+        """Probability (8 r, 8 c) float32 that a pixel was altered.
+
+        known: layer name -> (r, c, frequencies of the layer) uint8 bits, for the layers that were decoded.
+        image: (8 r, 8 c, 3) uint8 RGB of the blocks in view. Raises WeightsError without the weights.
+        """
+        import torch
+
+        with self._lock:
+            net = self._net
+        features = block_features(measured(view.reading, known), known)
+        with torch.inference_mode():
+            blocks = torch.from_numpy(features).permute(2, 0, 1)[None].float()
+            pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
+            return torch.sigmoid(net(blocks, pixels))[0, 0].numpy()
+
+    @cached_property
+    def _net(self):
+        from underdrawing.systems.photo.reader_net import load_reader
+
+        return load_reader(self._path)
+
+
+def measured(reading: Reading, known: dict[str, np.ndarray]) -> Reading:
+    """The reading with its concentration measured by the known bits, altered blocks discounted."""
+    first = []
+    for name in LAYERS:
+        if name not in known:
+            break
+        first.append(known[name])
+    for _ in range(_ROUNDS):
+        altered = altered_probability(log_ratios(reading, known).sum(2))
+        if first:
+            reading = reading.with_known(np.concatenate(first, axis=2), altered)
+        else:
+            reading = reading.with_altered(altered)
+    return reading
+
+
+def log_ratios(reading: Reading, known: dict[str, np.ndarray]) -> np.ndarray:
+    """Log-likelihood ratio "untouched over altered" of each coefficient, (r, c, n) float32."""
+    x = reading.kappa * reading.cosine
+    told = np.logaddexp(x, -x) - np.float32(np.log(2))
+    for name, bits in known.items():
+        place = LAYERS[name]
+        told[..., place] = np.where(bits, -x[..., place], x[..., place])
+    used = reading.in_use
+    return np.log(used * np.exp(told - reading.log_i0) + 1 - used)
+
+
+def block_features(reading: Reading, known: dict[str, np.ndarray]) -> np.ndarray:
+    """(r, c, FEATURES) float32: ratios, agreement, and by layer evidence, use, concentration, known."""
+    ratios = log_ratios(reading, known)
+    used = reading.in_use
+    agreement = 2 * reading.cosine**2 - 1
+    flat = np.ones(used.shape[:2], np.float32)
+    columns = []
+    for name, place in LAYERS.items():
+        if name in known:
+            sign = np.where(known[name], -1, 1)
+            agreement[..., place] = sign * reading.cosine[..., place]
+        columns += [
+            np.clip(ratios[..., place].sum(2), -12, 12) / 4,
+            used[..., place].mean(2),
+            np.log1p(reading.kappa[..., place]).mean(2),
+            flat * (name in known),
+        ]
+    stack = [np.clip(ratios, _LEAST_LLR, _GREATEST_LLR), agreement * used, np.stack(columns, axis=2)]
+    return np.concatenate([*stack, reading.bins[..., None] / 3], axis=2).astype(np.float32)

@@ -1,0 +1,167 @@
+"""Training samples of the learned readers: photographs protected with random codewords, altered and received.
+
+The layers that count as known are those that a decoder would have got through: what their soft bits carry
+is measured against the rate that `protect` would have chosen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from underdrawing.attacks import suites, tamper
+from underdrawing.attacks.channel import Jpeg
+from underdrawing.attacks.geometry import Scale
+from underdrawing.carriers.lattice.capacity import information
+from underdrawing.carriers.lattice.embed import code_length
+from underdrawing.carriers.lattice.frame import Alignment
+from underdrawing.carriers.lattice.lattice import Lattice, View
+from underdrawing.carriers.lattice.layout import LAYERS
+from underdrawing.data.shards import random_crop
+from underdrawing.ops.color import COLOUR_DIRECTION, luma
+from underdrawing.systems.photo import rates
+from underdrawing.systems.photo.reader import measured
+
+SIDE = 256
+_MARGIN = 8  # px of the picture beyond the sample, so that crops can move the grid
+_BASE_BITS = 512
+_STRENGTHS = (1.0, 0.35, 0.5, 0.7, 1.45, 2.1)
+_SHARES = (0.76, 0.05, 0.04, 0.06, 0.06, 0.03)
+_SHAPES = (tamper.free_form, tamper.free_form, tamper.blob, tamper.blob, tamper.box)
+_DECODABLE = 0.8  # of the information that soft bits claim is enough for the decoder
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One received picture on the grid, SIDE x SIDE px, and the truth about it."""
+
+    view: View
+    """The reading of the blocks in view; more of them than the sample where the grid did not move."""
+    known: dict[str, np.ndarray]
+    """Bits of the layers that were decoded."""
+    image: np.ndarray
+    """(SIDE, SIDE, 3) uint8 RGB as received, on the grid."""
+    mask: np.ndarray
+    """(SIDE, SIDE) bool, True where altered."""
+    original: np.ndarray
+    """(SIDE, SIDE, 3) uint8 RGB that was protected."""
+
+
+def draw(photos: list[np.ndarray], lattice: Lattice, rng: np.random.Generator) -> Sample:
+    """Protect, alter, send and view a random crop of a random photograph."""
+    side = SIDE + _MARGIN
+    pick, other = rng.integers(len(photos), size=2)
+    image, donor = (random_crop(photos[i], side, (side, 416), rng) for i in (pick, other))
+    strength = float(rng.choice(_STRENGTHS, p=_SHARES))
+    plane = luma(image)
+    index = rates.choose(lattice.capacity(plane, strength), side // 8, side // 8, 380)
+    protected, codewords = _protect(image, lattice, strength, index, rng)
+    stranger = _protect(donor, lattice, strength, index, rng)[0] if rng.random() < 0.2 else None
+    altered, mask = _alter(protected, donor, stranger, rng)
+    received, alignment = _send(altered, strength, rng)
+    view = lattice.view(luma(received), alignment)
+    known = _known(view, lattice, codewords, rates.sizes(index, side // 8, side // 8), rng)
+    (i, j), n = alignment.origin, SIDE // 8
+    small = View(view.alignment, view.equalizer, view.plane, view.reading.crop(slice(n), slice(n)))
+    here = slice(8 * i, 8 * i + SIDE), slice(8 * j, 8 * j + SIDE)
+    return Sample(
+        small,
+        {name: bits[:n, :n] for name, bits in known.items()},
+        alignment.sample(received)[:SIDE, :SIDE],
+        mask[here],
+        image[here],
+    )
+
+
+def _protect(
+    image: np.ndarray, lattice: Lattice, strength: float, index: int, rng: np.random.Generator
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    rows, cols = image.shape[0] // 8, image.shape[1] // 8
+    sizes = dict(zip(("middle", "top"), rates.sizes(index, rows, cols), strict=True))
+    base = rng.integers(0, 2, _BASE_BITS).astype(np.uint8)
+    layers = {
+        name: rng.integers(0, 2, code_length(name, rows, cols)).astype(np.uint8)
+        for name in sizes
+        if sizes[name]
+    }
+    change = lattice.embed(luma(image), base, layers, strength)[..., None] * COLOUR_DIRECTION
+    return np.clip(np.rint(image + change), 0, 255).astype(np.uint8), {"base": base, **layers}
+
+
+def _alter(
+    protected: np.ndarray, donor: np.ndarray, stranger: np.ndarray | None, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """An edit, one in five of them none; the stranger carries another message on the same lattice."""
+    height, width = protected.shape[:2]
+    draw_kind = rng.random()
+    if draw_kind < 0.2:
+        return protected, np.zeros((height, width), bool)
+    full = draw_kind < 0.22
+    shape = tamper.full if full else _SHAPES[rng.integers(len(_SHAPES))]
+    mask = shape(height, width, rng, (0.01, 0.4))
+    if stranger is not None:
+        return np.where(mask[..., None], stranger, protected), mask
+    fills = (tamper.splice, tamper.copy_move, _shifted, tamper.inpaint_fast, tamper.inpaint, tamper.blurred,
+             tamper.solid, _recoloured)  # fmt: skip
+    shares = (0.26, 0.16, 0.08, 0.1, 0.16, 0.1, 0.08, 0.06)
+    fill = tamper.splice if full else fills[rng.choice(len(fills), p=shares)]
+    return fill(protected, mask, donor, rng), mask
+
+
+def _shifted(image: np.ndarray, mask: np.ndarray, donor: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Another part of the protected picture, moved by whole blocks: right lattice, wrong bits."""
+    shift = 8 * rng.integers(1, image.shape[0] // 8, 2)
+    return np.where(mask[..., None], np.roll(image, tuple(shift), axis=(0, 1)), image)
+
+
+def _recoloured(
+    image: np.ndarray, mask: np.ndarray, donor: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """The same place in another tone."""
+    gain = np.exp(rng.uniform(0.2, 0.5) * rng.choice([-1, 1])) * rng.uniform(0.85, 1.15, 3)
+    toned = (image - 128.0) * gain + 128 + rng.uniform(-40, 40, 3)
+    return np.where(mask[..., None], np.clip(np.rint(toned), 0, 255).astype(np.uint8), image)
+
+
+def _send(altered: np.ndarray, strength: float, rng: np.random.Generator) -> tuple[np.ndarray, Alignment]:
+    """A random channel, and where the grid lies in what comes out, as synchronization would find it."""
+    y = x = 0
+    if rng.random() < 0.2:
+        y, x = (int(v) for v in rng.integers(0, _MARGIN, 2))
+    cut = np.ascontiguousarray(altered[y:, x:])
+    height, width = cut.shape[:2]
+    if rng.random() < 0.2:
+        sent = Scale(float(rng.choice([rng.uniform(0.5, 1.5), 0.7, 0.75, 0.5])))(cut, rng)
+        if rng.random() < 0.4:
+            sent = Jpeg(int(rng.integers(70, 96)))(sent, rng)
+    elif rng.random() < 0.12:
+        sent = Jpeg(int(rng.integers(40, 96)))(Jpeg(int(rng.integers(60, 96)))(cut, rng), rng)
+    else:
+        sent = suites.sample_channel(cut, rng)
+    offset = (float(-y % 8), float(-x % 8))
+    origin = (-(-y // 8), -(-x // 8))
+    return sent, Alignment(*sent.shape[:2], (height, width), offset, origin, strength)
+
+
+def _known(
+    view: View,
+    lattice: Lattice,
+    codewords: dict[str, np.ndarray],
+    sizes: tuple[int, int],
+    rng: np.random.Generator,
+) -> dict[str, np.ndarray]:
+    """Bits of the layers that could be decoded; one sample in five knows a layer less."""
+    grid = (SIDE + _MARGIN) // 8, (SIDE + _MARGIN) // 8
+    known = {"base": codewords["base"][lattice.base_index(view)]}
+    for name, size in zip(("middle", "top"), sizes, strict=True):
+        if name not in codewords:
+            break
+        bits = codewords[name][lattice.layer_index(view, name, grid)]
+        told = information(measured(view.reading, known), LAYERS[name], bits)
+        if _DECODABLE * told < size:
+            break
+        known[name] = bits
+    if rng.random() < 0.2 and len(known) > 1:
+        known.pop(list(known)[-1])
+    return known
