@@ -1,0 +1,186 @@
+"""The lattice carrier on real photographs: what is embedded is read, aligned, told from what is altered."""
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from underdrawing.attacks.channel import Blur, Contrast, Jpeg, Noise
+from underdrawing.carriers.lattice import sync
+from underdrawing.carriers.lattice.capacity import information
+from underdrawing.carriers.lattice.embed import code_index, code_length, quantize
+from underdrawing.carriers.lattice.frame import Alignment, grid_size
+from underdrawing.carriers.lattice.lattice import Lattice
+from underdrawing.carriers.lattice.layout import (
+    FREQUENCIES,
+    LAYERS,
+    STEPS,
+    natural_strength,
+    nearest_strength,
+)
+from underdrawing.carriers.lattice.read import altered_probability, evidence, soft_bits
+from underdrawing.ops.color import COLOUR_DIRECTION, LUMA, luma
+from underdrawing.ops.dct import analyse, basis, synthesise
+
+SIDE = 384
+
+
+@pytest.fixture(scope="module")
+def photo() -> np.ndarray:
+    return np.asarray(Image.fromarray(data.astronaut()).resize((SIDE, SIDE), Image.Resampling.LANCZOS))
+
+
+@pytest.fixture(scope="module")
+def marked(photo):
+    lattice, rng = Lattice(base_bits=512), np.random.default_rng(5)
+    rows = cols = SIDE // 8
+    base = rng.integers(0, 2, 512, dtype=np.uint8)
+    layers = {n: rng.integers(0, 2, code_length(n, rows, cols), dtype=np.uint8) for n in ("middle", "top")}
+    residual = lattice.embed(luma(photo), base, layers, 1.0)
+    image = np.clip(np.rint(photo + residual[..., None] * COLOUR_DIRECTION), 0, 255).astype(np.uint8)
+    return lattice, image, base, layers
+
+
+def first_view(lattice, image):
+    received = luma(image)
+    return lattice.view(received, next(iter(sync.intact(received, lattice.tables))))
+
+
+def test_dct_basis_is_orthonormal_and_synthesis_undoes_analysis(photo):
+    every = tuple((u, v) for u in range(8) for v in range(8))
+    assert np.allclose(basis(every) @ basis(every).T, np.eye(64), atol=1e-5)
+    plane = luma(photo)
+    assert np.allclose(synthesise(analyse(plane, every), every), plane, atol=1e-2)
+
+
+def test_colour_direction_changes_luma_by_one_and_is_the_shortest_that_does():
+    assert pytest.approx(1, abs=1e-6) == LUMA @ COLOUR_DIRECTION
+    assert np.linalg.norm(COLOUR_DIRECTION) < np.linalg.norm(np.ones(3)) * 10 ** (-1.26 / 20)
+
+
+def test_quantize_moves_to_the_named_lattice_by_at_most_half_a_step():
+    rng = np.random.default_rng(0)
+    shape = (4, 4, len(FREQUENCIES))
+    c = rng.normal(0, 60, shape).astype(np.float32)
+    bits, dither = rng.integers(0, 2, shape), rng.random(shape, dtype=np.float32)
+    moved = quantize(c, bits, dither, 1.0)
+    assert (np.abs(moved - c) <= STEPS / 2 + 1e-3).all()
+    phase = np.mod(moved / STEPS - dither - 0.5 * bits + 0.25, 1) - 0.25
+    assert np.abs(phase).max() < 1e-3
+
+
+def test_a_layer_spreads_over_the_whole_frame():
+    index = code_index("middle", 32, 32, b"any")
+    assert sorted(np.unique(index)) == list(range(code_length("middle", 32, 32)))
+    here = index[:8, :8].ravel()
+    assert here.max() > 0.9 * index.max() and here.min() < 0.1 * index.max()
+
+
+def test_container_is_faint(photo, marked):
+    error = np.mean((marked[1].astype(float) - photo) ** 2)
+    assert 10 * np.log10(255**2 / error) > 40
+
+
+@pytest.mark.parametrize(
+    ("channel", "least"), [(None, 0.88), (Jpeg(50), 0.65), (Blur(1.0), 0.5), (Contrast(0.8), 0.85)], ids=str
+)
+def test_middle_layer_keeps_its_information(marked, channel, least):
+    lattice, image, base, layers = marked
+    received = image if channel is None else channel.attack(image, np.random.default_rng(1))[0]
+    view = first_view(lattice, received)
+    base_bits = base[lattice.base_index(view)]
+    nothing = np.zeros(view.reading.altered.shape, np.float32)
+    reading = view.reading.with_known(base_bits, nothing)
+    bits = layers["middle"][lattice.layer_index(view, "middle", (SIDE // 8, SIDE // 8))]
+    used = lattice.in_use(luma(image), layers)[..., LAYERS["middle"]].sum()
+    assert information(reading, LAYERS["middle"], bits) > least * used
+
+
+def test_noise_leaves_the_base_layer_readable(marked):
+    lattice, image, base, _ = marked
+    view = first_view(lattice, Noise(10.0).attack(image, np.random.default_rng(1))[0])
+    assert np.mean((lattice.base_soft_bits(view) < 0) == base) > 0.85
+
+
+def test_soft_bits_say_nothing_where_the_block_is_altered(marked):
+    lattice, image, *_ = marked
+    reading = first_view(lattice, image).reading
+    gone = reading.with_altered(np.ones_like(reading.altered))
+    assert np.abs(soft_bits(gone, LAYERS["middle"])).max() < 1e-6
+
+
+def test_evidence_finds_a_replaced_area(marked):
+    lattice, image, base, _ = marked
+    tampered = image.copy()
+    tampered[96:224, 128:288] = np.asarray(Image.fromarray(data.coffee()).resize((160, 128)))
+    view = first_view(lattice, tampered)
+    known = base[lattice.base_index(view)]
+    blocks = evidence(view.reading, LAYERS["base"], known)
+    blocks = blocks + sum(evidence(view.reading, LAYERS[name]) for name in ("middle", "top"))
+    found = altered_probability(blocks) > 0.5
+    truth = np.zeros_like(found)
+    truth[12:28, 16:36] = True
+    assert (found & truth).sum() / truth.sum() > 0.9
+    assert (found & ~truth).mean() < 0.08
+
+
+def test_a_wrong_key_sees_noise(marked):
+    other = Lattice(b"another secret")
+    received = luma(marked[1])
+    assert all(a.score < 5 for a in sync.intact(received, other.tables))
+
+
+@pytest.mark.parametrize("offset", [(3, 5), (40, 17), (0, 8)])
+def test_a_crop_is_placed_to_the_pixel(marked, offset):
+    lattice, image, *_ = marked
+    y, x = offset
+    part = Jpeg(80).attack(image[y : y + 300, x : x + 320], np.random.default_rng(0))[0]
+    found = next(iter(sync.searches(luma(part), lattice.tables)))
+    assert found.offset == ((-y) % 8, (-x) % 8)
+    assert found.origin == (-(-y // 8), -(-x // 8))
+
+
+@pytest.mark.parametrize("factor", [0.63, 1.4])
+def test_an_unknown_scale_is_found(marked, factor):
+    lattice, image, *_ = marked
+    size = round(SIDE * factor)
+    received = luma(np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)))
+    scales = [a.scaled for a in sync.searches(received, lattice.tables)]
+    assert (SIDE, SIDE) in scales[:3]
+
+
+def test_a_mirrored_and_a_turned_picture_are_found(marked):
+    lattice, image, *_ = marked
+    received = luma(np.ascontiguousarray(image[:, ::-1]))
+    mirrored = max(sync.searches(received, lattice.tables), key=lambda a: a.score)
+    assert mirrored.mirrored and not mirrored.upside_down and mirrored.score > 10
+    turned = Image.fromarray(image).rotate(2, Image.Resampling.BICUBIC)
+    found = [a for a in sync.searches(luma(np.asarray(turned)), lattice.tables) if a.angle]
+    assert abs(found[0].angle + 2) < 0.15
+
+
+def test_alignment_maps_there_and_back():
+    alignment = Alignment(300, 400, (240, 320), offset=(3.0, 5.0))
+    rows, cols = alignment.blocks
+    ramp = np.tile(np.arange(8 * cols, dtype=np.float32), (8 * rows, 1))
+    there = alignment.to_received(ramp)
+    back = alignment.sample(there)
+    assert np.abs(back - ramp)[8:-8, 8:-8].max() < 1.0
+
+
+def test_large_pictures_have_a_grid_of_at_most_1024_and_a_fainter_mark():
+    assert grid_size(3000, 4000) == (768, 1024)
+    assert grid_size(600, 800) == (600, 800)
+    assert nearest_strength(natural_strength(4000)) < nearest_strength(natural_strength(1500)) < 1
+
+
+def test_activity_is_nearly_the_same_after_a_codec(photo):
+    from underdrawing.carriers.lattice.activity import activity
+
+    before = activity(luma(photo))
+    after = activity(luma(Jpeg(50).attack(photo, np.random.default_rng(0))[0]))
+    busy = before > 4
+    assert np.std(np.log(after[busy] / before[busy])) < 0.08
+    smooth = cv2.GaussianBlur(luma(photo), (0, 0), 8)
+    assert activity(smooth).mean() < 0.5 * before.mean()

@@ -1,0 +1,67 @@
+"""The codes: systematic, linear, and able to lose most of their bits."""
+
+import numpy as np
+import pytest
+
+from underdrawing.coding.ldpc import Code, code, short_code
+from underdrawing.core.errors import CodeError
+
+
+def received(codeword, rng, used, flips):
+    llr = np.zeros(len(codeword), np.float32)
+    here = rng.random(len(codeword)) < used
+    wrong = rng.random(len(codeword)) < flips
+    llr[here] = np.where((codeword ^ wrong)[here], -1, 1) * np.log((1 - flips) / flips)
+    return llr
+
+
+def test_codewords_start_with_their_bits_and_satisfy_every_check():
+    rng = np.random.default_rng(0)
+    for n, k in ((512, 122), (4096, 757), (13312, 2000)):
+        bits = rng.integers(0, 2, k, dtype=np.uint8)
+        word = code(n, k).encode(bits)
+        assert (word[:k] == bits).all() and not ((code(n, k).matrix @ word.astype(int)) & 1).any()
+
+
+def test_the_same_arguments_give_the_same_code():
+    bits = np.random.default_rng(1).integers(0, 2, 300, dtype=np.uint8)
+    assert (Code(2000, 300).encode(bits) == Code(2000, 300).encode(bits)).all()
+    golden = Code(64, 16).encode(np.tile([1, 0, 0, 1], 4).astype(np.uint8))
+    assert "".join(map(str, golden)) == GOLDEN
+
+
+GOLDEN = "1001100110011001111010001101000111011010001000111100101101011010"
+
+
+@pytest.mark.parametrize(("n", "k"), [(4096, 491), (20480, 3000)])
+def test_decodes_with_most_bits_missing_and_some_wrong(n, k):
+    rng = np.random.default_rng(2)
+    flips = 0.03
+    carried = 1 + flips * np.log2(flips) + (1 - flips) * np.log2(1 - flips)
+    bits = rng.integers(0, 2, k, dtype=np.uint8)
+    found = code(n, k).decode(received(code(n, k).encode(bits), rng, 1.6 * k / n / carried, flips))
+    assert found.ok and (found.bits == bits).all()
+
+
+def test_noise_alone_is_not_a_codeword():
+    rng = np.random.default_rng(3)
+    assert not code(4096, 757).decode(rng.normal(0, 1, 4096).astype(np.float32)).ok
+
+
+def test_short_code_reads_near_its_limit():
+    rng, decoder, right = np.random.default_rng(4), short_code(512, 122), 0
+    for _ in range(20):
+        bits = rng.integers(0, 2, 122, dtype=np.uint8)
+        sigma = 10 ** (2.0 / 20)
+        soft = 2 * (1 - 2.0 * decoder.encode(bits) + sigma * rng.standard_normal(512)) / sigma**2
+        right += (decoder.decode(soft.astype(np.float32), 40).bits == bits).all()
+    assert right >= 18
+
+
+def test_wrong_sizes_are_refused():
+    with pytest.raises(CodeError):
+        Code(100, 100)
+    with pytest.raises(CodeError):
+        code(512, 122).encode(np.zeros(121, np.uint8))
+    with pytest.raises(CodeError):
+        code(512, 122).decode(np.zeros(511, np.float32))

@@ -1,0 +1,157 @@
+"""The photo system end to end: identity, signature, alteration, copying, private mode."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from underdrawing.attacks.channel import Jpeg
+from underdrawing.coding.keys import Owner
+from underdrawing.core.errors import ShapeError
+from underdrawing.core.types import DECODED, UNTOUCHED
+from underdrawing.systems.photo import rates
+from underdrawing.systems.photo.model import Photo
+
+IDENTITY = bytes.fromhex("0123456789abcdef")
+
+
+@pytest.fixture(scope="module")
+def system() -> Photo:
+    return Photo()
+
+
+@pytest.fixture(scope="module")
+def owner() -> Owner:
+    return Owner.create()
+
+
+@pytest.fixture(scope="module")
+def photo() -> np.ndarray:
+    return data.astronaut()
+
+
+@pytest.fixture(scope="module")
+def protected(system, owner, photo) -> np.ndarray:
+    return system.protect(photo, owner=owner, identity=IDENTITY).apply(photo)
+
+
+def edited(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    result, mask = image.copy(), np.zeros(image.shape[:2], bool)
+    mask[40:200, 150:300] = True
+    result[mask] = np.asarray(Image.fromarray(data.coffee()).resize(image.shape[1::-1]))[mask]
+    return result, mask
+
+
+def test_an_untouched_picture_is_intact_and_signed(system, owner, protected):
+    verdict = system.verify(protected, find_key=lambda short: owner.public)
+    assert verdict.status == "intact" and verdict.altered_fraction == 0
+    assert verdict.identity == IDENTITY.hex()
+    assert verdict.signature.state == "valid" and verdict.signature.trusted
+    assert verdict.layers == ("base", "middle", "top")
+    assert (verdict.recovered == protected).all() and (verdict.source_map == UNTOUCHED).all()
+
+
+@pytest.mark.parametrize("quality", [90, 50])
+def test_an_edit_is_found_after_jpeg_and_shown(system, owner, photo, protected, quality):
+    tampered, mask = edited(protected)
+    received = Jpeg(quality).attack(tampered, np.random.default_rng(0))[0]
+    verdict = system.verify(received, find_key=lambda short: owner.public)
+    found = verdict.tampered_prob > 0.5
+    assert verdict.status == "altered" and verdict.signature.state == "valid"
+    assert 2 * (found & mask).sum() / (found.sum() + mask.sum()) > 0.8
+    assert (verdict.source_map[found] == DECODED).all()
+    inside = (verdict.recovered.astype(float) - photo)[mask]
+    before = (received.astype(float) - photo)[mask]
+    assert np.mean(inside**2) < 0.25 * np.mean(before**2)
+    assert verdict.confidence.shape == mask.shape and 0 <= verdict.confidence.min() <= 1
+
+
+def test_a_key_that_is_not_at_hand_is_unknown_or_carried_never_trusted(system, protected):
+    verdict = system.verify(protected)
+    assert verdict.signature.state in ("unknown", "valid") and not verdict.signature.trusted
+
+
+def test_another_owners_key_does_not_fit(system, protected):
+    other = Owner.create().public
+    verdict = system.verify(protected, find_key=lambda short: other)
+    assert verdict.signature.state == "invalid"
+
+
+def test_unsigned_protection_has_no_signature(system, photo):
+    verdict = system.verify(system.protect(photo, identity=IDENTITY).apply(photo))
+    assert verdict.signature.state == "absent" and verdict.identity == IDENTITY.hex()
+
+
+def test_private_mode_is_found_with_the_secret_alone(system, photo):
+    small = photo[:256, :256]
+    hidden = system.protect(small, secret=b"a secret", identity=IDENTITY).apply(small)
+    assert system.identify(hidden, secret=b"a secret") == IDENTITY.hex()
+    assert system.identify(hidden) is None
+    assert system.identify(hidden, secret=b"A secret") is None
+
+
+def test_nothing_is_found_in_an_unprotected_photograph(system):
+    for image in (data.coffee()[:300, :300], data.chelsea()[:300, :300]):
+        verdict = system.verify(image)
+        assert verdict.status == "unprotected" and not verdict.present and verdict.identity is None
+
+
+def test_a_mark_written_into_another_photograph_is_called_a_copy(system, owner, photo, monkeypatch):
+    from underdrawing.systems.photo import protecting
+
+    told = system.sketch
+
+    class Forger:
+        def encode(self, image, budgets):
+            return told.encode(photo, budgets)
+
+        decode = told.decode
+
+    other = np.asarray(Image.fromarray(data.coffee()).resize((512, 512)))
+    forged = protecting.protect(other, Forger(), owner=owner, identity=IDENTITY, secret=None, strength=1.0)
+    verdict = system.verify(forged.apply(other), find_key=lambda short: owner.public)
+    assert verdict.content_matches is False and verdict.status == "altered"
+    assert "another" in verdict.message
+
+
+def test_gray_pictures_stay_gray(system, photo):
+    gray = np.repeat(photo[:, :, :1], 3, axis=2)
+    result = system.protect(gray, identity=IDENTITY).apply(gray)
+    assert (result[..., 0] == result[..., 1]).all() and (result != gray).any()
+    assert system.identify(result) == IDENTITY.hex()
+
+
+def test_sixteen_bit_pixels_take_the_same_mark(system, photo):
+    protection = system.protect(photo, identity=IDENTITY)
+    deep = protection.apply(photo.astype(np.uint16) * 257)
+    assert deep.dtype == np.uint16
+    assert system.identify((deep / 257).round().astype(np.uint8)) == IDENTITY.hex()
+
+
+def test_a_large_picture_is_read_after_it_was_shrunk(system, photo):
+    large = np.asarray(Image.fromarray(photo).resize((1800, 1800), Image.Resampling.BICUBIC))
+    posted = Image.fromarray(system.protect(large, identity=IDENTITY).apply(large)).resize((1200, 1200))
+    assert system.identify(np.asarray(posted)) == IDENTITY.hex()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (63, 400), (400, 63)])
+def test_too_small_a_picture_is_refused(system, shape):
+    with pytest.raises(ShapeError, match="at least 64 px"):
+        system.protect(np.zeros((*shape, 3), np.uint8))
+    assert system.verify(np.zeros((*shape, 3), np.uint8)).status == "unprotected"
+
+
+def test_flat_pictures_do_no_harm(system):
+    for level in (0, 128, 255):
+        flat = np.full((128, 128, 3), level, np.uint8)
+        assert system.verify(flat).status == "unprotected"
+        assert np.abs(system.protect(flat).apply(flat).astype(int) - flat).max() < 40
+
+
+def test_rates_are_monotone_and_choose_the_largest_that_fits():
+    capacity = {"middle": {50: 4000.0, 75: 4500.0, 90: 4800.0, 100: 5000.0}, "top": {90: 8000.0}}
+    index = rates.choose(capacity, 32, 64, least_middle=700)
+    k_middle, k_top = rates.sizes(index, 32, 64)
+    assert 0 < k_middle <= 0.7 * 4000 and 0 < k_top <= 0.7 * 8000
+    poor = {"middle": dict.fromkeys((50, 75, 90, 100), 300.0), "top": {90: 100.0}}
+    assert rates.sizes(rates.choose(poor, 32, 64, least_middle=700), 32, 64)[0] == 0
