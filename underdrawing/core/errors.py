@@ -1,7 +1,7 @@
 """The errors that callers may catch.
 
 UnderdrawingError
-|- PictureError (ValueError)      a file is no picture that can be read: truncated, wrong type, too large, animated
+|- PictureError (ValueError)      a file is no picture that can be read: truncated, wrong type, animated
 |- ShapeError (ValueError)        an array or picture has sides that cannot be worked with
 |- CapacityError (ValueError)     more bits were asked for than the picture or the carrier can hold
 |- CodeError (ValueError)         received bits are no valid codeword, packet or layout

@@ -18,7 +18,7 @@ class Signature:
     """What is known of the owner's signature over identity and hidden code."""
 
     state: SignatureState = "absent"
-    """valid: it holds under `key`; invalid: it does not; absent: none was read; unknown: no key is at hand."""
+    """valid: it holds under `key`; invalid: it does not; absent: none was read; unknown: no key at hand."""
     key: str | None = None
     """Fingerprint of the signer's public key, 16 hex digits, or None."""
     trusted: bool = False
