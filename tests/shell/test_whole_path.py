@@ -89,8 +89,9 @@ def test_edited_and_recompressed_photo_is_named_marked_and_recovered(desk, tmp_p
     assert error < 0.6 * np.square(altered.astype(np.float32) - original)[true_mask].mean()
 
 
-def test_photo_of_nobody_carries_no_mark(desk):
-    ran = call("verify", desk / "original.png", "--trust", desk / "trust", "--json")
+def test_photo_of_nobody_carries_no_mark(desk, tmp_path):
+    Image.fromarray(skimage.data.coffee()[:256, :256]).save(tmp_path / "photo.png")
+    ran = call("verify", tmp_path / "photo.png", "--trust", desk / "trust", "--json")
     found = first(ran)
     assert (ran.returncode, found["status"], found["present"]) == (2, "unprotected", False)
     assert found["identity"] is None
@@ -117,12 +118,14 @@ def test_mark_moved_to_another_photo_is_found_out(desk, tmp_path):
     assert first(ran)["status"] != "intact"
 
 
-def test_secret_hides_the_mark_from_everybody_else(desk, tmp_path):
+def test_secret_hides_the_mark_from_everybody_else(tmp_path):
     secret, wrong = tmp_path / "secret", tmp_path / "wrong"
     secret.write_bytes(b"between the two of us")
     wrong.write_bytes(b"between three of us")
     target = tmp_path / "private.png"
-    assert call("protect", desk / "original.png", "-o", target, "--secret", secret).returncode == 0
+    photo = tmp_path / "photo.png"
+    Image.fromarray(skimage.data.chelsea()[20:276, 100:356]).save(photo)
+    assert call("protect", photo, "-o", target, "--secret", secret).returncode == 0
     assert call("verify", target).returncode == 2
     assert call("verify", target, "--secret", wrong).returncode == 2
     assert call("verify", target, "--secret", secret).returncode == 0
@@ -199,13 +202,10 @@ def test_ctrl_c_half_way_leaves_whole_files_only(tmp_path):
             image.load()
 
 
-def test_reader_that_goes_away_ends_quietly(desk):
-    command = " ".join(
-        [*PROGRAM, "verify", str(desk / "protected.png"), str(desk / "original.png"), "--json"]
-    )
-    ran = subprocess.run(f"{command} | true", shell=True, capture_output=True, text=True, timeout=120)
-    assert "Traceback" not in ran.stderr
-    assert "Exception ignored" not in ran.stderr
+def test_reader_that_goes_away_ends_quietly():
+    command = " ".join([*PROGRAM, "zoo", "--json"])
+    ran = subprocess.run(f"{command} | true", shell=True, capture_output=True, text=True, timeout=60)
+    assert ran.stderr == ""
 
 
 def test_demo_shows_the_promise(tmp_path):
