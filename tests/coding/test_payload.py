@@ -1,0 +1,100 @@
+"""The payload: what is built is read; what was moved, cut or exchanged is not."""
+
+import numpy as np
+import pytest
+
+from underdrawing.coding import payload
+from underdrawing.coding.bits import BitReader, crc32, from_bytes, from_int, to_bytes, to_int
+from underdrawing.coding.keys import Owner
+from underdrawing.core.errors import CodeError
+
+BASE = payload.Base(64, 85, bytes.fromhex("0123456789abcdef"), 37)
+SIZES = (2000, 5000)
+
+
+@pytest.fixture(scope="module")
+def owner() -> Owner:
+    return Owner.create()
+
+
+def contents(signed: bool) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return tuple(rng.integers(0, 2, b, dtype=np.uint8) for b in payload.budgets(*SIZES, signed))
+
+
+def test_layers_come_back_and_the_signature_holds(owner):
+    layers = payload.build(BASE, contents(True), SIZES, owner)
+    base = payload.read_base(layers.base)
+    middle = payload.read_middle(layers.middle, base)
+    top = payload.read_top(layers.top, base, middle)
+    assert base == BASE and len(layers.base) == payload.BASE_BITS
+    assert (len(layers.middle), len(layers.top)) == SIZES
+    assert (middle.content == contents(True)[0]).all() and (top.content == contents(True)[1]).all()
+    assert middle.fingerprint == owner.public.short and top.public.raw == owner.public.raw
+    assert payload.check_signature(base, middle, owner.public)
+    assert not payload.check_signature(base, middle, Owner.create().public)
+
+
+def test_every_single_wrong_bit_is_noticed(owner):
+    layers = payload.build(BASE, contents(True), SIZES, owner)
+    for i in range(payload.BASE_BITS):
+        wrong = layers.base.copy()
+        wrong[i] ^= 1
+        with pytest.raises(CodeError):
+            payload.read_base(wrong)
+    for i in range(0, SIZES[0], 97):
+        wrong = layers.middle.copy()
+        wrong[i] ^= 1
+        with pytest.raises(CodeError):
+            payload.read_middle(wrong, BASE)
+
+
+def test_layers_of_another_picture_do_not_fit(owner):
+    layers = payload.build(BASE, contents(True), SIZES, owner)
+    other = payload.Base(64, 85, bytes(8), 37)
+    with pytest.raises(CodeError, match="checksum"):
+        payload.read_middle(layers.middle, other)
+    middle = payload.read_middle(layers.middle, BASE)
+    exchanged = payload.build(BASE, (contents(True)[0], 1 - contents(True)[1]), SIZES, owner).top
+    with pytest.raises(CodeError, match="names"):
+        payload.read_top(exchanged, BASE, middle)
+
+
+def test_a_forged_content_under_a_true_signature_is_invalid(owner):
+    layers = payload.build(BASE, contents(True), SIZES, owner)
+    true = payload.read_middle(layers.middle, BASE)
+    forged = payload.Middle(1 - true.content, true.top_digest, true.fingerprint, true.signature)
+    assert not payload.check_signature(BASE, forged, owner.public)
+
+
+def test_too_small_a_middle_is_left_unsigned_and_none_is_left_out(owner):
+    small = payload.middle_overhead(False) + 50
+    code = np.ones(payload.budgets(small, 0, False)[0], np.uint8)
+    layers = payload.build(BASE, (code, code[:0]), (small, 0), owner)
+    middle = payload.read_middle(layers.middle, BASE)
+    assert layers.top is None and middle.signature is None and (middle.content == code).all()
+    assert payload.build(BASE, (code[:0], code[:0]), (0, 0), owner).middle is None
+
+
+def test_garbage_is_refused_and_never_believed():
+    rng = np.random.default_rng(1)
+    for _ in range(200):
+        with pytest.raises(CodeError):
+            payload.read_base(rng.integers(0, 2, payload.BASE_BITS, dtype=np.uint8))
+    with pytest.raises(CodeError):
+        payload.read_base(np.zeros(10, np.uint8))
+
+
+def test_more_content_than_room_is_refused(owner):
+    with pytest.raises(CodeError, match="at most"):
+        payload.build(BASE, (np.zeros(2000, np.uint8), np.zeros(0, np.uint8)), (2000, 0), owner)
+
+
+def test_bits_and_numbers_and_bytes_are_the_same_thing():
+    assert to_int(from_int(0b1011, 6)) == 0b1011 and from_int(5, 4).tolist() == [0, 1, 0, 1]
+    assert to_bytes(from_bytes(b"\x80\x01")) == b"\x80\x01"
+    assert to_bytes(crc32(domain=b"123456789")) == bytes.fromhex("cbf43926")
+    reader = BitReader(np.array([1, 0, 1], np.uint8))
+    assert reader.number(2) == 2
+    with pytest.raises(CodeError, match="are left"):
+        reader.take(2)
