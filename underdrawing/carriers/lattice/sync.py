@@ -44,6 +44,7 @@ _SCALES = (0.38, 2.6)
 _USUAL_FACTORS = 1 / np.array(
     [0.8, 0.75, 0.5, 0.7, 0.6, 0.9, 2, 1.25, 1.5]
 )  # what programs shrink and enlarge by
+_TEMPLATES: dict[int, tuple[KeyTables, np.ndarray]] = {}
 _ANGLES = tuple(a for k in range(1, 14) for a in (0.25 * k, -0.25 * k))
 
 
@@ -73,11 +74,18 @@ def _separable(strength: float) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
     )
 
 
-def _template(tables: KeyTables) -> np.ndarray:
-    angle = 4 * np.pi * tables.dither[:TILE, :TILE, :PERIODIC]
-    # blocks of low rank are in use most often, so they weigh most
-    field = _WEIGHTS * (1.2 - tables.rank[:TILE, :TILE, :PERIODIC]) * np.exp(1j * angle)
-    return fft.fft2(field.transpose(2, 0, 1).astype(np.complex64))
+def _templates(tables: KeyTables) -> np.ndarray:
+    """(PERIODIC, TILE, TILE) Fourier transform of the field that the grid's own phasors should match."""
+    found = _TEMPLATES.get(id(tables))
+    if found is None or found[0] is not tables:
+        angle = 4 * np.pi * tables.dither[:TILE, :TILE, :PERIODIC]
+        # blocks of low rank are in use most often, so they weigh most
+        field = _WEIGHTS * (1.2 - tables.rank[:TILE, :TILE, :PERIODIC]) * np.exp(1j * angle)
+        found = tables, fft.fft2(field.transpose(2, 0, 1).astype(np.complex64))
+        _TEMPLATES[id(tables)] = found
+        while len(_TEMPLATES) > 8:
+            _TEMPLATES.pop(next(iter(_TEMPLATES)))
+    return found[1]
 
 
 def best_offset(
@@ -91,7 +99,9 @@ def best_offset(
     weight = cv2.resize(density(texture)[..., :PERIODIC], (width, height), interpolation=cv2.INTER_NEAREST)
     total = np.zeros((64, TILE, TILE), np.complex64)
     power = 0.0
-    for k, ((down, across), template) in enumerate(zip(_separable(strength), _template(tables), strict=True)):
+    for k, ((down, across), template) in enumerate(
+        zip(_separable(strength), _templates(tables), strict=True)
+    ):
         # anchor (0, 0): the value at a pixel is the coefficient of the block that starts there
         angle = cv2.sepFilter2D(plane, cv2.CV_32F, across, down, anchor=(0, 0))[:height, :width]
         real, imaginary = cv2.polarToCart(np.ascontiguousarray(weight[..., k]), np.ascontiguousarray(angle))
@@ -234,7 +244,7 @@ def _resized_and_cropped(
 ) -> Iterator[Alignment]:
     """Parts of pictures at an unknown scale, the usual ones first; stops looking once one stands out."""
     height, width = work.shape
-    grid = np.exp(np.arange(np.log(_SCALES[0]), np.log(_SCALES[1]), 0.0035))
+    grid = np.exp(np.arange(np.log(_SCALES[0]), np.log(_SCALES[1]), 0.0045))
     order = grid[np.argsort(np.abs(np.log(grid)), kind="stable")]
     found = []
     for k, factor in enumerate(np.concatenate([_USUAL_FACTORS, order])):
