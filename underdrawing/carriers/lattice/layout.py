@@ -51,15 +51,15 @@ JPEG_STEPS = np.array(
 _TOP_STEP = 2.4 * np.array([2, 2, 3, 3, 4, 3, 4, 5, 5, 4, 5, 4, 6], np.float32)
 STEPS = np.concatenate([np.full(2, 43.5), np.full(4, 31.0), _TOP_STEP]).astype(np.float32)
 
-# Density: the share of coefficients in use, linear in log activity between these points (levels). Tuned for less
-# than 1.1 levels of change where the photo is smooth and SSIMULACRA2 above 80 at 512x512.
+# Density: the share of coefficients in use, linear in log activity between these points (levels). Tuned for
+# less than 1.1 levels of change where the photo is smooth and SSIMULACRA2 above 80 at 512x512.
 _ACTIVITY_POINTS = np.log([1.0, 2.0, 4.0, 6.0, 8.0])
 _DENSITY = {
     "base": [0.03, 0.10, 0.24, 0.58, 1.0],
     "middle": [0.00, 0.02, 0.15, 0.50, 1.0],
     "top": [0.12, 0.13, 0.20, 0.45, 1.0],
 }
-"""Where nothing moves, one large step is seen by itself: there only small steps stay, enough to locate an edit."""
+"""Where nothing moves, one large step is seen by itself: there only small ones stay, to locate an edit."""
 
 
 def density(activity: np.ndarray) -> np.ndarray:
