@@ -1,5 +1,7 @@
 """The code of the content: exact, within its budget, layered, and calm about damaged bits."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -128,3 +130,17 @@ def test_wrong_arguments(sketch: Sketch, astronaut: np.ndarray) -> None:
 def test_missing_weights_are_named(tmp_path) -> None:
     with pytest.raises(WeightsError, match=r"none\.safetensors"):
         Sketch(tmp_path / "none.safetensors").encode(np.zeros((64, 64, 3), np.uint8), [500])
+
+
+def test_golden_bits_show_the_golden_picture(sketch: Sketch) -> None:
+    """Bits written once by the released weights: the symbols are exact anywhere, the picture but for float
+    rounding."""
+    with np.load(Path(__file__).parents[1] / "golden" / "sketch.npz") as golden:
+        layers = [
+            np.unpackbits(golden[name])[:n]
+            for name, n in zip(("first", "second"), golden["lengths"], strict=True)
+        ]
+        for count, name in ((1, "shown_first"), (2, "shown_both")):
+            difference = sketch.decode(layers[:count], 128, 128).astype(int) - golden[name]
+            assert np.abs(difference).max() <= 2
+            assert np.abs(difference).mean() < 0.05

@@ -52,7 +52,9 @@ class IntegerPass:
     """One pass network in whole numbers."""
 
     def __init__(self, tensors: dict[str, np.ndarray]):
-        self.look, self.condition, self.bias = tensors["look"], tensors["condition"], tensors["bias"]
+        # (maps, 9, width): the rows of the maps that are not all zero are then one cheap selection.
+        self.look = np.ascontiguousarray(tensors["look"].astype(np.float32).transpose(2, 1, 0))
+        self.condition, self.bias = tensors["condition"], tensors["bias"]
         self.mix, self.mix_bias = tensors["mix"].astype(np.float32), tensors["mix_bias"].astype(np.float32)
         self.tell, self.tell_bias = (
             tensors["tell"].astype(np.float32),
@@ -60,15 +62,20 @@ class IntegerPass:
         )
 
     def __call__(
-        self, maps: np.ndarray, live: np.ndarray, condition: np.ndarray
+        self, seen: list[tuple[np.ndarray, np.ndarray, int]], cells: int, condition: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Mean (eighths of a step) and scale index, int64 (channels, cells), from maps (9, live maps,
-        cells)."""
+        """Mean (eighths of a step) and scale index, int64 (channels, cells).
+
+        `seen` has for each field the neighbourhoods (live maps, 9, cells), the numbers of the pass's maps
+        that they are, and how far behind these the maps of their magnitudes lie.
+        """
         start = self.bias + ((self.condition @ condition) >> CONDITION_BITS)
-        looked = np.broadcast_to(start[:, None].astype(np.float32), (len(start), maps.shape[-1]))
-        if len(live):
-            weights = self.look[:, :, live].reshape(len(start), -1).astype(np.float32)
-            looked = looked + weights @ maps.reshape(weights.shape[1], -1)
+        looked = np.repeat(start[:, None].astype(np.float32), cells, 1)
+        for values, live, magnitudes in seen:
+            flat = values.reshape(-1, cells)
+            width = len(start)
+            looked += self.look[live].reshape(-1, width).T @ flat
+            looked += self.look[live + magnitudes].reshape(-1, width).T @ np.abs(flat)
         hidden = _settle(looked, INPUT_BITS - HIDDEN_BITS)
         hidden = _settle(self.mix @ hidden + self.mix_bias[:, None], WEIGHT_BITS)
         told = (self.tell @ hidden + self.tell_bias[:, None]).astype(np.int64)
@@ -128,21 +135,19 @@ class EntropyCode:
         `known` is the padded (C, h+2, w+2) float32 field of values read so far (zero elsewhere), `below` the
         coarser layer's.
         """
-        fields = [known[: place.known]]
-        if below is not None:
-            fields.append(below[: place.end])
-        picked, live, offset = [], [], 0
-        for field in fields:
-            active = (
-                np.flatnonzero(field.reshape(len(field), -1).any(1)) if len(field) else np.zeros(0, np.int64)
-            )
-            values = field[active]
-            picked += [values, np.abs(values)]
-            live += [offset + active, offset + len(field) + active]
-            offset += 2 * len(field)
-        stack = np.concatenate(picked)
-        maps = np.stack([stack[:, place.rows + dy, place.columns + dx] for dy in range(3) for dx in range(3)])
-        mean, scale = self.passes[place.index](maps, np.concatenate(live), condition)
+        width = known.shape[2]
+        here = place.rows * width + place.columns
+        around = (here + np.arange(3)[:, None, None] * width + np.arange(3)[:, None]).reshape(-1)
+        seen, offset = [], 0
+        for field, count in ((known, place.known), (below, place.end)):
+            if field is None or count == 0:
+                continue
+            flat = field[:count].reshape(count, -1)
+            live = np.flatnonzero(flat.any(1))
+            if len(live):
+                seen.append((flat[live].take(around, 1).reshape(len(live), 9, -1), offset + live, count))
+            offset += 2 * count
+        mean, scale = self.passes[place.index](seen, len(place.rows), condition)
         centre = (mean + 4) >> 3
         return centre, scale * FRACTIONS + (mean - 8 * centre + 4)
 
@@ -150,8 +155,8 @@ class EntropyCode:
                thrift: float) -> tuple[np.ndarray, float]:  # fmt: skip
         """Symbols (C, h, w) int64 for exact values in steps, and their bits.
 
-        Each is the rounded value or its neighbour towards zero, whichever has the smaller squared error +
-        thrift * bits.
+        Each is the rounded value, its neighbour towards the expected one, or the expected one, whichever has
+        the smallest squared error + thrift * bits.
         """
         height, width = exact.shape[1:]
         symbols = np.zeros(exact.shape, np.int64)
@@ -160,18 +165,29 @@ class EntropyCode:
         for place in self.places(groups, height, width):
             centre, table = self.describe(place, known, floor, condition)
             value = exact[place.start : place.end, place.rows, place.columns]
-            near = np.rint(value).astype(np.int64)
-            options = np.stack((near, near - np.sign(near), centre))
-            distance = np.clip(options - centre, -REACH, REACH)
-            options = distance + centre
-            price = self.cost[table[None], distance + REACH]
-            best = np.argmin((options - value) ** 2 + thrift * price, 0)[None]
-            best[0][table < FRACTIONS] = 2
-            chosen = np.take_along_axis(options, best, 0)[0]
-            bits += float(np.take_along_axis(price, best, 0)[0][table >= FRACTIONS].sum())
+            chosen, spent = self._decide(value, centre, table, thrift)
+            bits += spent
             symbols[place.start : place.end, place.rows, place.columns] = chosen
             _learn(known, below, place, chosen)
         return symbols, bits
+
+    def _decide(
+        self, value: np.ndarray, centre: np.ndarray, table: np.ndarray, thrift: float
+    ) -> tuple[np.ndarray, float]:
+        """One pass of `choose`: symbols like `value`, and their bits."""
+        chosen = centre.copy()
+        coded = table >= FRACTIONS
+        # Nearer than half a step to a sure centre there is nothing to choose.
+        open_to_choice = coded & (np.abs(value - centre) > 0.5)
+        bits = float(self.cost[table[coded & ~open_to_choice], REACH].sum())
+        exact, middle, number = value[open_to_choice], centre[open_to_choice], table[open_to_choice]
+        near = np.rint(exact).astype(np.int64)
+        options = np.stack((near, near - np.sign(near - middle), middle))
+        distance = np.clip(options - middle, -REACH, REACH)
+        price = self.cost[number[None], distance + REACH]
+        best = np.argmin((distance + middle - exact) ** 2 + thrift * price, 0)[None]
+        chosen[open_to_choice] = middle + np.take_along_axis(distance, best, 0)[0]
+        return chosen, bits + float(np.take_along_axis(price, best, 0).sum())
 
     def meet(
         self, symbols: np.ndarray, groups: int, below: np.ndarray | None, condition: np.ndarray
@@ -273,15 +289,27 @@ def _bits(words: np.ndarray) -> np.ndarray:
 
 def _shorten(words: np.ndarray, written: list[tuple[np.ndarray, Categorical]]) -> np.ndarray:
     """The shortest of a few cuts of the stream that, filled up with zeros, still reads the same."""
-    for dropped in (28, 24, 20, 16, 12, 8, 4):
-        for up in (0, 1):
-            last = ((int(words[-1]) >> dropped) + up) << dropped
-            if last < 1 << 32:
-                cut = words.copy()
-                cut[-1] = last
-                if _reads(cut, written):
-                    return _bits(cut)[:-dropped]
-    return _bits(words)
+    best, low, high = _bits(words), 0, 8
+    while high - low > 1:
+        dropped = 4 * ((low + high) // 2)
+        cut = _cut(words, dropped, written)
+        if cut is None:
+            high = dropped // 4
+        else:
+            best, low = _bits(cut)[:-dropped], dropped // 4
+    return best
+
+
+def _cut(words: np.ndarray, dropped: int, written: list[tuple[np.ndarray, Categorical]]) -> np.ndarray | None:
+    """The words with the last `dropped` bits zero, rounded down or up, if that reads the same."""
+    for up in (0, 1):
+        last = ((int(words[-1]) >> dropped) + up) << dropped
+        if last < 1 << 32:
+            cut = words.copy()
+            cut[-1] = last
+            if _reads(cut, written):
+                return cut
+    return None
 
 
 def _reads(words: np.ndarray, written: list[tuple[np.ndarray, Categorical]]) -> bool:

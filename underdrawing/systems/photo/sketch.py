@@ -35,16 +35,19 @@ from underdrawing.systems.photo.sketch_net import BLOCK, Config, SketchNet, cond
 
 WEIGHTS = Path(__file__).parent / "weights" / "sketch.safetensors"
 TOKEN_BITS = 10
-PREFIX = 4
+PREFIX = 3
 """Token scales below the symbols; more of them cost more than the symbols they save."""
 SYMBOLS_FROM_BITS = 420
 """A first layer below this budget holds tokens alone."""
-CELL_BITS = 26.0
+CELL_BITS = 30.0
 """Bits a latent cell is worth: with fewer a smaller picture, coded finer, shows more."""
 SMALLEST, LARGEST = 3, 64
-THRIFT = 0.17
+THRIFT = 0.06
 """Squared error, in steps, that a bit is worth when symbols are chosen."""
-STEP_NUMBERS = (16, 250)
+STEP_NUMBERS = (16, 244)
+COARSEST = 256
+BITS_FALL = 0.027
+"""How fast the logarithm of a layer's bits falls with its step number, about."""
 
 
 class Layer(NamedTuple):
@@ -209,7 +212,7 @@ class Sketch:
         if room < 64 or lowest >= highest:
             return nothing
         best: Layer | None = None
-        number, slope = self._guess(rest, room, lowest, highest), 0.027
+        number = self._guess(rest, room, lowest, highest)
         for _ in range(5):
             layer, bits = self._choose(rest, done, prefix, number)
             # Ten bits for the closing mark and the last cut of the stream.
@@ -221,25 +224,25 @@ class Sketch:
                 lowest = number + 1
             if lowest >= highest:
                 break
-            number = int(np.clip(number + np.log(max(bits, 1) / (0.99 * room)) / slope, lowest, highest - 1))
-        while best is None and lowest <= highest:
-            best, bits = self._choose(rest, done, prefix, highest)
-            best = best if bits + 10 <= room else None
-            highest += 12
-            if highest > (done[-1].number if done else 255):
-                break
-        if best is None:
-            return nothing
-        below, condition = self._context(done, best.number, prefix, rest.shape)
-        body = self._code.write(best.symbols, best.groups, below, condition)
-        return (best, body) if len(body) <= room else nothing
+            change = np.log(max(bits, 1) / (0.992 * room)) / BITS_FALL
+            number = int(np.clip(number + change, lowest, highest - 1))
+        for number in range(best.number if best else highest, COARSEST if not done else highest + 1, 2):
+            if best is None or best.number != number:
+                best, _ = self._choose(rest, done, prefix, number)
+            body = self._code.write(
+                best.symbols, best.groups, *self._context(done, number, prefix, rest.shape)
+            )
+            if len(body) <= room:
+                return best, body
+        return nothing
 
     def _guess(self, rest: np.ndarray, room: int, lowest: int, highest: int) -> int:
         """A first step number: where a log law of the values' bits meets the room."""
         numbers = np.arange(lowest, highest, 8)
         sizes = 4.0 * 2.0 ** (numbers / 32)
-        flat = np.sort(np.abs(rest).ravel())[::-1][: 8 * room]
-        bits = np.array([np.log2(1 + 4.0 * np.maximum(flat / size - 0.5, 0)).sum() for size in sizes]) * 1.6
+        flat = np.abs(rest.ravel()[::4])
+        flat = flat[flat > 0.5 * sizes[0]]
+        bits = np.array([np.log2(1 + 4.0 * np.maximum(flat / size - 0.5, 0)).sum() for size in sizes]) * 6.4
         return int(numbers[np.argmin(np.abs(np.log((bits + 1) / room)))])
 
     def _choose(self, rest: np.ndarray, done: list[Layer], prefix: int, number: int) -> tuple[Layer, float]:

@@ -80,7 +80,9 @@ class SketchTraining:
         count, recipe = len(image), self.recipe
         usable = sum(side * BLOCK <= image.shape[-1] for side in self.config.sides)
         only = rng.random(count) < recipe.tokens_only
-        prefix = torch.from_numpy(np.where(only, rng.integers(1, usable + 1, count), recipe.base_scales))
+        prefix = torch.from_numpy(
+            np.where(only, rng.integers(1, usable + 1, count), min(usable, recipe.base_scales))
+        )
         step = np.where(only, 0.0, _log_uniform(recipe.steps_px, count, rng))
         base = np.where(
             rng.random(count) < recipe.coarser, step * _log_uniform(recipe.ratio, count, rng), 0.0
