@@ -33,7 +33,7 @@ def test_the_same_arguments_give_the_same_code():
 GOLDEN = "1001100110011001111010001101000111011010001000111100101101011010"
 
 
-@pytest.mark.parametrize(("n", "k"), [(4096, 491), (20480, 3000)])
+@pytest.mark.parametrize(("n", "k"), [(4096, 491), (20480, 3000), (4099, 200)])
 def test_decodes_with_most_bits_missing_and_some_wrong(n, k):
     rng = np.random.default_rng(2)
     flips = 0.03
@@ -41,6 +41,17 @@ def test_decodes_with_most_bits_missing_and_some_wrong(n, k):
     bits = rng.integers(0, 2, k, dtype=np.uint8)
     found = code(n, k).decode(received(code(n, k).encode(bits), rng, 1.6 * k / n / carried, flips))
     assert found.ok and (found.bits == bits).all()
+
+
+def test_low_rates_repeat_a_shorter_codeword():
+    low = Code(1003, 60)
+    word = low.encode(np.random.default_rng(5).integers(0, 2, 60, dtype=np.uint8))
+    assert low.graph_bits == 251
+    assert (word == np.resize(word[:251], 1003)).all()
+    soft = np.zeros(1003)
+    soft[700:] = 1 - 2.0 * word[700:]  # the last copy alone, and a part of the one before
+    found = low.decode(soft)
+    assert found.ok and (found.codeword == word).all()
 
 
 def test_noise_alone_is_not_a_codeword():

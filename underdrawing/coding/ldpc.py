@@ -2,14 +2,16 @@
 
 H = [A | staircase] (Jin, Khandekar and McEliece 2000), so a codeword is written by one cumulative XOR. A
 large part of the coded bits never reaches the reader: where a picture is flat nothing is embedded. So codes
-are long and of low rate, and the degrees of A grow as the rate falls; with a fixed degree most parity bits
-would only repeat their neighbour. Decoding is done by the package `ldpc`.
+are long and of low rate. Below a quarter the codeword of a higher rate is repeated: such low rates lose more
+to a graph that belief propagation hardly starts on than to repetition, and decode several times as fast.
+Decoding is done by the package `ldpc`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -19,9 +21,13 @@ from underdrawing.core.errors import CodeError
 
 _LOW_DEGREE = 3
 _HIGH_SHARE = 0.4
-_EDGES_PER_CHECK = 1.2
+_EDGES_PER_CHECK = 2.0
 _LEAST_HIGH_DEGREE = 8
 _LARGEST_LLR = 25.0
+_LEAST_GRAPH_RATE = 0.25
+_SUM_PRODUCT_WORK = 500_000  # bits times rounds: about half a second
+_LEAST_ROUNDS = 25
+_QUICK_SCALE = 0.93  # of min-sum messages: at low rates .8 and below lose a decibel more
 
 
 @dataclass(frozen=True)
@@ -45,77 +51,101 @@ class Code:
         if not 0 < k < n:
             raise CodeError(f"expected 0 < k < n, got n = {n}, k = {k}")
         self.n, self.k = n, k
-        rows, cols = _edges(n, k, seed)
-        checks = n - k
+        repeats = max(1, int(_LEAST_GRAPH_RATE * n / k))
+        self.graph_bits = -(-n // repeats)
+        """Bits of the codeword that is repeated to fill n."""
+        checks = self.graph_bits - k
+        rows, cols = _edges(self.graph_bits, k, seed)
         j = np.arange(checks)
         rows = np.concatenate([rows, j, j[1:]])
         cols = np.concatenate([cols, k + j, k + j[1:] - 1])
-        matrix = sp.csr_matrix((np.ones(len(rows), np.int32), (rows, cols)), shape=(checks, n))
+        ones = np.ones(len(rows), np.int32)
+        matrix = sp.csr_matrix((ones, (rows, cols)), shape=(checks, self.graph_bits))
         matrix.data &= 1  # an edge drawn twice cancels
         matrix.eliminate_zeros()
         self._information = matrix[:, :k]
         self.matrix = matrix
-        self._decoders: dict[int, Any] = {}
+        self._decoders: dict[tuple[str, int], Any] = {}
+        self._lock = Lock()  # the package's decoders keep their state between two calls
 
     def encode(self, bits: np.ndarray) -> np.ndarray:
         """(k,) bits -> (n,) uint8 codeword that starts with them."""
         if len(bits) != self.k:
             raise CodeError(f"expected {self.k} bits, got {len(bits)}")
         parity = np.cumsum(self._information @ bits.astype(np.int32)) & 1
-        return np.concatenate([bits.astype(np.uint8), parity.astype(np.uint8)])
+        return self._repeated(np.concatenate([bits.astype(np.uint8), parity.astype(np.uint8)]))
 
     def decode(self, llr: np.ndarray, iterations: int = 60) -> Decoded:
-        """Belief propagation (sum-product) on (n,) log-likelihood ratios, positive for 0; 0 is an erasure."""
+        """Belief propagation on (n,) log-likelihood ratios, positive for 0; 0 is an erasure.
+
+        Min-sum first, which is several times as fast, then sum-product where that has failed, each with up to
+        `iterations` rounds; fewer for sum-product on long codes, where a failure would take seconds.
+        """
         if len(llr) != self.n:
             raise CodeError(f"expected {self.n} soft bits, got {len(llr)}")
+        llr = self._summed(np.asarray(llr, np.float64))
         hard = (llr < 0).astype(np.uint8)
         syndrome = self._syndrome(hard)
         if not syndrome.any():
-            return Decoded(hard[: self.k], True, hard, 0)
-        decoder = self._decoder(iterations)
-        decoder.update_channel_probs(
-            1 / (1 + np.exp(np.minimum(np.abs(llr), _LARGEST_LLR).astype(np.float64)))
-        )
-        codeword = hard ^ decoder.decode(syndrome)
-        return Decoded(codeword[: self.k], not self._syndrome(codeword).any(), codeword, decoder.iter)
+            return Decoded(hard[: self.k], True, self._repeated(hard), 0)
+        error = 1 / (1 + np.exp(np.minimum(np.abs(llr), _LARGEST_LLR)))
+        spent = 0
+        for method in self._methods:
+            with self._lock:
+                decoder = self._decoder(method, self._rounds(method, iterations))
+                decoder.update_channel_probs(error)
+                word = hard ^ decoder.decode(syndrome)
+                spent += decoder.iter
+            ok = not self._syndrome(word).any()
+            if ok:
+                break
+        return Decoded(word[: self.k], ok, self._repeated(word), spent)
+
+    _methods: tuple[str, ...] = ("minimum_sum", "product_sum")
+
+    def _rounds(self, method: str, iterations: int) -> int:
+        if method == "minimum_sum":
+            return iterations
+        return min(iterations, max(_LEAST_ROUNDS, _SUM_PRODUCT_WORK // self.graph_bits))
+
+    def _repeated(self, word: np.ndarray) -> np.ndarray:
+        return np.resize(word, self.n)
+
+    def _summed(self, llr: np.ndarray) -> np.ndarray:
+        short = -self.n % self.graph_bits
+        return np.pad(llr, (0, short)).reshape(-1, self.graph_bits).sum(axis=0)
 
     def _syndrome(self, word: np.ndarray) -> np.ndarray:
         return ((self.matrix @ word.astype(np.int32)) & 1).astype(np.uint8)
 
-    def _decoder(self, iterations: int) -> Any:
-        if iterations not in self._decoders:
-            from ldpc import BpDecoder
-
-            self._decoders[iterations] = BpDecoder(
-                self.matrix.astype(np.uint8),
+    def _decoder(self, method: str, iterations: int) -> Any:
+        if (method, iterations) not in self._decoders:
+            self._decoders[method, iterations] = self._new_decoder(
                 error_rate=0.1,
                 max_iter=iterations,
-                bp_method="product_sum",
+                bp_method=method,
+                ms_scaling_factor=_QUICK_SCALE,
                 schedule="serial",
                 input_vector_type="syndrome",
             )
-        return self._decoders[iterations]
+        return self._decoders[method, iterations]
+
+    def _new_decoder(self, **options: Any) -> Any:
+        from ldpc import BpDecoder
+
+        return BpDecoder(self.matrix.astype(np.uint8), **options)
 
 
 class ShortCode(Code):
     """A short code that is decoded nearly as well as it can be: belief propagation, then ordered
     statistics."""
 
-    def _decoder(self, iterations: int) -> Any:
-        if iterations not in self._decoders:
-            from ldpc import BpOsdDecoder
+    _methods = ("product_sum",)
 
-            self._decoders[iterations] = BpOsdDecoder(
-                self.matrix.astype(np.uint8),
-                error_rate=0.1,
-                max_iter=iterations,
-                bp_method="product_sum",
-                schedule="serial",
-                input_vector_type="syndrome",
-                osd_method="osd_cs",
-                osd_order=8,
-            )
-        return self._decoders[iterations]
+    def _new_decoder(self, **options: Any) -> Any:
+        from ldpc import BpOsdDecoder
+
+        return BpOsdDecoder(self.matrix.astype(np.uint8), osd_method="osd_cs", osd_order=8, **options)
 
 
 @lru_cache(maxsize=24)
