@@ -8,9 +8,11 @@ header not counted.
 
 import argparse
 import datetime
+import importlib
 import json
 import sys
 import time
+import typing
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,10 +24,24 @@ from underdrawing.attacks.tamper import free_form
 from underdrawing.bench.codes import avif_at
 from underdrawing.bench.photos import PhotoSets, hash_photos
 from underdrawing.metrics.quality import masked_psnr_db, psnr_db
-from underdrawing.systems.photo.layout import FIELDS_FIRST
-from underdrawing.systems.photo.sketch import TOKEN_BITS, Sketch
 
 Rows = dict[str, list[dict[str, float]]]
+
+
+class Code(typing.Protocol):
+    """A code of the content, in layers of bits."""
+
+    scales: int
+    """Token scales, each prefix of which is a picture."""
+
+    def encode(self, image_u8: np.ndarray, budgets_bits: Sequence[int]) -> list[np.ndarray]:
+        """Bits of each layer."""
+
+    def encode_tokens(self, image_u8: np.ndarray, prefix: int) -> list[np.ndarray]:
+        """One layer with the first `prefix` token scales alone."""
+
+    def decode(self, layers: Sequence[np.ndarray | None], height: int, width: int) -> np.ndarray:
+        """The picture of the layers read so far."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +61,13 @@ class Protocol:
     """Of the masks."""
 
 
-def measure(
-    sketch: Sketch, image_u8: np.ndarray, mask: np.ndarray, budgets: Sequence[int]
-) -> dict[str, float]:
+def measure(code: Code, image_u8: np.ndarray, mask: np.ndarray, budgets: Sequence[int]) -> dict[str, float]:
     """One picture at one list of budgets: dB of code and AVIF, share of the bits used, milliseconds."""
     height, width = image_u8.shape[:2]
     started = time.perf_counter()
-    layers = sketch.encode(image_u8, budgets)
+    layers = code.encode(image_u8, budgets)
     coded = time.perf_counter()
-    shown = sketch.decode(layers, height, width)
+    shown = code.decode(layers, height, width)
     decoded = time.perf_counter()
     theirs = avif_at(image_u8, sum(budgets))
     values = {
@@ -66,25 +80,22 @@ def measure(
         "decode_ms": 1e3 * (decoded - coded),
     }
     if len(budgets) > 1:
-        values["first_layer_db"] = psnr_db(image_u8, sketch.decode(layers[:1], height, width))
+        values["first_layer_db"] = psnr_db(image_u8, code.decode(layers[:1], height, width))
     return values
 
 
-def measure_tokens(sketch: Sketch, image_u8: np.ndarray) -> list[dict[str, float]]:
-    """dB and bits of the picture from tokens alone, for every prefix of scales of a grid as large as the
-    picture."""
+def measure_tokens(code: Code, image_u8: np.ndarray) -> list[dict[str, float]]:
+    """dB and bits of the picture from tokens alone, for every prefix of scales."""
     rows = []
-    height, width = image_u8.shape[:2]
-    for count in sketch.token_counts(height, width):
-        layers = sketch.encode_tokens(image_u8, sum(FIELDS_FIRST) + count * TOKEN_BITS)
-        shown = sketch.decode(layers, height, width)
+    for prefix in range(1, code.scales + 1):
+        layers = code.encode_tokens(image_u8, prefix)
+        shown = code.decode(layers, *image_u8.shape[:2])
         rows.append({"bits": float(len(layers[0])), "code_db": psnr_db(image_u8, shown)})
     return rows
 
 
-def run(data: Path, protocol: Protocol, tell: Callable[[str], object]) -> dict:
+def run(code: Code, data: Path, protocol: Protocol, tell: Callable[[str], object]) -> dict:
     """The whole table: figures by "side/budgets" and by token prefix, with what they depend on."""
-    sketch = Sketch()
     photos = PhotoSets(data, limit=protocol.photos).photos(protocol.photo_set)
     figures: Rows = {}
     for side, lists in protocol.budgets:
@@ -93,9 +104,9 @@ def run(data: Path, protocol: Protocol, tell: Callable[[str], object]) -> dict:
             mask = free_form(side, side, np.random.default_rng([protocol.seed, side, index]))
             for budgets in lists:
                 key = f"{side}/{'+'.join(map(str, budgets))}"
-                figures.setdefault(key, []).append(measure(sketch, image, mask, budgets))
+                figures.setdefault(key, []).append(measure(code, image, mask, budgets))
             if side == protocol.budgets[0][0]:
-                for prefix, row in enumerate(measure_tokens(sketch, image), start=1):
+                for prefix, row in enumerate(measure_tokens(code, image), start=1):
                     figures.setdefault(f"{side}/tokens of {prefix} scales", []).append(row)
             tell(f"{side} px: {index + 1} of {len(photos)}")
     return {
@@ -128,8 +139,11 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of photo sets")
     parser.add_argument("--out", type=Path, default=Path("results/code-alone.json"))
     parser.add_argument("--photos", type=int, default=Protocol.photos)
+    parser.add_argument("--code", default="underdrawing.systems.photo.sketch:Sketch", help="module:class")
     given = parser.parse_args()
-    table = run(given.data, Protocol(photos=given.photos), lambda line: sys.stderr.write(line + "\n"))
+    module, _, name = given.code.partition(":")
+    code = getattr(importlib.import_module(module), name)()
+    table = run(code, given.data, Protocol(photos=given.photos), lambda line: sys.stderr.write(line + "\n"))
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
     return 0

@@ -98,19 +98,16 @@ class Sketch:
                 rest = rest - layer.symbols * np.float32(step_size(layer.number))
         return coded
 
-    def token_counts(self, height: int, width: int) -> list[int]:
-        """Tokens of each prefix of scales, for a picture coded at its own size."""
-        grid = Grid.of(self._own_blocks(height, width), height, width)
-        sides = self._net.config.sides
-        return [int(n) for n in np.cumsum([np.prod(token_grid(s, grid.rows, grid.columns)) for s in sides])]
+    @property
+    def scales(self) -> int:
+        """How many token scales there are."""
+        return len(self._net.config.sides)
 
-    def encode_tokens(self, image_u8: np.ndarray, budget_bits: int) -> list[np.ndarray]:
-        """One layer that holds nothing but the longest prefix of token scales that fits, at the picture's
-        own size."""
-        grid = Grid.of(blocks := self._own_blocks(*image_u8.shape[:2]), *image_u8.shape[:2])
-        counts = self.token_counts(*image_u8.shape[:2])
-        prefix = int(np.searchsorted(counts, (budget_bits - sum(FIELDS_FIRST)) // TOKEN_BITS, side="right"))
-        tokens, _ = self._gist(self._latent(image_u8, grid), prefix)
+    def encode_tokens(self, image_u8: np.ndarray, prefix: int) -> list[np.ndarray]:
+        """One layer that holds nothing but the first `prefix` token scales, at the picture's own size."""
+        height, width = image_u8.shape[:2]
+        blocks = self._own_blocks(height, width)
+        tokens, _ = self._gist(self._latent(image_u8, Grid.of(blocks, height, width)), prefix)
         head = put((blocks - 1, prefix, 0, 0), FIELDS_FIRST)
         return [np.concatenate((head, put(tuple(tokens), (TOKEN_BITS,) * len(tokens))))]
 
