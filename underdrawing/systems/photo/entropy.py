@@ -214,7 +214,7 @@ class EntropyCode:
         written.append((np.array([MARK], np.int32), _MARKS))
         for values, model in written:
             coder.encode(values, model)
-        return _shorten(coder.get_compressed(), written)
+        return _close(coder, written)
 
     def read(self, bits: np.ndarray, shape: tuple[int, int, int], groups: int, below: np.ndarray | None,
              condition: np.ndarray) -> np.ndarray:  # fmt: skip
@@ -277,8 +277,8 @@ def _runs(table: np.ndarray) -> tuple[np.ndarray, list[tuple[int, int, int]]]:
 
 
 def _words(bits: np.ndarray) -> np.ndarray:
-    """Bits as uint32 words, filled with zeros to the end of the last."""
-    padded = np.zeros(-(-len(bits) // 32) * 32, np.uint8)
+    """Bits as uint32 words, filled with zeros to two words past the end."""
+    padded = np.zeros((len(bits) // 32 + 3) * 32, np.uint8)
     padded[: len(bits)] = bits
     return np.packbits(padded).view(">u4").astype(np.uint32)
 
@@ -287,29 +287,16 @@ def _bits(words: np.ndarray) -> np.ndarray:
     return np.unpackbits(words.astype(">u4").view(np.uint8))
 
 
-def _shorten(words: np.ndarray, written: list[tuple[np.ndarray, Categorical]]) -> np.ndarray:
-    """The shortest of a few cuts of the stream that, filled up with zeros, still reads the same."""
-    best, low, high = _bits(words), 0, 8
-    while high - low > 1:
-        dropped = 4 * ((low + high) // 2)
-        cut = _cut(words, dropped, written)
-        if cut is None:
-            high = dropped // 4
-        else:
-            best, low = _bits(cut)[:-dropped], dropped // 4
-    return best
-
-
-def _cut(words: np.ndarray, dropped: int, written: list[tuple[np.ndarray, Categorical]]) -> np.ndarray | None:
-    """The words with the last `dropped` bits zero, rounded down or up, if that reads the same."""
-    for up in (0, 1):
-        last = ((int(words[-1]) >> dropped) + up) << dropped
-        if last < 1 << 32:
-            cut = words.copy()
-            cut[-1] = last
-            if _reads(cut, written):
-                return cut
-    return None
+def _close(coder: RangeEncoder, written: list[tuple[np.ndarray, Categorical]]) -> np.ndarray:
+    """The coder's bits, cut where zeros may follow: of all numbers in its last interval the roundest one."""
+    words, (place, (lower, width)) = coder.get_compressed(), coder.pos()
+    for zeros in range(64, -1, -1):
+        value = ((lower + (1 << zeros) - 1) >> zeros) << zeros
+        if value < min(lower + width, 1 << 64):
+            break
+    closed = np.append(words[:place], np.array([value >> 32, value & 0xFFFFFFFF], np.uint32))
+    # Where a carry was still pending the words before are not final yet: then the coder's own end stands.
+    return _bits(closed)[: len(closed) * 32 - zeros] if _reads(closed, written) else _bits(words)
 
 
 def _reads(words: np.ndarray, written: list[tuple[np.ndarray, Categorical]]) -> bool:

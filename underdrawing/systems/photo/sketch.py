@@ -48,6 +48,8 @@ STEP_NUMBERS = (16, 244)
 COARSEST = 256
 BITS_FALL = 0.027
 """How fast the logarithm of a layer's bits falls with its step number, about."""
+CLOSING_BITS = 10
+"""What the range coder's mark and last cut take, beyond the symbols' prices."""
 
 
 class Layer(NamedTuple):
@@ -209,11 +211,10 @@ class Sketch:
         if room < 64 or lowest >= highest:
             return nothing
         best: Layer | None = None
-        number = self._guess(rest, room, lowest, highest)
+        number, fall, last = self._guess(rest, room, lowest, highest), BITS_FALL, None
         for _ in range(5):
             layer, bits = self._choose(rest, done, prefix, number)
-            # Ten bits for the closing mark and the last cut of the stream.
-            if bits + 10 <= room:
+            if bits + CLOSING_BITS <= room:
                 highest, best = number, layer
                 if bits > 0.985 * room:
                     break
@@ -221,8 +222,11 @@ class Sketch:
                 lowest = number + 1
             if lowest >= highest:
                 break
-            change = np.log(max(bits, 1) / (0.992 * room)) / BITS_FALL
-            number = int(np.clip(number + change, lowest, highest - 1))
+            if last is not None and last[0] != number and bits > 0:
+                fall = float(np.clip(np.log(last[1] / bits) / (number - last[0]), 0.01, 0.08))
+            last = number, max(bits, 1.0)
+            change = np.log(last[1] / (0.993 * room)) / fall
+            number = int(np.clip(round(number + change), lowest, highest - 1))
         for number in range(best.number if best else highest, COARSEST if not done else highest + 1, 2):
             if best is None or best.number != number:
                 best, _ = self._choose(rest, done, prefix, number)
@@ -245,9 +249,8 @@ class Sketch:
     def _choose(self, rest: np.ndarray, done: list[Layer], prefix: int, number: int) -> tuple[Layer, float]:
         below, condition = self._context(done, number, prefix, rest.shape)
         code = self._code
-        symbols, bits = code.choose(
-            rest / np.float32(step_size(number)), len(code.groups), below, condition, THRIFT
-        )
+        exact = rest / np.float32(step_size(number))
+        symbols, bits = code.choose(exact, self._used(np.abs(exact) > 0.5), below, condition, THRIFT)
         return Layer(number, self._used(symbols), symbols), bits
 
     def _used(self, symbols: np.ndarray) -> int:
