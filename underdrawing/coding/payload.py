@@ -1,6 +1,6 @@
 """The signed payload: what the three layers say, bit by bit.
 
-    base    version 4 | rates 6 | rows 8 | cols 8 | identity 64 | crc 32                        = 122 bits
+    base    version 2 | rates 8 | rows 8 | cols 8 | identity 64 | crc 32                        = 122 bits
     middle  signed 1 | spare 3 | length 16 | [key fingerprint 32 | signature 512] | top digest 64 | content |
             padding | crc 32
     top     key 1 | spare 3 | length 20 | [public key 256] | content | padding | crc 32
@@ -39,13 +39,13 @@ class Base:
     identity: bytes
     """8 bytes."""
     rates: int = 0
-    """Index of the code rates, 0..63."""
+    """Index of the code rates, 0..255."""
 
     def bits(self) -> np.ndarray:
         """(122,) uint8."""
         if len(self.identity) != 8:
             raise CodeError(f"an identity has 8 bytes, got {len(self.identity)}")
-        fields = [(VERSION, 4), (self.rates, 6), (self.rows - 1, 8), (self.cols - 1, 8)]
+        fields = [(VERSION, 2), (self.rates, 8), (self.rows - 1, 8), (self.cols - 1, 8)]
         body = np.concatenate([from_int(*f) for f in fields] + [from_bytes(self.identity)])
         return np.concatenate([body, crc32(body, domain=b"underdrawing base")])
 
@@ -141,7 +141,7 @@ def read_base(bits: np.ndarray) -> Base:
     if not np.array_equal(check, crc32(body, domain=b"underdrawing base")):
         raise CodeError("the checksum of the base layer does not fit")
     reader = BitReader(body)
-    version, rates, rows, cols = reader.number(4), reader.number(6), reader.number(8), reader.number(8)
+    version, rates, rows, cols = reader.number(2), reader.number(8), reader.number(8), reader.number(8)
     if version != VERSION:
         raise CodeError(f"this mark has layout version {version}; this program reads version {VERSION}")
     return Base(rows + 1, cols + 1, to_bytes(reader.take(64)), rates)
