@@ -35,9 +35,12 @@ from underdrawing.systems.photo.sketch_net import BLOCK, Config, SketchNet, cond
 
 WEIGHTS = Path(__file__).parent / "weights" / "sketch.safetensors"
 TOKEN_BITS = 10
-PREFIX = 3
-"""Token scales below the symbols; more of them cost more than the symbols they save."""
-SYMBOLS_FROM_BITS = 420
+PREFIXES = ((1200, 1), (6000, 2), (1 << 40, 3))
+"""Token scales below the symbols where all layers together have fewer bits than this. Measured on held-out
+training photos at 256x256, at equal bits in all: 200 bits 18.4 dB with one scale and symbols against 15.4
+with tokens alone, 700 bits 20.3 against 16.9, 2,400 bits 22.6 against 21.5; further scales pay for
+themselves only as the code grows."""
+SYMBOLS_FROM_BITS = 100
 """A first layer below this budget holds tokens alone."""
 CELL_BITS = 30.0
 """Bits a latent cell is worth: with fewer a smaller picture, coded finer, shows more."""
@@ -80,7 +83,7 @@ class Sketch:
         blocks = self._blocks(height, width, budgets_bits)
         grid = Grid.of(blocks, height, width)
         latent = self._latent(image_u8, grid)
-        prefix = self._prefix(budgets_bits[0], grid)
+        prefix = self._prefix(budgets_bits, grid)
         tokens, gist = self._gist(latent, prefix)
         rest = latent - gist
         token_bits = put(tuple(tokens), (TOKEN_BITS,) * len(tokens)) if tokens else np.zeros(0, np.uint8)
@@ -177,12 +180,14 @@ class Sketch:
         fed = (cells * longest * longest / (height * width)) ** 0.5
         return int(np.clip(round(fed), SMALLEST, self._own_blocks(height, width)))
 
-    def _prefix(self, budget: int, grid: Grid) -> int:
+    def _prefix(self, budgets: Sequence[int], grid: Grid) -> int:
         sides = self._net.config.sides
-        room = (int(budget) - sum(FIELDS_FIRST)) // TOKEN_BITS
+        room = (int(budgets[0]) - sum(FIELDS_FIRST)) // TOKEN_BITS
         counts = np.cumsum([np.prod(token_grid(side, grid.rows, grid.columns)) for side in sides])
         fitting = int(np.searchsorted(counts, room, side="right"))
-        return min(fitting, PREFIX) if budget >= SYMBOLS_FROM_BITS else fitting
+        if budgets[0] < SYMBOLS_FROM_BITS:
+            return fitting
+        return min(fitting, next(scales for bits, scales in PREFIXES if sum(budgets) < bits))
 
     @torch.inference_mode()
     def _latent(self, image_u8: np.ndarray, grid: Grid) -> np.ndarray:
