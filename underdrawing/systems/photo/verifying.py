@@ -20,7 +20,9 @@ FindKey = Callable[[bytes], PublicKey | None]
 
 _ALTERED = 0.5  # probability from which a pixel counts as altered
 _LEAST_AREA_BLOCKS = 2.0  # a flagged area smaller than this is no alteration but an error of the reader
-_LEAST_CORRELATION = 0.7  # of untouched surroundings with the signed content, at 1/16 of the size
+_CLEAR_CORRELATION = 0.85  # of untouched surroundings with the signed content: nothing more to ask
+_LEAST_CORRELATION = 0.8  # below it the signed content is that of another picture (true ones: above .94)
+_LEAST_CELLS = 8  # of 16 px that have to be left to compare
 _LEAST_CONTRAST = 3.0  # levels; a picture flatter than this correlates with nothing
 
 
@@ -38,7 +40,10 @@ def judge(
     probability = _probability(marked, reader, image)
     content = _content(marked, sketch)
     signature = read_signature(marked, find_key)
-    matches = None if content is None else _content_matches(image, content, probability)
+    matches = None
+    if content is not None:
+        told = _part_in_view(content, marked, image)
+        matches = _content_matches(image, told, probability, _content_bits(marked), sketch)
     if matches is False:
         probability = np.ones_like(probability)
     probability = without_specks(probability)
@@ -141,31 +146,47 @@ def _content(marked: Marked, sketch: SketchCodec) -> np.ndarray | None:
         return None
 
 
+def _content_bits(marked: Marked) -> int:
+    return sum(len(part.content) for part in (marked.middle, marked.top) if part is not None)
+
+
 def _part_in_view(content: np.ndarray, marked: Marked, image: np.ndarray) -> np.ndarray:
     i, j = marked.view.alignment.origin
     return content[8 * i : 8 * i + image.shape[0], 8 * j : 8 * j + image.shape[1]]
 
 
-def _content_matches(image: np.ndarray, content: np.ndarray, probability: np.ndarray) -> bool | None:
-    """Whether the picture where it seems untouched is the one that was signed; None where nothing can be
-    said."""
-    small = max(4, image.shape[0] // 16), max(4, image.shape[1] // 16)
+def _content_matches(
+    image: np.ndarray, told: np.ndarray, probability: np.ndarray, bits: int, sketch: SketchCodec
+) -> bool | None:
+    """Whether the picture where it seems untouched is the signed one; None where nothing can be said.
 
-    def reduce(x: np.ndarray) -> np.ndarray:
-        return cv2.resize(np.ascontiguousarray(x), small[::-1], interpolation=cv2.INTER_AREA).astype(
-            np.float64
-        )
+    A code of few bits describes its own picture badly too. So before a copy is claimed, the received picture is
+    put through a code of as many bits, and the two descriptions are compared.
+    """
+    alike = _correlation(image, told, 1 - probability)
+    if alike is not None and alike <= _CLEAR_CORRELATION:
+        own = sketch.decode(sketch.encode(image, [bits]), *image.shape[:2])
+        again = _correlation(own, told, 1 - probability)
+        alike = alike if again is None else max(alike, again)
+    return None if alike is None else alike > _LEAST_CORRELATION
 
-    weight = 1 - reduce(probability.astype(np.float32))
-    a, b = reduce(image).mean(2), reduce(content[: image.shape[0], : image.shape[1]]).mean(2)
-    total = weight.sum()
-    if total < 8:
+
+def _correlation(first: np.ndarray, second: np.ndarray, weight: np.ndarray) -> float | None:
+    """Weighted correlation of two pictures at 1/16 of the size, gray; None where one of them is flat."""
+    size = max(4, first.shape[1] // 16), max(4, first.shape[0] // 16)
+    w, a, b = (
+        cv2.resize(np.ascontiguousarray(x), size, interpolation=cv2.INTER_AREA).astype(np.float64)
+        for x in (weight.astype(np.float32), first, second)
+    )
+    a, b = a.mean(2), b.mean(2)
+    total = w.sum()
+    if total < _LEAST_CELLS:
         return None
-    a, b = a - (weight * a).sum() / total, b - (weight * b).sum() / total
-    spread = np.sqrt((weight * a * a).sum() / total), np.sqrt((weight * b * b).sum() / total)
-    if min(spread) < _LEAST_CONTRAST:
-        return None if max(spread) < 3 * _LEAST_CONTRAST else False
-    return bool((weight * a * b).sum() / total / (spread[0] * spread[1]) > _LEAST_CORRELATION)
+    a, b = a - (w * a).sum() / total, b - (w * b).sum() / total
+    spread_a, spread_b = np.sqrt((w * a * a).sum() / total), np.sqrt((w * b * b).sum() / total)
+    if min(spread_a, spread_b) < _LEAST_CONTRAST:
+        return None if max(spread_a, spread_b) < 3 * _LEAST_CONTRAST else 0.0
+    return float((w * a * b).sum() / total / (spread_a * spread_b))
 
 
 def _recover(
