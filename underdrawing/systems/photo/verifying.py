@@ -160,8 +160,8 @@ def _content_matches(
 ) -> bool | None:
     """Whether the picture where it seems untouched is the signed one; None where nothing can be said.
 
-    A code of few bits describes its own picture badly too. So before a copy is claimed, the received picture is
-    put through a code of as many bits, and the two descriptions are compared.
+    A code of few bits describes its own picture badly too. So before a copy is claimed, the received picture
+    is put through a code of as many bits, and the two descriptions are compared.
     """
     alike = _correlation(image, told, 1 - probability)
     if alike is not None and alike <= _CLEAR_CORRELATION:
