@@ -85,7 +85,7 @@ def tensors(samples: dict[str, np.ndarray], picks: np.ndarray) -> tuple[Tensor, 
     return features, image, torch.from_numpy(samples["mask"][picks].astype(np.float32))[:, None]
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def predict(net: ReaderNet, samples: dict[str, np.ndarray], batch: int = 16) -> Tensor:
     """Logits (N, H, W) for a whole set of samples."""
     parts = []
