@@ -45,7 +45,7 @@ def edit(protected) -> tuple[np.ndarray, np.ndarray]:
     """A round patch of another photograph in the protected one, and its mask."""
     y, x = np.mgrid[:_SIDE, :_SIDE]
     mask = (y - 150) ** 2 + (x - 190) ** 2 < 70**2
-    return np.where(mask[..., None], data.chelsea()[:_SIDE, 60 : 60 + _SIDE][:, :_SIDE], protected[0]), mask
+    return np.where(mask[..., None], data.rocket()[:_SIDE, 160 : 160 + _SIDE], protected[0]), mask
 
 
 def see(lattice: Lattice, image: np.ndarray) -> View:

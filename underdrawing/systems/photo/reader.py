@@ -46,7 +46,7 @@ class Reader:
         features = block_features(measured(view.reading, known), known)
         with torch.inference_mode():
             blocks = torch.from_numpy(features).permute(2, 0, 1)[None].float()
-            pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
+            pixels = torch.from_numpy(np.require(image, requirements=["C", "W"])).permute(2, 0, 1)[None]
             return torch.sigmoid(net(blocks, pixels))[0, 0].numpy()
 
     @cached_property

@@ -92,12 +92,12 @@ def _protect(
 def _alter(
     protected: np.ndarray, donor: np.ndarray, stranger: np.ndarray | None, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """An edit, one in five of them none; the stranger carries another message on the same lattice."""
+    """An edit, one in four of them none; the stranger carries another message on the same lattice."""
     height, width = protected.shape[:2]
     draw_kind = rng.random()
-    if draw_kind < 0.2:
+    if draw_kind < 0.24:
         return protected, np.zeros((height, width), bool)
-    full = draw_kind < 0.22
+    full = draw_kind < 0.26
     shape = tamper.full if full else _SHAPES[rng.integers(len(_SHAPES))]
     mask = shape(height, width, rng, (0.01, 0.4))
     if stranger is not None:
@@ -131,7 +131,7 @@ def _send(altered: np.ndarray, strength: float, rng: np.random.Generator) -> tup
         y, x = (int(v) for v in rng.integers(0, _MARGIN, 2))
     cut = np.ascontiguousarray(altered[y:, x:])
     height, width = cut.shape[:2]
-    if rng.random() < 0.2:
+    if rng.random() < 0.25:
         sent = Scale(float(rng.choice([rng.uniform(0.5, 1.5), 0.7, 0.75, 0.5])))(cut, rng)
         if rng.random() < 0.4:
             sent = Jpeg(int(rng.integers(70, 96)))(sent, rng)
