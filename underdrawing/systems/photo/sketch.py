@@ -44,6 +44,8 @@ SYMBOLS_FROM_BITS = 100
 """A first layer below this budget holds tokens alone."""
 CELL_BITS = 30.0
 """Bits a latent cell is worth: with fewer a smaller picture, coded finer, shows more."""
+FIRST_CELL_BITS = 7.0
+"""Bits a cell needs in the first layer, whatever the others have."""
 SMALLEST, LARGEST = 3, 64
 THRIFT = 0.06
 """Squared error, in steps, that a bit is worth when symbols are chosen."""
@@ -84,23 +86,21 @@ class Sketch:
         grid = Grid.of(blocks, height, width)
         latent = self._latent(image_u8, grid)
         prefix = self._prefix(budgets_bits, grid)
+        budget = int(budgets_bits[0]) - sum(FIELDS_FIRST)
         tokens, gist = self._gist(latent, prefix)
+        layer, body = self._fill(latent - gist, [], prefix, budget - TOKEN_BITS * len(tokens))
+        if layer.number == 0:
+            # No symbols fit: then the room is for tokens.
+            prefix = self._fitting(budget, grid)
+            tokens, gist = self._gist(latent, prefix)
         rest = latent - gist
-        token_bits = put(tuple(tokens), (TOKEN_BITS,) * len(tokens)) if tokens else np.zeros(0, np.uint8)
-        coded: list[np.ndarray] = []
+        head = put((blocks - 1, prefix, layer.number, max(0, layer.groups - 1)), FIELDS_FIRST)
+        coded = [np.concatenate((head, put(tuple(tokens), (TOKEN_BITS,) * len(tokens)), body))]
         done: list[Layer] = []
-        for j, budget in enumerate(budgets_bits):
-            head = FIELDS_NEXT if j else FIELDS_FIRST
-            room = int(budget) - sum(head) - (0 if j else len(token_bits))
-            layer, body = self._fill(rest, done, prefix, room)
-            numbers = (layer.number, max(0, layer.groups - 1))
-            if j == 0:
-                numbers = (blocks - 1, prefix, *numbers)
-                body = np.concatenate((token_bits, body))
-            coded.append(np.concatenate((put(numbers, head), body)))
-            if layer.number:
-                done.append(layer)
-                rest = rest - layer.symbols * np.float32(step_size(layer.number))
+        for budget in budgets_bits[1:]:
+            rest = self._keep(layer, done, rest)
+            layer, body = self._fill(rest, done, prefix, int(budget) - sum(FIELDS_NEXT))
+            coded.append(np.concatenate((put((layer.number, max(0, layer.groups - 1)), FIELDS_NEXT), body)))
         return coded
 
     @property
@@ -176,18 +176,29 @@ class Sketch:
                 f"a sketch needs at least {sum(FIELDS_FIRST) + TOKEN_BITS} bits in its first layer"
             )
         longest = max(height, width)
-        cells = sum(int(b) for b in budgets) / CELL_BITS
+        cells = min(sum(int(b) for b in budgets) / CELL_BITS, int(budgets[0]) / FIRST_CELL_BITS)
         fed = (cells * longest * longest / (height * width)) ** 0.5
         return int(np.clip(round(fed), SMALLEST, self._own_blocks(height, width)))
 
     def _prefix(self, budgets: Sequence[int], grid: Grid) -> int:
-        sides = self._net.config.sides
-        room = (int(budgets[0]) - sum(FIELDS_FIRST)) // TOKEN_BITS
-        counts = np.cumsum([np.prod(token_grid(side, grid.rows, grid.columns)) for side in sides])
-        fitting = int(np.searchsorted(counts, room, side="right"))
+        fitting = self._fitting(int(budgets[0]) - sum(FIELDS_FIRST), grid)
         if budgets[0] < SYMBOLS_FROM_BITS:
             return fitting
         return min(fitting, next(scales for bits, scales in PREFIXES if sum(budgets) < bits))
+
+    def _fitting(self, room: int, grid: Grid) -> int:
+        """Token scales that fit into `room` bits."""
+        grids = (token_grid(side, grid.rows, grid.columns) for side in self._net.config.sides)
+        counts = np.cumsum([rows * columns for rows, columns in grids])
+        return int(np.searchsorted(counts, room // TOKEN_BITS, side="right"))
+
+    @staticmethod
+    def _keep(layer: Layer, done: list[Layer], rest: np.ndarray) -> np.ndarray:
+        """Enter a layer among those done; what it leaves over of the latent."""
+        if layer.number == 0:
+            return rest
+        done.append(layer)
+        return rest - layer.symbols * np.float32(step_size(layer.number))
 
     @torch.inference_mode()
     def _latent(self, image_u8: np.ndarray, grid: Grid) -> np.ndarray:
@@ -221,7 +232,7 @@ class Sketch:
             layer, bits = self._choose(rest, done, prefix, number)
             if bits + CLOSING_BITS <= room:
                 highest, best = number, layer
-                if bits > 0.985 * room:
+                if bits > 0.978 * room:
                     break
             else:
                 lowest = number + 1
@@ -244,11 +255,11 @@ class Sketch:
 
     def _guess(self, rest: np.ndarray, room: int, lowest: int, highest: int) -> int:
         """A first step number: where a log law of the values' bits meets the room."""
-        numbers = np.arange(lowest, highest, 8)
+        numbers = np.arange(lowest, highest, 3)
         sizes = 4.0 * 2.0 ** (numbers / 32)
         flat = np.abs(rest.ravel()[::4])
         flat = flat[flat > 0.5 * sizes[0]]
-        bits = np.array([np.log2(1 + 4.0 * np.maximum(flat / size - 0.5, 0)).sum() for size in sizes]) * 6.4
+        bits = np.array([np.log2(1 + 4.0 * np.maximum(flat / size - 0.5, 0)).sum() for size in sizes]) * 9.4
         return int(numbers[np.argmin(np.abs(np.log((bits + 1) / room)))])
 
     def _choose(self, rest: np.ndarray, done: list[Layer], prefix: int, number: int) -> tuple[Layer, float]:
