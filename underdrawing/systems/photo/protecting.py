@@ -95,9 +95,9 @@ def protect(
     k_middle, k_top = rates.sizes(index, rows, cols)
     budgets = payload.budgets(k_middle, k_top, owner is not None)
     small = resize(image, size)[: 8 * rows, : 8 * cols]
-    contents = sketch.encode(np.ascontiguousarray(small), budgets)
+    contents = _contents(sketch, np.ascontiguousarray(small), budgets)
     base = payload.Base(rows, cols, identity, index)
-    layers = payload.build(base, (contents[0], contents[1]), (k_middle, k_top), owner)
+    layers = payload.build(base, contents, (k_middle, k_top), owner)
 
     coded = {
         name: code(code_length(name, rows, cols), len(bits)).encode(bits)
@@ -120,6 +120,17 @@ def protect(
         identity.hex(),
         bits,
     )
+
+
+def _contents(
+    sketch: SketchCodec, image: np.ndarray, budgets: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hidden code of middle and top; where one has no room for any, the other carries a code of its own."""
+    nothing = np.zeros(0, np.uint8)
+    rooms = [b for b in budgets if b >= _LEAST_CONTENT_BITS]
+    parts = iter(sketch.encode(image, rooms) if rooms else ())
+    middle, top = (next(parts) if b >= _LEAST_CONTENT_BITS else nothing for b in budgets)
+    return middle, top
 
 
 def _to_picture(change: np.ndarray, size: tuple[int, int], full: tuple[int, int]) -> np.ndarray:

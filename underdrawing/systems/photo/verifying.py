@@ -137,8 +137,9 @@ def _probability(marked: Marked, reader: BlockReader | None, image: np.ndarray) 
 
 def _content(marked: Marked, sketch: SketchCodec) -> np.ndarray | None:
     """The whole picture as its hidden code describes it, (8 rows, 8 cols, 3) uint8."""
-    layers = [part.content for part in (marked.middle, marked.top) if part is not None]
-    if marked.middle is None or not len(marked.middle.content):
+    parts = [part.content for part in (marked.middle, marked.top) if part is not None]
+    layers = [content for content in parts if len(content)]
+    if not layers:
         return None
     try:
         return sketch.decode(layers, 8 * marked.base.rows, 8 * marked.base.cols)
