@@ -25,7 +25,7 @@ _EDGES_PER_CHECK = 2.0
 _LEAST_HIGH_DEGREE = 8
 _LARGEST_LLR = 25.0
 _LEAST_GRAPH_RATE = 0.25
-_SUM_PRODUCT_WORK = 500_000  # bits times rounds: about half a second
+_SUM_PRODUCT_WORK = 800_000  # bits times rounds: most of a second
 _LEAST_ROUNDS = 25
 _QUICK_SCALE = 0.93  # of min-sum messages: at low rates .8 and below lose a decibel more
 
