@@ -23,7 +23,7 @@ SUFFIXES = {
 }  # fmt: skip
 DEFAULTS: dict[str, dict] = {
     "JPEG": {"quality": 95, "subsampling": 0, "optimize": True},
-    "PNG": {"compress_level": 6},
+    "PNG": {"compress_level": 4},
     "WEBP": {"quality": 98, "method": 4},  # at 95 a quarter of photographs lose their top layer
     "AVIF": {"quality": 90, "subsampling": "4:4:4", "speed": 7},
     "TIFF": {"compression": "tiff_adobe_deflate"},
