@@ -8,7 +8,6 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from underdrawing.carriers.lattice.read import altered_probability
 from underdrawing.coding import payload
 from underdrawing.coding.keys import PublicKey
 from underdrawing.core.errors import CodeError
@@ -19,9 +18,12 @@ from underdrawing.systems.photo.parts import BlockReader, Fuser, SketchCodec
 FindKey = Callable[[bytes], PublicKey | None]
 
 _ALTERED = 0.5  # probability from which a pixel counts as altered
+_SUSPECT = 0.1  # probability from which it is written anew beside an altered one
+_RIM_PX = 5  # of the grid around these that are written anew too
+_LEAST_CONTENT_BITS = 250  # a shorter code is too coarse to say that it shows another picture
 _LEAST_AREA_BLOCKS = 2.0  # a flagged area smaller than this is no alteration but an error of the reader
 _CLEAR_CORRELATION = 0.85  # of untouched surroundings with the signed content: nothing more to ask
-_LEAST_CORRELATION = 0.8  # below it the signed content is that of another picture (true ones: above .94)
+_LEAST_CORRELATION = 0.75  # below it the signed content is that of another picture (true ones: above .87)
 _LEAST_CELLS = 8  # of 16 px that have to be left to compare
 _LEAST_CONTRAST = 3.0  # levels; a picture flatter than this correlates with nothing
 
@@ -30,14 +32,14 @@ def judge(
     received: np.ndarray,
     marked: Marked,
     sketch: SketchCodec,
-    reader: BlockReader | None,
-    fuser: Fuser | None,
+    reader: BlockReader,
+    fuser: Fuser,
     find_key: FindKey,
 ) -> Verdict:
     """The verdict on a received picture (H, W, 3) uint8 whose mark was found and decoded."""
     alignment = marked.view.alignment
     image = _grid_image(received, marked)
-    probability = _probability(marked, reader, image)
+    probability = reader.locate(marked.view, marked.known, image)
     content = _content(marked, sketch)
     signature = read_signature(marked, find_key)
     matches = None
@@ -50,7 +52,7 @@ def judge(
     in_frame = np.clip(alignment.to_received(probability), 0, 1)
     altered = in_frame > _ALTERED
     fraction = float(altered.mean())
-    recovered, source, confidence = _recover(received, image, probability, content, fuser, marked, altered)
+    recovered, source, confidence = _recover(received, image, probability, content, fuser, marked)
     verdict = Verdict(
         status="altered" if fraction > 0 or matches is False else "intact",
         present=True,
@@ -127,14 +129,6 @@ def _grid_image(received: np.ndarray, marked: Marked) -> np.ndarray:
     return np.ascontiguousarray(marked.view.alignment.sample(received)[: 8 * rows, : 8 * cols])
 
 
-def _probability(marked: Marked, reader: BlockReader | None, image: np.ndarray) -> np.ndarray:
-    if reader is not None:
-        return reader.locate(marked.view, marked.known, image)
-    rows, cols = marked.reading.altered.shape
-    blocks = altered_probability(marked.evidence())
-    return cv2.resize(blocks, (8 * cols, 8 * rows), interpolation=cv2.INTER_LINEAR)
-
-
 def _content(marked: Marked, sketch: SketchCodec) -> np.ndarray | None:
     """The whole picture as its hidden code describes it, (8 rows, 8 cols, 3) uint8."""
     parts = [part.content for part in (marked.middle, marked.top) if part is not None]
@@ -164,6 +158,8 @@ def _content_matches(
     A code of few bits describes its own picture badly too. So before a copy is claimed, the received picture
     is put through a code of as many bits, and the two descriptions are compared.
     """
+    if bits < _LEAST_CONTENT_BITS:
+        return None
     alike = _correlation(image, told, 1 - probability)
     if alike is not None and alike <= _CLEAR_CORRELATION:
         own = sketch.decode(sketch.encode(image, [bits]), *image.shape[:2])
@@ -195,35 +191,34 @@ def _recover(
     image: np.ndarray,
     probability: np.ndarray,
     content: np.ndarray | None,
-    fuser: Fuser | None,
+    fuser: Fuser,
     marked: Marked,
-    altered: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Recovered picture, source map and confidence in the received frame."""
-    confidence = np.ones(altered.shape, np.float32)
-    source = np.where(altered, DECODED if content is not None else FILLED, UNTOUCHED).astype(np.uint8)
-    if not altered.any():
-        return received.copy(), source, confidence
+    """Recovered picture, source map and confidence in the received frame.
+
+    A rim around the mask is written anew as well: a pixel of the edit that stays is far worse than an
+    untouched one that is told a little softer.
+    """
+    alignment = marked.view.alignment
+    rim = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _RIM_PX + 1,) * 2)
+    anew = cv2.dilate((probability > _SUSPECT).astype(np.uint8), rim)
+    if not (probability > _ALTERED).any():
+        anew[:] = 0
+    region = alignment.to_received(anew.astype(np.float32)) > 0.5
+    source = np.where(region, DECODED if content is not None else FILLED, UNTOUCHED).astype(np.uint8)
+    if not region.any():
+        return received.copy(), source, np.ones(region.shape, np.float32)
     if content is None:
-        small = (probability > _ALTERED).astype(np.uint8)
-        grid, sure = (
-            cv2.inpaint(image, cv2.dilate(small, np.ones((5, 5), np.uint8)), 5, cv2.INPAINT_TELEA),
-            np.zeros_like(probability),
-        )
+        grid, sure = cv2.inpaint(image, anew, 5, cv2.INPAINT_TELEA), np.zeros(anew.shape, np.float32)
     else:
         told = np.ascontiguousarray(_part_in_view(content, marked, image))
-        if fuser is not None:
-            grid, sure = fuser.recover(image, probability, told)
-        else:
-            grid, sure = told, np.full(probability.shape, 0.5, np.float32)
-    alignment = marked.view.alignment
+        grid, sure = fuser.recover(image, anew.astype(np.float32), told)
     written = np.clip(alignment.to_received(grid.astype(np.float32)), 0, 255)
-    confidence = np.where(altered, np.clip(alignment.to_received(sure), 0, 1), confidence).astype(np.float32)
-    soft = cv2.GaussianBlur(altered.astype(np.float32), (0, 0), 1.0)[..., None]  # no visible seam
-    soft = np.maximum(soft, altered[..., None])
-    recovered = np.where(soft > 0.01, np.rint(soft * written + (1 - soft) * received), received).astype(
-        np.uint8
-    )
+    confidence = np.where(region, np.clip(alignment.to_received(sure), 0, 1), 1).astype(np.float32)
+    # the outermost pixels fade into the picture, so that no seam is seen
+    inner = cv2.erode(region.astype(np.float32), np.ones((3, 3), np.uint8))
+    share = cv2.GaussianBlur(inner, (0, 0), 1.0)[..., None] * region[..., None]
+    recovered = np.rint(received + share * (written - received)).astype(np.uint8)
     return recovered, source, confidence
 
 
