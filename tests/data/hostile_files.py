@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import skimage.data
@@ -251,8 +252,9 @@ def half_transparent_webp() -> bytes:
     return file_of(Image.fromarray(rgba), "WEBP", lossless=True, exact=True)
 
 
+@lru_cache
 def srgb() -> bytes:
-    """A colour profile of three channels."""
+    """A colour profile of three channels; made once, because it holds the second in which it was made."""
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
