@@ -7,7 +7,7 @@ from skimage import data
 
 from underdrawing.attacks.channel import Jpeg
 from underdrawing.coding.keys import Owner
-from underdrawing.core.errors import ShapeError
+from underdrawing.core.errors import CapacityError, ShapeError
 from underdrawing.core.types import DECODED, UNTOUCHED
 from underdrawing.systems.photo import rates
 from underdrawing.systems.photo.model import Photo
@@ -141,11 +141,12 @@ def test_too_small_a_picture_is_refused(system, shape):
     assert system.verify(np.zeros((*shape, 3), np.uint8)).status == "unprotected"
 
 
-def test_flat_pictures_do_no_harm(system):
+def test_a_picture_that_cannot_carry_an_identity_is_refused_not_marked(system):
     for level in (0, 128, 255):
         flat = np.full((128, 128, 3), level, np.uint8)
         assert system.verify(flat).status == "unprotected"
-        assert np.abs(system.protect(flat).apply(flat).astype(int) - flat).max() < 40
+        with pytest.raises(CapacityError, match="too small or too flat"):
+            system.protect(flat)
 
 
 def test_rates_are_monotone_and_choose_the_largest_that_fits():

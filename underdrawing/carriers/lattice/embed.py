@@ -36,7 +36,7 @@ def symbols(
     tile = tables.base_index
     result = np.empty((rows, cols, len(FREQUENCIES)), np.uint8)
     index = np.tile(tile, (-(-rows // tile.shape[0]), -(-cols // tile.shape[1]), 1))[:rows, :cols]
-    result[..., LAYERS["base"]] = base[index]
+    result[..., : index.shape[2]] = base[index]  # on larger grids the middle layer writes over its own
     for name, codeword in layers.items():
         result[..., LAYERS[name]] = codeword[code_index(name, rows, cols, secret)]
     return result

@@ -19,6 +19,7 @@ from underdrawing.carriers.lattice.layout import (
     LAYERS,
     MAX_BLOCKS,
     PERIODIC,
+    SMALL_BLOCKS,
     STEPS,
     TILE,
     density,
@@ -27,6 +28,9 @@ from underdrawing.carriers.lattice.layout import (
 from underdrawing.carriers.lattice.read import Reading, gather, read, soft_bits
 from underdrawing.coding.keystream import PUBLIC_SECRET
 from underdrawing.ops.dct import analyse, synthesise
+
+LEAST_VIEW_PX = 48
+"""Shortest side of a received picture in which a grid is looked for."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,11 @@ class View:
     plane: np.ndarray
     """(8 r, 8 c) float32 luma of the blocks in view, corrected."""
     reading: Reading
+
+
+def is_small(rows: int, cols: int) -> bool:
+    """Whether a grid has so few blocks that the base layer takes the middle layer's place as well."""
+    return rows * cols < SMALL_BLOCKS
 
 
 class Lattice:
@@ -66,7 +75,7 @@ class Lattice:
         rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
         used = self.tables.rank[:rows, :cols] < density(activity(plane))
         for name in ("middle", "top"):
-            if name not in layers:
+            if name not in layers and not (name == "middle" and is_small(rows, cols)):
                 used[..., LAYERS[name]] = False
         return used
 
@@ -92,10 +101,19 @@ class Lattice:
                 result[name][quality] = carried
         return result
 
+    def reads_back(self, marked: np.ndarray, strength: float) -> np.ndarray:
+        """Soft bits of the base codeword in a marked luma plane whose place is known: what a reader would get."""
+        rows, cols = marked.shape[0] // 8, marked.shape[1] // 8
+        alignment = Alignment(*marked.shape, marked.shape, strength=strength)
+        reading = read(marked, self.tables.dither[:rows, :cols], self.tables.rank[:rows, :cols], strength)
+        return self.base_soft_bits(View(alignment, Equalizer(), marked, reading), is_small(rows, cols))
+
     # verify
 
     def alignments(self, received: np.ndarray) -> Iterator[Alignment]:
         """Where the grid may lie in a received luma (H, W) float32, from the likely to the rare."""
+        if min(received.shape) < LEAST_VIEW_PX:
+            return
         yield from sync.intact(received, self.tables)
         yield from sync.searches(received, self.tables)
 
@@ -152,16 +170,25 @@ class Lattice:
         return View(alignment, equalizer, corrected, read(corrected, dither, rank, alignment.strength))
 
     def base_index(self, view: View) -> np.ndarray:
-        """(r, c, 2) int64: the coded bits of the base layer that each block in view carries."""
+        """(r, c, 6) int64: the coded bits of the base layer that each block in view carries.
+
+        Two of base frequencies and, on small grids, four of middle ones.
+        """
         rows, cols = view.reading.cosine.shape[:2]
         i = (view.alignment.origin[0] + np.arange(rows)) % TILE
         j = (view.alignment.origin[1] + np.arange(cols)) % TILE
         return self.tables.base_index[i[:, None], j[None]]
 
-    def base_soft_bits(self, view: View) -> np.ndarray:
-        """Soft bits of the base codeword, (base_bits,) float32, positive for 0."""
-        llr = soft_bits(view.reading, LAYERS["base"])
-        return gather(llr, self.base_index(view), self.base_bits)
+    def base_soft_bits(self, view: View, small: bool = False) -> np.ndarray:
+        """Soft bits of the base codeword, (base_bits,) float32, positive for 0; `small`: as on a small grid."""
+        place = slice(0, LAYERS["middle"].stop if small else LAYERS["base"].stop)
+        llr = soft_bits(view.reading, place)
+        if small:  # nothing is known of the channel yet: the middle counts by its step
+            scale = (
+                (STEPS[place] / STEPS[0]) ** 2 * view.reading.kappa[..., :1] * view.reading.in_use[..., place]
+            )
+            llr = np.where(view.reading.kappa[..., place] > 0, llr, scale * view.reading.cosine[..., place])
+        return gather(llr, self.base_index(view)[..., place], self.base_bits)
 
     def layer_index(self, view: View, layer: str, grid: tuple[int, int]) -> np.ndarray:
         """(r, c, frequencies) int64: the coded bit that each coefficient in view carries, for a placed

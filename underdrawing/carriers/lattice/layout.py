@@ -27,6 +27,9 @@ TILE = 32
 CANONICAL_SIDE = 1024
 """Long side in pixels of the grid of every picture that is larger than that."""
 
+SMALL_BLOCKS = 196
+"""On grids of fewer blocks the middle layer's coefficients carry the base layer, which would not fit otherwise."""
+
 MAX_BLOCKS = CANONICAL_SIDE // 8
 
 STRENGTHS = (1.0, 0.35, 0.5, 0.7, 1.45, 2.1)
@@ -45,6 +48,8 @@ JPEG_STEPS = np.array(
     [10, 14, 14, 13, 16, 12, 11, 12, 16, 14, 19, 17, 18, 24, 26, 22, 24, 22, 29], np.float32
 )
 """The luma quantizer of JPEG quality 50 at FREQUENCIES (ITU-T T.81, table K.1)."""
+
+_BASE_SPREAD = LAYERS["middle"].stop
 
 # Steps in 8-bit luma levels: at least twice the JPEG quantizer to be survived (base: quality 30, middle: 50,
 # top: 90).
@@ -96,7 +101,8 @@ class KeyTables:
     """(128, 128, n) float32 in [0, 1): a coefficient is in use where its rank is below the density. Tiled
     likewise."""
     base_index: np.ndarray
-    """(32, 32, 2) int64: which coded bits of the base layer each block of a tile carries."""
+    """(32, 32, 6) int64: which coded bits of the base layer each block of a tile carries: by the first two
+    frequencies, and on small grids by those of the middle layer too."""
 
 
 def _tables(secret: bytes, label: str) -> np.ndarray:
@@ -110,7 +116,9 @@ def _tables(secret: bytes, label: str) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def key_tables(secret: bytes, base_bits: int) -> KeyTables:
-    """Tables of a key; `base_bits` is the length of the base layer's codeword (at most 2,048)."""
-    order = np.argsort(stream(secret, "base order", 8 * len(BASE) * TILE * TILE).view("<u8"), kind="stable")
-    base_index = (order % base_bits).reshape(TILE, TILE, len(BASE))
+    """Tables of a key; `base_bits` is the length of the base layer's codeword (at most 6,144)."""
+    order = np.argsort(
+        stream(secret, "base order", 8 * _BASE_SPREAD * TILE * TILE).view("<u8"), kind="stable"
+    )
+    base_index = (order % base_bits).reshape(TILE, TILE, _BASE_SPREAD)
     return KeyTables(_tables(secret, "dither"), _tables(secret, "rank"), base_index)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from underdrawing.carriers.lattice.embed import code_length
-from underdrawing.carriers.lattice.lattice import Lattice, View
+from underdrawing.carriers.lattice.lattice import Lattice, View, is_small
 from underdrawing.carriers.lattice.layout import LAYERS
 from underdrawing.carriers.lattice.read import Reading, altered_probability, evidence
 from underdrawing.coding import payload
@@ -65,13 +65,14 @@ def find(received: np.ndarray, lattice: Lattice) -> Marked | None:
 
 
 def _base_attempts(lattice: Lattice, view: View, soft: np.ndarray) -> Iterator[np.ndarray]:
-    """The soft bits as they are, then with the blocks discounted that the lattice itself shows to be
-    altered."""
+    """The soft bits as they are, then with the blocks discounted that the lattice shows to be altered."""
     yield soft
     blind = altered_probability(_evidence(view.reading, {}))
     if blind.mean() > 0.02:
         discounted = View(view.alignment, view.equalizer, view.plane, view.reading.with_altered(blind))
         yield lattice.base_soft_bits(discounted)
+    if is_small(*view.alignment.blocks):
+        yield lattice.base_soft_bits(view, small=True)
 
 
 def _checked_base(decoded: Decoded, llr: np.ndarray) -> payload.Base | None:
@@ -87,8 +88,10 @@ def _checked_base(decoded: Decoded, llr: np.ndarray) -> payload.Base | None:
 
 
 def _with_base(lattice: Lattice, view: View, base: payload.Base, decoded: Decoded, tried: int) -> Marked:
-    bits = decoded.codeword[lattice.base_index(view)]
-    known = {"base": bits}
+    spread = decoded.codeword[lattice.base_index(view)]
+    names = ("base", "middle") if is_small(base.rows, base.cols) else ("base",)
+    known = {name: spread[..., LAYERS[name]] for name in names}
+    bits = spread[..., : LAYERS[names[-1]].stop]
     altered = altered_probability(_evidence(view.reading, known))
     reading = view.reading.with_known(bits, altered)
     altered = altered_probability(_evidence(reading, known))

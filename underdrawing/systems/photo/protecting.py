@@ -10,12 +10,12 @@ import numpy as np
 
 from underdrawing.carriers.lattice.embed import code_length
 from underdrawing.carriers.lattice.frame import grid_size, resize
-from underdrawing.carriers.lattice.lattice import Lattice
+from underdrawing.carriers.lattice.lattice import Lattice, is_small
 from underdrawing.carriers.lattice.layout import natural_strength, nearest_strength
 from underdrawing.coding import payload
 from underdrawing.coding.keys import Owner
 from underdrawing.coding.ldpc import code, short_code
-from underdrawing.core.errors import ShapeError
+from underdrawing.core.errors import CapacityError, ShapeError
 from underdrawing.ops.color import COLOUR_DIRECTION, GRAY_DIRECTION, luma
 from underdrawing.systems.photo import rates
 from underdrawing.systems.photo.parts import SketchCodec
@@ -72,7 +72,10 @@ def protect(
     secret: bytes | None,
     strength: float,
 ) -> Protection:
-    """Embed the hidden code of a photograph (H, W, 3) uint8; ShapeError below 64 px."""
+    """Embed the hidden code of a photograph (H, W, 3) uint8.
+
+    ShapeError below 64 px; CapacityError where not even the identity could be read back.
+    """
     height, width = image.shape[:2]
     if min(height, width) < LEAST_SIDE_PX:
         raise ShapeError(
@@ -92,6 +95,8 @@ def protect(
         cols,
         payload.middle_overhead(owner is not None) + _LEAST_CONTENT_BITS,
     )
+    if is_small(rows, cols):
+        index &= 15  # the middle layer's place is taken
     k_middle, k_top = rates.sizes(index, rows, cols)
     budgets = payload.budgets(k_middle, k_top, owner is not None)
     small = resize(image, size)[: 8 * rows, : 8 * cols]
@@ -106,6 +111,11 @@ def protect(
     }
     first = short_code(BASE_CODE_BITS, payload.BASE_BITS).encode(layers.base)
     change = lattice.embed(plane, first, coded, strength)
+    soft = lattice.reads_back(np.clip(np.rint(plane + change), 0, 255), strength)
+    if not np.array_equal(short_code(BASE_CODE_BITS, payload.BASE_BITS).decode(soft).bits, layers.base):
+        raise CapacityError(
+            f"this picture of {width}x{height} px is too small or too flat to carry an identity that can be read"
+        )
     gray = bool((image[..., 0] == image[..., 1]).all() and (image[..., 1] == image[..., 2]).all())
     bits = {
         "base": len(layers.base),
