@@ -134,6 +134,14 @@ def test_a_large_picture_is_read_after_it_was_shrunk(system, photo):
     assert system.identify(np.asarray(posted)) == IDENTITY.hex()
 
 
+@pytest.mark.parametrize("side", [64, 100])
+def test_the_smallest_pictures_carry_their_identity_through_a_jpeg(system, photo, side):
+    small = np.asarray(Image.fromarray(photo).resize((side, side), Image.Resampling.LANCZOS))
+    marked = system.protect(small, identity=IDENTITY).apply(small)
+    received = Jpeg(80).attack(marked, np.random.default_rng(0))[0]
+    assert system.identify(received) == IDENTITY.hex()
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (63, 400), (400, 63)])
 def test_too_small_a_picture_is_refused(system, shape):
     with pytest.raises(ShapeError, match="at least 64 px"):

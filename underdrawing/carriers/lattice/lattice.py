@@ -102,7 +102,7 @@ class Lattice:
         return result
 
     def reads_back(self, marked: np.ndarray, strength: float) -> np.ndarray:
-        """Soft bits of the base codeword in a marked luma plane whose place is known: what a reader would get."""
+        """Soft bits of the base codeword in a marked luma plane whose place is known."""
         rows, cols = marked.shape[0] // 8, marked.shape[1] // 8
         alignment = Alignment(*marked.shape, marked.shape, strength=strength)
         reading = read(marked, self.tables.dither[:rows, :cols], self.tables.rank[:rows, :cols], strength)
@@ -169,26 +169,23 @@ class Lattice:
         corrected = equalizer.apply(plane)
         return View(alignment, equalizer, corrected, read(corrected, dither, rank, alignment.strength))
 
-    def base_index(self, view: View) -> np.ndarray:
-        """(r, c, 6) int64: the coded bits of the base layer that each block in view carries.
-
-        Two of base frequencies and, on small grids, four of middle ones.
-        """
+    def base_index(self, view: View, small: bool = False) -> np.ndarray:
+        """(r, c, 2) int64: coded bits of the base layer that each block in view carries; 6 where `small`."""
         rows, cols = view.reading.cosine.shape[:2]
         i = (view.alignment.origin[0] + np.arange(rows)) % TILE
         j = (view.alignment.origin[1] + np.arange(cols)) % TILE
-        return self.tables.base_index[i[:, None], j[None]]
+        place = slice(0, LAYERS["middle"].stop if small else LAYERS["base"].stop)
+        return self.tables.base_index[i[:, None], j[None], place]
 
     def base_soft_bits(self, view: View, small: bool = False) -> np.ndarray:
-        """Soft bits of the base codeword, (base_bits,) float32, positive for 0; `small`: as on a small grid."""
+        """Soft bits of the base codeword, (base_bits,) float32, positive for 0; `small`: on a small grid."""
+        reading = view.reading
         place = slice(0, LAYERS["middle"].stop if small else LAYERS["base"].stop)
-        llr = soft_bits(view.reading, place)
+        llr = soft_bits(reading, place)
         if small:  # nothing is known of the channel yet: the middle counts by its step
-            scale = (
-                (STEPS[place] / STEPS[0]) ** 2 * view.reading.kappa[..., :1] * view.reading.in_use[..., place]
-            )
-            llr = np.where(view.reading.kappa[..., place] > 0, llr, scale * view.reading.cosine[..., place])
-        return gather(llr, self.base_index(view)[..., place], self.base_bits)
+            scale = (STEPS[place] / STEPS[0]) ** 2 * reading.kappa[..., :1] * reading.in_use[..., place]
+            llr = np.where(reading.kappa[..., place] > 0, llr, scale * reading.cosine[..., place])
+        return gather(llr, self.base_index(view, small), self.base_bits)
 
     def layer_index(self, view: View, layer: str, grid: tuple[int, int]) -> np.ndarray:
         """(r, c, frequencies) int64: the coded bit that each coefficient in view carries, for a placed

@@ -28,7 +28,7 @@ CANONICAL_SIDE = 1024
 """Long side in pixels of the grid of every picture that is larger than that."""
 
 SMALL_BLOCKS = 196
-"""On grids of fewer blocks the middle layer's coefficients carry the base layer, which would not fit otherwise."""
+"""On grids of fewer blocks the base layer takes the middle layer's coefficients too, or it would not fit."""
 
 MAX_BLOCKS = CANONICAL_SIDE // 8
 
@@ -58,7 +58,7 @@ STEPS = np.concatenate([np.full(2, 43.5), np.full(4, 31.0), _TOP_STEP]).astype(n
 
 # Density: the share of coefficients in use, linear in log activity between these points (levels). Tuned for
 # less than 1.1 levels of change where the photo is smooth, SSIMULACRA2 above 80 and SSIM .985 at 512x512.
-_ACTIVITY_POINTS = np.log([1.0, 2.0, 4.5, 7.5, 11.0])
+_ACTIVITY_POINTS = np.log([1.0, 2.0, 4.8, 8.2, 12.0])
 _DENSITY = {
     "base": [0.03, 0.10, 0.24, 0.58, 1.0],
     "middle": [0.00, 0.02, 0.15, 0.50, 1.0],

@@ -88,8 +88,9 @@ def _checked_base(decoded: Decoded, llr: np.ndarray) -> payload.Base | None:
 
 
 def _with_base(lattice: Lattice, view: View, base: payload.Base, decoded: Decoded, tried: int) -> Marked:
-    spread = decoded.codeword[lattice.base_index(view)]
-    names = ("base", "middle") if is_small(base.rows, base.cols) else ("base",)
+    small = is_small(base.rows, base.cols)
+    spread = decoded.codeword[lattice.base_index(view, small)]
+    names = ("base", "middle") if small else ("base",)
     known = {name: spread[..., LAYERS[name]] for name in names}
     bits = spread[..., : LAYERS[names[-1]].stop]
     altered = altered_probability(_evidence(view.reading, known))

@@ -114,7 +114,7 @@ def protect(
     soft = lattice.reads_back(np.clip(np.rint(plane + change), 0, 255), strength)
     if not np.array_equal(short_code(BASE_CODE_BITS, payload.BASE_BITS).decode(soft).bits, layers.base):
         raise CapacityError(
-            f"this picture of {width}x{height} px is too small or too flat to carry an identity that can be read"
+            f"this picture of {width}x{height} px is too small or too flat to carry a readable identity"
         )
     gray = bool((image[..., 0] == image[..., 1]).all() and (image[..., 1] == image[..., 2]).all())
     bits = {
