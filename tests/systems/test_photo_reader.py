@@ -55,7 +55,9 @@ def see(lattice: Lattice, image: np.ndarray) -> View:
 def bits_of(lattice: Lattice, view: View, codewords: dict, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     known = {}
     for name in names:
-        index = lattice.base_index(view) if name == "base" else lattice.layer_index(view, name, _GRID)
+        index = (
+            lattice.base_index(view)[..., :2] if name == "base" else lattice.layer_index(view, name, _GRID)
+        )
         known[name] = codewords[name][index]
     return known
 

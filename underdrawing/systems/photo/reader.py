@@ -58,47 +58,53 @@ class Reader:
 
 def measured(reading: Reading, known: dict[str, np.ndarray]) -> Reading:
     """The reading with its concentration measured by the known bits, altered blocks discounted."""
-    first = []
-    for name in LAYERS:
-        if name not in known:
-            break
-        first.append(known[name])
+    sign, told = _signs(known, reading.cosine.shape)
+    first = len(told) if told.all() else int(told.argmin())
     for _ in range(_ROUNDS):
         altered = altered_probability(log_ratios(reading, known).sum(2))
         if first:
-            reading = reading.with_known(np.concatenate(first, axis=2), altered)
+            reading = reading.with_known(sign[..., :first] < 0, altered)
         else:
             reading = reading.with_altered(altered)
     return reading
 
 
+def _signs(known: dict[str, np.ndarray], shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """+1 for bit 0 and -1 for bit 1, (r, c, n) float32, and which of the n coefficients are known.
+
+    A layer may come with more bits than it has frequencies: those of a small grid's base go on in the middle.
+    """
+    sign, told = np.ones(shape, np.float32), np.zeros(shape[2], bool)
+    for name, bits in known.items():
+        start = LAYERS[name].start
+        place = slice(start, start + bits.shape[2])
+        sign[..., place] -= 2 * bits.astype(np.float32)
+        told[place] = True
+    return sign, told
+
+
 def log_ratios(reading: Reading, known: dict[str, np.ndarray]) -> np.ndarray:
     """Log-likelihood ratio "untouched over altered" of each coefficient, (r, c, n) float32."""
     x = reading.kappa * reading.cosine
-    told = np.logaddexp(x, -x) - np.float32(np.log(2))
-    for name, bits in known.items():
-        place = LAYERS[name]
-        told[..., place] = np.where(bits, -x[..., place], x[..., place])
+    sign, told = _signs(known, x.shape)
+    fits = np.where(told, sign * x, np.logaddexp(x, -x) - np.float32(np.log(2)))
     used = reading.in_use
-    return np.log(used * np.exp(told - reading.log_i0) + 1 - used)
+    return np.log(used * np.exp(fits - reading.log_i0) + 1 - used)
 
 
 def block_features(reading: Reading, known: dict[str, np.ndarray]) -> np.ndarray:
     """(r, c, FEATURES) float32: ratios, agreement, and by layer evidence, use, concentration, known."""
     ratios = log_ratios(reading, known)
     used = reading.in_use
-    agreement = 2 * reading.cosine**2 - 1
-    flat = np.ones(used.shape[:2], np.float32)
+    sign, told = _signs(known, used.shape)
+    agreement = np.where(told, sign * reading.cosine, 2 * reading.cosine**2 - 1)
     columns = []
-    for name, place in LAYERS.items():
-        if name in known:
-            sign = np.where(known[name], -1, 1)
-            agreement[..., place] = sign * reading.cosine[..., place]
+    for place in LAYERS.values():
         columns += [
             np.clip(ratios[..., place].sum(2), -12, 12) / 4,
             used[..., place].mean(2),
             np.log1p(reading.kappa[..., place]).mean(2),
-            flat * (name in known),
+            np.full(used.shape[:2], told[place].all(), np.float32),
         ]
     stack = [np.clip(ratios, _LEAST_LLR, _GREATEST_LLR), agreement * used, np.stack(columns, axis=2)]
     return np.concatenate([*stack, reading.bins[..., None] / 3], axis=2).astype(np.float32)

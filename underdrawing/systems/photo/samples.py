@@ -153,7 +153,7 @@ def _known(
 ) -> dict[str, np.ndarray]:
     """Bits of the layers that could be decoded; one sample in five knows a layer less."""
     grid = (SIDE + _MARGIN) // 8, (SIDE + _MARGIN) // 8
-    known = {"base": codewords["base"][lattice.base_index(view)]}
+    known = {"base": codewords["base"][lattice.base_index(view)[..., LAYERS["base"]]]}
     for name, size in zip(("middle", "top"), sizes, strict=True):
         if name not in codewords:
             break

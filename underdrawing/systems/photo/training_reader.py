@@ -99,7 +99,8 @@ def predict(net: ReaderNet, samples: dict[str, np.ndarray], batch: int = 16) -> 
 def calibrate(net: ReaderNet, samples: dict[str, np.ndarray]) -> dict[str, float]:
     """Fit temperature and bias on held-out samples in place; returns what is reached there.
 
-    The bias is lowered further, should more than two in a thousand pixels of untouched pictures be flagged.
+    By likelihood alone: false alarms sit in a few pictures that are hardly readable, and a bias that silenced
+    those cost every border (.90 to .66 in F1).
     """
     logits = predict(net, samples)
     mask = torch.from_numpy(samples["mask"])
@@ -115,11 +116,6 @@ def calibrate(net: ReaderNet, samples: dict[str, np.ndarray]) -> dict[str, float
 
     search.step(closure)
     calibrated = logits * scale.detach() + bias.detach()
-    untouched = calibrated[~mask.flatten(1).any(1)]
-    if untouched.numel():
-        excess = float(np.quantile(untouched.numpy(), 0.998))
-        if excess > 0:
-            calibrated, bias = calibrated - excess, bias - excess
     net.bias.data = net.bias.data * scale.detach() + bias.detach()
     net.temperature.data = net.temperature.data * scale.detach()
     return scores(torch.sigmoid(calibrated).numpy(), samples["mask"])
