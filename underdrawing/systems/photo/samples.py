@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from underdrawing.attacks import suites, tamper
@@ -27,8 +28,10 @@ SIDE = 256
 _MARGIN = 8  # px of the picture beyond the sample, so that crops can move the grid
 _BASE_BITS = 512
 _STRENGTHS = (1.0, 0.35, 0.5, 0.7, 1.45, 2.1)
-_SHARES = (0.76, 0.05, 0.04, 0.06, 0.06, 0.03)
+_SHARES = (0.72, 0.09, 0.06, 0.06, 0.05, 0.02)
 _SHAPES = (tamper.free_form, tamper.free_form, tamper.blob, tamper.blob, tamper.box)
+_BASE_NEEDS = 160.0  # bits of information for the 122 of the base layer
+_WEAK = 0.6  # strengths below it are those of large photographs, whose grid is smaller than they are
 _DECODABLE = 0.8  # of the information that soft bits claim is enough for the decoder
 
 
@@ -49,7 +52,14 @@ class Sample:
 
 
 def draw(photos: list[np.ndarray], lattice: Lattice, rng: np.random.Generator) -> Sample:
-    """Protect, alter, send and view a random crop of a random photograph."""
+    """Protect, alter, send and view a random crop of a random photograph, until its mark is readable."""
+    while True:
+        sample = _attempt(photos, lattice, rng)
+        if sample is not None:
+            return sample
+
+
+def _attempt(photos: list[np.ndarray], lattice: Lattice, rng: np.random.Generator) -> Sample | None:
     side = SIDE + _MARGIN
     pick, other = rng.integers(len(photos), size=2)
     image, donor = (random_crop(photos[i], side, (side, 416), rng) for i in (pick, other))
@@ -61,6 +71,8 @@ def draw(photos: list[np.ndarray], lattice: Lattice, rng: np.random.Generator) -
     altered, mask = _alter(protected, donor, stranger, rng)
     received, alignment = _send(altered, strength, rng)
     view = lattice.view(luma(received), alignment)
+    if not _readable(lattice.base_soft_bits(view), codewords["base"]):
+        return None
     known = _known(view, lattice, codewords, rates.sizes(index, side // 8, side // 8), rng)
     (i, j), n = alignment.origin, SIDE // 8
     small = View(view.alignment, view.equalizer, view.plane, view.reading.crop(slice(n), slice(n)))
@@ -72,6 +84,12 @@ def draw(photos: list[np.ndarray], lattice: Lattice, rng: np.random.Generator) -
         mask[here],
         image[here],
     )
+
+
+def _readable(soft: np.ndarray, bits: np.ndarray) -> bool:
+    """Whether the soft bits of the base layer carry what its code needs."""
+    right = np.where(bits, -soft, soft)
+    return float((1 - np.logaddexp(0, -right) / np.log(2)).sum()) > _BASE_NEEDS
 
 
 def _protect(
@@ -131,6 +149,8 @@ def _send(altered: np.ndarray, strength: float, rng: np.random.Generator) -> tup
         y, x = (int(v) for v in rng.integers(0, _MARGIN, 2))
     cut = np.ascontiguousarray(altered[y:, x:])
     height, width = cut.shape[:2]
+    if strength < _WEAK:
+        cut = cv2.resize(cut, (2 * width, 2 * height), interpolation=cv2.INTER_CUBIC)
     if rng.random() < 0.25:
         sent = Scale(float(rng.choice([rng.uniform(0.5, 1.5), 0.7, 0.75, 0.5])))(cut, rng)
         if rng.random() < 0.4:
