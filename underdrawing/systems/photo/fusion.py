@@ -22,7 +22,7 @@ ALTERED = 0.5
 CONFIDENT_LEVELS = 16.0
 """Confidence is the probability that a pixel's error stays below so many 8-bit levels."""
 
-_RIM_PX = 3  # around the mask that is not trusted: codecs smear an edit over its edge
+_RIM_PX = 2  # around the mask that is not trusted: codecs smear an edit over its edge
 _SURROUNDINGS_PX = 64
 _SCALE = 64.0  # levels that are one unit for the network
 
