@@ -167,7 +167,7 @@ class Lattice:
         if equalizer is None:
             equalizer = find_equalizer(plane, dither, rank, alignment.strength)
         corrected = equalizer.apply(plane)
-        return View(alignment, equalizer, corrected, read(corrected, dither, rank, alignment.strength))
+        return View(alignment, equalizer, corrected, read(corrected, dither, rank, alignment.strength, plane))
 
     def base_index(self, view: View, small: bool = False) -> np.ndarray:
         """(r, c, 2) int64: coded bits of the base layer that each block in view carries; 6 where `small`."""

@@ -30,6 +30,8 @@ _TRUSTED_MOMENT = 0.15  # below it the blind estimate means nothing: a wrapped u
 _LEAST_KAPPA = 0.5  # assumed of the base layer, which is read first
 _WIDTHS = np.linspace(0, 1, 201)
 _SINC = np.sinc(_WIDTHS)
+_BLACK, _WHITE = 2.0, 253.0  # levels
+_CLIPPED_COSTS = 4.0  # a block with a quarter of its pixels clipped says nothing any more
 _MEMBERSHIP_WIDTH = 0.06  # how far the re-derived density may be off
 
 
@@ -130,14 +132,25 @@ def concentration(cosine: np.ndarray, weight: np.ndarray, bins: np.ndarray) -> n
     return np.interp(first, _FIRST_MOMENTS, _KAPPAS)[bins].astype(np.float32)
 
 
-def read(plane: np.ndarray, dither: np.ndarray, rank: np.ndarray, strength: float) -> Reading:
-    """Read a luma plane (8 r, 8 c) float32 whose blocks carry the given slices (r, c, n) of the key
-    tables."""
+def clipped_share(plane: np.ndarray) -> np.ndarray:
+    """(r, c) float32 share of a block's pixels at black or white, where a change may have been cut off."""
+    end = ((plane < _BLACK) | (plane > _WHITE)).astype(np.float32)
+    return cv2.resize(end, (plane.shape[1] // 8, plane.shape[0] // 8), interpolation=cv2.INTER_AREA)
+
+
+def read(
+    plane: np.ndarray, dither: np.ndarray, rank: np.ndarray, strength: float, seen: np.ndarray | None = None
+) -> Reading:
+    """Read a luma plane (8 r, 8 c) float32 whose blocks carry the given slices (r, c, n) of the key tables.
+
+    seen: the same plane before it was corrected, which tells where the picture was cut off at black or white.
+    """
     rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
     texture = activity(plane)
     step = STEPS * np.float32(strength)
     theta = (2 * np.pi) * (analyse(plane, FREQUENCIES) / step - dither)
     in_use = np.clip(0.5 + (density(texture) - rank) / _MEMBERSHIP_WIDTH, 0.02, 0.98).astype(np.float32)
+    in_use *= np.clip(1 - _CLIPPED_COSTS * clipped_share(plane if seen is None else seen), 0.02, 1)[..., None]
     bins = np.digitize(texture, _BINS)
     cosine = np.cos(theta).astype(np.float32)
     nothing = np.zeros(cosine.shape, np.float32)

@@ -21,6 +21,9 @@ _ALTERED = 0.5  # probability from which a pixel counts as altered
 _SUSPECT = 0.1  # probability from which it is written anew beside an altered one
 _RIM_PX = 5  # of the grid around these that are written anew too
 _LEAST_CONTENT_BITS = 250  # a shorter code is too coarse to say that it shows another picture
+_CONTRADICTION = -2.0  # log-likelihood ratio from which a block contradicts what was written there
+_LEAST_SHARE = 0.06  # of an area's blocks, and those beside it, that have to contradict
+_LEAST_EVIDENCE = -6.0  # of the contradicting blocks of an area together
 _LEAST_AREA_BLOCKS = 2.0  # a flagged area smaller than this is no alteration but an error of the reader
 _CLEAR_CORRELATION = 0.85  # of untouched surroundings with the signed content: nothing more to ask
 _LEAST_CORRELATION = 0.75  # below it the signed content is that of another picture (true ones: above .87)
@@ -42,13 +45,13 @@ def judge(
     probability = reader.locate(marked.view, marked.known, image)
     content = _content(marked, sketch)
     signature = read_signature(marked, find_key)
+    probability = supported(probability, marked.evidence())
     matches = None
     if content is not None:
         told = _part_in_view(content, marked, image)
         matches = _content_matches(image, told, probability, _content_bits(marked), sketch)
     if matches is False:
         probability = np.ones_like(probability)
-    probability = without_specks(probability)
     in_frame = np.clip(alignment.to_received(probability), 0, 1)
     altered = in_frame > _ALTERED
     fraction = float(altered.mean())
@@ -111,17 +114,25 @@ def read_signature(marked: Marked, find_key: FindKey) -> Signature:
     return Signature("valid" if valid else "invalid", public.fingerprint, trusted=known is not None)
 
 
-def without_specks(probability: np.ndarray) -> np.ndarray:
-    """The probability with flagged areas of less than two blocks taken below the threshold."""
+def supported(probability: np.ndarray, evidence: np.ndarray) -> np.ndarray:
+    """The probability (8 r, 8 c), taken below the threshold in flagged areas that nothing speaks against.
+
+    evidence: (r, c) log-likelihood ratios "untouched over altered". An area counts only if it is of two blocks
+    or more and some of its blocks, or of those beside it, contradict the bits that were written there. A black
+    void or a blank sky carries nothing, so there is nothing to contradict.
+    """
     flagged = (probability > _ALTERED).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(flagged, connectivity=8)
-    small = stats[:, cv2.CC_STAT_AREA] < _LEAST_AREA_BLOCKS * 64
-    small[0] = False
-    return (
-        np.where(small[labels], np.minimum(probability, 0.49), probability).astype(np.float32)
-        if count > 1
-        else probability
-    )
+    against = np.where(evidence < _CONTRADICTION, evidence, 0)
+    result = probability.astype(np.float32, copy=True)
+    for area in range(1, count):
+        here = labels == area
+        blocks = cv2.resize(here.astype(np.float32), evidence.shape[::-1], interpolation=cv2.INTER_AREA) > 0
+        near = cv2.dilate(blocks.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        few = (against[near] < 0).mean() < _LEAST_SHARE or against[near].sum() > _LEAST_EVIDENCE
+        if few or stats[area, cv2.CC_STAT_AREA] < _LEAST_AREA_BLOCKS * 64:
+            result[here] = np.minimum(result[here], 0.49)
+    return result
 
 
 def _grid_image(received: np.ndarray, marked: Marked) -> np.ndarray:
