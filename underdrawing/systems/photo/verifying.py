@@ -117,8 +117,8 @@ def read_signature(marked: Marked, find_key: FindKey) -> Signature:
 def supported(probability: np.ndarray, evidence: np.ndarray) -> np.ndarray:
     """The probability (8 r, 8 c), taken below the threshold in flagged areas that nothing speaks against.
 
-    evidence: (r, c) log-likelihood ratios "untouched over altered". An area counts only if it is of two blocks
-    or more and some of its blocks, or of those beside it, contradict the bits that were written there. A black
+    evidence: (r, c) log-likelihood ratios "untouched over altered". An area counts only if it is of two
+    blocks or more and some of its blocks, or of those beside it, contradict the bits written there. A black
     void or a blank sky carries nothing, so there is nothing to contradict.
     """
     flagged = (probability > _ALTERED).astype(np.uint8)
