@@ -12,6 +12,7 @@ import json
 import multiprocessing
 import os
 import platform
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -111,7 +112,9 @@ def _measured(
         return
     global _TASK  # handed to the forked workers by memory: a system need not be picklable
     _TASK = (part, subject, protocol, jobs)
-    with multiprocessing.get_context("fork").Pool(workers) as pool:
+    # a caller's own handler for SIGTERM would speak up in every worker when the pool is closed
+    by_default = (signal.SIGTERM, signal.SIG_DFL)
+    with multiprocessing.get_context("fork").Pool(workers, signal.signal, by_default) as pool:
         for index, rows in enumerate(pool.imap(_measure_one, range(len(jobs)))):
             yield jobs[index], rows
 
