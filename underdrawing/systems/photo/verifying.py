@@ -119,8 +119,8 @@ def read_signature(marked: Marked, find_key: FindKey) -> Signature:
 def supported(probability: np.ndarray, evidence: np.ndarray, clipped: np.ndarray) -> np.ndarray:
     """The probability (8 r, 8 c), taken below the threshold in flagged areas that are no alteration.
 
-    An area counts only if it is of two blocks or more. One that is cut off at black or white (`clipped`, (r, c)
-    share of each block) carries no mark that could be missing: there, some of its blocks or of those beside it
+    An area counts only if it is of two blocks or more. One that is cut off at black or white (`clipped`,
+    share of block) carries no mark that could be missing: there, some of its blocks or of those beside it
     have to contradict what was written (`evidence`, (r, c) log-likelihood ratios "untouched over altered").
     """
     flagged = (probability > _ALTERED).astype(np.uint8)
