@@ -15,7 +15,15 @@ from underdrawing.core.errors import WeightsError
 from underdrawing.metrics.masks import count_mask
 from underdrawing.ops.color import COLOUR_DIRECTION, luma
 from underdrawing.systems.photo.pool import fill, load
-from underdrawing.systems.photo.reader import FEATURES, Reader, block_features, log_ratios, measured
+from underdrawing.systems.photo.reader import (
+    FEATURES,
+    Reader,
+    block_features,
+    founded,
+    log_ratios,
+    measured,
+    shortfall,
+)  # fmt: skip
 from underdrawing.systems.photo.samples import SIDE, draw
 
 _SIDE = 320
@@ -83,6 +91,31 @@ def test_known_bits_tell_a_foreign_message_from_ones_own(lattice, protected):
     assert log_ratios(reading, own).sum(2).mean() > 3
     assert log_ratios(reading, {}).sum(2).mean() > 1
     assert log_ratios(reading, foreign).sum(2).mean() < -3
+
+
+def test_shortfall_is_that_of_the_altered_blocks(lattice, protected, edit):
+    """Untouched blocks say about what they should, altered ones less, and those in a void neither."""
+    received = Jpeg(40)(edit[0], np.random.default_rng(1))
+    view = see(lattice, received)
+    known = bits_of(lattice, view, protected[1], ("base",))
+    missing = shortfall(measured(view.reading, known), known)
+    share = edit[1].reshape(_GRID[0], 8, _GRID[1], 8).mean((1, 3))
+    inside, outside = missing[share == 1].sum(), missing[share == 0].mean() * (share == 1).sum()
+    assert inside > 16
+    assert outside < inside / 4
+
+
+def test_flagged_areas_need_something_to_be_missing():
+    probability = np.zeros((64, 128), np.float32)
+    probability[10:40, 8:40] = 0.9
+    probability[10:40, 80:112] = 0.9
+    probability[60:62, 60:62] = 0.9
+    missing = np.zeros((8, 16), np.float32)
+    missing[1:5, 1:5] = 3.0
+    kept = founded(probability, missing)
+    assert (kept[10:40, 8:40] == np.float32(0.9)).all()
+    assert (kept[:, 44:] < 0.5).all()
+    assert (kept[probability == 0] == 0).all()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,9 @@ import threading
 from functools import cached_property
 from pathlib import Path
 
+import cv2
 import numpy as np
+from scipy.special import ive
 
 from underdrawing.carriers.lattice.lattice import View
 from underdrawing.carriers.lattice.layout import FREQUENCIES, LAYERS
@@ -23,6 +25,9 @@ FEATURES = 2 * len(FREQUENCIES) + 4 * len(LAYERS) + 1
 """Numbers that describe a block."""
 
 _LEAST_LLR, _GREATEST_LLR = -6.0, 3.0
+_LEAST_AREA_PX = 32
+_LEAST_SHORTFALL = 16.0  # nats by which a flagged area has to say less than an untouched one would
+_SHORTFALL_PER_BLOCK = 0.02  # and on average
 _ROUNDS = 2  # of measuring the channel with the altered blocks discounted
 
 
@@ -43,11 +48,13 @@ class Reader:
 
         with self._lock:
             net = self._net
-        features = block_features(measured(view.reading, known), known)
+        reading = measured(view.reading, known)
+        features = block_features(reading, known)
         with torch.inference_mode():
             blocks = torch.from_numpy(features).permute(2, 0, 1)[None].float()
             pixels = torch.from_numpy(np.require(image, requirements=["C", "W"])).permute(2, 0, 1)[None]
-            return torch.sigmoid(net(blocks, pixels))[0, 0].numpy()
+            probability = torch.sigmoid(net(blocks, pixels))[0, 0].numpy()
+        return founded(probability, shortfall(reading, known))
 
     @cached_property
     def _net(self):
@@ -90,6 +97,41 @@ def log_ratios(reading: Reading, known: dict[str, np.ndarray]) -> np.ndarray:
     fits = np.where(told, sign * x, np.logaddexp(x, -x) - np.float32(np.log(2)))
     used = reading.in_use
     return np.log(used * np.exp(fits - reading.log_i0) + 1 - used)
+
+
+def shortfall(reading: Reading, known: dict[str, np.ndarray]) -> np.ndarray:
+    """Nats by which the known bits of each block speak less for "untouched" than they would there, (r, c).
+
+    About zero where a block is untouched, and where it carries nothing (a black void), under every channel;
+    clearly positive where it was altered, however weakly a harsh channel lets it speak.
+    """
+    _, told = _signs(known, reading.cosine.shape)
+    kappa, used = reading.kappa, reading.in_use
+    power = ive(1, kappa) / ive(0, kappa)
+    expected = used * np.maximum(kappa * power - reading.log_i0, 0)
+    return ((expected - log_ratios(reading, known)) * told).sum(2).astype(np.float32)
+
+
+def founded(probability: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """The probability (8 r, 8 c), taken below one half in flagged areas that the evidence does not bear out.
+
+    missing: (r, c) shortfall of each block. Of an area and the blocks beside it together so much has to be
+    missing as chance does not bring about: where a channel left next to nothing, the network guesses.
+    """
+    flagged = (probability > 0.5).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(flagged, connectivity=8)
+    unfounded = stats[:, cv2.CC_STAT_AREA] < _LEAST_AREA_PX
+    for area in np.flatnonzero(~unfounded[1:]) + 1:
+        x, y, width, height = stats[area, :4]
+        top, left = max(y // 8 - 1, 0), max(x // 8 - 1, 0)
+        part = missing[top : (y + height - 1) // 8 + 2, left : (x + width - 1) // 8 + 2]
+        here = labels[8 * top : 8 * (top + part.shape[0]), 8 * left : 8 * (left + part.shape[1])] == area
+        blocks = here.reshape(part.shape[0], 8, part.shape[1], 8).any((1, 3))
+        near = cv2.dilate(blocks.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        least = max(_LEAST_SHORTFALL, _SHORTFALL_PER_BLOCK * float(near.sum()))
+        unfounded[area] = part[near].sum() < least
+    unfounded[0] = False
+    return np.where(unfounded[labels], np.minimum(probability, np.float32(0.49)), probability)
 
 
 def block_features(reading: Reading, known: dict[str, np.ndarray]) -> np.ndarray:
