@@ -8,10 +8,12 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from underdrawing.carriers.lattice.read import clipped_share
 from underdrawing.coding import payload
 from underdrawing.coding.keys import PublicKey
 from underdrawing.core.errors import CodeError
 from underdrawing.core.types import DECODED, FILLED, UNTOUCHED, Signature, Verdict
+from underdrawing.ops.color import luma as picture_luma
 from underdrawing.systems.photo.decoding import Marked
 from underdrawing.systems.photo.parts import BlockReader, Fuser, SketchCodec
 
@@ -21,6 +23,10 @@ _ALTERED = 0.5  # probability from which a pixel counts as altered
 _SUSPECT = 0.1  # probability from which it is written anew beside an altered one
 _RIM_PX = 5  # of the grid around these that are written anew too
 _LEAST_CONTENT_BITS = 250  # a shorter code is too coarse to say that it shows another picture
+_CONTRADICTION = -2.0  # log-likelihood ratio from which a block contradicts what was written there
+_LEAST_SHARE = 0.06  # of an area's blocks, and those beside it, that have to contradict
+_VOID = 0.5  # clipped share from which an area holds no mark
+_LEAST_AREA_BLOCKS = 2.0  # a flagged area smaller than this is no alteration but an error of the reader
 _CLEAR_CORRELATION = 0.85  # of untouched surroundings with the signed content: nothing more to ask
 _LEAST_CORRELATION = 0.5  # below it the signed content is that of another picture: a claim not made lightly
 _LEAST_CELLS = 8  # of 16 px that have to be left to compare
@@ -41,6 +47,7 @@ def judge(
     probability = reader.locate(marked.view, marked.known, image)
     content = _content(marked, sketch)
     signature = read_signature(marked, find_key)
+    probability = supported(probability, marked.evidence(), clipped_share(picture_luma(image)))
     matches = None
     if content is not None:
         told = _part_in_view(content, marked, image)
@@ -107,6 +114,26 @@ def read_signature(marked: Marked, find_key: FindKey) -> Signature:
         return Signature("unknown", middle.fingerprint.hex())
     valid = payload.check_signature(marked.base, middle, public)
     return Signature("valid" if valid else "invalid", public.fingerprint, trusted=known is not None)
+
+
+def supported(probability: np.ndarray, evidence: np.ndarray, clipped: np.ndarray) -> np.ndarray:
+    """The probability (8 r, 8 c), taken below the threshold in flagged areas that are no alteration.
+
+    An area counts only if it is of two blocks or more. One that is cut off at black or white (`clipped`,
+    share of block) carries no mark that could be missing: there, some of its blocks or of those beside it
+    have to contradict what was written (`evidence`, (r, c) log-likelihood ratios "untouched over altered").
+    """
+    flagged = (probability > _ALTERED).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(flagged, connectivity=8)
+    result = probability.astype(np.float32, copy=True)
+    for area in range(1, count):
+        here = labels == area
+        blocks = cv2.resize(here.astype(np.float32), evidence.shape[::-1], interpolation=cv2.INTER_AREA) > 0
+        near = cv2.dilate(blocks.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        void = clipped[blocks].mean() > _VOID and (evidence[near] < _CONTRADICTION).mean() < _LEAST_SHARE
+        if void or stats[area, cv2.CC_STAT_AREA] < _LEAST_AREA_BLOCKS * 64:
+            result[here] = np.minimum(result[here], 0.49)
+    return result
 
 
 def _grid_image(received: np.ndarray, marked: Marked) -> np.ndarray:
