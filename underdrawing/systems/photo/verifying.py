@@ -120,7 +120,7 @@ def supported(probability: np.ndarray, evidence: np.ndarray, clipped: np.ndarray
     """The probability (8 r, 8 c), taken below the threshold in flagged areas that are no alteration.
 
     An area counts only if it is of two blocks or more. One that is cut off at black or white (`clipped`,
-    share of block) carries no mark that could be missing: there, some of its blocks or of those beside it
+    share of a block) carries no mark that could be missing: there, some of its blocks or of those beside it
     have to contradict what was written (`evidence`, (r, c) log-likelihood ratios "untouched over altered").
     """
     flagged = (probability > _ALTERED).astype(np.uint8)
