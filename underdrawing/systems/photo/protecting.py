@@ -111,8 +111,7 @@ def protect(
     }
     first = short_code(BASE_CODE_BITS, payload.BASE_BITS).encode(layers.base)
     change = lattice.embed(plane, first, coded, strength)
-    soft = lattice.reads_back(np.clip(np.rint(plane + change), 0, 255), strength)
-    if not np.array_equal(short_code(BASE_CODE_BITS, payload.BASE_BITS).decode(soft).bits, layers.base):
+    if not _reads_back(lattice, plane + change, layers.base, strength):
         raise CapacityError(
             f"this picture of {width}x{height} px is too small or too flat to carry a readable identity"
         )
@@ -130,6 +129,12 @@ def protect(
         identity.hex(),
         bits,
     )
+
+
+def _reads_back(lattice: Lattice, marked: np.ndarray, base: np.ndarray, strength: float) -> bool:
+    """Whether a reader would find the base layer in this luma, rounded and cut off as pixels are."""
+    soft = lattice.reads_back(np.clip(np.rint(marked), 0, 255), strength)
+    return np.array_equal(short_code(BASE_CODE_BITS, payload.BASE_BITS).decode(soft).bits, base)
 
 
 def _contents(
