@@ -89,14 +89,7 @@ def protect(
     rows, cols = size[0] // 8, size[1] // 8
     plane = np.ascontiguousarray(resize(picture_luma(image), size)[: 8 * rows, : 8 * cols])
 
-    index = rates.choose(
-        lattice.capacity(plane, strength, ease=natural),
-        rows,
-        cols,
-        payload.middle_overhead(owner is not None) + _LEAST_CONTENT_BITS,
-    )
-    if is_small(rows, cols):
-        index &= 15  # the middle layer's place is taken
+    index = _rates(lattice, plane, strength, natural, owner is not None)
     k_middle, k_top = rates.sizes(index, rows, cols)
     budgets = payload.budgets(k_middle, k_top, owner is not None)
     small = resize(image, size)[: 8 * rows, : 8 * cols]
@@ -129,6 +122,14 @@ def protect(
         identity.hex(),
         bits,
     )
+
+
+def _rates(lattice: Lattice, plane: np.ndarray, strength: float, ease: float, signed: bool) -> int:
+    """The rate index that fits this luma plane; see Lattice.capacity for `ease`."""
+    rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
+    least_middle = payload.middle_overhead(signed) + _LEAST_CONTENT_BITS
+    index = rates.choose(lattice.capacity(plane, strength, ease), rows, cols, least_middle)
+    return index & 15 if is_small(rows, cols) else index  # on a small grid the middle layer's place is taken
 
 
 def _reads_back(lattice: Lattice, marked: np.ndarray, base: np.ndarray, strength: float) -> bool:
