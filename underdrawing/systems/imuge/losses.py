@@ -1,0 +1,46 @@
+"""Equations 3 to 9 of the Imuge paper, each a function under its number (equation 2: networks.py).
+
+Squared norms are means over all values, so that the weights do not depend on the size of pictures and
+batches. Images are RGB in [0, 1]; `span` is the length of the interval that the errors are counted in: 2
+for [-1, 1], the range of tanh.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from underdrawing.losses.region import masked_mse
+
+
+def overall(rec: Tensor, cls: Tensor, dis: Tensor, alpha: float, beta: float) -> Tensor:
+    """L_G = L_rec + alpha L_cls + beta L_dis (equation 3)."""
+    return rec + alpha * cls + beta * dis
+
+
+def classification(mask_logits: Tensor, mask: Tensor) -> Tensor:
+    """L_cls: mean binary cross entropy of the predicted mask (B, 1, H, W) in nats (equation 4)."""
+    return F.binary_cross_entropy_with_logits(mask_logits, mask)
+
+
+def recovery(image: Tensor, recovered: Tensor, mask: Tensor, span: float = 2.0) -> Tensor:
+    """L_R = |I - I_R|^2 + |(I - I_R) M_G|^2 / |M_G|_1 (equation 5)."""
+    return span**2 * (F.mse_loss(recovered, image) + masked_mse(image, recovered, mask))
+
+
+def container(image: Tensor, immunized: Tensor, span: float = 2.0) -> Tensor:
+    """L_C = |I - I_M|^2 (before equation 6)."""
+    return span**2 * F.mse_loss(immunized, image)
+
+
+def reconstruction(recovery: Tensor, container: Tensor, gamma: float) -> Tensor:
+    """L_rec = L_R + gamma L_C (equation 6)."""
+    return recovery + gamma * container
+
+
+def discrimination(fool_recovered: Tensor, fool_immunized: Tensor, theta: float) -> Tensor:
+    """L_dis = L_DR + theta L_DC (equation 8), of losses by equation 7.
+
+    Equations 7 and 9 are losses/adversarial: least_squares_fool and least_squares_critic.
+    """
+    return fool_recovered + theta * fool_immunized
