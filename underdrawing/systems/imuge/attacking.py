@@ -1,0 +1,163 @@
+"""The attacking layer A (sec. 3.2): a tamper, then a benign attack, picture by picture; sometimes neither.
+
+    I_A = I_irr M_R + I_M (1 - M_R)        (equation 1)
+
+Where a picture is cropped and brought back to its sides, its truth (original and mask) goes with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from underdrawing.attacks import differentiable as channel
+from underdrawing.attacks import tamper
+from underdrawing.ops.jpeg import jpeg, round_cubic
+
+
+@dataclass(frozen=True)
+class Attacks:
+    """What the layer draws from."""
+
+    kinds: tuple[str, ...] = ("none", "noise", "blur", "scale", "jpeg", "crop")
+    """Benign attacks: methods of Layer; each is as likely as any other, so a repeated one is likelier."""
+    shapes: tuple[str, ...] = ("boxes",)
+    """Of tampered areas: boxes, or free_form, blob, box of attacks/tamper."""
+    area: tuple[float, float] = (0.05, 0.3)
+    """Part of the frame that is tampered with."""
+    skip: float = 0.1
+    """Share of pictures that are left alone: the verifying network has to answer with zeros."""
+    untouched: float = 0.0
+    """Share of pictures that are not tampered with but do go through the channel."""
+    noise: float = 0.1
+    """Largest standard deviation of the noise, in units of [0, 1]; the least is half of it."""
+    kernels: tuple[int, ...] = (3, 5)
+    """Sides of the blur's kernel, in taps."""
+    scales: tuple[float, float] = (0.5, 2.0)
+    """Factors of the sides, drawn log-uniformly."""
+    qualities: tuple[int, int] = (50, 95)
+    """Of JPEG."""
+    keep: tuple[float, float] = (0.5, 1.0)
+    """Part of the area that a crop keeps."""
+    real_jpeg: bool = False
+    """Pillow's JPEG forward with a differentiable one backwards; otherwise the differentiable one alone."""
+    rounding: bool = False
+    """Whether what leaves the encoder is rounded to 8 bits before anything else."""
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """What arrives, and the truth about it, all with the same sides."""
+
+    received: Tensor
+    """I_A, (B, 3, H, W)."""
+    mask: Tensor
+    """M_G, (B, 1, H, W), 1 = altered."""
+    original: Tensor
+    """I, (B, 3, H, W)."""
+
+
+class Layer:
+    """A; `severity` from 0 to 1 draws the strengths' range in towards their mild end."""
+
+    def __init__(self, attacks: Attacks) -> None:
+        self.attacks = attacks
+        self.severity = 1.0
+        self.benign: dict[str, Callable[[Tensor, np.random.Generator], Tensor]] = {
+            "none": lambda image, rng: image,
+            "noise": self._noise,
+            "blur": self._blur,
+            "scale": self._scale,
+            "jpeg": self._jpeg,
+        }
+
+    def __call__(self, immunized: Tensor, original: Tensor, rng: np.random.Generator) -> Attacked:
+        """Attack every picture of the batch; its donor is the next one's original."""
+        attacks = self.attacks
+        sent = channel.eight_bits(immunized) if attacks.rounding else channel.clip_through(immunized)
+        donors = original.roll(1, 0).detach()
+        parts = []
+        for index in range(len(sent)):
+            one, truth = sent[index : index + 1], original[index : index + 1]
+            empty = torch.zeros_like(one[:, :1])
+            if rng.random() < attacks.skip:
+                parts.append((one, empty, truth))
+                continue
+            mask = empty if rng.random() < attacks.untouched else self._mask(one, rng)
+            tampered = self._tamper(one, mask, donors[index : index + 1], rng)
+            parts.append(self._send(tampered, mask, truth, rng))
+        return Attacked(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
+
+    def _mask(self, image: Tensor, rng: np.random.Generator) -> Tensor:
+        shape = _SHAPES[self.attacks.shapes[rng.integers(len(self.attacks.shapes))]]
+        mask = shape(*image.shape[-2:], rng, self.attacks.area)
+        return torch.from_numpy(mask)[None, None].to(image)
+
+    def _tamper(self, image: Tensor, mask: Tensor, donor: Tensor, rng: np.random.Generator) -> Tensor:
+        """Equation 1: another picture's content, one colour, or the picture itself, shifted."""
+        draw = rng.random()
+        if draw < 1 / 3:
+            content = donor
+        elif draw < 1 / 2:
+            colour = torch.from_numpy(rng.random(3, dtype=np.float32))
+            content = colour.to(image)[None, :, None, None].expand_as(image)
+        else:
+            shift = [int(side * rng.uniform(0.2, 0.8)) for side in image.shape[-2:]]
+            content = image.roll(shift, dims=(2, 3))
+        return content * mask + image * (1 - mask)
+
+    def _send(
+        self, image: Tensor, mask: Tensor, truth: Tensor, rng: np.random.Generator
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        kind = self.attacks.kinds[rng.integers(len(self.attacks.kinds))]
+        if kind != "crop":
+            received = self.benign[kind](image, rng)
+            return (channel.eight_bits(received) if self.attacks.rounding else received), mask, truth
+        rows, columns = channel.window(image.shape[-2:], self._between(1.0, *self.attacks.keep, rng), rng)
+        sides = image.shape[-2:]
+        received, truth = (channel.resize(x[..., rows, columns], *sides).clamp(0, 1) for x in (image, truth))
+        return received, F.interpolate(mask[..., rows, columns], sides, mode="nearest"), truth
+
+    def _between(self, mild: float, low: float, high: float, rng: np.random.Generator) -> float:
+        """Uniform in [low, high], drawn towards `mild` while the severity is low."""
+        return mild + self.severity * (rng.uniform(low, high) - mild)
+
+    def _noise(self, image: Tensor, rng: np.random.Generator) -> Tensor:
+        return channel.add_noise(image, self._between(0.0, 0.5 * self.attacks.noise, self.attacks.noise, rng), rng)
+
+    def _blur(self, image: Tensor, rng: np.random.Generator) -> Tensor:
+        size = int(rng.choice(self.attacks.kernels))
+        deviation = 0.3 * ((size - 1) / 2 - 1) + 0.8  # OpenCV's rule for a kernel whose deviation is not given
+        return channel.blur(image, size, max(0.2, self._between(0.2, 0.7 * deviation, deviation, rng)))
+
+    def _scale(self, image: Tensor, rng: np.random.Generator) -> Tensor:
+        low, high = np.log(self.attacks.scales)
+        return channel.rescale(image, float(np.exp(self._between(0.0, low, high, rng))))
+
+    def _jpeg(self, image: Tensor, rng: np.random.Generator) -> Tensor:
+        quality = round(self._between(96, *self.attacks.qualities, rng))
+        if self.attacks.real_jpeg:
+            return channel.pillow_jpeg(image, quality)
+        return jpeg(image, quality, round_cubic)
+
+
+def boxes(
+    height: int, width: int, rng: np.random.Generator, area: tuple[float, float] = (0.05, 0.3)
+) -> np.ndarray:
+    """One to four rectangles until their area is in range: (height, width) bool."""
+    goal, mask = rng.uniform(*area), np.zeros((height, width), bool)
+    for _ in range(4):
+        rest = goal - mask.mean()
+        if rest <= 0.01:
+            break
+        part = rest if rng.random() < 0.5 else rest * rng.uniform(0.3, 1.0)
+        mask |= tamper.box(height, width, rng, (part, part))
+    return mask
+
+
+_SHAPES = {"boxes": boxes, "free_form": tamper.free_form, "blob": tamper.blob, "box": tamper.box}
