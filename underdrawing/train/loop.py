@@ -6,7 +6,7 @@
             sum(terms).backward();  clip;  step
 
 A system has `module` (nn.Module), `players` ({name: list of optimizer groups}), `batch(rng)` and
-`losses(batch, rng)`. The run lasts for a given number of minutes of work (or steps); the schedule follows
+`losses(batch, rng)`; where it has `begin(step, progress)`, that is called before each step. The run lasts for a given number of minutes of work (or steps); the schedule follows
 the time used, so it always ends annealed.
 """
 
@@ -48,6 +48,8 @@ class Run:
     """Train for this many steps instead of a time (reproducible schedules, tests)."""
     warmup: float = 0.02
     """Share of the run in which the learning rate rises."""
+    floor: float = 0.02
+    """Where the learning rate ends, as a part of its peak; 1 keeps it constant after the warm-up."""
     clip: float = 1.0
     """Largest norm of a player's gradient."""
     average: float = 0.998
@@ -71,7 +73,7 @@ def train(system: System, run: Run, out: Path, *, resume: bool = False) -> list[
     if resume:
         state = load_checkpoint(out / "checkpoint.pt")
         system.module.load_state_dict(state["module"])
-        average.shadow = state["average"]
+        average.shadow = {name: value.to(average.shadow[name]) for name, value in state["average"].items()}
         for name, optimizer in optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
         step, used_s = state["step"], state["used_s"]
@@ -81,10 +83,12 @@ def train(system: System, run: Run, out: Path, *, resume: bool = False) -> list[
     while (progress := _progress(run, step, time.monotonic() - started)) < 1.0:
         for name, optimizer in optimizers.items():
             for group, peak in zip(optimizer.param_groups, peaks[name], strict=True):
-                group["lr"] = peak * warm_cosine(progress, run.warmup)
+                group["lr"] = peak * warm_cosine(progress, run.warmup, run.floor)
         # A generator of its own for every step makes a resumed run see what the unbroken one would have seen.
         rng = np.random.default_rng((run.seed, step))
         row = {"step": float(step), "progress": progress}
+        if hasattr(system, "begin"):
+            system.begin(step, progress)
         for player, terms in system.losses(system.batch(rng), rng):
             row |= _play(optimizers[player], terms, run.clip)
         average.update(system.module, step)
