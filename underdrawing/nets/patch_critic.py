@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+_LEAST_PX = 32  # smaller pictures are enlarged: the last layers need that much
 
 
 class PatchCritic(nn.Module):
-    """(B, 3, H, W) in [0, 1], sides from 24 px -> scores (B, 1, h, w), one for each patch of 70x70 px."""
+    """(B, 3, H, W) in [0, 1] -> scores (B, 1, h, w), one for each patch of 70x70 px."""
 
     def __init__(self, width: int = 64, layers: int = 3) -> None:
         super().__init__()
@@ -22,4 +25,7 @@ class PatchCritic(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Scores, unbounded."""
+        least = min(image.shape[-2:])
+        if least < _LEAST_PX:
+            image = F.interpolate(image, scale_factor=-(-_LEAST_PX // least), mode="nearest")
         return self.body(2 * image - 1)

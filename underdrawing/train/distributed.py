@@ -1,0 +1,63 @@
+"""Several processes, one training: `torchrun --nproc-per-node N -m underdrawing.train ...`.
+
+Each process draws batches of its own; gradients are averaged as they arise, so the loop need not know.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where this process stands among those of the training."""
+
+    rank: int = 0
+    world: int = 1
+    device: torch.device = torch.device("cpu")
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that speaks and writes for all."""
+        return self.rank == 0
+
+
+def join() -> Place:
+    """Join the processes that torchrun started, or stand alone; each takes a GPU of its own where there is
+    one."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    rank, local = int(os.environ.get("RANK", "0")), int(os.environ.get("LOCAL_RANK", "0"))
+    cuda = torch.cuda.is_available()
+    device = torch.device("cuda", local) if cuda else torch.device("cpu")
+    if cuda:
+        torch.cuda.set_device(device)
+    if world > 1 and not dist.is_initialized():
+        dist.init_process_group("nccl" if cuda else "gloo")
+    return Place(rank, world, device)
+
+
+def share(module: nn.Module, place: Place) -> None:
+    """Start all processes from the first one's parameters, and average every gradient over them."""
+    if place.world == 1:
+        return
+    for value in module.state_dict().values():
+        dist.broadcast(value, 0)
+
+    def average(parameter: nn.Parameter) -> None:
+        dist.all_reduce(parameter.grad)
+        parameter.grad /= place.world
+
+    for parameter in module.parameters():
+        if parameter.requires_grad:
+            parameter.register_post_accumulate_grad_hook(average)
+
+
+def leave(place: Place) -> None:
+    """End the common work."""
+    if place.world > 1:
+        dist.destroy_process_group()
