@@ -10,7 +10,7 @@ from underdrawing.attacks.channel import Jpeg
 from underdrawing.carriers.lattice.embed import code_length
 from underdrawing.carriers.lattice.frame import Alignment
 from underdrawing.carriers.lattice.lattice import Lattice, View
-from underdrawing.carriers.lattice.layout import FREQUENCIES, LAYERS
+from underdrawing.carriers.lattice.layout import FREQUENCIES, LAYERS, Drive
 from underdrawing.core.errors import WeightsError
 from underdrawing.metrics.masks import count_mask
 from underdrawing.ops.color import COLOUR_DIRECTION, luma
@@ -44,7 +44,7 @@ def protected(lattice):
     layers = {
         name: rng.integers(0, 2, code_length(name, *_GRID)).astype(np.uint8) for name in ("middle", "top")
     }
-    change = lattice.embed(luma(image), base, layers, 1.0)[..., None] * COLOUR_DIRECTION
+    change = lattice.embed(luma(image), base, layers, Drive())[..., None] * COLOUR_DIRECTION
     return np.clip(np.rint(image + change), 0, 255).astype(np.uint8), {"base": base, **layers}
 
 

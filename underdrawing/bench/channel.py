@@ -23,7 +23,8 @@ from underdrawing.carriers.lattice.capacity import information
 from underdrawing.carriers.lattice.equalize import find_equalizer
 from underdrawing.carriers.lattice.frame import resize
 from underdrawing.carriers.lattice.lattice import Lattice
-from underdrawing.carriers.lattice.layout import FREQUENCIES, LAYERS, STEPS
+from underdrawing.carriers.lattice.layout import FREQUENCIES, LAYERS, STEPS, Drive
+from underdrawing.carriers.lattice.quantizer import find_quantizer
 from underdrawing.carriers.lattice.read import read
 from underdrawing.metrics.quality import psnr_db
 from underdrawing.metrics.ssimulacra2 import ssimulacra2
@@ -68,7 +69,9 @@ def carried(
     for channel in CHANNELS:
         received, _ = channel.attack(marked, rng)
         plane = resize(luma(received), image.shape[:2])
-        reading = read(find_equalizer(plane, *tables, 1.0).apply(plane), *tables, 1.0).with_altered(nothing)
+        corrected = find_equalizer(plane, *tables, Drive()).apply(plane)
+        quantizer = find_quantizer(analyse(plane, FREQUENCIES)) if received.shape == image.shape else None
+        reading = read(corrected, *tables, Drive(), quantizer=quantizer).with_altered(nothing)
         for layer, place in LAYERS.items():
             yield channel.name, layer, information(reading, place, bits[..., place])
             reading = reading.with_known(bits[..., : place.stop], nothing)

@@ -7,8 +7,10 @@ import io
 import numpy as np
 from PIL import Image
 
-from underdrawing.carriers.lattice.layout import LAYERS
+from underdrawing.carriers.lattice.layout import FREQUENCIES, LAYERS, Drive
+from underdrawing.carriers.lattice.quantizer import find_quantizer
 from underdrawing.carriers.lattice.read import Reading, read, soft_bits
+from underdrawing.ops.dct import analyse
 
 
 def information(reading: Reading, place: slice, bits: np.ndarray) -> float:
@@ -22,15 +24,35 @@ def information(reading: Reading, place: slice, bits: np.ndarray) -> float:
     return float((1 - np.logaddexp(0, -right) / np.log(2)).sum())
 
 
+_TEXTURES = np.log([2.0, 4.0, 8.0, 16.0, 32.0])  # activity, levels
+_RESIZED = (0.72, 0.64, 0.5, 0.3, 0.2)  # bits that a coefficient in use there carries through a resize by .7
+
+
+def after_resize(used: np.ndarray, texture: np.ndarray) -> float:
+    """Bits that coefficients in use (r, c, n) carry through a resize by .7, by the activity (r, c) of their
+    blocks."""
+    share = np.interp(np.log(np.maximum(texture, 1e-3)), _TEXTURES, _RESIZED)
+    return float((used.sum(2) * share).sum())
+
+
 def after_jpeg(
-    marked: np.ndarray, quality: int, bits: np.ndarray, tables: tuple[np.ndarray, np.ndarray], strength: float
+    marked: np.ndarray,
+    quality: int,
+    bits: np.ndarray,
+    tables: tuple[np.ndarray, np.ndarray],
+    drive: Drive,
+    aligned: bool,
 ) -> dict[str, float]:
-    """Bits that middle and top carry through a JPEG of the marked luma plane (8 r, 8 c); `bits` (r, c, n)."""
+    """Bits that middle and top carry through a JPEG of the marked luma plane (8 r, 8 c); `bits` (r, c, n).
+
+    aligned: whether a codec's blocks will be the grid's own; they are not where a picture was shrunk to it.
+    """
     buffer = io.BytesIO()
     Image.fromarray(np.clip(np.rint(marked), 0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=quality)
     plane = np.asarray(Image.open(buffer), np.float32)
     nothing = np.zeros((plane.shape[0] // 8, plane.shape[1] // 8), np.float32)
-    reading, result = read(plane, *tables, strength), {}
+    quantizer = find_quantizer(analyse(plane, FREQUENCIES)) if aligned else None
+    reading, result = read(plane, *tables, drive, quantizer=quantizer), {}
     for name, before in (("middle", "base"), ("top", "middle")):
         reading = reading.with_known(bits[..., : LAYERS[before].stop], nothing)
         result[name] = information(reading, LAYERS[name], bits[..., LAYERS[name]])

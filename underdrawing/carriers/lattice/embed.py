@@ -1,10 +1,10 @@
-"""Embedding: move each coefficient in use to the nearest point of the sub-lattice that its bit names."""
+"""Embedding: move each coefficient in use towards the nearest point of the sub-lattice that its bit names."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from underdrawing.carriers.lattice.layout import FREQUENCIES, LAYERS, STEPS, KeyTables
+from underdrawing.carriers.lattice.layout import FREQUENCIES, LAYERS, MOVES, Drive, KeyTables
 from underdrawing.coding.keystream import permutation
 
 CODE_LIMITS = {"middle": 32768, "top": 65536}
@@ -42,8 +42,11 @@ def symbols(
     return result
 
 
-def quantize(coefficients: np.ndarray, bits: np.ndarray, dither: np.ndarray, strength: float) -> np.ndarray:
-    """Nearest points of the lattice step * (Z + dither + bit / 2); all arrays (rows, cols, n)."""
-    step = STEPS * np.float32(strength)
+def change(coefficients: np.ndarray, bits: np.ndarray, dither: np.ndarray, drive: Drive) -> np.ndarray:
+    """What to add to go towards the nearest points of the lattice step * (Z + dither + bit / 2).
+
+    All arrays (rows, cols, n).
+    """
     offset = dither + np.float32(0.5) * bits
-    return (np.rint(coefficients / step - offset) + offset) * step
+    nearest = (np.rint(coefficients / drive.steps - offset) + offset) * drive.steps
+    return MOVES * (nearest - coefficients)

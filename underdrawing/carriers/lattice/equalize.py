@@ -13,11 +13,11 @@ import numpy as np
 from scipy import fft
 
 from underdrawing.carriers.lattice.activity import activity
-from underdrawing.carriers.lattice.layout import FREQUENCIES, LAYERS, STEPS, density
+from underdrawing.carriers.lattice.layout import FREQUENCIES, LAYERS, Drive
 from underdrawing.ops.dct import analyse
 
 _TUNED = FREQUENCIES[: LAYERS["middle"].stop]
-_BLURS = (0.0, 0.4, 0.55, 0.7, 0.85, 1.0, 1.15)  # standard deviation in grid pixels
+BLURS = (0.0, 0.4, 0.55, 0.7, 0.85, 1.0, 1.15)  # standard deviation in grid pixels
 _GAINS = np.exp(np.linspace(np.log(0.72), np.log(1.4), 45)).astype(np.float32)
 _LARGEST_BOOST = 8.0
 _LEAST_GAIN = 0.03  # three standard deviations of the mean over six thousand coefficients
@@ -49,28 +49,30 @@ def sharpen(plane: np.ndarray, blur: float) -> np.ndarray:
 
 
 def _gathering(
-    plane: np.ndarray, dither: np.ndarray, rank: np.ndarray, strength: float, gains: np.ndarray
+    plane: np.ndarray, dither: np.ndarray, rank: np.ndarray, drive: Drive, gains: np.ndarray
 ) -> np.ndarray:
     """Mean of cos 2 theta over base and middle for each gain to be divided out, (len(gains),)."""
     n = len(_TUNED)
-    weight = (rank[..., :n] < density(activity(plane))[..., :n]).astype(np.float32)
+    weight = (rank[..., :n] < drive.density(activity(plane))[..., :n]).astype(np.float32)
     used = weight > 0
-    ratio = (analyse(plane, _TUNED) / (STEPS[:n] * np.float32(strength)))[used]
+    ratio = (analyse(plane, _TUNED) / drive.steps[:n])[used]
     offset = dither[..., :n][used]
     step = max(1, len(ratio) // 6000)  # six thousand coefficients settle a mean to one in a hundred
     ratio, offset = ratio[::step], offset[::step]
     return np.cos(4 * np.pi * (ratio[None] / gains[:, None] - offset[None])).mean(1)
 
 
-def find_equalizer(plane: np.ndarray, dither: np.ndarray, rank: np.ndarray, strength: float) -> Equalizer:
+def find_equalizer(
+    plane: np.ndarray, dither: np.ndarray, rank: np.ndarray, drive: Drive, blurs: tuple[float, ...] = BLURS
+) -> Equalizer:
     """The correction under which an aligned plane gathers best on the lattice of the given slices of the key
     tables."""
-    untouched = _gathering(plane, dither, rank, strength, np.ones(1, np.float32))[0]
+    untouched = _gathering(plane, dither, rank, drive, np.ones(1, np.float32))[0]
     if untouched > 0.6:
         return Equalizer()
     best, found = max(untouched + _LEAST_GAIN, _LEAST_GATHERING), Equalizer()
-    for blur in _BLURS:
-        scores = _gathering(sharpen(plane, blur) if blur else plane, dither, rank, strength, _GAINS)
+    for blur in blurs:
+        scores = _gathering(sharpen(plane, blur) if blur else plane, dither, rank, drive, _GAINS)
         peak = int(scores.argmax())
         if scores[peak] > best:
             best, found = scores[peak], Equalizer(blur, float(_GAINS[peak]))

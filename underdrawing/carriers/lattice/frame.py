@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
 
-from underdrawing.carriers.lattice.layout import CANONICAL_SIDE
+from underdrawing.carriers.lattice.layout import CANONICAL_SIDE, Drive
 
 
 def grid_size(height: int, width: int) -> tuple[int, int]:
@@ -32,7 +32,7 @@ class Alignment:
     """(y, x) of the first block's corner in the resized picture, px."""
     origin: tuple[int, int] = (0, 0)
     """(row, column) of the first block on the grid; known only up to the tile before the header is read."""
-    strength: float = 1.0
+    drive: Drive = field(default_factory=Drive)
     angle: float = 0.0
     """Degrees that the received picture is turned counter-clockwise about its centre before it is resized."""
     mirrored: bool = False
@@ -47,6 +47,12 @@ class Alignment:
             int(self.scaled[0] - np.ceil(self.offset[0])) // 8,
             int(self.scaled[1] - np.ceil(self.offset[1])) // 8,
         )
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether the grid's pixels are received pixels, not interpolated ones."""
+        whole = all(float(v).is_integer() for v in self.offset)
+        return self.scaled == (self.height, self.width) and whole and not self.angle
 
     def matrix(self) -> np.ndarray:
         """(2, 3) float64: grid pixel centre (x, y, 1) of the part in view -> received pixel centre (x, y)."""

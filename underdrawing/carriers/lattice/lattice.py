@@ -10,9 +10,9 @@ import numpy as np
 
 from underdrawing.carriers.lattice import sync
 from underdrawing.carriers.lattice.activity import activity
-from underdrawing.carriers.lattice.capacity import after_jpeg
-from underdrawing.carriers.lattice.embed import code_index, code_length, quantize, symbols
-from underdrawing.carriers.lattice.equalize import Equalizer, find_equalizer
+from underdrawing.carriers.lattice.capacity import after_jpeg, after_resize
+from underdrawing.carriers.lattice.embed import change, code_index, code_length, symbols
+from underdrawing.carriers.lattice.equalize import BLURS, Equalizer, find_equalizer
 from underdrawing.carriers.lattice.frame import Alignment
 from underdrawing.carriers.lattice.layout import (
     FREQUENCIES,
@@ -22,9 +22,10 @@ from underdrawing.carriers.lattice.layout import (
     SMALL_BLOCKS,
     STEPS,
     TILE,
-    density,
+    Drive,
     key_tables,
 )
+from underdrawing.carriers.lattice.quantizer import find_quantizer
 from underdrawing.carriers.lattice.read import Reading, gather, read, soft_bits
 from underdrawing.coding.keystream import PUBLIC_SECRET
 from underdrawing.ops.dct import analyse, synthesise
@@ -60,27 +61,29 @@ class Lattice:
     # protect
 
     def embed(
-        self, plane: np.ndarray, base: np.ndarray, layers: dict[str, np.ndarray], strength: float
+        self, plane: np.ndarray, base: np.ndarray, layers: dict[str, np.ndarray], drive: Drive
     ) -> np.ndarray:
         """Residual (8 r, 8 c) float32 that makes the plane carry a base codeword and those of the layers
         given."""
         rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
         bits = symbols(base, layers, (rows, cols), self.secret, self.tables)
         coefficients = analyse(plane, FREQUENCIES)
-        change = quantize(coefficients, bits, self.tables.dither[:rows, :cols], strength) - coefficients
-        return synthesise(change * self.in_use(plane, layers), FREQUENCIES)
+        moves = change(coefficients, bits, self.tables.dither[:rows, :cols], drive)
+        return synthesise(moves * self.in_use(plane, layers, drive), FREQUENCIES)
 
-    def in_use(self, plane: np.ndarray, layers: dict[str, np.ndarray]) -> np.ndarray:
+    def in_use(self, plane: np.ndarray, layers: dict[str, np.ndarray], drive: Drive) -> np.ndarray:
         """(r, c, n) bool: the coefficients that the embedder moves."""
         rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
-        used = self.tables.rank[:rows, :cols] < density(activity(plane))
+        used = self.tables.rank[:rows, :cols] < drive.density(activity(plane))
         for name in ("middle", "top"):
             if name not in layers and not (name == "middle" and is_small(rows, cols)):
                 used[..., LAYERS[name]] = False
         return used
 
-    def capacity(self, plane: np.ndarray, strength: float, ease: float = 1.0) -> dict[str, dict[int, float]]:
-        """Bits that middle and top of this plane would each carry through JPEG 50, 75 and 90, and (100) none.
+    def capacity(self, plane: np.ndarray, drive: Drive, ease: float = 1.0) -> dict[str, dict[int, float]]:
+        """Bits that middle and top of this plane would each carry through JPEG 50, 75 and 90, by quality.
+
+        Under 100 the coefficients in use, under 0 the bits of the middle after a resize by .7.
 
         ease: quantizer of the codec on the grid relative to that on the picture; below 1 where one grid pixel
         stands for many.
@@ -89,23 +92,25 @@ class Lattice:
         # any bits will do; these are at hand
         bits = (self.tables.dither[:rows, :cols] * 4096).astype(np.uint8) & 1
         coefficients = analyse(plane, FREQUENCIES)
-        change = quantize(coefficients, bits, self.tables.dither[:rows, :cols], strength) - coefficients
-        used = self.tables.rank[:rows, :cols] < density(activity(plane))
-        marked = plane + synthesise(change * used, FREQUENCIES)
+        moves = change(coefficients, bits, self.tables.dither[:rows, :cols], drive)
+        texture = activity(plane)
+        used = self.tables.rank[:rows, :cols] < drive.density(texture)
+        marked = plane + synthesise(moves * used, FREQUENCIES)
         tables = self.tables.dither[:rows, :cols], self.tables.rank[:rows, :cols]
-        result = {name: {100: float(used[..., LAYERS[name]].sum())} for name in ("middle", "top")}
+        result = {name: {100: float(used[..., LAYERS[name]].sum())} for name in LAYERS}
+        result["middle"][0] = after_resize(used[..., LAYERS["middle"]], texture)
         for quality in (50, 75, 90):
             for name, carried in after_jpeg(
-                marked, round(100 - (100 - quality) * ease), bits, tables, strength
+                marked, round(100 - (100 - quality) * ease), bits, tables, drive, ease == 1
             ).items():
                 result[name][quality] = carried
         return result
 
-    def reads_back(self, marked: np.ndarray, strength: float) -> np.ndarray:
+    def reads_back(self, marked: np.ndarray, drive: Drive) -> np.ndarray:
         """Soft bits of the base codeword in a marked luma plane whose place is known."""
         rows, cols = marked.shape[0] // 8, marked.shape[1] // 8
-        alignment = Alignment(*marked.shape, marked.shape, strength=strength)
-        reading = read(marked, self.tables.dither[:rows, :cols], self.tables.rank[:rows, :cols], strength)
+        alignment = Alignment(*marked.shape, marked.shape, drive=drive)
+        reading = read(marked, self.tables.dither[:rows, :cols], self.tables.rank[:rows, :cols], drive)
         return self.base_soft_bits(View(alignment, Equalizer(), marked, reading), is_small(rows, cols))
 
     # verify
@@ -144,7 +149,7 @@ class Lattice:
             min(view.alignment.blocks[1], MAX_BLOCKS - origin[1]),
         )
         place = slice(PERIODIC, None)
-        step = STEPS[place] * np.float32(view.alignment.strength)
+        step = view.alignment.drive.steps[place]
         ratio = analyse(view.plane[: 8 * rows, : 8 * cols], FREQUENCIES[place]) / step
         dither = self.tables.dither[origin[0] : origin[0] + rows, origin[1] : origin[1] + cols, place]
         return float(np.cos(4 * np.pi * (ratio - dither)).mean())
@@ -164,10 +169,19 @@ class Lattice:
         plane = np.ascontiguousarray(plane[: 8 * rows, : 8 * cols])
         here = slice(i, i + rows), slice(j, j + cols)
         dither, rank = self.tables.dither[here], self.tables.rank[here]
+        quantizer = find_quantizer(analyse(plane, FREQUENCIES)) if alignment.is_direct else None
         if equalizer is None:
-            equalizer = find_equalizer(plane, dither, rank, alignment.strength)
+            # a JPEG on the same grid leaves less than would be taken for a blur, but no blur
+            blurs = BLURS if quantizer is None or not quantizer.any() else (0.0,)
+            equalizer = find_equalizer(plane, dither, rank, alignment.drive, blurs)
         corrected = equalizer.apply(plane)
-        return View(alignment, equalizer, corrected, read(corrected, dither, rank, alignment.strength, plane))
+        if corrected is not plane:  # only now does it show how many coefficients are in use
+            _, drive = sync.score_in_place(corrected, self.tables, alignment.origin, alignment.drive.strength)
+            alignment = alignment.moved(drive=drive)
+        if quantizer is not None:
+            quantizer = quantizer / equalizer.gain
+        reading = read(corrected, dither, rank, alignment.drive, plane, quantizer)
+        return View(alignment, equalizer, corrected, reading)
 
     def base_index(self, view: View, small: bool = False) -> np.ndarray:
         """(r, c, 2) int64: coded bits of the base layer that each block in view carries; 6 where `small`."""
@@ -184,7 +198,8 @@ class Lattice:
         llr = soft_bits(reading, place)
         if small:  # nothing is known of the channel yet: the middle counts by its step
             scale = (STEPS[place] / STEPS[0]) ** 2 * reading.kappa[..., :1] * reading.in_use[..., place]
-            llr = np.where(reading.kappa[..., place] > 0, llr, scale * reading.cosine[..., place])
+            told = (reading.kappa[..., place] > 0) | (reading.box[place, 0] > 0)
+            llr = np.where(told, llr, scale * reading.cosine[..., place])
         return gather(llr, self.base_index(view, small), self.base_bits)
 
     def layer_index(self, view: View, layer: str, grid: tuple[int, int]) -> np.ndarray:

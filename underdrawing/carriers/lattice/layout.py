@@ -3,19 +3,21 @@
 Three layers share the 8x8 block DCT of the luma on a grid of at most 1024 px:
 
     base    two coefficients a block, large step     identity and grid; repeats in tiles, for crops
-    middle  four mid-frequency coefficients          signature, first part of the hidden code; to JPEG 50
+    middle  four mid-frequency coefficients, two     signature, first part of the hidden code; to JPEG 50
+            low ones more where there is texture
     top     the rest of the low half of the block    rest of the hidden code; to JPEG 90
 
 The frequencies were chosen by measuring, for each alone, what it costs in SSIMULACRA2 and what it carries
 after each codec (docs/HOW_IT_WORKS.md). Basis pictures of even order join their neighbours without a jump at
-block edges, so they cost a quarter of what (0,1), (1,0) and (1,1) cost at equal energy; those three carry
-only the small steps of the top.
+block edges, so they cost a quarter of what (0,1), (1,0) and (1,1) cost at equal energy; the first two of
+those are used only where texture hides them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -35,14 +37,18 @@ MAX_BLOCKS = CANONICAL_SIDE // 8
 STRENGTHS = (1.0, 0.35, 0.5, 0.7, 1.45, 2.1)
 """Step multipliers a reader knows, in the order it tries them."""
 
+LIFTS = (1.0, 1.4, 2.0, 2.8, 4.0, 5.6)
+"""Times by which a picture may be taken to be more textured than it is: a flat one has to use more of itself
+for the middle layer, which holds the signature."""
+
 BASE = ((0, 2), (2, 0))
-MIDDLE = ((1, 2), (2, 1), (2, 2), (1, 1))
-TOP = ((0, 1), (1, 0), (0, 3), (3, 0), (1, 3), (3, 1), (4, 0), (0, 4), (1, 4), (4, 1), (2, 3), (3, 2), (3, 3))
+MIDDLE = ((1, 2), (2, 1), (2, 2), (1, 1), (0, 1), (1, 0))
+TOP = ((0, 3), (3, 0), (1, 3), (3, 1), (4, 0), (0, 4), (1, 4), (4, 1), (2, 3), (3, 2), (3, 3))
 FREQUENCIES = BASE + MIDDLE + TOP
 PERIODIC = 4
 """The first four frequencies have tiled dither: they find the grid. The others know their absolute place."""
 
-LAYERS = {"base": slice(0, 2), "middle": slice(2, 6), "top": slice(6, len(FREQUENCIES))}
+LAYERS = {"base": slice(0, 2), "middle": slice(2, 8), "top": slice(8, len(FREQUENCIES))}
 
 JPEG_STEPS = np.array(
     [10, 14, 14, 13, 16, 12, 11, 12, 16, 14, 19, 17, 18, 24, 26, 22, 24, 22, 29], np.float32
@@ -53,27 +59,47 @@ _BASE_SPREAD = LAYERS["middle"].stop
 
 # Steps in 8-bit luma levels: at least twice the JPEG quantizer to be survived (base: quality 30, middle: 50,
 # top: 90).
-_TOP_STEP = 2.4 * np.array([2, 2, 3, 3, 4, 3, 4, 5, 5, 4, 5, 4, 6], np.float32)
-STEPS = np.concatenate([np.full(2, 43.5), np.full(4, 31.0), _TOP_STEP]).astype(np.float32)
+_TOP_STEP = 2.4 * np.array([3, 3, 4, 3, 4, 5, 5, 4, 5, 4, 6], np.float32)
+STEPS = np.concatenate([np.full(2, 52.0), np.full(4, 26.5), np.full(2, 23.0), _TOP_STEP]).astype(np.float32)
+
+MOVES = np.concatenate([np.full(8, 0.85), np.ones(len(TOP))]).astype(np.float32)
+"""Part of the way to the nearest lattice point that a coefficient is moved (distortion compensation, Chen and
+Wornell 2001): the last part costs more energy than it brings once a codec adds its own error."""
 
 # Density: the share of coefficients in use, linear in log activity between these points (levels). Tuned for
 # less than 1.1 levels of change where the photo is smooth, SSIMULACRA2 above 80 and SSIM .985 at 512x512.
 _ACTIVITY_POINTS = np.log([1.0, 2.0, 4.8, 8.2, 12.0])
-_DENSITY = {
-    "base": [0.03, 0.10, 0.24, 0.58, 1.0],
-    "middle": [0.00, 0.02, 0.15, 0.50, 1.0],
-    "top": [0.12, 0.13, 0.20, 0.45, 1.0],
-}
+_DENSITY = (
+    (slice(0, 2), [0.06, 0.12, 0.20, 0.41, 0.93]),
+    (slice(2, 6), [0.00, 0.00, 0.05, 0.70, 1.0]),
+    (slice(6, 8), [0.00, 0.00, 0.05, 0.70, 1.0]),
+    (slice(8, 19), [0.07, 0.07, 0.08, 0.50, 1.0]),
+)
 """Where nothing moves, one large step is seen by itself: there only small ones stay, to locate an edit."""
 
 
-def density(activity: np.ndarray) -> np.ndarray:
-    """Share of coefficients in use, (r, c) activity -> (r, c, n) float32 for the n FREQUENCIES."""
-    loga = np.log(np.maximum(activity, 1e-3))
-    result = np.empty((*activity.shape, len(FREQUENCIES)), np.float32)
-    for name, place in LAYERS.items():
-        result[..., place] = np.interp(loga, _ACTIVITY_POINTS, _DENSITY[name])[..., None]
-    return result
+class Drive(NamedTuple):
+    """How hard the lattice is driven into one picture: what a reader has to find out before it can read."""
+
+    strength: float = 1.0
+    """Multiplies the steps; one of STRENGTHS."""
+    lift: float = 1.0
+    """Multiplies the activity that decides how many of the middle's coefficients are in use; one of LIFTS."""
+
+    @property
+    def steps(self) -> np.ndarray:
+        """(n,) float32 step of each of the n FREQUENCIES, luma levels."""
+        return STEPS * np.float32(self.strength)
+
+    def density(self, activity: np.ndarray) -> np.ndarray:
+        """Share of coefficients in use, (r, c) activity -> (r, c, n) float32 for the n FREQUENCIES."""
+        level = np.log(np.maximum(activity, 1e-3))
+        lifted = level + np.log(self.lift)
+        result = np.empty((*activity.shape, len(FREQUENCIES)), np.float32)
+        for place, points in _DENSITY:
+            middle = LAYERS["middle"].start <= place.start < LAYERS["middle"].stop
+            result[..., place] = np.interp(lifted if middle else level, _ACTIVITY_POINTS, points)[..., None]
+        return result
 
 
 def natural_strength(long_side_px: int) -> float:

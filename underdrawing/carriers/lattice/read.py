@@ -6,8 +6,9 @@ Directional Statistics),
 
     p(theta | bit) = exp(+-kappa cos theta) / (2 pi I0(kappa)),   log-likelihood ratio = 2 kappa cos theta,
 
-and kappa is read from the picture itself: E[cos 2 theta] = I2(kappa) / I0(kappa) whatever the bits are. An
-altered block is uniform in theta, which makes the evidence for "untouched" a likelihood ratio too.
+and kappa is read from the picture itself: E[cos 2 theta] = I2(kappa) / I0(kappa) whatever the bits are. Where
+the last JPEG shows its quantizer, the error is known to be uniform over it instead. An altered block is
+uniform in theta, which makes the evidence for "untouched" a likelihood ratio too.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ import numpy as np
 from scipy.special import ive
 
 from underdrawing.carriers.lattice.activity import activity
-from underdrawing.carriers.lattice.layout import FREQUENCIES, JPEG_STEPS, LAYERS, STEPS, density
+from underdrawing.carriers.lattice.layout import FREQUENCIES, JPEG_STEPS, LAYERS, MOVES, STEPS, Drive
+from underdrawing.carriers.lattice.quantizer import ANGLES, log_density_table
 from underdrawing.ops.dct import analyse
 
 _KAPPAS = np.concatenate([[0.0], np.geomspace(0.02, 60, 160)])
@@ -27,7 +29,7 @@ _FIRST_MOMENTS = ive(1, _KAPPAS) / ive(0, _KAPPAS)
 _LOG_I0 = np.log(ive(0, _KAPPAS)) + _KAPPAS
 _BINS = np.array([2.0, 4.5, 10.0])  # activity, levels; codecs treat flat and busy blocks differently
 _TRUSTED_MOMENT = 0.15  # below it the blind estimate means nothing: a wrapped uniform error can leave as much
-_LEAST_KAPPA = 0.5  # assumed of the base layer, which is read first
+_LEAST_KAPPA = 1.0  # assumed of the base layer, which is read first
 _WIDTHS = np.linspace(0, 1, 201)
 _SINC = np.sinc(_WIDTHS)
 _BLACK, _WHITE = 2.0, 253.0  # levels
@@ -55,6 +57,32 @@ class Reading:
     """(rows, cols) probability that the block was altered, as far as is known now."""
     bins: np.ndarray
     """(rows, cols) activity class of the block."""
+    box: np.ndarray
+    """(n, 3) in steps: width and spread of a uniform error, known from a JPEG's quantizer (0 where it is
+    not), and the part of the way that the embedder left."""
+
+    def log_density(self, place: slice, sign: np.ndarray | int = 1) -> np.ndarray:
+        """log p(theta | bit) over the uniform density at the frequencies of `place`.
+
+        sign: 1 for bit 0, -1 for bit 1.
+        """
+        agreement = sign * self.cosine[..., place]
+        result = self.kappa[..., place] * agreement - self.log_i0[..., place]
+        for k, box in enumerate(self.box[place]):
+            if box[0]:
+                angle = np.arccos(np.clip(agreement[..., k], -1, 1))
+                result[..., k] = np.interp(angle, ANGLES, log_density_table(*box))
+        return result
+
+    def expected_log_density(self) -> np.ndarray:
+        """What log_density of the right bit is on average where nothing was altered, (rows, cols, n)."""
+        power = ive(1, self.kappa) / ive(0, self.kappa)
+        result = np.maximum(self.kappa * power - self.log_i0, 0)
+        for k, box in enumerate(self.box):
+            if box[0]:
+                table = log_density_table(*box)
+                result[..., k] = np.mean(np.exp(table) * table)
+        return result
 
     def with_altered(self, altered: np.ndarray) -> Reading:
         """The same reading with the concentration estimated again from what is left untouched."""
@@ -85,7 +113,8 @@ class Reading:
 
     def crop(self, rows: slice, cols: slice) -> Reading:
         """A part of the grid."""
-        return Reading(*(getattr(self, f)[rows, cols] for f in self.__dataclass_fields__))
+        parts = {f: getattr(self, f)[rows, cols] for f in self.__dataclass_fields__ if f != "box"}
+        return Reading(**parts, box=self.box)
 
 
 def log_i0(kappa: np.ndarray) -> np.ndarray:
@@ -139,32 +168,40 @@ def clipped_share(plane: np.ndarray) -> np.ndarray:
 
 
 def read(
-    plane: np.ndarray, dither: np.ndarray, rank: np.ndarray, strength: float, seen: np.ndarray | None = None
+    plane: np.ndarray,
+    dither: np.ndarray,
+    rank: np.ndarray,
+    drive: Drive,
+    seen: np.ndarray | None = None,
+    quantizer: np.ndarray | None = None,
 ) -> Reading:
     """Read a luma plane (8 r, 8 c) float32 whose blocks carry the given slices (r, c, n) of the key tables.
 
     seen: the same plane before it was corrected, which tells where the picture was cut off at black or white.
+    quantizer: (n, 2) of the last JPEG in this plane's levels and on its grid, as `find_quantizer` gives it.
     """
     rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
     texture = activity(plane)
-    step = STEPS * np.float32(strength)
-    theta = (2 * np.pi) * (analyse(plane, FREQUENCIES) / step - dither)
-    in_use = np.clip(0.5 + (density(texture) - rank) / _MEMBERSHIP_WIDTH, 0.02, 0.98).astype(np.float32)
+    theta = (2 * np.pi) * (analyse(plane, FREQUENCIES) / drive.steps - dither)
+    in_use = np.clip(0.5 + (drive.density(texture) - rank) / _MEMBERSHIP_WIDTH, 0.02, 0.98).astype(np.float32)
     in_use *= np.clip(1 - _CLIPPED_COSTS * clipped_share(plane if seen is None else seen), 0.02, 1)[..., None]
     bins = np.digitize(texture, _BINS)
     cosine = np.cos(theta).astype(np.float32)
     nothing = np.zeros(cosine.shape, np.float32)
     prior = np.full((rows, cols), PRIOR_ALTERED, np.float32)
-    return Reading(cosine, in_use, nothing, nothing, prior, bins).with_altered(prior)
+    box = np.zeros((len(FREQUENCIES), 3))
+    box[:, 2] = 1 - MOVES
+    if quantizer is not None:
+        box[:, :2] = np.round(quantizer / drive.steps[:, None], 3)
+    return Reading(cosine, in_use, nothing, nothing, prior, bins, box).with_altered(prior)
 
 
 def soft_bits(reading: Reading, place: slice) -> np.ndarray:
     """Log-likelihood ratios (positive: bit 0) of the coefficients of one layer, altered and idle ones
     discounted."""
-    x = reading.kappa[..., place] * reading.cosine[..., place]
     trust = (1 - reading.altered[..., None]) * reading.in_use[..., place]
-    scale = trust * np.exp(-reading.log_i0[..., place])
-    return np.log(scale * np.exp(x) + 1 - trust) - np.log(scale * np.exp(-x) + 1 - trust)
+    zero, one = np.exp(reading.log_density(place)), np.exp(reading.log_density(place, -1))
+    return np.log(trust * zero + 1 - trust) - np.log(trust * one + 1 - trust)
 
 
 def gather(llr: np.ndarray, index: np.ndarray, length: int) -> np.ndarray:
@@ -178,11 +215,11 @@ def evidence(reading: Reading, place: slice, bits: np.ndarray | None = None) -> 
     With `bits` (rows, cols, frequencies of the layer), the re-encoded codeword, it asks for the right
     lattice; without, for any of the two.
     """
-    x = reading.kappa[..., place] * reading.cosine[..., place]
+    if bits is None:
+        log_ratio = np.logaddexp(reading.log_density(place), reading.log_density(place, -1)) - np.log(2)
+    else:
+        log_ratio = reading.log_density(place, np.where(bits, -1, 1))
     used = reading.in_use[..., place]
-    log_ratio = (np.logaddexp(x, -x) - np.log(2) if bits is None else np.where(bits, -x, x)) - reading.log_i0[
-        ..., place
-    ]
     return np.log(used * np.exp(log_ratio) + 1 - used).sum(-1)
 
 

@@ -22,12 +22,13 @@ from underdrawing.carriers.lattice.frame import Alignment, grid_size, resize
 from underdrawing.carriers.lattice.layout import (
     CANONICAL_SIDE,
     FREQUENCIES,
+    LIFTS,
     PERIODIC,
     STEPS,
     STRENGTHS,
     TILE,
+    Drive,
     KeyTables,
-    density,
     natural_strength,
     nearest_strength,
 )
@@ -40,22 +41,33 @@ _FEW_WINDOW = 256  # the same where offsets and scales are searched together
 THRESHOLD = 5.6
 """Score from which a candidate of a wide search is worth decoding."""
 _KNOWN_THRESHOLD = 3.0  # the same where place and scale are given
+_FLAT = 0.3  # share of coefficients in use below which a search takes a view for that of a lifted picture
 _SCALES = (0.38, 2.6)
 _USUAL_FACTORS = 1 / np.array(
     [0.8, 0.75, 0.5, 0.7, 0.6, 0.9, 2, 1.25, 1.5]
 )  # what programs shrink and enlarge by
+_USUAL_THRESHOLD = 4.5  # few scales to be wrong about
+_NO_SHIFT = ((0.0, 0.0),)
+_HALF_SHIFTS = tuple((y, x) for y in (0.0, 0.5) for x in (0.0, 0.5))
 _TEMPLATES: dict[int, tuple[KeyTables, np.ndarray]] = {}
 _ANGLES = tuple(a for k in range(1, 14) for a in (0.25 * k, -0.25 * k))
 
 
-def score_in_place(plane: np.ndarray, tables: KeyTables, origin: tuple[int, int], strength: float) -> float:
-    """Score of a plane whose blocks lie at a known origin of the tile."""
+def score_in_place(
+    plane: np.ndarray, tables: KeyTables, origin: tuple[int, int], strength: float
+) -> tuple[float, Drive]:
+    """Score of a plane whose blocks lie at a known origin of the tile, and the drive it is best under."""
     rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
     dither, rank = tile_view(tables.dither, origin, rows, cols), tile_view(tables.rank, origin, rows, cols)
-    used = rank < density(activity(plane))[..., :PERIODIC]
-    ratio = analyse(plane, _TUNED) / (STEPS[:PERIODIC] * np.float32(strength)) - dither
-    weight = used * _WEIGHTS
-    return float((np.cos(4 * np.pi * ratio) * weight).sum() / np.sqrt((weight**2).sum() / 2 + 1))
+    texture = activity(plane)
+    gathered = np.cos(4 * np.pi * (analyse(plane, _TUNED) / Drive(strength).steps[:PERIODIC] - dither))
+    best = -np.inf, Drive(strength)
+    for lift in LIFTS:
+        drive = Drive(strength, lift)
+        weight = (rank < drive.density(texture)[..., :PERIODIC]) * _WEIGHTS
+        score = float((gathered * weight).sum() / np.sqrt((weight**2).sum() / 2 + 1))
+        best = max(best, (score, drive))
+    return best
 
 
 def tile_view(table: np.ndarray, origin: tuple[int, int], rows: int, cols: int) -> np.ndarray:
@@ -95,8 +107,8 @@ def best_offset(
     float32."""
     m, n = (plane.shape[0] - 7) // 8, (plane.shape[1] - 7) // 8
     height, width = 8 * m, 8 * n
-    texture = activity(plane[:height, :width])
-    weight = cv2.resize(density(texture)[..., :PERIODIC], (width, height), interpolation=cv2.INTER_NEAREST)
+    share = _likely_density(activity(plane[:height, :width]), strength)[..., :PERIODIC]
+    weight = cv2.resize(share, (width, height), interpolation=cv2.INTER_NEAREST)
     total = np.zeros((64, TILE, TILE), np.complex64)
     power = 0.0
     for k, ((down, across), template) in enumerate(
@@ -122,6 +134,12 @@ def best_offset(
     return score, (int(phase) // 8, int(phase) % 8), (int(i), int(j))
 
 
+def _likely_density(texture: np.ndarray, strength: float) -> np.ndarray:
+    share = Drive(strength).density(texture)
+    # so flat a picture was probably lifted
+    return share if share[..., :PERIODIC].mean() > _FLAT else Drive(strength, LIFTS[1]).density(texture)
+
+
 def _fold(phases: np.ndarray) -> np.ndarray:
     count, m, n = phases.shape
     padded = np.zeros((count, -(-m // TILE) * TILE, -(-n // TILE) * TILE), np.complex64)
@@ -142,16 +160,29 @@ def _presharpened(plane: np.ndarray, factor: float) -> np.ndarray:
     return sharpen(plane, blur) if blur else np.ascontiguousarray(plane)
 
 
-def searched(whole: Alignment, plane: np.ndarray, tables: KeyTables, side: int) -> Alignment:
+def searched(
+    whole: Alignment,
+    plane: np.ndarray,
+    tables: KeyTables,
+    side: int,
+    shift: tuple[float, float] = (0.0, 0.0),
+) -> Alignment:
     """The best offset for one scale, angle and flip: `plane` is the received picture already turned and
-    resized."""
+    resized. Offsets are whole pixels and `shift` (y, x), parts of one."""
     window, y, x = _window(plane, side)
+    if any(shift):
+        matrix = np.array([[1, 0, shift[1]], [0, 1, shift[0]]])
+        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+        window = cv2.warpAffine(
+            window, matrix, window.shape[::-1], flags=flags, borderMode=cv2.BORDER_REFLECT
+        )
     window = _presharpened(window, whole.scaled[0] / whole.height)
-    score, (dy, dx), origin = best_offset(window, tables, whole.strength)
+    score, (dy, dx), origin = best_offset(window, tables, whole.drive.strength)
     # walk back from the window's first block to the picture's
     top, left = y + dy, x + dx
     first = (origin[0] - top // 8) % TILE, (origin[1] - left // 8) % TILE
-    return whole.moved(offset=(float(top % 8), float(left % 8)), origin=first, score=score)
+    offset = float(top % 8) + shift[0], float(left % 8) + shift[1]
+    return whole.moved(offset=offset, origin=first, score=score)
 
 
 def likely_strengths(long_side_px: int) -> tuple[float, ...]:
@@ -171,14 +202,14 @@ def intact(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
         if min(whole.blocks) < 1:
             continue
         plane = whole.sample(received)
-        found = [whole.moved(strength=s, score=score_in_place(plane, tables, (0, 0), s)) for s in STRENGTHS]
+        found = [_scored(whole, plane, tables, s) for s in STRENGTHS]
         found.sort(key=lambda a: -a.score)
         clear = [a for a in found if a.score > _KNOWN_THRESHOLD]
         yield from clear
         if size == grid_size(height, width):
             # noise can drown the sum of cos 2 theta and still leave the base layer's code readable
             likely = likely_strengths(max(height, width))
-            yield from (a for a in found if a not in clear and a.strength in likely)
+            yield from (a for a in found if a not in clear and a.drive.strength in likely)
 
 
 def searches(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
@@ -216,7 +247,7 @@ def _over_strengths(
     work: np.ndarray, tables: KeyTables, whole: Alignment, strengths: tuple[float, ...]
 ) -> Iterator[Alignment]:
     plane = resize(whole.oriented(work), whole.scaled)
-    found = [searched(whole.moved(strength=s), plane, tables, _WINDOW) for s in strengths]
+    found = [searched(whole.moved(drive=Drive(s)), plane, tables, _WINDOW) for s in strengths]
     clear = (a for a in found if a.score > THRESHOLD and min(a.blocks) > 2)
     yield from sorted(clear, key=lambda a: -a.score)
 
@@ -233,34 +264,45 @@ def _resized(work: np.ndarray, tables: KeyTables, strengths: tuple[float, ...]) 
         view = view[: view.shape[0] // 8 * 8, : view.shape[1] // 8 * 8]
         corner = _presharpened(view, side / long_side)
         for strength in strengths:
-            score = score_in_place(corner, tables, (0, 0), strength)
-            if score > THRESHOLD - 1:
-                found.append(whole.moved(strength=strength, score=score))
-    yield from sorted(found, key=lambda a: -a.score)[:3]
+            candidate = _scored(whole, corner, tables, strength)
+            if candidate.score > _USUAL_THRESHOLD - 0.5:
+                found.append(candidate)
+    yield from sorted(found, key=lambda a: -a.score)[:5]
 
 
 def _resized_and_cropped(
     work: np.ndarray, tables: KeyTables, strengths: tuple[float, ...]
 ) -> Iterator[Alignment]:
     """Parts of pictures at an unknown scale, the usual ones first; stops looking once one stands out."""
-    height, width = work.shape
     grid = np.exp(np.arange(np.log(_SCALES[0]), np.log(_SCALES[1]), 0.0045))
     order = grid[np.argsort(np.abs(np.log(grid)), kind="stable")]
-    found = []
-    for k, factor in enumerate(np.concatenate([_USUAL_FACTORS, order])):
-        whole = Alignment(height, width, _scaled(height, width, factor), strength=strengths[0])
-        if min(whole.scaled) < 72 or max(whole.scaled) > 2 * CANONICAL_SIDE:
-            continue
-        best = searched(whole, resize(work, whole.scaled), tables, _FEW_WINDOW)
-        if best.score > (THRESHOLD - 0.8 if k < len(_USUAL_FACTORS) else THRESHOLD):
-            found.append(best)
-        if best.score > 1.6 * THRESHOLD:
-            break
-    yield from sorted(found, key=lambda a: -a.score)[:3]
+    plan = ((_USUAL_FACTORS, _HALF_SHIFTS, _USUAL_THRESHOLD, 6), (order, _NO_SHIFT, THRESHOLD, 3))
+    for factors, shifts, threshold, most in plan:
+        found = []
+        for whole in _at_scales(work, factors, strengths[0]):
+            plane = resize(work, whole.scaled)
+            tried = [searched(whole, plane, tables, _FEW_WINDOW, shift) for shift in shifts]
+            found += [a for a in tried if a.score > threshold]
+            if tried[0].score > 1.6 * THRESHOLD:
+                break
+        yield from sorted(found, key=lambda a: -a.score)[:most]
+
+
+def _at_scales(work: np.ndarray, factors: np.ndarray, strength: float) -> Iterator[Alignment]:
+    height, width = work.shape
+    for factor in factors:
+        whole = Alignment(height, width, _scaled(height, width, factor), drive=Drive(strength))
+        if min(whole.scaled) >= 72 and max(whole.scaled) <= 2 * CANONICAL_SIDE:
+            yield whole
 
 
 def _scaled(height: int, width: int, factor: float) -> tuple[int, int]:
     return max(8, round(height * factor)), max(8, round(width * factor))
+
+
+def _scored(alignment: Alignment, plane: np.ndarray, tables: KeyTables, strength: float) -> Alignment:
+    score, drive = score_in_place(plane, tables, alignment.origin, strength)
+    return alignment.moved(drive=drive, score=score)
 
 
 def refined(alignment: Alignment, received: np.ndarray, tables: KeyTables) -> Alignment:
@@ -268,8 +310,7 @@ def refined(alignment: Alignment, received: np.ndarray, tables: KeyTables) -> Al
     of .1."""
 
     def scored(candidate: Alignment) -> Alignment:
-        plane = candidate.sample(received)
-        return candidate.moved(score=score_in_place(plane, tables, candidate.origin, candidate.strength))
+        return _scored(candidate, candidate.sample(received), tables, candidate.drive.strength)
 
     best = scored(alignment)
     for step in (2, 1, 0.5):

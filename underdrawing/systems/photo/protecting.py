@@ -11,7 +11,7 @@ import numpy as np
 from underdrawing.carriers.lattice.embed import code_length
 from underdrawing.carriers.lattice.frame import grid_size, resize
 from underdrawing.carriers.lattice.lattice import Lattice, is_small
-from underdrawing.carriers.lattice.layout import natural_strength, nearest_strength
+from underdrawing.carriers.lattice.layout import LIFTS, Drive, natural_strength, nearest_strength
 from underdrawing.coding import payload
 from underdrawing.coding.keys import Owner
 from underdrawing.coding.ldpc import code, short_code
@@ -27,6 +27,8 @@ _EXACT_PIXELS = (
     1 << 21
 )  # up to here luma is computed in float; above, eight bits before averaging lose nothing
 _LEAST_CONTENT_BITS = 60
+_MANY_BLOCKS = 2000  # a larger picture is looked at from farther away
+_NEARLY = 0.95  # of the room that could be had is worth a gentler drive
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def protect(
     rows, cols = size[0] // 8, size[1] // 8
     plane = np.ascontiguousarray(resize(picture_luma(image), size)[: 8 * rows, : 8 * cols])
 
-    index = _rates(lattice, plane, strength, natural, owner is not None)
+    drive, index = _fitted(lattice, plane, strength, natural, owner is not None)
     k_middle, k_top = rates.sizes(index, rows, cols)
     budgets = payload.budgets(k_middle, k_top, owner is not None)
     small = resize(image, size)[: 8 * rows, : 8 * cols]
@@ -103,8 +105,8 @@ def protect(
         if bits is not None
     }
     first = short_code(BASE_CODE_BITS, payload.BASE_BITS).encode(layers.base)
-    change = lattice.embed(plane, first, coded, strength)
-    if not _reads_back(lattice, plane + change, layers.base, strength):
+    change = lattice.embed(plane, first, coded, drive)
+    if not _reads_back(lattice, plane + change, layers.base, drive):
         raise CapacityError(
             f"this picture of {width}x{height} px is too small or too flat to carry a readable identity"
         )
@@ -124,17 +126,32 @@ def protect(
     )
 
 
-def _rates(lattice: Lattice, plane: np.ndarray, strength: float, ease: float, signed: bool) -> int:
-    """The rate index that fits this luma plane; see Lattice.capacity for `ease`."""
+def _fitted(
+    lattice: Lattice, plane: np.ndarray, strength: float, ease: float, signed: bool
+) -> tuple[Drive, int]:
+    """The gentlest drive under which this luma plane holds what has to survive, and its rate index.
+
+    See Lattice.capacity for `ease`.
+    """
     rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
     least_middle = payload.middle_overhead(signed) + _LEAST_CONTENT_BITS
-    index = rates.choose(lattice.capacity(plane, strength, ease), rows, cols, least_middle)
-    return index & 15 if is_small(rows, cols) else index  # on a small grid the middle layer's place is taken
+    tried = []
+    for lift in LIFTS[1:] if rows * cols > _MANY_BLOCKS and ease == 1 else LIFTS:
+        drive = Drive(strength, lift)
+        capacity = lattice.capacity(plane, drive, ease)
+        index = rates.choose(capacity, rows, cols, least_middle)
+        if is_small(rows, cols):  # the middle layer's place is taken
+            return drive, index & 15
+        tried.append((rates.room(capacity, least_middle), drive, index))
+        if tried[-1][0] >= 1:
+            break
+    enough = _NEARLY * max(room for room, _, _ in tried)
+    return next((drive, index) for room, drive, index in tried if room >= enough)
 
 
-def _reads_back(lattice: Lattice, marked: np.ndarray, base: np.ndarray, strength: float) -> bool:
+def _reads_back(lattice: Lattice, marked: np.ndarray, base: np.ndarray, drive: Drive) -> bool:
     """Whether a reader would find the base layer in this luma, rounded and cut off as pixels are."""
-    soft = lattice.reads_back(np.clip(np.rint(marked), 0, 255), strength)
+    soft = lattice.reads_back(np.clip(np.rint(marked), 0, 255), drive)
     return np.array_equal(short_code(BASE_CODE_BITS, payload.BASE_BITS).decode(soft).bits, base)
 
 

@@ -5,22 +5,19 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from underdrawing.carriers.lattice.embed import code_length
 
 MIDDLE_RATES = (
-    0.0, 0.04, 0.05, 0.06, 0.075, 0.09, 0.11, 0.13, 0.155, 0.18, 0.21, 0.24, 0.275, 0.315, 0.36, 0.41,
+    0.0, 0.05, 0.07, 0.09, 0.105, 0.119, 0.13, 0.145, 0.165, 0.19, 0.22, 0.255, 0.295, 0.345, 0.40, 0.47,
 )  # fmt: skip
 TOP_RATES = (
-    0.0, 0.02, 0.03, 0.04, 0.055, 0.07, 0.085, 0.10, 0.12, 0.14, 0.16, 0.18, 0.205, 0.235, 0.27, 0.31,
+    0.0, 0.03, 0.045, 0.06, 0.08, 0.10, 0.125, 0.15, 0.18, 0.21, 0.25, 0.29, 0.33, 0.38, 0.43, 0.48,
 )  # fmt: skip
 """Information bits per coded bit; the base layer names one of each by four bits."""
 
 _EDIT_SHARE = 0.7  # of the frame is left after the largest edit that the code is to survive
-_CODE_SHARE = 0.85  # of the information that belief propagation can use
-_TOP_SHARE = 0.9  # of what a gray JPEG leaves the top layer, a colour one with its rounding does
-_RESAMPLED_SHARE = 0.62  # of the coefficients in use still carry a bit after a resize by .7
+_CODE_SHARE = 0.7  # of the information that belief propagation can use
+_TOP_SHARE = 0.85  # of what a gray JPEG leaves the top layer, a colour one with its rounding does
 
 
 def sizes(rates: int, rows: int, cols: int) -> tuple[int, int]:
@@ -28,6 +25,16 @@ def sizes(rates: int, rows: int, cols: int) -> tuple[int, int]:
     middle = math.floor(MIDDLE_RATES[rates >> 4] * code_length("middle", rows, cols))
     top = math.floor(TOP_RATES[rates & 15] * code_length("top", rows, cols))
     return middle, top
+
+
+_WANTED_CONTENT_BITS = 30  # beyond the least, after JPEG 50
+_WANTED_BASE = 600  # coefficients: noise of 10 levels leaves a third of a bit in each, WebP 50 a fifth
+
+
+def room(capacity: dict[str, dict[int, float]], least_middle: int) -> float:
+    """Room for identity, signature and a little content through all that is asked, over what they need."""
+    middle = _EDIT_SHARE * _CODE_SHARE * min(capacity["middle"][50], capacity["middle"][0])
+    return max(0.0, min(middle / (least_middle + _WANTED_CONTENT_BITS), capacity["base"][100] / _WANTED_BASE))
 
 
 def choose(capacity: dict[str, dict[int, float]], rows: int, cols: int, least_middle: int) -> int:
@@ -38,11 +45,10 @@ def choose(capacity: dict[str, dict[int, float]], rows: int, cols: int, least_mi
     """
     share = _EDIT_SHARE * _CODE_SHARE
     length = code_length("middle", rows, cols)
-    resampled = _RESAMPLED_SHARE * capacity["middle"][100]
     i = 0
-    for quality in (50, 75, 90):
-        room = share * min(capacity["middle"][quality], resampled if quality == 50 else np.inf)
-        i = _largest(MIDDLE_RATES, length, room)
+    middle = capacity["middle"]
+    for room in (min(middle[50], middle[0]), middle[50], middle[75], middle[90]):
+        i = _largest(MIDDLE_RATES, length, share * room)
         if MIDDLE_RATES[i] * length >= least_middle:
             break
     else:

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from scipy.special import ive
 
 from underdrawing.carriers.lattice.lattice import View
 from underdrawing.carriers.lattice.layout import FREQUENCIES, LAYERS
@@ -92,11 +91,12 @@ def _signs(known: dict[str, np.ndarray], shape: tuple[int, int, int]) -> tuple[n
 
 def log_ratios(reading: Reading, known: dict[str, np.ndarray]) -> np.ndarray:
     """Log-likelihood ratio "untouched over altered" of each coefficient, (r, c, n) float32."""
-    x = reading.kappa * reading.cosine
-    sign, told = _signs(known, x.shape)
-    fits = np.where(told, sign * x, np.logaddexp(x, -x) - np.float32(np.log(2)))
+    sign, told = _signs(known, reading.cosine.shape)
+    every = slice(None)
+    right, wrong = reading.log_density(every, sign), reading.log_density(every, -sign)
+    fits = np.where(told, right, np.logaddexp(right, wrong) - np.float32(np.log(2)))
     used = reading.in_use
-    return np.log(used * np.exp(fits - reading.log_i0) + 1 - used)
+    return np.log(used * np.exp(fits) + 1 - used)
 
 
 def shortfall(reading: Reading, known: dict[str, np.ndarray]) -> np.ndarray:
@@ -106,9 +106,7 @@ def shortfall(reading: Reading, known: dict[str, np.ndarray]) -> np.ndarray:
     clearly positive where it was altered, however weakly a harsh channel lets it speak.
     """
     _, told = _signs(known, reading.cosine.shape)
-    kappa, used = reading.kappa, reading.in_use
-    power = ive(1, kappa) / ive(0, kappa)
-    expected = used * np.maximum(kappa * power - reading.log_i0, 0)
+    expected = reading.in_use * reading.expected_log_density()
     return ((expected - log_ratios(reading, known)) * told).sum(2).astype(np.float32)
 
 

@@ -18,7 +18,7 @@ from underdrawing.carriers.lattice.capacity import information
 from underdrawing.carriers.lattice.embed import code_length
 from underdrawing.carriers.lattice.frame import Alignment
 from underdrawing.carriers.lattice.lattice import Lattice, View
-from underdrawing.carriers.lattice.layout import LAYERS
+from underdrawing.carriers.lattice.layout import LAYERS, LIFTS, Drive
 from underdrawing.data.shards import random_crop
 from underdrawing.ops.color import COLOUR_DIRECTION, luma
 from underdrawing.systems.photo import rates
@@ -29,6 +29,7 @@ _MARGIN = 8  # px of the picture beyond the sample, so that crops can move the g
 _BASE_BITS = 512
 _STRENGTHS = (1.0, 0.35, 0.5, 0.7, 1.45, 2.1)
 _SHARES = (0.72, 0.09, 0.06, 0.06, 0.05, 0.02)
+_LIFT_SHARES = (0.4, 0.15, 0.15, 0.12, 0.1, 0.08)
 _SHAPES = (tamper.free_form, tamper.free_form, tamper.blob, tamper.blob, tamper.box)
 _BASE_NEEDS = 160.0  # bits of information for the 122 of the base layer
 _WEAK = 0.6  # strengths below it are those of large photographs, whose grid is smaller than they are
@@ -63,13 +64,13 @@ def _attempt(photos: list[np.ndarray], lattice: Lattice, rng: np.random.Generato
     side = SIDE + _MARGIN
     pick, other = rng.integers(len(photos), size=2)
     image, donor = (random_crop(photos[i], side, (side, 416), rng) for i in (pick, other))
-    strength = float(rng.choice(_STRENGTHS, p=_SHARES))
+    drive = Drive(float(rng.choice(_STRENGTHS, p=_SHARES)), float(rng.choice(LIFTS, p=_LIFT_SHARES)))
     plane = luma(image)
-    index = rates.choose(lattice.capacity(plane, strength), side // 8, side // 8, 380)
-    protected, codewords = _protect(image, lattice, strength, index, rng)
-    stranger = _protect(donor, lattice, strength, index, rng)[0] if rng.random() < 0.2 else None
+    index = rates.choose(lattice.capacity(plane, drive), side // 8, side // 8, 380)
+    protected, codewords = _protect(image, lattice, drive, index, rng)
+    stranger = _protect(donor, lattice, drive, index, rng)[0] if rng.random() < 0.2 else None
     altered, mask = _alter(protected, donor, stranger, rng)
-    received, alignment = _send(altered, strength, rng)
+    received, alignment = _send(altered, drive, rng)
     view = lattice.view(luma(received), alignment)
     if not _readable(lattice.base_soft_bits(view), codewords["base"]):
         return None
@@ -93,7 +94,7 @@ def _readable(soft: np.ndarray, bits: np.ndarray) -> bool:
 
 
 def _protect(
-    image: np.ndarray, lattice: Lattice, strength: float, index: int, rng: np.random.Generator
+    image: np.ndarray, lattice: Lattice, drive: Drive, index: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     rows, cols = image.shape[0] // 8, image.shape[1] // 8
     sizes = dict(zip(("middle", "top"), rates.sizes(index, rows, cols), strict=True))
@@ -103,7 +104,7 @@ def _protect(
         for name in sizes
         if sizes[name]
     }
-    change = lattice.embed(luma(image), base, layers, strength)[..., None] * COLOUR_DIRECTION
+    change = lattice.embed(luma(image), base, layers, drive)[..., None] * COLOUR_DIRECTION
     return np.clip(np.rint(image + change), 0, 255).astype(np.uint8), {"base": base, **layers}
 
 
@@ -142,14 +143,14 @@ def _recoloured(
     return np.where(mask[..., None], np.clip(np.rint(toned), 0, 255).astype(np.uint8), image)
 
 
-def _send(altered: np.ndarray, strength: float, rng: np.random.Generator) -> tuple[np.ndarray, Alignment]:
+def _send(altered: np.ndarray, drive: Drive, rng: np.random.Generator) -> tuple[np.ndarray, Alignment]:
     """A random channel, and where the grid lies in what comes out, as synchronization would find it."""
     y = x = 0
     if rng.random() < 0.2:
         y, x = (int(v) for v in rng.integers(0, _MARGIN, 2))
     cut = np.ascontiguousarray(altered[y:, x:])
     height, width = cut.shape[:2]
-    if strength < _WEAK:
+    if drive.strength < _WEAK:
         cut = cv2.resize(cut, (2 * width, 2 * height), interpolation=cv2.INTER_CUBIC)
     if rng.random() < 0.25:
         sent = Scale(float(rng.choice([rng.uniform(0.5, 1.5), 0.7, 0.75, 0.5])))(cut, rng)
@@ -161,7 +162,7 @@ def _send(altered: np.ndarray, strength: float, rng: np.random.Generator) -> tup
         sent = suites.sample_channel(cut, rng)
     offset = (float(-y % 8), float(-x % 8))
     origin = (-(-y // 8), -(-x // 8))
-    return sent, Alignment(*sent.shape[:2], (height, width), offset, origin, strength)
+    return sent, Alignment(*sent.shape[:2], (height, width), offset, origin, drive)
 
 
 def _known(
