@@ -185,15 +185,17 @@ def bench(arguments: argparse.Namespace) -> int:
             print(f"\r\x1b[K{part} {done}/{total}", end="", file=sys.stderr, flush=True)
 
     subject = Subject("photo", cards.load("photo"), Owner.create(), secrets.token_bytes(8))
-    options = RunOptions(arguments.again, arguments.jobs, progress)
-    table = run_bench(
-        subject,
-        Path(arguments.data),
-        Path(arguments.results),
-        photos=arguments.photos,
-        only=arguments.only,
-        options=options,
-    )
+    folders = subject, Path(arguments.data), Path(arguments.results)
+    if arguments.name == "photo-peers":
+        from underdrawing.bench.peers.run import run_peers
+
+        if not arguments.peers_python:
+            raise UsageError("photo-peers needs --peers-python; see underdrawing/bench/peers/requirements.txt")
+        python = Path(arguments.peers_python)
+        table = run_peers(*folders, python, photos=arguments.photos, progress=progress)
+    else:
+        options = RunOptions(arguments.again, arguments.jobs, progress)
+        table = run_bench(*folders, photos=arguments.photos, only=arguments.only, options=options)
     written = str(Path(arguments.results) / f"{arguments.name}.json")
     _say(
         arguments,
