@@ -86,7 +86,7 @@ def parser(commands_by_name: Mapping[str, Callable]) -> argparse.ArgumentParser:
     sub.add_argument("--only", nargs="+", metavar="PART", help="these parts alone")
     sub.add_argument("--again", action="store_true", help="repeat parts that are done")
     sub.add_argument("--jobs", type=_processes, default=1, metavar="N", help="processes; 1 by default")
-    sub.add_argument("--peers-python", metavar="PYTHON", help="of the environment with the peers (photo-peers)")
+    sub.add_argument("--peers-python", metavar="PYTHON", help="of the peers' environment (photo-peers)")
     sub = command("train")
     sub.add_argument("name", metavar="SYSTEM", help="the recipe, as photo-sketch")
     sub.add_argument("--data", required=True, metavar="DIR", help="folder of tar shards with photographs")

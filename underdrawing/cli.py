@@ -190,7 +190,7 @@ def bench(arguments: argparse.Namespace) -> int:
         from underdrawing.bench.peers.run import run_peers
 
         if not arguments.peers_python:
-            raise UsageError("photo-peers needs --peers-python; see underdrawing/bench/peers/requirements.txt")
+            raise UsageError("photo-peers needs --peers-python, see bench/peers/requirements.txt")
         python = Path(arguments.peers_python)
         table = run_peers(*folders, python, photos=arguments.photos, progress=progress)
     else:

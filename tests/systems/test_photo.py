@@ -129,6 +129,21 @@ def test_sixteen_bit_pixels_take_the_same_mark(system, photo):
     assert system.identify((deep / 257).round().astype(np.uint8)) == IDENTITY.hex()
 
 
+def test_a_part_of_a_large_picture_is_read(system, photo):
+    large = np.asarray(Image.fromarray(photo).resize((1800, 1800), Image.Resampling.BICUBIC))
+    protected = system.protect(large, identity=IDENTITY).apply(large)
+    assert system.identify(protected[101:1608, 57:1564]) == IDENTITY.hex()
+
+
+def test_a_flat_picture_is_lifted_until_its_signature_fits(system, owner, photo):
+    small = np.asarray(Image.fromarray(photo).resize((256, 256), Image.Resampling.LANCZOS))
+    flat = (0.25 * small + 96).astype(np.uint8)
+    received = Jpeg(70).attack(system.protect(flat, owner=owner).apply(flat), np.random.default_rng(0))[0]
+    verdict = system.verify(received, find_key=lambda short: owner.public)
+    assert verdict.signature.state == "valid"
+    assert verdict.details["lift"] > 1
+
+
 def test_a_large_picture_is_read_after_it_was_shrunk(system, photo):
     large = np.asarray(Image.fromarray(photo).resize((1800, 1800), Image.Resampling.BICUBIC))
     posted = Image.fromarray(system.protect(large, identity=IDENTITY).apply(large)).resize((1200, 1200))

@@ -10,7 +10,7 @@ layer checks.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import cv2
 import numpy as np
@@ -42,6 +42,7 @@ THRESHOLD = 5.6
 """Score from which a candidate of a wide search is worth decoding."""
 _KNOWN_THRESHOLD = 3.0  # the same where place and scale are given
 _FLAT = 0.3  # share of coefficients in use below which a search takes a view for that of a lifted picture
+_BUSY = 24.0  # activity, levels, from which a block counts for little in a search at strength 1
 _SCALES = (0.38, 2.6)
 _USUAL_FACTORS = 1 / np.array(
     [0.8, 0.75, 0.5, 0.7, 0.6, 0.9, 2, 1.25, 1.5]
@@ -49,6 +50,8 @@ _USUAL_FACTORS = 1 / np.array(
 _USUAL_THRESHOLD = 4.5  # few scales to be wrong about
 _NO_SHIFT = ((0.0, 0.0),)
 _HALF_SHIFTS = tuple((y, x) for y in (0.0, 0.5) for x in (0.0, 0.5))
+_LEAST_PART, _PART_STEP = 0.68, 0.004  # of the long side of a large picture; in log scale
+_SHRUNK = 0.8  # a large picture may have been shrunk by about so much before it was cut
 _TEMPLATES: dict[int, tuple[KeyTables, np.ndarray]] = {}
 _ANGLES = tuple(a for k in range(1, 14) for a in (0.25 * k, -0.25 * k))
 
@@ -136,8 +139,10 @@ def best_offset(
 
 def _likely_density(texture: np.ndarray, strength: float) -> np.ndarray:
     share = Drive(strength).density(texture)
-    # so flat a picture was probably lifted
-    return share if share[..., :PERIODIC].mean() > _FLAT else Drive(strength, LIFTS[1]).density(texture)
+    if share[..., :PERIODIC].mean() < _FLAT:  # so flat a picture was probably lifted
+        share = Drive(strength, LIFTS[2]).density(texture)
+    # where a picture is busy, the part of a pixel that a search is off by silences the lattice
+    return share / (1 + (texture / (_BUSY * strength)) ** 2)[..., None]
 
 
 def _fold(phases: np.ndarray) -> np.ndarray:
@@ -147,9 +152,9 @@ def _fold(phases: np.ndarray) -> np.ndarray:
     return padded.reshape(count, -1, TILE, padded.shape[2] // TILE, TILE).sum((1, 3))
 
 
-def _window(plane: np.ndarray, side: int) -> tuple[np.ndarray, int, int]:
-    """The middle of a plane, at most side x side px, and where it starts."""
-    y, x = max(0, (plane.shape[0] - side) // 2), max(0, (plane.shape[1] - side) // 2)
+def _window(plane: np.ndarray, side: int, place: tuple[float, float]) -> tuple[np.ndarray, int, int]:
+    """At most side x side px of a plane, and where they start; place: (y, x) in 0..1, .5 the middle."""
+    y, x = (int(max(0, have - side) * at) for have, at in zip(plane.shape, place, strict=True))
     return plane[y : y + side, x : x + side], y, x
 
 
@@ -166,10 +171,11 @@ def searched(
     tables: KeyTables,
     side: int,
     shift: tuple[float, float] = (0.0, 0.0),
+    place: tuple[float, float] = (0.5, 0.5),
 ) -> Alignment:
     """The best offset for one scale, angle and flip: `plane` is the received picture already turned and
-    resized. Offsets are whole pixels and `shift` (y, x), parts of one."""
-    window, y, x = _window(plane, side)
+    resized. Offsets are whole pixels and `shift` (y, x), parts of one; see _window for `place`."""
+    window, y, x = _window(plane, side, place)
     if any(shift):
         matrix = np.array([[1, 0, shift[1]], [0, 1, shift[0]]])
         flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
@@ -217,9 +223,13 @@ def searches(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
 
     All are looked for at the grid's size: a picture of many megapixels is shrunk once.
     """
-    strengths = likely_strengths(max(received.shape))
+    long_side = max(received.shape)
+    strengths = likely_strengths(long_side)
     work = resize(received, grid_size(*received.shape))
-    for search in (_cropped, _resized, _resized_and_cropped, _turned):
+    searches = (_cropped, _resized, _resized_and_cropped, _turned)
+    if long_side > CANONICAL_SIDE:  # its parts lie on the grid enlarged, whatever they were resized by
+        searches = (partial(_cropped_from_larger, long_side=long_side), _turned)
+    for search in searches:
         for candidate in search(work, tables, strengths):
             best = refined(candidate, work, tables)
             yield best.moved(height=received.shape[0], width=received.shape[1])
@@ -276,7 +286,7 @@ def _resized_and_cropped(
     """Parts of pictures at an unknown scale, the usual ones first; stops looking once one stands out."""
     grid = np.exp(np.arange(np.log(_SCALES[0]), np.log(_SCALES[1]), 0.0045))
     order = grid[np.argsort(np.abs(np.log(grid)), kind="stable")]
-    plan = ((_USUAL_FACTORS, _HALF_SHIFTS, _USUAL_THRESHOLD, 6), (order, _NO_SHIFT, THRESHOLD, 3))
+    plan = ((_USUAL_FACTORS, _HALF_SHIFTS, _USUAL_THRESHOLD, 12), (order, _NO_SHIFT, THRESHOLD, 3))
     for factors, shifts, threshold, most in plan:
         found = []
         for whole in _at_scales(work, factors, strengths[0]):
@@ -286,6 +296,41 @@ def _resized_and_cropped(
             if tried[0].score > 1.6 * THRESHOLD:
                 break
         yield from sorted(found, key=lambda a: -a.score)[:most]
+
+
+def _cropped_from_larger(
+    work: np.ndarray, tables: KeyTables, strengths: tuple[float, ...], long_side: int
+) -> Iterator[Alignment]:
+    """Parts of pictures larger than the grid: the more was cut off, the fewer grid pixels are left."""
+    found, place = [], _promising(work, _WINDOW, strengths[0])
+    for factor in np.exp(np.arange(0, np.log(_LEAST_PART), -_PART_STEP)):
+        originals = (long_side / factor, long_side / factor / _SHRUNK)
+        for strength in dict.fromkeys(nearest_strength(natural_strength(side)) for side in originals):
+            for whole in _at_scales(work, np.array([factor]), strength):
+                plane = resize(work, whole.scaled)
+                tried = [searched(whole, plane, tables, _WINDOW, shift, place) for shift in _HALF_SHIFTS]
+                found += [a for a in tried if a.score > THRESHOLD - 0.4]
+        if any(a.score > 1.5 * THRESHOLD for a in found):
+            break
+    yield from sorted(found, key=lambda a: -a.score)[:8]
+
+
+def _promising(work: np.ndarray, side: int, strength: float) -> tuple[float, float]:
+    """Where in a plane a window of `side` px holds most of what a search can hear."""
+    rows, cols = work.shape[0] // 8, work.shape[1] // 8
+    heard = _likely_density(activity(work[: 8 * rows, : 8 * cols]), strength)[..., 0]
+    total = np.pad(heard.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+
+    def within(place: tuple[float, float]) -> float:
+        (y, x), n = (
+            (int(max(0, m - side // 8) * at) for m, at in zip((rows, cols), place, strict=True)),
+            side // 8,
+        )
+        top, left, bottom, right = y, x, min(y + n, rows), min(x + n, cols)
+        return float(total[bottom, right] - total[top, right] - total[bottom, left] + total[top, left])
+
+    steps = (0.5, 0.25, 0.75, 0.0, 1.0)
+    return max(((y, x) for y in steps for x in steps), key=within)
 
 
 def _at_scales(work: np.ndarray, factors: np.ndarray, strength: float) -> Iterator[Alignment]:
