@@ -197,3 +197,10 @@ def test_activity_is_nearly_the_same_after_a_codec(photo):
     assert np.std(np.log(after[busy] / before[busy])) < 0.08
     smooth = cv2.GaussianBlur(luma(photo), (0, 0), 8)
     assert activity(smooth).mean() < 0.5 * before.mean()
+
+
+def test_the_equalizer_finds_a_tone_curve(marked):
+    lattice, image, _, _ = marked
+    darker = (255 * (image / 255.0) ** 1.25 + 0.5).astype(np.uint8)
+    view = first_view(lattice, darker)
+    assert view.equalizer.gamma == 1.25

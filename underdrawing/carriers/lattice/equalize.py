@@ -19,6 +19,9 @@ from underdrawing.ops.dct import analyse
 _TUNED = FREQUENCIES[: LAYERS["middle"].stop]
 BLURS = (0.0, 0.4, 0.55, 0.7, 0.85, 1.0, 1.15)  # standard deviation in grid pixels
 _GAINS = np.exp(np.linspace(np.log(0.72), np.log(1.4), 45)).astype(np.float32)
+_GAMMAS = (0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.05, 1.1, 1.15, 1.2, 1.25, 1.3, 1.4)
+_FEW_GAINS = np.array([0.98, 1.0, 1.02], np.float32)
+_GATHERED = 0.5  # a tone curve is looked for only where contrast alone explains less than this
 _LARGEST_BOOST = 8.0
 _LEAST_GAIN = 0.03  # three standard deviations of the mean over six thousand coefficients
 _LEAST_GATHERING = 0.1  # the largest of three hundred trials reaches .05 where there is nothing to be found
@@ -26,15 +29,22 @@ _LEAST_GATHERING = 0.1  # the largest of three hundred trials reaches .05 where 
 
 @dataclass(frozen=True)
 class Equalizer:
-    """A Gaussian blur of `blur` px and a contrast of `gain`, both to be divided out."""
+    """A Gaussian blur of `blur` px, a tone curve of exponent `gamma`, a contrast of `gain`: to be undone."""
 
     blur: float = 0.0
     gain: float = 1.0
+    gamma: float = 1.0
 
     def apply(self, plane: np.ndarray) -> np.ndarray:
         """The corrected plane, same shape, float32."""
         corrected = sharpen(plane, self.blur) if self.blur else plane
+        corrected = straighten(corrected, self.gamma) if self.gamma != 1 else corrected
         return corrected if self.gain == 1 else (corrected - 128) / np.float32(self.gain) + 128
+
+
+def straighten(plane: np.ndarray, gamma: float) -> np.ndarray:
+    """Undo the tone curve 255 (v / 255) ** gamma."""
+    return (255 * (np.clip(plane, 0, 255) / 255) ** (1 / gamma)).astype(np.float32)
 
 
 def sharpen(plane: np.ndarray, blur: float) -> np.ndarray:
@@ -76,4 +86,10 @@ def find_equalizer(
         peak = int(scores.argmax())
         if scores[peak] > best:
             best, found = scores[peak], Equalizer(blur, float(_GAINS[peak]))
+    if best < _GATHERED:
+        for gamma in _GAMMAS:
+            scores = _gathering(straighten(plane, gamma), dither, rank, drive, _FEW_GAINS)
+            peak = int(scores.argmax())
+            if scores[peak] > best + _LEAST_GAIN:
+                best, found = scores[peak], Equalizer(0.0, float(_FEW_GAINS[peak]), gamma)
     return found

@@ -14,18 +14,21 @@ from underdrawing.coding.keys import PublicKey
 from underdrawing.core.errors import CodeError
 from underdrawing.core.types import DECODED, FILLED, UNTOUCHED, Signature, Verdict
 from underdrawing.ops.color import luma as picture_luma
+from underdrawing.systems.photo.contradiction import contradicted
 from underdrawing.systems.photo.decoding import Marked
 from underdrawing.systems.photo.parts import BlockReader, Fuser, SketchCodec
 
 FindKey = Callable[[bytes], PublicKey | None]
 
 _ALTERED = 0.5  # probability from which a pixel counts as altered
+_TOLD = np.float32(0.9)  # probability of what only the signed content tells
 _SUSPECT = 0.1  # probability from which it is written anew beside an altered one
 _RIM_PX = 5  # of the grid around these that are written anew too
 _LEAST_CONTENT_BITS = 250  # a shorter code is too coarse to say that it shows another picture
 _CONTRADICTION = -2.0  # log-likelihood ratio from which a block contradicts what was written there
 _LEAST_SHARE = 0.15  # of an area's blocks, and those beside it, that have to contradict
 _VOID = 0.35  # clipped share from which an area holds no mark
+_WHITE = 253  # levels of the brightest channel
 _LEAST_AREA_BLOCKS = 2.0  # a flagged area smaller than this is no alteration but an error of the reader
 _CLEAR_CORRELATION = 0.85  # of untouched surroundings with the signed content: nothing more to ask
 _LEAST_CORRELATION = 0.5  # below it the signed content is that of another picture: a claim not made lightly
@@ -47,11 +50,13 @@ def judge(
     probability = reader.locate(marked.view, marked.known, image)
     content = _content(marked, sketch)
     signature = read_signature(marked, find_key)
-    probability = supported(probability, marked.evidence(), clipped_share(picture_luma(image)))
+    probability = supported(probability, marked.evidence(), clipped_share(_extreme(image)))
     matches = None
     if content is not None:
         told = _part_in_view(content, marked, image)
         matches = _content_matches(image, told, probability, _content_bits(marked), sketch)
+        if _content_bits(marked) >= _LEAST_CONTENT_BITS:
+            probability = np.where(contradicted(image, told, probability), _TOLD, probability)
     if matches is False:
         probability = np.ones_like(probability)
     in_frame = np.clip(alignment.to_received(probability), 0, 1)
@@ -79,7 +84,7 @@ def judge(
 
 def details(marked: Marked) -> dict:
     """The numbers behind a verdict."""
-    alignment = marked.view.alignment
+    alignment, equalizer = marked.view.alignment, marked.view.equalizer
     rows, cols = marked.reading.altered.shape
     return {
         "scale": round(alignment.scaled[0] / alignment.height, 5),
@@ -92,7 +97,11 @@ def details(marked: Marked) -> dict:
         "lift": alignment.drive.lift,
         "grid_blocks": (marked.base.rows, marked.base.cols),
         "share_of_frame": round(rows * cols / (marked.base.rows * marked.base.cols), 4),
-        "equalizer": {"blur_px": marked.view.equalizer.blur, "gain": round(marked.view.equalizer.gain, 3)},
+        "equalizer": {
+            "blur_px": equalizer.blur,
+            "gain": round(equalizer.gain, 3),
+            "gamma": equalizer.gamma,
+        },
         "false_accept_probability": marked.tried * 2 * 2.0**-32,
     }
 
@@ -135,6 +144,12 @@ def supported(probability: np.ndarray, evidence: np.ndarray, clipped: np.ndarray
         if void or stats[area, cv2.CC_STAT_AREA] < _LEAST_AREA_BLOCKS * 64:
             result[here] = np.minimum(result[here], 0.49)
     return result
+
+
+def _extreme(image: np.ndarray) -> np.ndarray:
+    """(H, W) float32: the brightest channel of a pixel where that is cut off at white, else the luma."""
+    brightest = image.max(2).astype(np.float32)
+    return np.where(brightest > _WHITE, brightest, picture_luma(image))
 
 
 def _grid_image(received: np.ndarray, marked: Marked) -> np.ndarray:

@@ -1,0 +1,46 @@
+"""What the signed content alone can tell: an area painted over, under any tone; nothing where all is well."""
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from underdrawing.systems.photo.contradiction import contradicted
+
+SIDE = 256
+
+
+@pytest.fixture(scope="module")
+def image() -> np.ndarray:
+    return np.asarray(Image.fromarray(data.astronaut()).resize((SIDE, SIDE), Image.Resampling.LANCZOS))
+
+
+@pytest.fixture(scope="module")
+def told(image) -> np.ndarray:
+    return cv2.GaussianBlur(image, (0, 0), 2.5)  # about what a code of two thousand bits tells
+
+
+def test_a_painted_area_is_found(image, told):
+    painted = image.copy()
+    painted[96:176, 64:128] = 0
+    found = contradicted(painted, told, np.zeros((SIDE, SIDE), np.float32))
+    assert found[96:176, 64:128].mean() > 0.75
+    assert found[:, 160:].mean() < 0.01
+
+
+@pytest.mark.parametrize("tone", [lambda x: x, lambda x: 1.2 * x, lambda x: 0.8 * x + 20], ids=str)
+def test_an_untouched_picture_is_left_alone_under_any_tone(image, told, tone):
+    seen = np.clip(tone(image.astype(np.float32)), 0, 255).astype(np.uint8)
+    assert not contradicted(seen, told, np.zeros((SIDE, SIDE), np.float32)).any()
+
+
+def test_what_the_evidence_has_found_keeps_its_border(image, told):
+    painted, heard = image.copy(), np.zeros((SIDE, SIDE), np.float32)
+    painted[96:176, 64:128] = 0
+    heard[96:176, 64:128] = 1
+    assert not contradicted(painted, told, heard)[96:176, 64:128].any()
+
+
+def test_too_little_left_teaches_nothing(image, told):
+    assert not contradicted(image, told, np.ones((SIDE, SIDE), np.float32)).any()
