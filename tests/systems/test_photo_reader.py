@@ -14,6 +14,7 @@ from underdrawing.carriers.lattice.layout import FREQUENCIES, LAYERS, Drive
 from underdrawing.core.errors import WeightsError
 from underdrawing.metrics.masks import count_mask
 from underdrawing.ops.color import COLOUR_DIRECTION, luma
+from underdrawing.systems.photo import verifying
 from underdrawing.systems.photo.pool import fill, load
 from underdrawing.systems.photo.reader import (
     FEATURES,
@@ -166,3 +167,13 @@ def test_an_empty_pool_says_what_to_do(tmp_path):
         load(tmp_path)
     with pytest.raises(FileNotFoundError):
         fill(tmp_path / "pool", tmp_path, 1, seed=1)
+
+
+def test_only_suspects_beside_an_altered_pixel_are_written_anew():
+    suspect = np.zeros((40, 40), bool)
+    suspect[2:10, 2:10] = suspect[20:30, 20:30] = True
+    altered = np.zeros_like(suspect)
+    altered[4:6, 4:6] = True
+    anew = verifying._beside(altered, suspect)
+    assert anew[2:10, 2:10].all() and not anew[15:].any()
+    assert not verifying._beside(np.zeros_like(altered), suspect).any()

@@ -229,9 +229,7 @@ def _recover(
     """
     alignment = marked.view.alignment
     rim = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _RIM_PX + 1,) * 2)
-    anew = cv2.dilate((probability > _SUSPECT).astype(np.uint8), rim)
-    if not (probability > _ALTERED).any():
-        anew[:] = 0
+    anew = cv2.dilate(_beside(probability > _ALTERED, probability > _SUSPECT), rim)
     region = alignment.to_received(anew.astype(np.float32)) > 0.5
     source = np.where(region, DECODED if content is not None else FILLED, UNTOUCHED).astype(np.uint8)
     if not region.any():
@@ -248,6 +246,12 @@ def _recover(
     share = cv2.GaussianBlur(inner, (0, 0), 1.0)[..., None] * region[..., None]
     recovered = np.rint(received + share * (written - received)).astype(np.uint8)
     return recovered, source, confidence
+
+
+def _beside(altered: np.ndarray, suspect: np.ndarray) -> np.ndarray:
+    """(H, W) uint8: the suspect areas that an altered pixel lies in."""
+    _, labels = cv2.connectedComponents(suspect.astype(np.uint8), connectivity=8)
+    return (np.isin(labels, np.unique(labels[altered])) & suspect).astype(np.uint8)
 
 
 def _with_message(verdict: Verdict, marked: Marked) -> Verdict:
