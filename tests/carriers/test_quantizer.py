@@ -8,7 +8,12 @@ from PIL import Image
 from skimage import data
 
 from underdrawing.carriers.lattice.layout import FREQUENCIES, JPEG_STEPS
-from underdrawing.carriers.lattice.quantizer import ANGLES, find_quantizer, log_density_table
+from underdrawing.carriers.lattice.quantizer import (
+    COSINES,
+    expected_log_density,
+    find_quantizer,
+    log_density_table,
+)
 from underdrawing.ops.color import luma
 from underdrawing.ops.dct import analyse
 
@@ -49,6 +54,9 @@ def test_a_jpeg_on_another_grid_does_not_show():
 
 def test_the_density_of_a_box_is_a_density():
     p = np.exp(log_density_table(0.45, 0.02))
-    assert np.trapezoid(p, ANGLES) / np.pi == pytest.approx(1, abs=0.01)
-    assert p[0] == pytest.approx(0.97 / 0.45 + 0.03, rel=0.01)
-    assert p[-1] == pytest.approx(0.03, rel=0.05)
+    angles = np.arccos(COSINES)[::-1]
+    assert np.trapezoid(p[::-1], angles) / np.pi == pytest.approx(1, abs=0.01)
+    assert p[-1] == pytest.approx(0.97 / 0.45 + 0.03, rel=0.01)
+    assert p[0] == pytest.approx(0.03, rel=0.05)
+    right = 0.45 * p[-1] * np.log(p[-1])  # nearly all angles lie inside the box
+    assert expected_log_density(0.45, 0.02) == pytest.approx(right, abs=0.15)

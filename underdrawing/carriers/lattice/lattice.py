@@ -81,7 +81,7 @@ class Lattice:
         return used
 
     def capacity(self, plane: np.ndarray, drive: Drive, ease: float = 1.0) -> dict[str, dict[int, float]]:
-        """Bits that middle and top of this plane would each carry through JPEG 50, 75 and 90, by quality.
+        """Bits that middle and top of this plane would each carry through JPEG 50 and 90, by quality.
 
         Under 100 the coefficients in use, under 0 the bits of the middle after a resize by .7.
 
@@ -99,7 +99,7 @@ class Lattice:
         tables = self.tables.dither[:rows, :cols], self.tables.rank[:rows, :cols]
         result = {name: {100: float(used[..., LAYERS[name]].sum())} for name in LAYERS}
         result["middle"][0] = after_resize(used[..., LAYERS["middle"]], texture)
-        for quality in (50, 75, 90):
+        for quality in (50, 90):
             for name, carried in after_jpeg(
                 marked, round(100 - (100 - quality) * ease), bits, tables, drive, ease == 1
             ).items():

@@ -22,7 +22,7 @@ _CHANCE = 3.5  # standard deviations
 _AS_GOOD = 0.85  # a divisor of the quantizer gathers as well: the largest that does nearly so is taken
 _OUTLIERS = 0.03  # coefficients that an encoder rounded its own way, or that were cut off with the pixels
 _LEAST_SPREAD = 0.4  # levels
-ANGLES = np.linspace(0, np.pi, 129)
+COSINES = np.linspace(-1, 1, 2049)
 
 
 @lru_cache(maxsize=1)
@@ -60,11 +60,19 @@ def find_quantizer(coefficients: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=256)
 def log_density_table(width: float, spread: float, short: float = 0.0) -> np.ndarray:
-    """log p(theta) over the uniform density at ANGLES, of an error uniform over `width`, blurred by `spread`.
+    """log p(theta) over the uniform density at COSINES of theta, of an error uniform over `width`, blurred by
+    `spread`, (2049,) float32.
 
     short: width of what the embedder left of the way to the lattice point, uniform too. All in steps.
     """
     left = short * (np.arange(9) - 4) / 9
-    error = ANGLES[:, None, None] / (2 * np.pi) + left[:, None] + np.arange(-3, 4)
+    error = np.arccos(COSINES)[:, None, None] / (2 * np.pi) + left[:, None] + np.arange(-3, 4)
     inside = ndtr((error + width / 2) / spread) - ndtr((error - width / 2) / spread)
-    return np.log((1 - _OUTLIERS) * inside.sum(2).mean(1) / width + _OUTLIERS)
+    return np.log((1 - _OUTLIERS) * inside.sum(2).mean(1) / width + _OUTLIERS).astype(np.float32)
+
+
+def expected_log_density(width: float, spread: float, short: float = 0.0) -> float:
+    """The mean of that log density over angles that follow it."""
+    angles = np.linspace(0, np.pi, 513)
+    table = log_density_table(width, spread, short)[np.rint((np.cos(angles) + 1) * 1024).astype(int)]
+    return float(np.mean(np.exp(table) * table))

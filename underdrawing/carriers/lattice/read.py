@@ -21,7 +21,7 @@ from scipy.special import ive
 
 from underdrawing.carriers.lattice.activity import activity
 from underdrawing.carriers.lattice.layout import FREQUENCIES, JPEG_STEPS, LAYERS, MOVES, STEPS, Drive
-from underdrawing.carriers.lattice.quantizer import ANGLES, log_density_table
+from underdrawing.carriers.lattice.quantizer import expected_log_density, log_density_table
 from underdrawing.ops.dct import analyse
 
 _KAPPAS = np.concatenate([[0.0], np.geomspace(0.02, 60, 160)])
@@ -70,8 +70,8 @@ class Reading:
         result = self.kappa[..., place] * agreement - self.log_i0[..., place]
         for k, box in enumerate(self.box[place]):
             if box[0]:
-                angle = np.arccos(np.clip(agreement[..., k], -1, 1))
-                result[..., k] = np.interp(angle, ANGLES, log_density_table(*box))
+                index = ((agreement[..., k] + 1) * 1024 + 0.5).astype(np.intp)
+                result[..., k] = log_density_table(*box)[np.clip(index, 0, 2048, out=index)]
         return result
 
     def expected_log_density(self) -> np.ndarray:
@@ -80,8 +80,7 @@ class Reading:
         result = np.maximum(self.kappa * power - self.log_i0, 0)
         for k, box in enumerate(self.box):
             if box[0]:
-                table = log_density_table(*box)
-                result[..., k] = np.mean(np.exp(table) * table)
+                result[..., k] = expected_log_density(*box)
         return result
 
     def with_altered(self, altered: np.ndarray) -> Reading:

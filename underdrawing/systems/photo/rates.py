@@ -17,6 +17,7 @@ TOP_RATES = (
 
 _EDIT_SHARE = 0.7  # of the frame is left after the largest edit that the code is to survive
 _CODE_SHARE = 0.7  # of the information that belief propagation can use
+_TO_JPEG_75 = 0.96  # of what JPEG 90 leaves the middle layer
 _TOP_SHARE = 0.85  # of what a gray JPEG leaves the top layer, a colour one with its rounding does
 
 
@@ -41,13 +42,13 @@ def choose(capacity: dict[str, dict[int, float]], rows: int, cols: int, least_mi
     """The largest rate index that survives an edit with JPEG 50 or a resize (middle) and with JPEG 90 (top).
 
     Where a flat picture has no room for a useful middle layer (`least_middle` information bits) at JPEG 50,
-    the layer is made for JPEG 75 or 90 instead: a signature that survives less is better than none.
+    the layer is made for JPEG 75 instead: a signature that survives less is better than none.
     """
     share = _EDIT_SHARE * _CODE_SHARE
     length = code_length("middle", rows, cols)
     i = 0
     middle = capacity["middle"]
-    for room in (min(middle[50], middle[0]), middle[50], middle[75], middle[90]):
+    for room in (min(middle[50], middle[0]), middle[50], _TO_JPEG_75 * middle[90]):
         i = _largest(MIDDLE_RATES, length, share * room)
         if MIDDLE_RATES[i] * length >= least_middle:
             break
