@@ -177,3 +177,14 @@ def test_only_suspects_beside_an_altered_pixel_are_written_anew():
     anew = verifying._beside(altered, suspect)
     assert anew[2:10, 2:10].all() and not anew[15:].any()
     assert not verifying._beside(np.zeros_like(altered), suspect).any()
+
+
+def test_a_void_counts_where_the_signed_content_tells_of_something_else():
+    probability = np.zeros((64, 64), np.float32)
+    probability[16:48, 16:48] = 0.9
+    silent, black = np.zeros((8, 8), np.float32), np.zeros((8, 8), np.float32)
+    black[2:6, 2:6] = 1
+    gap = np.full((64, 64), 10, np.float32)
+    assert verifying.supported(probability, silent, black, gap).max() < 0.5
+    gap[16:48, 16:48] = 60
+    assert verifying.supported(probability, silent, black, gap).max() > 0.5

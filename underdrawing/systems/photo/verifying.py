@@ -28,6 +28,7 @@ _LEAST_CONTENT_BITS = 250  # a shorter code is too coarse to say that it shows a
 _CONTRADICTION = -2.0  # log-likelihood ratio from which a block contradicts what was written there
 _LEAST_SHARE = 0.15  # of an area's blocks, and those beside it, that have to contradict
 _VOID = 0.35  # clipped share from which an area holds no mark
+_FAR, _FAR_LEVELS = 2.5, 30.0  # times the usual gap, and levels, that mean another content
 _WHITE = 253  # levels of the brightest channel
 _LEAST_AREA_BLOCKS = 2.0  # a flagged area smaller than this is no alteration but an error of the reader
 _CLEAR_CORRELATION = 0.85  # of untouched surroundings with the signed content: nothing more to ask
@@ -50,10 +51,10 @@ def judge(
     probability = reader.locate(marked.view, marked.known, image)
     content = _content(marked, sketch)
     signature = read_signature(marked, find_key)
-    probability = supported(probability, marked.evidence(), clipped_share(_extreme(image)))
+    told = None if content is None else _part_in_view(content, marked, image)
+    probability = supported(probability, marked.evidence(), clipped_share(_extreme(image)), _gap(image, told))
     matches = None
-    if content is not None:
-        told = _part_in_view(content, marked, image)
+    if told is not None:
         matches = _content_matches(image, told, probability, _content_bits(marked), sketch)
         if _content_bits(marked) >= _LEAST_CONTENT_BITS:
             probability = np.where(contradicted(image, told, probability), _TOLD, probability)
@@ -126,12 +127,15 @@ def read_signature(marked: Marked, find_key: FindKey) -> Signature:
     return Signature("valid" if valid else "invalid", public.fingerprint, trusted=known is not None)
 
 
-def supported(probability: np.ndarray, evidence: np.ndarray, clipped: np.ndarray) -> np.ndarray:
+def supported(
+    probability: np.ndarray, evidence: np.ndarray, clipped: np.ndarray, gap: np.ndarray | None = None
+) -> np.ndarray:
     """The probability (8 r, 8 c), taken below the threshold in flagged areas that are no alteration.
 
     An area counts only if it is of two blocks or more. One that is cut off at black or white (`clipped`,
     share of a block) carries no mark that could be missing: there, some of its blocks or of those beside it
-    have to contradict what was written (`evidence`, (r, c) log-likelihood ratios "untouched over altered").
+    have to contradict what was written (`evidence`, (r, c) log-likelihood ratios "untouched over altered"),
+    or the area has to be far from what the signed content tells (`gap`, (8 r, 8 c) levels).
     """
     flagged = (probability > _ALTERED).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(flagged, connectivity=8)
@@ -141,9 +145,23 @@ def supported(probability: np.ndarray, evidence: np.ndarray, clipped: np.ndarray
         blocks = cv2.resize(here.astype(np.float32), evidence.shape[::-1], interpolation=cv2.INTER_AREA) > 0
         near = cv2.dilate(blocks.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
         void = clipped[blocks].mean() > _VOID and (evidence[near] < _CONTRADICTION).mean() < _LEAST_SHARE
+        void = void and not _is_far(gap, here, flagged)
         if void or stats[area, cv2.CC_STAT_AREA] < _LEAST_AREA_BLOCKS * 64:
             result[here] = np.minimum(result[here], 0.49)
     return result
+
+
+def _gap(image: np.ndarray, told: np.ndarray | None) -> np.ndarray | None:
+    """(H, W) float32 levels between the picture and its signed content, mean of the channels."""
+    return None if told is None else np.abs(image.astype(np.float32) - told).mean(2)
+
+
+def _is_far(gap: np.ndarray | None, here: np.ndarray, flagged: np.ndarray) -> bool:
+    """Whether an area is farther from the signed content than the places that are not flagged usually are."""
+    if gap is None or flagged.mean() > 0.9:
+        return False
+    usual = float(np.median(gap[flagged == 0]))
+    return float(np.median(gap[here])) > max(_FAR_LEVELS, _FAR * usual)
 
 
 def _extreme(image: np.ndarray) -> np.ndarray:
