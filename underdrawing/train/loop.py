@@ -6,8 +6,8 @@
             sum(terms).backward();  clip;  step
 
 A system has `module` (nn.Module), `players` ({name: list of optimizer groups}), `batch(rng)` and
-`losses(batch, rng)`; where it has `begin(step, progress)`, that is called before each step. The run lasts for a given number of minutes of work (or steps); the schedule follows
-the time used, so it always ends annealed.
+`losses(batch, rng)`; where it has `begin(step, progress)`, that is called before each step. The run lasts for
+a given number of minutes of work (or steps); the schedule follows the time used, so it always ends annealed.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What people see of a training: a line on the terminal, TensorBoard where it is installed, sample pictures."""
+"""What people see of a training: a line on the terminal, TensorBoard where there is one, sample pictures."""
 
 from __future__ import annotations
 

@@ -128,11 +128,12 @@ class Layer:
         return mild + self.severity * (rng.uniform(low, high) - mild)
 
     def _noise(self, image: Tensor, rng: np.random.Generator) -> Tensor:
-        return channel.add_noise(image, self._between(0.0, 0.5 * self.attacks.noise, self.attacks.noise, rng), rng)
+        deviation = self._between(0.0, 0.5 * self.attacks.noise, self.attacks.noise, rng)
+        return channel.add_noise(image, deviation, rng)
 
     def _blur(self, image: Tensor, rng: np.random.Generator) -> Tensor:
         size = int(rng.choice(self.attacks.kernels))
-        deviation = 0.3 * ((size - 1) / 2 - 1) + 0.8  # OpenCV's rule for a kernel whose deviation is not given
+        deviation = 0.3 * ((size - 1) / 2 - 1) + 0.8  # OpenCV's rule where no deviation is given
         return channel.blur(image, size, max(0.2, self._between(0.2, 0.7 * deviation, deviation, rng)))
 
     def _scale(self, image: Tensor, rng: np.random.Generator) -> Tensor:

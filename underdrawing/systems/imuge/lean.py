@@ -11,6 +11,7 @@ weighted loss, there is no normalization, and the decoder sees the mask.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +40,7 @@ class LeanUNet(nn.Module):
     def __init__(self, inputs: int, outputs: int, channels: tuple[int, ...], blocks: int) -> None:
         super().__init__()
         self.stem = nn.Sequential(nn.PixelUnshuffle(STEM), conv(inputs * STEM**2, channels[0]))
-        pairs = list(zip(channels, channels[1:], strict=False))
+        pairs = list(pairwise(channels))
         self.down = nn.ModuleList(nn.Sequential(conv(i, o, stride=2), *_mixes(o, blocks)) for i, o in pairs)
         self.bring = nn.ModuleList(nn.Conv2d(o, i, 1) for i, o in pairs)
         self.up = nn.ModuleList(nn.Sequential(*_mixes(i, blocks)) for i, _ in pairs[1:])

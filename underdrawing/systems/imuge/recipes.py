@@ -8,7 +8,7 @@ lean-gpu-25min, lean-cpu-2h, lean-smoke    the lean networks (lean.py) and the l
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from underdrawing.systems.imuge.attacking import Attacks
 from underdrawing.systems.imuge.lean import LeanConfig
@@ -49,8 +49,8 @@ class Recipe:
 class PublishedRecipe(Recipe):
     """Training as published (sec. 3.3 to 3.5, 4.1)."""
 
-    networks: PublishedConfig = PublishedConfig()
-    attacks: Attacks = Attacks()
+    networks: PublishedConfig = field(default_factory=PublishedConfig)
+    attacks: Attacks = field(default_factory=Attacks)
     alpha: float = 0.01
     """Weight of the classification loss (equation 3)."""
     beta: float = 0.005
@@ -83,17 +83,21 @@ class PublishedRecipe(Recipe):
     """Channels of the critics' first layer."""
 
 
-@dataclass(frozen=True)
-class LeanRecipe(Recipe):
-    """Training of the lean networks: a bound on the container, masks of any form, the real codec."""
-
-    networks: LeanConfig = LeanConfig()
-    attacks: Attacks = Attacks(
+def _lean_attacks() -> Attacks:
+    return Attacks(
         kinds=("none", "jpeg", "jpeg", "jpeg", "scale", "blur", "noise", "crop"),
         shapes=("free_form", "free_form", "blob", "box"),
         area=(0.03, 0.3), skip=0.06, untouched=0.06, noise=0.04, qualities=(45, 95), real_jpeg=True,
         rounding=True,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LeanRecipe(Recipe):
+    """Training of the lean networks: a bound on the container, masks of any form, the real codec."""
+
+    networks: LeanConfig = field(default_factory=LeanConfig)
+    attacks: Attacks = field(default_factory=_lean_attacks)
     locate: float = 0.6
     """Weight of the mask's cross entropy, in nats."""
     recover: float = 1.0

@@ -1,0 +1,136 @@
+"""Imuge: protect an image, later find and undo what was altered.
+
+Ying et al., "From Image to Imuge: Immunized Image Generation", ACM MM 2021.
+
+    I --> encoder --> I_M = I + r --> tamper + channel --> I_A
+    I_A --> verifying network --> M        I_A (1 - M) --> decoder --> I_R
+
+Pictures of any size go through a working size of 256x256; residual and recovered content are brought back to
+the full size. The networks: published.py or lean.py, whichever the weights are of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from underdrawing.coding.keys import Owner
+from underdrawing.core.errors import CapacityError, ShapeError, WeightsError
+from underdrawing.core.types import DECODED, UNTOUCHED, Verdict
+from underdrawing.systems.imuge.inference import WORKING_PX, binary_mask, resized, to_array, to_tensor
+from underdrawing.systems.imuge.weights import Networks, load_weights
+
+WEIGHTS = Path(__file__).parent / "weights" / "imuge.safetensors"
+LEAST_SIDE_PX = 64
+_ALTERED = 0.002  # part of the frame below which marked pixels count as noise of the prediction
+
+
+@dataclass(frozen=True)
+class Immunization:
+    """What `protect` adds."""
+
+    residual: np.ndarray
+    """(H, W, 3) float32, in 8-bit levels."""
+    identity: str | None = None
+    """Imuge hides none."""
+    bits: dict[str, int] = field(default_factory=dict)
+
+    def apply(self, pixels: np.ndarray) -> np.ndarray:
+        """The protected pixels, uint8 or uint16 as given."""
+        top = np.iinfo(pixels.dtype).max
+        moved = pixels.astype(np.float32) + self.residual * (top / 255)
+        return np.clip(np.rint(moved), 0, top).astype(pixels.dtype)
+
+
+class Imuge:
+    """Protect and verify with trained networks: those given, those in a file, or the released ones."""
+
+    def __init__(self, weights: Path | Networks | None = None) -> None:
+        if isinstance(weights, torch.nn.Module):
+            self.networks: Any = weights.eval()
+            return
+        if weights is None and not WEIGHTS.is_file():
+            raise WeightsError(
+                "imuge has no released weights yet; train them with `underdrawing train imuge` and put "
+                f"imuge.safetensors into {WEIGHTS.parent}"
+            )
+        self.networks = load_weights(weights or WEIGHTS)
+
+    @torch.inference_mode()
+    def protect(
+        self,
+        image: np.ndarray,
+        *,
+        owner: Owner | None = None,
+        identity: bytes | None = None,
+        secret: bytes | None = None,
+        strength: float = 1.0,
+    ) -> Immunization:
+        """The residual for a photograph (H, W, 3) uint8. strength: multiplies it.
+
+        ShapeError where a side is under 64 px. CapacityError for a secret or an owner: Imuge writes no
+        message; an identity is passed over.
+        """
+        if owner is not None or secret is not None:
+            raise CapacityError("imuge carries no signature and no secret; leave them out, or use photo")
+        height, width = _sides(image)
+        small = to_tensor(resized(image, WORKING_PX, WORKING_PX))
+        residual = to_array(self.networks.immunize(small) - small)
+        return Immunization(resized(255 * strength * residual, height, width))
+
+    @torch.inference_mode()
+    def verify(self, image: np.ndarray, *, secret: bytes | None = None, find_key: Any = None) -> Verdict:
+        """Where a received picture (H, W, 3) uint8 was altered and what was there.
+
+        It has to be a protected one: Imuge cannot tell one that never was from one that is altered all over.
+        """
+        height, width = _sides(image)
+        small = to_tensor(resized(image, WORKING_PX, WORKING_PX))
+        prob = torch.sigmoid(self.networks.locate(small))[0, 0].float().numpy()
+        mask = binary_mask(prob)
+        recovered = self._recover(image, small, mask)
+        whole = resized(mask.astype(np.float32), height, width) > 0.5
+        share = float(whole.mean())
+        altered = share > _ALTERED
+        message = (
+            f"{100 * share:.1f} % of the picture was altered; what was there is shown from hidden content."
+            if altered
+            else "No alteration was found, provided that this picture was protected by Imuge."
+        )
+        return Verdict(
+            "altered" if altered else "intact",
+            present=True,
+            message=message,
+            # above .5 is what the binary mask marks: a reader with a fixed threshold sees sec. 3.5's mask
+            tampered_prob=_agreeing(resized(prob, height, width), whole),
+            recovered=recovered if altered else image.copy(),
+            source_map=np.where(whole, DECODED, UNTOUCHED).astype(np.uint8),
+            altered_fraction=share,
+        )
+
+    def _recover(self, image: np.ndarray, small: torch.Tensor, mask: np.ndarray) -> np.ndarray:
+        """I_R inside the mask, the received picture outside, mixed over the mask's soft rim at full size."""
+        removed = torch.from_numpy(mask.astype(np.float32))[None, None]
+        content = to_array(self.networks.recover(small, removed))
+        height, width = image.shape[:2]
+        content = 255 * resized(content, height, width)
+        weight = np.clip(resized(mask.astype(np.float32), height, width), 0, 1)[..., None]
+        return np.clip(np.rint(image + weight * (content - image)), 0, 255).astype(np.uint8)
+
+
+def _agreeing(prob: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    prob = np.clip(prob, 0, 1)
+    return np.where(mask, np.maximum(prob, 0.501), np.minimum(prob, 0.499)).astype(np.float32)
+
+
+def _sides(image: np.ndarray) -> tuple[int, int]:
+    height, width = image.shape[:2]
+    if min(height, width) < LEAST_SIDE_PX:
+        raise ShapeError(
+            f"expected sides of at least {LEAST_SIDE_PX} px, got {width}x{height}; too small for imuge"
+        )
+    return height, width
