@@ -70,10 +70,10 @@ Wornell 2001): the last part costs more energy than it brings once a codec adds 
 # less than 1.1 levels of change where the photo is smooth, SSIMULACRA2 above 80 and SSIM .985 at 512x512.
 _ACTIVITY_POINTS = np.log([1.0, 2.0, 4.8, 8.2, 12.0])
 _DENSITY = (
-    (slice(0, 2), [0.06, 0.12, 0.20, 0.41, 0.93]),
+    (slice(0, 2), [0.06, 0.12, 0.20, 0.40, 0.92]),
     (slice(2, 6), [0.00, 0.00, 0.05, 0.70, 1.0]),
     (slice(6, 8), [0.00, 0.00, 0.05, 0.70, 1.0]),
-    (slice(8, 19), [0.07, 0.07, 0.08, 0.50, 1.0]),
+    (slice(8, 19), [0.06, 0.06, 0.07, 0.50, 1.0]),
 )
 """Where nothing moves, one large step is seen by itself: there only small ones stay, to locate an edit."""
 

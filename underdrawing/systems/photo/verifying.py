@@ -133,9 +133,9 @@ def supported(
     """The probability (8 r, 8 c), taken below the threshold in flagged areas that are no alteration.
 
     An area counts only if it is of two blocks or more. One that is cut off at black or white (`clipped`,
-    share of a block) carries no mark that could be missing: there, some of its blocks or of those beside it
-    have to contradict what was written (`evidence`, (r, c) log-likelihood ratios "untouched over altered"),
-    or the area has to be far from what the signed content tells (`gap`, (8 r, 8 c) levels).
+    share of a block) has lost the mark that could be missing: it has to be far from what the signed content
+    tells (`gap`, (8 r, 8 c) levels). Where no content was read, some of its blocks or of those beside it have
+    to contradict what was written (`evidence`, (r, c) log-likelihood ratios "untouched over altered").
     """
     flagged = (probability > _ALTERED).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(flagged, connectivity=8)
@@ -144,8 +144,11 @@ def supported(
         here = labels == area
         blocks = cv2.resize(here.astype(np.float32), evidence.shape[::-1], interpolation=cv2.INTER_AREA) > 0
         near = cv2.dilate(blocks.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        void = clipped[blocks].mean() > _VOID and (evidence[near] < _CONTRADICTION).mean() < _LEAST_SHARE
-        void = void and not _is_far(gap, here, flagged)
+        if gap is None:
+            borne_out = (evidence[near] < _CONTRADICTION).mean() >= _LEAST_SHARE
+        else:
+            borne_out = _is_far(gap, here, flagged)
+        void = clipped[blocks].mean() > _VOID and not borne_out
         if void or stats[area, cv2.CC_STAT_AREA] < _LEAST_AREA_BLOCKS * 64:
             result[here] = np.minimum(result[here], 0.49)
     return result
