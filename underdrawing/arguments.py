@@ -88,10 +88,11 @@ def parser(commands_by_name: Mapping[str, Callable]) -> argparse.ArgumentParser:
     sub.add_argument("--jobs", type=_processes, default=1, metavar="N", help="processes; 1 by default")
     sub.add_argument("--peers-python", metavar="PYTHON", help="of the peers' environment (photo-peers)")
     sub = command("train")
-    sub.add_argument("name", metavar="SYSTEM", help="the recipe, as photo-sketch")
+    sub.add_argument("name", metavar="SYSTEM", help="what to train, as imuge or photo-sketch")
+    sub.add_argument("--recipe", metavar="RECIPE", help="one of the system's named recipes, as lean-cpu-2h")
     sub.add_argument("--data", required=True, metavar="DIR", help="folder of tar shards with photographs")
     sub.add_argument("-o", "--output", required=True, metavar="OUT", help="folder of checkpoint and log")
-    sub.add_argument("--minutes", type=float, default=40.0, help="time of work over all resumptions")
+    sub.add_argument("--minutes", type=float, help="time of work over all resumptions")
     sub.add_argument("--resume", action="store_true", help="go on from the checkpoint in OUT")
     command("zoo")
     return whole

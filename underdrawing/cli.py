@@ -19,14 +19,10 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from underdrawing.arguments import DEMO_FOLDER, USAGE, parser
-from underdrawing.core.errors import UnderdrawingError
+from underdrawing.core.errors import UnderdrawingError, UsageError
 
 INTACT, ALTERED, UNPROTECTED, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 EXIT_CODES = {"intact": INTACT, "altered": ALTERED, "unprotected": UNPROTECTED, "error": FAILED}
-
-
-class UsageError(Exception):
-    """The command was called in a way that cannot work; the message says how to call it."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -207,14 +203,10 @@ def bench(arguments: argparse.Namespace) -> int:
 
 def train(arguments: argparse.Namespace) -> int:
     """Train one of the shipped networks again, or go on with a training that was stopped."""
-    from importlib import import_module
+    from underdrawing.train.__main__ import start
 
-    from underdrawing.train.__main__ import RECIPES
-
-    if arguments.name not in RECIPES:
-        raise UsageError(f"no recipe is called {arguments.name!r}; there are: {', '.join(RECIPES)}")
-    recipe = import_module(RECIPES[arguments.name])
-    last = recipe.make(Path(arguments.data), arguments.minutes, Path(arguments.output), arguments.resume)
+    data, output = Path(arguments.data), Path(arguments.output)
+    last = start(arguments.name, data, output, arguments.minutes, arguments.resume, arguments.recipe)
     _say(arguments, {"status": "trained", "output": arguments.output, "last": str(last)}, f"trained: {last}")
     return 0
 

@@ -8,6 +8,7 @@ from skimage import data
 
 from underdrawing.attacks.channel import Blur, Contrast, Jpeg, Noise
 from underdrawing.carriers.lattice import sync
+from underdrawing.carriers.lattice.activity import activity
 from underdrawing.carriers.lattice.capacity import information
 from underdrawing.carriers.lattice.embed import change, code_index, code_length
 from underdrawing.carriers.lattice.frame import Alignment, grid_size
@@ -67,10 +68,35 @@ def test_change_leads_towards_the_named_lattice():
     shape = (4, 4, len(FREQUENCIES))
     c = rng.normal(0, 60, shape).astype(np.float32)
     bits, dither = rng.integers(0, 2, shape), rng.random(shape, dtype=np.float32)
-    moves = change(c, bits, dither, Drive(strength=2.0))
-    assert (np.abs(moves) <= STEPS + 1e-3).all()
-    phase = np.mod((c + moves / MOVES) / (2 * STEPS) - dither - 0.5 * bits + 0.25, 1) - 0.25
-    assert np.abs(phase).max() < 1e-3
+    for drive in (Drive(), Drive(strength=2.1)):
+        moves = change(c, bits, dither, drive)
+        assert (np.abs(moves) <= drive.steps / 2 + 1e-3).all()
+        phase = np.mod((c + moves / MOVES) / drive.steps - dither - 0.5 * bits + 0.25, 1) - 0.25
+        assert np.abs(phase).max() < 1e-3
+
+
+def test_strength_fills_the_picture_before_it_enlarges_the_steps(photo):
+    texture = activity(luma(photo))
+    archival, usual, robust = Drive(0.5), Drive(), Drive(strength=2.1)
+    assert np.allclose(archival.steps, 0.5 * STEPS) and np.array_equal(usual.steps, STEPS)
+    assert (robust.steps > STEPS).all() and (robust.steps[:2] < 1.5 * STEPS[:2]).all()
+    assert np.isclose(robust.steps[-1], 2.1 * STEPS[-1])
+    assert np.array_equal(archival.density(texture), usual.density(texture))
+    flat = texture < 6
+    assert robust.density(texture)[flat].mean() > 2 * usual.density(texture)[flat].mean()
+
+
+def test_the_untiled_coefficients_tell_strengths_apart_that_a_flat_picture_confuses(photo):
+    lattice, rng = Lattice(base_bits=512), np.random.default_rng(5)
+    flat = cv2.GaussianBlur(luma(photo), (0, 0), 8)
+    rows = cols = SIDE // 8
+    layers = {n: rng.integers(0, 2, code_length(n, rows, cols), dtype=np.uint8) for n in ("middle", "top")}
+    drive = Drive(strength=2.1)
+    received = np.rint(flat + lattice.embed(flat, rng.integers(0, 2, 512, dtype=np.uint8), layers, drive))
+    first = next(sync.intact(received, lattice.tables))
+    assert first.drive.strength == 1.45, "no longer confused: the test needs another picture"
+    view = lattice.placed(lattice.view(received, first), received, (rows, cols))
+    assert view.alignment.drive.strength == 2.1
 
 
 def test_a_lift_uses_more_of_the_middle_layer_and_of_nothing_else():

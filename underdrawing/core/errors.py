@@ -8,6 +8,7 @@ UnderdrawingError
 |- KeyFileError (ValueError)      a key file, secret or trust store cannot be used
 |- OutputError (OSError)          an output cannot be written, or exists already
 |- WeightsError (RuntimeError)    a weight file is missing, damaged or not the one its card names
+|- UsageError (ValueError)        a command, a name or a choice that cannot work; the message says what can
 `- MissingExtraError (ImportError) an optional package is not installed; the message names the extra
 """
 
@@ -42,6 +43,10 @@ class OutputError(UnderdrawingError, OSError):
 
 class WeightsError(UnderdrawingError, RuntimeError):
     """A weight file is missing, damaged or not the one that its card names."""
+
+
+class UsageError(UnderdrawingError, ValueError):
+    """A command, a name or a choice that cannot work; the message says what can."""
 
 
 class MissingExtraError(UnderdrawingError, ImportError):

@@ -21,6 +21,7 @@ from underdrawing.carriers.lattice.layout import (
     PERIODIC,
     SMALL_BLOCKS,
     STEPS,
+    STRENGTHS,
     TILE,
     Drive,
     key_tables,
@@ -83,7 +84,8 @@ class Lattice:
     def capacity(self, plane: np.ndarray, drive: Drive, ease: float = 1.0) -> dict[str, dict[int, float]]:
         """Bits that middle and top of this plane would each carry through JPEG 50 and 90, by quality.
 
-        Under 100 the coefficients in use, under 0 the bits of the middle after a resize by .7.
+        Under 100 the coefficients in use, under 0 the bits of the middle after a resize by .7. Where the
+        strength is above 1, under 90 stands the JPEG whose quantizer is as many times larger.
 
         ease: quantizer of the codec on the grid relative to that on the picture; below 1 where one grid pixel
         stands for many.
@@ -98,11 +100,12 @@ class Lattice:
         marked = plane + synthesise(moves * used, FREQUENCIES)
         tables = self.tables.dither[:rows, :cols], self.tables.rank[:rows, :cols]
         result = {name: {100: float(used[..., LAYERS[name]].sum())} for name in LAYERS}
-        result["middle"][0] = after_resize(used[..., LAYERS["middle"]], texture)
-        for quality in (50, 90):
-            for name, carried in after_jpeg(
-                marked, round(100 - (100 - quality) * ease), bits, tables, drive, ease == 1
-            ).items():
+        middle = LAYERS["middle"]
+        larger = max(1.0, drive.steps[middle.start] / STEPS[middle.start])
+        result["middle"][0] = after_resize(used[..., middle], texture / larger)
+        for quality, reach in ((50, 1.0), (90, max(1.0, drive.steps[-1] / STEPS[-1]))):
+            worst = round(100 - (100 - quality) * reach * ease)
+            for name, carried in after_jpeg(marked, worst, bits, tables, drive, ease == 1).items():
                 result[name][quality] = carried
         return result
 
@@ -138,19 +141,24 @@ class Lattice:
             for j in range(view.alignment.origin[1], max(grid[1] - cols, 0) + TILE, TILE)
             if i < grid[0] and j < grid[1]
         ]
+        drive, equalizer = view.alignment.drive, view.equalizer
         if len(options) > 1:
-            options.sort(key=lambda origin: -self._agreement(view, origin))
-        i, j = options[0] if options else view.alignment.origin
-        return self._view(received, view.alignment.moved(origin=(i, j)), view.equalizer, grid)
+            options.sort(key=lambda origin: -self._agreement(view, origin, drive))
+        origin = options[0] if options else view.alignment.origin
+        if drive.strength > 1:  # the tiled coefficients of a flat picture hardly tell one from the next
+            strong = (drive._replace(strength=s) for s in STRENGTHS if s > 1)
+            clearest = max(strong, key=lambda d: self._agreement(view, origin, d))
+            if clearest != drive:
+                drive, equalizer = clearest, None
+        return self._view(received, view.alignment.moved(origin=origin, drive=drive), equalizer, grid)
 
-    def _agreement(self, view: View, origin: tuple[int, int]) -> float:
+    def _agreement(self, view: View, origin: tuple[int, int], drive: Drive) -> float:
         rows, cols = (
             min(view.alignment.blocks[0], MAX_BLOCKS - origin[0]),
             min(view.alignment.blocks[1], MAX_BLOCKS - origin[1]),
         )
         place = slice(PERIODIC, None)
-        step = view.alignment.drive.steps[place]
-        ratio = analyse(view.plane[: 8 * rows, : 8 * cols], FREQUENCIES[place]) / step
+        ratio = analyse(view.plane[: 8 * rows, : 8 * cols], FREQUENCIES[place]) / drive.steps[place]
         dither = self.tables.dither[origin[0] : origin[0] + rows, origin[1] : origin[1] + cols, place]
         return float(np.cos(4 * np.pi * (ratio - dither)).mean())
 

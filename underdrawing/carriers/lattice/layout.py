@@ -35,7 +35,7 @@ SMALL_BLOCKS = 196
 MAX_BLOCKS = CANONICAL_SIDE // 8
 
 STRENGTHS = (1.0, 0.35, 0.5, 0.7, 1.45, 2.1)
-"""Step multipliers a reader knows, in the order it tries them."""
+"""How hard a picture may be driven, in the order a reader tries them."""
 
 LIFTS = (1.0, 1.4, 2.0, 2.8, 4.0, 5.6)
 """Times by which a picture may be taken to be more textured than it is: a flat one has to use more of itself
@@ -77,23 +77,30 @@ _DENSITY = (
 )
 """Where nothing moves, one large step is seen by itself: there only small ones stay, to locate an edit."""
 
+_FILL = 3.4
+_GROWTH = np.repeat(np.float32([0.5, 0.5, 1.5]), [2, 6, len(TOP)])
+"""Above strength 1 the picture is filled first: its activity counts strength ** _FILL times. The steps of base
+and middle, which reach far enough as they are, grow slower than those of the top."""
+
 
 class Drive(NamedTuple):
     """How hard the lattice is driven into one picture: what a reader has to find out before it can read."""
 
     strength: float = 1.0
-    """Multiplies the steps; one of STRENGTHS."""
+    """Multiplies the steps to 1; above, it fills the picture too; one of STRENGTHS."""
     lift: float = 1.0
     """Multiplies the activity that decides how many of the middle's coefficients are in use; one of LIFTS."""
 
     @property
     def steps(self) -> np.ndarray:
         """(n,) float32 step of each of the n FREQUENCIES, luma levels."""
-        return STEPS * np.float32(self.strength)
+        if self.strength <= 1:
+            return STEPS * np.float32(self.strength)
+        return STEPS * np.float32(self.strength) ** _GROWTH
 
     def density(self, activity: np.ndarray) -> np.ndarray:
         """Share of coefficients in use, (r, c) activity -> (r, c, n) float32 for the n FREQUENCIES."""
-        level = np.log(np.maximum(activity, 1e-3))
+        level = np.log(np.maximum(activity, 1e-3)) + _FILL * max(0.0, np.log(self.strength))
         lifted = level + np.log(self.lift)
         result = np.empty((*activity.shape, len(FREQUENCIES)), np.float32)
         for place, points in _DENSITY:

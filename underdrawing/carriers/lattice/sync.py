@@ -80,12 +80,12 @@ def tile_view(table: np.ndarray, origin: tuple[int, int], rows: int, cols: int) 
     return table[:TILE, :TILE, :PERIODIC][i[:, None], j[None]]
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=len(STRENGTHS))
 def _separable(strength: float) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
     ones = basis(tuple((u, 0) for u in range(8))).reshape(8, 8, 8)[:, :, 0] * np.sqrt(8)
     return tuple(
-        (ones[u], ones[v] * np.float32(4 * np.pi / (step * strength)))
-        for (u, v), step in zip(_TUNED, STEPS, strict=False)
+        (ones[u], ones[v] * np.float32(4 * np.pi / step))
+        for (u, v), step in zip(_TUNED, Drive(strength).steps, strict=False)
     )
 
 
@@ -142,7 +142,8 @@ def _likely_density(texture: np.ndarray, strength: float) -> np.ndarray:
     if share[..., :PERIODIC].mean() < _FLAT:  # so flat a picture was probably lifted
         share = Drive(strength, LIFTS[2]).density(texture)
     # where a picture is busy, the part of a pixel that a search is off by silences the lattice
-    return share / (1 + (texture / (_BUSY * strength)) ** 2)[..., None]
+    larger = Drive(strength).steps[0] / STEPS[0]
+    return share / (1 + (texture / (_BUSY * larger)) ** 2)[..., None]
 
 
 def _fold(phases: np.ndarray) -> np.ndarray:

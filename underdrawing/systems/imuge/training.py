@@ -27,17 +27,13 @@ from underdrawing.train.loop import Run, train
 from underdrawing.train.watching import Watched
 
 DEFAULT = "lean-cpu-2h"
-MINUTES = None
-"""Without a time that somebody asks for, a recipe lasts as long as it says."""
 _SEED = 1
 
 
 def make(
     data: Path, minutes: float | None, out: Path, resume: bool, recipe: str = DEFAULT
 ) -> dict[str, float]:
-    """Run a recipe by name; the last row of its log. ValueError for a name that no recipe has."""
-    if recipe not in RECIPES:
-        raise ValueError(f"no recipe of imuge is called {recipe!r}; there are: {', '.join(RECIPES)}")
+    """Run a recipe by name, `minutes` long or as long as it says; the last row of its log."""
     manifest = next((p for p in (data / "MANIFEST.tsv", data.parent / "MANIFEST.tsv") if p.is_file()), data)
     photos = load_photos(data, held_out=held_out_names(manifest))
     return run(photos, RECIPES[recipe], out, minutes=minutes, resume=resume)
