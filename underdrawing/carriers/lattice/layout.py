@@ -79,8 +79,8 @@ _DENSITY = (
 
 _FILL = 3.4
 _GROWTH = np.repeat(np.float32([0.5, 0.5, 1.5]), [2, 6, len(TOP)])
-"""Above strength 1 the picture is filled first: its activity counts strength ** _FILL times. The steps of base
-and middle, which reach far enough as they are, grow slower than those of the top."""
+"""Above strength 1 the picture is filled first: its activity counts strength ** _FILL times. The steps of
+base and middle, which reach far enough as they are, grow slower than those of the top."""
 
 
 class Drive(NamedTuple):
