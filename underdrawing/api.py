@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import numpy as np
 
@@ -29,36 +30,49 @@ SHORTEST_SIDE_PX = 64
 """Pictures with a shorter side are refused: they hold no readable code."""
 
 
+class Embedding(TypedDict, total=False):
+    """How `protect` embeds, where it is not told by default."""
+
+    identity: str | bytes | None
+    """16 hex digits or 8 bytes; None draws one at random."""
+    strength: float
+    """0.7 is faint (archival), 1 the default, 1.45 and 2.1 sturdier; the nearest is taken."""
+    system: str
+    """Which of the zoo protects, "photo" by default; `verify` has to be told the same. Some hide no identity
+    and no signature."""
+
+
 def protect(
     source: Source,
     output: str | Path | None = None,
     *,
     sign: Owner | str | Path | None = None,
-    identity: str | bytes | None = None,
     secret: str | Path | bytes | None = None,
-    strength: float = 1.0,
     overwrite: bool = False,
+    **how: Unpack[Embedding],
 ) -> ProtectReport:
     """Hide in a picture a code of its own content and an identity, signed by `sign` where it is given.
 
     source: a path, the bytes of a picture file, a Picture, or an array (H, W, 3) or (H, W), uint8 or uint16.
     output: where the protected picture is written, in its suffix's format; None writes nothing.
-    identity: 16 hex digits or 8 bytes; None draws one at random.
     secret: private mode; bytes, or the path of a file that holds them. Only readers with it find anything.
-    strength: 0.7 is faint (archival), 1 the default, 1.45 and 2.1 sturdier; the nearest is taken.
-    Errors: PictureError, ShapeError, KeyFileError, OutputError; the message names the file.
+    how: identity, strength, system; see Embedding.
+    Errors: PictureError, ShapeError, CapacityError, KeyFileError, WeightsError, OutputError; the message
+    names the file.
     """
+    if unknown := how.keys() - Embedding.__annotations__.keys():
+        raise TypeError(f"protect() takes no {', '.join(sorted(unknown))}")
     with named(source):
         picture = _read(source)
         owner = load_owner(sign) if isinstance(sign, str | Path) else sign
-        system = zoo.load("photo")
+        model = zoo.load(how.get("system", "photo"))
         start = time.perf_counter()
-        protection = system.protect(
+        protection = model.protect(
             picture.image,
             owner=owner,
-            identity=_identity_bytes(identity),
+            identity=_identity_bytes(how.get("identity")),
             secret=load_secret(secret),
-            strength=strength,
+            strength=how.get("strength", 1.0),
         )
         protected = replace(picture, pixels=protection.apply(picture.pixels))
         seconds = time.perf_counter() - start
@@ -83,6 +97,7 @@ def verify(
     *,
     trust: TrustStore | str | Path | None = None,
     secret: str | Path | bytes | None = None,
+    system: str = "photo",
     overwrite: bool = False,
     stem: str | None = None,
 ) -> VerifyReport:
@@ -91,15 +106,16 @@ def verify(
     source: as in `protect`.
     output: a folder; STEM.mask.png, STEM.recovered.png, STEM.report.html and more are written there.
     trust: the folder of known public keys; None is the user's own.
+    system: the one that protected the picture.
     stem: how the written files' names start; None takes the source's name.
     Errors: as in `protect`.
     """
     with named(source):
         picture = _read(source)
         store = trust if isinstance(trust, TrustStore) else trust_store(trust)
-        system = zoo.load("photo")
+        model = zoo.load(system)
         start = time.perf_counter()
-        verdict = system.verify(picture.image, secret=load_secret(secret), find_key=store.find)
+        verdict = model.verify(picture.image, secret=load_secret(secret), find_key=store.find)
         seconds = time.perf_counter() - start
         signer = _signer(verdict, store)
         verdict = replace(verdict, signature=replace(verdict.signature, trusted=signer is not None))

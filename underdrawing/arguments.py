@@ -56,7 +56,7 @@ def parser(commands_by_name: Mapping[str, Callable]) -> argparse.ArgumentParser:
     sub = command("trust", _trust_folder)
     sub.add_argument("paths", nargs="*", metavar="PUBLIC.pem", help="public keys to add")
     sub.add_argument("--name", help="what the trust store calls the key; the file's name by default")
-    sub = command("protect", _pictures, _secret, _password_file)
+    sub = command("protect", _pictures, _system, _secret, _password_file)
     sub.add_argument(
         "-o", "--output", required=True, metavar="OUT", help="a folder, or a file for one picture"
     )
@@ -69,7 +69,7 @@ def parser(commands_by_name: Mapping[str, Callable]) -> argparse.ArgumentParser:
         metavar="S",
         help="0.7 archival, 1 (default), 1.45, 2.1 robust; the nearest is taken",
     )
-    sub = command("verify", _pictures, _secret, _trust_folder)
+    sub = command("verify", _pictures, _system, _secret, _trust_folder)
     sub.add_argument("-o", "--output", metavar="OUT", help="folder for masks, recovered pictures and reports")
     sub = command("demo")
     sub.add_argument("-o", "--output", default=DEMO_FOLDER, metavar="OUT", help="folder for the pictures")
@@ -79,7 +79,9 @@ def parser(commands_by_name: Mapping[str, Callable]) -> argparse.ArgumentParser:
     sub.add_argument("--suite", required=True, metavar="NAME", help="list of attacks, as photo-benign")
     sub.add_argument("--seed", type=int, default=0, help="of what is random in the attacks")
     sub = command("bench")
-    sub.add_argument("name", choices=["photo-core", "photo-peers"], help="the protocol to run")
+    sub.add_argument(
+        "name", choices=["photo-core", "photo-peers", "imuge-table1"], help="the protocol to run"
+    )
     sub.add_argument("--data", required=True, metavar="DIR", help="folder with the sets of photographs")
     sub.add_argument("--results", default="results", metavar="DIR", help="where the results are kept")
     sub.add_argument("--photos", type=int, metavar="N", help="at most so many photographs of each set")
@@ -102,6 +104,15 @@ def _pictures(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", metavar="PATH", help="pictures, folders or globs")
     parser.add_argument("--force", action="store_true", help="overwrite files that exist")
     parser.add_argument("--jobs", type=_processes, default=1, metavar="N", help="processes; 1 by default")
+
+
+def _system(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--system",
+        default="photo",
+        metavar="NAME",
+        help="of the zoo, as imuge; the same to protect and verify",
+    )
 
 
 def _secret(parser: argparse.ArgumentParser) -> None:

@@ -89,6 +89,7 @@ def protect(arguments: argparse.Namespace) -> int:
         secret=arguments.secret,
         identity=arguments.identity,
         strength=arguments.strength,
+        system=arguments.system,
         overwrite=arguments.force,
     )
     codes = [FAILED if result["status"] == "error" else 0 for result in _run(arguments, jobs, work)]
@@ -102,7 +103,13 @@ def verify(arguments: argparse.Namespace) -> int:
     _check_inputs(arguments, None)
     output = Path(arguments.output) if arguments.output else None
     jobs = batch.finding_jobs(arguments.paths, output)
-    work = partial(verify_file, trust=arguments.trust, secret=arguments.secret, overwrite=arguments.force)
+    work = partial(
+        verify_file,
+        trust=arguments.trust,
+        secret=arguments.secret,
+        system=arguments.system,
+        overwrite=arguments.force,
+    )
     return max((EXIT_CODES[result["status"]] for result in _run(arguments, jobs, work)), default=0)
 
 
@@ -172,7 +179,8 @@ def bench(arguments: argparse.Namespace) -> int:
     import secrets
 
     from underdrawing import zoo as cards
-    from underdrawing.bench.run import RunOptions, run_bench
+    from underdrawing.bench.run import RunOptions
+    from underdrawing.bench.start import start
     from underdrawing.bench.subject import Subject
     from underdrawing.coding.keys import Owner
 
@@ -180,18 +188,14 @@ def bench(arguments: argparse.Namespace) -> int:
         if sys.stderr.isatty():
             print(f"\r\x1b[K{part} {done}/{total}", end="", file=sys.stderr, flush=True)
 
-    subject = Subject("photo", cards.load("photo"), Owner.create(), secrets.token_bytes(8))
-    folders = subject, Path(arguments.data), Path(arguments.results)
-    if arguments.name == "photo-peers":
-        from underdrawing.bench.peers.run import run_peers
+    def subject(name: str) -> Subject:
+        owner = Owner.create() if "sign" in cards.card(name).abilities else None
+        return Subject(name, cards.load(name), owner, secrets.token_bytes(8))
 
-        if not arguments.peers_python:
-            raise UsageError("photo-peers needs --peers-python, see bench/peers/requirements.txt")
-        python = Path(arguments.peers_python)
-        table = run_peers(*folders, python, photos=arguments.photos, progress=progress)
-    else:
-        options = RunOptions(arguments.again, arguments.jobs, progress)
-        table = run_bench(*folders, photos=arguments.photos, only=arguments.only, options=options)
+    options = RunOptions(arguments.again, arguments.jobs, progress, arguments.peers_python)
+    folders = Path(arguments.data), Path(arguments.results)
+    chosen = {"photos": arguments.photos, "only": arguments.only, "options": options}
+    table = start(arguments.name, subject, *folders, **chosen)
     written = str(Path(arguments.results) / f"{arguments.name}.json")
     _say(
         arguments,
@@ -279,7 +283,8 @@ def _sentence(result: dict[str, Any]) -> str:
     if status == "protected":
         signed = f", signed by {result['signed_by']}" if result["signed_by"] else ", not signed"
         quality = f"{result['psnr_db']:.1f} dB, " if result["psnr_db"] is not None else ""
-        made = f"identity {result['identity']}{signed}, {quality}{result['seconds']} s"
+        named = f"identity {result['identity']}" if result["identity"] else "no identity"
+        made = f"{named}{signed}, {quality}{result['seconds']} s"
         return f"{name} -> {result['output']}: {made}"
     if status == "attacked":
         return f"{name}: {len(result['outputs'])} pictures written"
@@ -299,17 +304,21 @@ def _say(arguments: argparse.Namespace, found: dict[str, Any], text: str) -> Non
 
 
 def _check_inputs(arguments: argparse.Namespace, password: bytes | None) -> None:
-    """UsageError where a key or a secret cannot be used: better before the first file than at each."""
+    """UsageError where a system, a key or a secret cannot be used: better before the first file than at
+    each."""
     from underdrawing import api
-    from underdrawing.core.errors import KeyFileError
+    from underdrawing import zoo as cards
+    from underdrawing.core.errors import KeyFileError, WeightsError
 
     try:
+        if arguments.command not in cards.card(arguments.system).abilities:
+            raise UsageError(f"{arguments.system} cannot {arguments.command}; see `underdrawing zoo`")
         api.load_secret(arguments.secret)
         if getattr(arguments, "sign", None):
             api.load_owner(arguments.sign, password)
         if getattr(arguments, "trust", None) and not Path(arguments.trust).is_dir():
             raise UsageError(f"{arguments.trust}: there is no such folder of public keys")
-    except KeyFileError as error:
+    except (KeyFileError, WeightsError) as error:
         raise UsageError(str(error)) from error
 
 

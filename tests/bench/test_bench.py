@@ -5,18 +5,19 @@ import zlib
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 from skimage import data
 
 from underdrawing.attacks.suites import SUITES
-from underdrawing.bench import tables
+from underdrawing.bench import immunized, tables, tables_imuge
 from underdrawing.bench.codes import avif_at, picture_bits
 from underdrawing.bench.measures import Edits, edited_rows
 from underdrawing.bench.parts import photo_core, strength_for
 from underdrawing.bench.photos import PhotoSets, hash_photos
-from underdrawing.bench.protocol import PHOTO_CORE
+from underdrawing.bench.protocol import IMUGE_TABLES, PHOTO_CORE
 from underdrawing.bench.run import RunOptions, merge, run_bench, select_parts
 from underdrawing.bench.stats import figure, summarize, wilson
 from underdrawing.bench.subject import Subject
@@ -212,3 +213,30 @@ def test_results_merge_by_part(folder, tmp_path):
     run_bench(subject, folder, tmp_path, protocol=SMALL, only=["container"])
     run_bench(subject, folder, tmp_path, protocol=SMALL, only=["strangers"])
     assert set(merge(tmp_path, "photo-core")["parts"]) == {"container-96", "strangers"}
+
+
+def test_the_imuge_tables_compare_two_systems_at_one_container(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(immunized, "IMUGE_TABLES", replace(IMUGE_TABLES, sizes=(96,)))
+    first, second = Subject("imuge", Fake(), None), Subject("photo", Fake(), SimpleNamespace(public=None))
+    merged = immunized.run_imuge_tables([first, second], folder, tmp_path, photos=1)
+    figures, photos = merged["figures"], len(IMUGE_TABLES.quality_sets)
+    assert {part["photos"] for part in merged["parts"].values()} == {photos}
+    assert figures["table1/imuge/none/f1"]["mean"] > 0.99
+    assert figures["table1/photo/none/lpsnr_db"]["n"] == photos
+    assert len(SUITES["imuge"]) == len(tables_imuge.CHANNELS) == 12
+    assert {channel.name for channel in SUITES["imuge"]} == set(tables_imuge.CHANNELS)
+    containers = [figures[f"container/{name}/psnr_db"]["mean"] for name in ("imuge", "photo")]
+    assert abs(containers[0] - containers[1]) < 0.3
+    text = tables.fill("<!-- table:imuge-table1 -->\n<!-- /table -->\n", tmp_path)
+    none = next(line for line in text.splitlines() if line.startswith("| none |"))
+    assert none.startswith("| none | 0.015 / ") and none.count("/") == 4 * 2 + 2
+    rows = tables.fill("<!-- table:imuge-table2 -->\n<!-- /table -->\n", tmp_path).splitlines()
+    assert rows[3].startswith("| 10 %, 6 % | 0.008 / ")
+
+
+@pytest.mark.parametrize("total, largest", immunized.AREAS)
+def test_several_areas_together_have_the_size_that_table_2_asks_for(total, largest):
+    mask = immunized.SeveralAreas(None, total, largest).mask(256, 256, np.random.default_rng(3))
+    assert abs(mask.mean() - total) < 0.02
+    count, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    assert (stats[1:, cv2.CC_STAT_AREA].max() / mask.size - largest) < 0.02 or count == 2

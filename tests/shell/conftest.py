@@ -35,6 +35,7 @@ class StandIn:
     def __init__(self) -> None:
         self.key: str | None = None
         self.seen: list[dict] = []
+        self.loaded: list[str] = []
 
     def protect(self, image, *, owner, identity, secret, strength):
         self.seen.append({"owner": owner, "identity": identity, "secret": secret, "strength": strength})
@@ -76,7 +77,7 @@ class StandIn:
 @pytest.fixture
 def stand_in(monkeypatch) -> StandIn:
     system = StandIn()
-    monkeypatch.setattr(zoo, "load", lambda name="photo": system)
+    monkeypatch.setattr(zoo, "load", lambda name="photo": system.loaded.append(name) or system)
     return system
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from underdrawing.attacks.suites import SUITES
 from underdrawing.data import files
 
 
@@ -175,7 +176,7 @@ def test_two_processes_answer_in_order(run, folder, tmp_path):
     ran = run("attack", folder, "-o", tmp_path / "out", "--suite", "imuge", "--jobs", "2", "--json")
     assert ran.code == 0
     assert [Path(found["file"]).name for found in ran.objects] == ["a.png", "b.jpg", "c.webp"]
-    assert len(tree(tmp_path / "out")) == 3 * 8
+    assert len(tree(tmp_path / "out")) == 3 * len(SUITES["imuge"])
 
 
 def test_file_named_twice_is_done_once_and_an_empty_folder_is_no_picture(run, stand_in, folder, tmp_path):

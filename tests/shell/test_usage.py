@@ -150,6 +150,34 @@ def test_errors_name_the_file(stand_in, photo, tmp_path):
         api.verify(bad, trust=tmp_path)
 
 
+def test_a_system_is_asked_for_by_name(run, stand_in, photo, tmp_path):
+    ran = run("protect", photo, "-o", tmp_path / "a.png", "--system", "imuge")
+    assert ran.code == 0 and stand_in.loaded == ["imuge"]
+    assert run("verify", tmp_path / "a.png", "--system", "imuge").code == 0
+    assert run("verify", tmp_path / "a.png").code == 0 and stand_in.loaded == ["imuge", "imuge", "photo"]
+
+
+def test_an_unknown_system_is_told_before_the_first_file(run, photo, tmp_path):
+    ran = run("protect", photo, "-o", tmp_path / "a.png", "--system", "nobody")
+    assert ran.code == 64 and "photo" in ran.err and not (tmp_path / "a.png").exists()
+
+
+def test_a_misspelt_choice_of_how_to_embed_is_told(stand_in, astronaut):
+    with pytest.raises(TypeError, match="strenght"):
+        api.protect(astronaut, strenght=2)
+    with pytest.raises(TypeError, match="idenity"):
+        api.protect(astronaut, idenity="0123456789abcdef")
+
+
+def test_what_is_not_there_to_train_is_told(run, tmp_path):
+    given = ["--data", tmp_path, "-o", tmp_path / "run"]
+    ran = run("train", "nobody", *given)
+    assert ran.code == 64 and "imuge" in ran.err
+    ran = run("train", "imuge", "--recipe", "nothing", *given)
+    assert ran.code == 64 and "lean-cpu-2h" in ran.err
+    assert run("train", "photo-reader", "--recipe", "paper", *given).code == 64
+
+
 def test_zoo_tells_a_damaged_weight(run, tmp_path, monkeypatch):
     assert "photo" in zoo.names()
     assert run("zoo", "--json").code == 0

@@ -59,14 +59,14 @@ PHOTO_BENIGN: tuple[Channel, ...] = (
 """What happens to photographs that are posted."""
 
 IMUGE: tuple[Channel, ...] = (
-    Nothing(),
     *(Jpeg(quality) for quality in (90, 70, 50)),
-    Scale(0.5),
+    *(Scale(factor) for factor in (1.5, 0.7, 0.5)),
+    *(Crop(keep) for keep in (0.9, 0.7, 0.5)),
     Blur(1.0),
     Noise(5.0),
-    Crop(0.5),
+    Nothing(),
 )
-"""The channels of the Imuge paper's table 1; its strengths of blur and noise are not given and are ours."""
+"""The columns of the Imuge paper's table 1; its strengths of blur and noise are not given and are ours."""
 
 WAVES: tuple[Channel, ...] = (
     *(Rotate(degrees) for degrees in (9.0, 18.0, 45.0)),

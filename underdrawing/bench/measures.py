@@ -24,6 +24,8 @@ STLPIPS_LIMIT_PX = 1024 * 1024
 """Larger pictures are left out of ST-LPIPS: its first layer keeps every pixel in 64 channels."""
 
 AUC_LIMIT_PX = 1024 * 1024
+WHOLE_LIMIT_PX = 1024 * 1024
+"""Recovered pictures of larger ones are compared inside the mask alone."""
 
 
 def container_values(image_u8: np.ndarray, protected_u8: np.ndarray) -> dict[str, float]:
@@ -68,14 +70,37 @@ def recovery_values(
     papers do; where it cropped or turned, the original is brought into the received frame. Without an answer
     the received picture stands in for the recovered one. `untouched_lpsnr_db` is that of doing nothing.
     """
-    recovered = verdict.recovered if verdict.recovered is not None else received_u8
     values: dict[str, Any] = {"recovered": verdict.recovered is not None}
-    for name, picture in (("lpsnr_db", recovered), ("untouched_lpsnr_db", received_u8)):
-        if frame.unmoved or frame.covers_source:
-            values[name] = masked_psnr_db(image_u8, frame.back(picture), mask)
-        else:
-            values[name] = masked_psnr_db(frame.image(image_u8), picture, frame.mask(mask))
+    for name, picture in (
+        ("lpsnr_db", _recovered(verdict, received_u8)),
+        ("untouched_lpsnr_db", received_u8),
+    ):
+        inside = mask if _whole_in_view(frame) else frame.mask(mask)
+        values[name] = masked_psnr_db(*_laid_over(image_u8, picture, frame), inside)
     return values
+
+
+def whole_values(
+    image_u8: np.ndarray, received_u8: np.ndarray, verdict: Verdict, frame: Frame
+) -> dict[str, float]:
+    """PSNR and SSIM of the whole recovered picture, compared as in `recovery_values`."""
+    pair = _laid_over(image_u8, _recovered(verdict, received_u8), frame)
+    return {"psnr_db": psnr_db(*pair), "ssim": ssim(*pair)}
+
+
+def _recovered(verdict: Verdict, received_u8: np.ndarray) -> np.ndarray:
+    return verdict.recovered if verdict.recovered is not None else received_u8
+
+
+def _whole_in_view(frame: Frame) -> bool:
+    return frame.unmoved or frame.covers_source
+
+
+def _laid_over(image_u8: np.ndarray, picture: np.ndarray, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
+    """Original and received picture in one frame: the original's where all of it is in view."""
+    if _whole_in_view(frame):
+        return image_u8, frame.back(picture)
+    return frame.image(image_u8), picture
 
 
 def authentic_rows(
@@ -116,6 +141,8 @@ def edited_rows(
         values: dict[str, Any] = read_values(subject, verdict)
         values |= mask_values(verdict, frame.mask(mask))
         values |= recovery_values(image_u8, received, verdict, frame, mask)
+        if image_u8.shape[0] * image_u8.shape[1] <= WHOLE_LIMIT_PX:
+            values |= whole_values(image_u8, received, verdict, frame)
         values |= {"altered": verdict.status == "altered"}
         rows.append((f"{place}/{channel.name}", values))
     return rows

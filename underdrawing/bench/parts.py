@@ -35,6 +35,11 @@ class Job:
     strength: float = 1.0
 
     @property
+    def donor_u8(self) -> np.ndarray:
+        """The photograph at the same size that edits take content from."""
+        return self.donor.square(self.size)[0]
+
+    @property
     def label(self) -> str:
         """The size as places name it."""
         return str(self.size) if self.size else "full"
@@ -75,14 +80,10 @@ def _attacked(subject: Subject, protocol: Protocol, job: Job) -> list[Row]:
         SUITES[protocol.suite] if job.size else measures.channels_of(protocol.suite, protocol.full_channels)
     )
     seeds = (protocol.seed, job.size, job.index)
-    edits = measures.Edits(_donor(job), outlines, job.library, protocol.edit_area)
+    edits = measures.Edits(job.donor_u8, outlines, job.library, protocol.edit_area)
     rows = measures.authentic_rows(subject, protected, channels, seeds, f"authentic/{job.label}")
     place = f"edited/{job.label}"
     return rows + measures.edited_rows(subject, image, protected, edits, channels, seeds, place)
-
-
-def _donor(job: Job) -> np.ndarray:
-    return job.donor.square(job.size)[0]
 
 
 def _recovery(subject: Subject, protocol: Protocol, job: Job) -> list[Row]:
@@ -97,7 +98,7 @@ def _recover(subject: Subject, protocol: Protocol, job: Job, names: tuple[str, .
     image, outlines = job.photo.square(job.size)
     protected = subject.protect(image, job.strength)
     channels = measures.channels_of(protocol.suite, names)
-    edits = measures.ObjectEdits(_donor(job), outlines, job.library, protocol.edit_area)
+    edits = measures.ObjectEdits(job.donor_u8, outlines, job.library, protocol.edit_area)
     seeds = (protocol.seed, job.size, job.index)
     rows = measures.edited_rows(subject, image, protected, edits, channels, seeds, place)
     return [*rows, (place, {"psnr_db": psnr_db(image, protected)})]

@@ -42,6 +42,9 @@ class Protocol:
 
 PHOTO_CORE = Protocol("photo-core")
 PHOTO_PEERS = Protocol("photo-peers", sizes=(512,))
+IMUGE_TABLES = Protocol(
+    "imuge-table1", sizes=(256,), suite="imuge", quality_sets=("kodak24", "clic2025_val", "coco_val")
+)
 
 
 @dataclass(frozen=True)

@@ -46,24 +46,23 @@ def run_bench(
     photos: at most so many of each set. only: names of parts, or their beginnings.
     PictureError where a set of photographs is missing below `data`; OutputError for an `only` without part.
     """
-    options = options or RunOptions()
     parts = select_parts(photo_core(protocol), only)
-    folder = results / protocol.name
-    folder.mkdir(parents=True, exist_ok=True)
-    sets = PhotoSets(data, photos)
-    for part in parts:
-        path = folder / f"{part.name}.json"
-        if options.again or not path.exists():
-            fragment = run_part(part, subject, sets, protocol, options)
-            write_table(path, fragment)
+    measure_parts(parts, subject, PhotoSets(data, photos), protocol, results, options or RunOptions())
     return merge(results, protocol.name)
 
 
 class RunOptions:
-    """How to run: `again` repeats finished parts, `workers` processes, `progress` is told what is done."""
+    """How to run: `again` repeats finished parts, `workers` processes, `progress` is told what is done,
+    `peers_python` is the Python of the peers' environment."""
 
-    def __init__(self, again: bool = False, workers: int = 1, progress: Progress | None = None) -> None:
-        self.again, self.workers = again, workers
+    def __init__(
+        self,
+        again: bool = False,
+        workers: int = 1,
+        progress: Progress | None = None,
+        peers_python: str | None = None,
+    ) -> None:
+        self.again, self.workers, self.peers_python = again, workers, peers_python
         self.progress = progress or (lambda part, done, total: None)
 
 
@@ -75,6 +74,23 @@ def select_parts(parts: dict[str, Part], only: Sequence[str] | None) -> list[Par
     if not chosen:
         raise OutputError(f"no part is called {', '.join(only)}; there are: {', '.join(parts)}")
     return chosen
+
+
+def measure_parts(
+    parts: Sequence[Part],
+    subject: Subject,
+    sets: PhotoSets,
+    protocol: Protocol,
+    results: Path,
+    options: RunOptions,
+) -> None:
+    """Write results/PROTOCOL/PART.json for each part whose file is not there, or for all with `again`."""
+    folder = results / protocol.name
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in parts:
+        path = folder / f"{part.name}.json"
+        if options.again or not path.exists():
+            write_table(path, run_part(part, subject, sets, protocol, options))
 
 
 def run_part(part: Part, subject: Subject, sets: PhotoSets, protocol: Protocol, options: RunOptions) -> dict:

@@ -13,7 +13,7 @@ from underdrawing.core.types import Verdict
 
 @dataclass(frozen=True)
 class Subject:
-    """A loaded system with one owner and one identity.
+    """A loaded system with one owner, where it can sign, and one identity.
 
     model: `protect(image_u8, owner=, identity=, secret=, strength=)`, whose answer's `.apply(image_u8)` gives
     the protected pixels, and `verify(image_u8, secret=, find_key=) -> Verdict`. Where it has them,
@@ -23,7 +23,7 @@ class Subject:
 
     name: str
     model: Any
-    owner: Owner
+    owner: Owner | None
     identity: bytes = bytes.fromhex("0123456789abcdef")
 
     def protect(self, image_u8: np.ndarray, strength: float = 1.0) -> np.ndarray:
@@ -54,4 +54,4 @@ class Subject:
         return identity is not None and identity.lower() == self.identity.hex()
 
     def _find_key(self, fingerprint: bytes) -> PublicKey | None:
-        return self.owner.public
+        return None if self.owner is None else self.owner.public

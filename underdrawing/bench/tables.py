@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from underdrawing.bench import tables_imuge
 from underdrawing.bench.targets import SIZES, Figures, Target, photo_core_targets
 from underdrawing.core.errors import OutputError
 
@@ -124,7 +125,13 @@ def _number(figures: Figures, key: str, digits: int, field: str = "mean", scale:
     return f"{figures[key][field] * scale:.{digits}f}" if key in figures else "-"
 
 
+def _or_empty(make: Callable[[Path], str | None]) -> Callable[[Path], str]:
+    return lambda results: make(results) or EMPTY
+
+
 TABLES: dict[str, Callable[[Path], str]] = {
+    "imuge-table1": _or_empty(tables_imuge.table1),
+    "imuge-table2": _or_empty(tables_imuge.table2),
     "photo-core": photo_core_table,
     "photo-attacks": photo_attacks_table,
     "photo-peers": photo_peers_table,

@@ -36,8 +36,8 @@ class ProtectReport:
 
     file: str | None
     output: str | None
-    identity: str
-    """16 hex digits."""
+    identity: str | None
+    """16 hex digits, or None where the system hides none."""
     psnr_db: float
     """Of the protected pixels against the original's, RGB, before the output's codec."""
     ssim: float

@@ -141,24 +141,26 @@ class Lattice:
             for j in range(view.alignment.origin[1], max(grid[1] - cols, 0) + TILE, TILE)
             if i < grid[0] and j < grid[1]
         ]
-        drive, equalizer = view.alignment.drive, view.equalizer
         if len(options) > 1:
-            options.sort(key=lambda origin: -self._agreement(view, origin, drive))
-        origin = options[0] if options else view.alignment.origin
-        if drive.strength > 1:  # the tiled coefficients of a flat picture hardly tell one from the next
-            strong = (drive._replace(strength=s) for s in STRENGTHS if s > 1)
-            clearest = max(strong, key=lambda d: self._agreement(view, origin, d))
-            if clearest != drive:
-                drive, equalizer = clearest, None
-        return self._view(received, view.alignment.moved(origin=origin, drive=drive), equalizer, grid)
+            options.sort(key=lambda origin: -self._agreement(view, origin))
+        alignment = view.alignment.moved(origin=options[0] if options else view.alignment.origin)
+        if alignment.drive.strength <= 1:
+            return self._view(received, alignment, view.equalizer, grid)
+        # The tiled coefficients hardly tell one strength above 1 from the next, or from 1 and a contrast.
+        drives = (alignment.drive._replace(strength=s) for s in STRENGTHS if s >= 1)
+        views = (self._view(received, alignment.moved(drive=drive), None, grid) for drive in drives)
+        return max(views, key=lambda view: self._agreement(view, alignment.origin))
 
-    def _agreement(self, view: View, origin: tuple[int, int], drive: Drive) -> float:
+    def _agreement(self, view: View, origin: tuple[int, int]) -> float:
         rows, cols = (
             min(view.alignment.blocks[0], MAX_BLOCKS - origin[0]),
             min(view.alignment.blocks[1], MAX_BLOCKS - origin[1]),
         )
         place = slice(PERIODIC, None)
-        ratio = analyse(view.plane[: 8 * rows, : 8 * cols], FREQUENCIES[place]) / drive.steps[place]
+        ratio = (
+            analyse(view.plane[: 8 * rows, : 8 * cols], FREQUENCIES[place])
+            / view.alignment.drive.steps[place]
+        )
         dither = self.tables.dither[origin[0] : origin[0] + rows, origin[1] : origin[1] + cols, place]
         return float(np.cos(4 * np.pi * (ratio - dither)).mean())
 

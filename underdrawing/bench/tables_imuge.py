@@ -1,0 +1,99 @@
+"""The tables of the Imuge paper, filled with what was measured: paper / Imuge / main job in each cell.
+
+Paper: Ying et al., "From Image to Imuge: Immunized Image Generation", ACM MM 2021, tables 1 and 2.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from underdrawing.bench.targets import Figures
+
+CHANNELS = (
+    "jpeg90", "jpeg70", "jpeg50", "scale1.5", "scale0.7", "scale0.5", "crop90%", "crop70%", "crop50%",
+    "blur1", "noise5", "none",
+)  # fmt: skip
+"""In the order of the paper's table 1."""
+
+TABLE1 = {
+    "bce": (0.022, 0.096, 0.106, 0.148, 0.074, 0.121, 0.027, 0.082, 0.155, 0.052, 0.103, 0.015),
+    "lpsnr_db": (26.11, 23.85, 18.71, 23.87, 25.10, 24.52, 26.85, 24.73, 24.10, 19.93, 27.06, 27.11),
+    "psnr_db": (29.33, 27.43, 25.98, 25.23, 26.61, 25.78, 28.66, 25.94, 24.55, 27.35, 28.52, 29.60),
+    "ssim": (0.862, 0.854, 0.803, 0.838, 0.870, 0.829, 0.863, 0.821, 0.797, 0.817, 0.842, 0.865),
+}
+TABLE2 = {
+    "10-6": (0.008, 28.93, 29.26, 0.875),
+    "25-6": (0.007, 25.32, 24.83, 0.848),
+    "16-16": (0.021, 27.25, 26.94, 0.863),
+    "30-16": (0.057, 16.92, 26.32, 0.810),
+}
+CONTAINER = {"psnr_db": 34.60, "ssim": 0.973}
+"""Of three pictures, the only ones that the paper tells (figure 6)."""
+
+_METRICS = {"bce": ("BCE", 3), "lpsnr_db": ("L-PSNR, dB", 2), "psnr_db": ("PSNR, dB", 2), "ssim": ("SSIM", 3)}
+_SYSTEMS = ("imuge", "photo")
+
+
+def table1(results: Path) -> str | None:
+    """Twelve channels by four figures, and F1 beside them; None where nothing was measured."""
+    merged = _read(results)
+    if merged is None:
+        return None
+    figures = merged["figures"]
+    lines = ["| channel | " + " | ".join(name for name, _ in _METRICS.values()) + " | F1 | flagged, % |"]
+    lines.append("|---" * (len(_METRICS) + 3) + "|")
+    for index, channel in enumerate(CHANNELS):
+        cells = [
+            _cell(figures, f"table1/{{}}/{channel}/{metric}", paper[index], _METRICS[metric][1])
+            for metric, paper in TABLE1.items()
+        ]
+        cells.append(_cell(figures, f"table1/{{}}/{channel}/f1", None, 3))
+        cells.append(_cell(figures, f"authentic/{{}}/{channel}/flagged", None, 2, 100))
+        lines.append(f"| {channel} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", _container(figures), "", *_conditions(merged)]) + "\n"
+
+
+def table2(results: Path) -> str | None:
+    """Four sizes of edits by four figures; None where nothing was measured."""
+    merged = _read(results)
+    if merged is None:
+        return None
+    names = [f"{name}" for name, _ in _METRICS.values()]
+    lines = ["| altered in all, largest area | " + " | ".join(names) + " |"]
+    lines.append("|---" * (len(_METRICS) + 1) + "|")
+    for row, paper in TABLE2.items():
+        total, largest = row.split("-")
+        cells = [
+            _cell(merged["figures"], f"table2/{{}}/{row}/none/{metric}", value, _METRICS[metric][1])
+            for metric, value in zip(_METRICS, paper, strict=True)
+        ]
+        lines.append(f"| {total} %, {largest} % | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(figures: Figures, key: str, paper: float | None, digits: int, scale: float = 1) -> str:
+    found = [figures.get(key.format(system)) for system in _SYSTEMS]
+    ours = ["-" if value is None else f"{value['mean'] * scale:.{digits}f}" for value in found]
+    return " / ".join(([] if paper is None else [f"{paper:.{digits}f}"]) + ours)
+
+
+def _container(figures: Figures) -> str:
+    psnr = _cell(figures, "container/{}/psnr_db", CONTAINER["psnr_db"], 2)
+    ssim = _cell(figures, "container/{}/ssim", CONTAINER["ssim"], 3)
+    return f"Container: {psnr} dB, SSIM {ssim}. Paper (of three pictures) / Imuge here / main job."
+
+
+def _conditions(merged: dict) -> list[str]:
+    parts = merged["parts"]
+    lines = ["| part | photos | strength | commit | date | data |", "|---" * 6 + "|"]
+    for name, part in parts.items():
+        at = part["conditions"]
+        told = (part["photos"], f"{part['strength']:.2f}", at["commit"], at["date"], part["data_hash"])
+        lines.append(f"| {name} | " + " | ".join(map(str, told)) + " |")
+    return lines
+
+
+def _read(results: Path) -> dict | None:
+    path = results / "imuge-table1.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
