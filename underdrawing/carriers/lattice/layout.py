@@ -39,7 +39,7 @@ STRENGTHS = (1.0, 0.35, 0.5, 0.7, 1.45, 2.1)
 
 LIFTS = (1.0, 1.4, 2.0, 2.8, 4.0, 5.6)
 """Times by which a picture may be taken to be more textured than it is: a flat one has to use more of itself
-for the middle layer, which holds the signature."""
+for the middle layer, which holds the signature; under strength 1, which large ones have, for the base too."""
 
 BASE = ((0, 2), (2, 0))
 MIDDLE = ((1, 2), (2, 1), (2, 2), (1, 1), (0, 1), (1, 0))
@@ -69,12 +69,11 @@ Wornell 2001): the last part costs more energy than it brings once a codec adds 
 # Density: the share of coefficients in use, linear in log activity between these points (levels). Tuned for
 # less than 1.1 levels of change where the photo is smooth, SSIMULACRA2 above 80 and SSIM .985 at 512x512.
 _ACTIVITY_POINTS = np.log([1.0, 2.0, 4.8, 8.2, 12.0])
-_DENSITY = (
-    (slice(0, 2), [0.06, 0.12, 0.20, 0.40, 0.92]),
-    (slice(2, 6), [0.00, 0.00, 0.05, 0.70, 1.0]),
-    (slice(6, 8), [0.00, 0.00, 0.05, 0.70, 1.0]),
-    (slice(8, 19), [0.06, 0.06, 0.07, 0.50, 1.0]),
-)
+_DENSITY = {
+    "base": [0.06, 0.12, 0.20, 0.40, 0.92],
+    "middle": [0.00, 0.00, 0.05, 0.70, 1.0],
+    "top": [0.06, 0.06, 0.07, 0.50, 1.0],
+}
 """Where nothing moves, one large step is seen by itself: there only small ones stay, to locate an edit."""
 
 _FILL = 3.4
@@ -89,7 +88,8 @@ class Drive(NamedTuple):
     strength: float = 1.0
     """Multiplies the steps to 1; above, it fills the picture too; one of STRENGTHS."""
     lift: float = 1.0
-    """Multiplies the activity that decides how many of the middle's coefficients are in use; one of LIFTS."""
+    """Multiplies the activity that decides how many coefficients of the middle, and under strength 1 of the
+    base, are in use; one of LIFTS."""
 
     @property
     def steps(self) -> np.ndarray:
@@ -101,11 +101,11 @@ class Drive(NamedTuple):
     def density(self, activity: np.ndarray) -> np.ndarray:
         """Share of coefficients in use, (r, c) activity -> (r, c, n) float32 for the n FREQUENCIES."""
         level = np.log(np.maximum(activity, 1e-3)) + _FILL * max(0.0, np.log(self.strength))
-        lifted = level + np.log(self.lift)
+        lifts = {"base": self.lift if self.strength < 1 else 1.0, "middle": self.lift, "top": 1.0}
         result = np.empty((*activity.shape, len(FREQUENCIES)), np.float32)
-        for place, points in _DENSITY:
-            middle = LAYERS["middle"].start <= place.start < LAYERS["middle"].stop
-            result[..., place] = np.interp(lifted if middle else level, _ACTIVITY_POINTS, points)[..., None]
+        for name, points in _DENSITY.items():
+            level_here = level + np.log(lifts[name])
+            result[..., LAYERS[name]] = np.interp(level_here, _ACTIVITY_POINTS, points)[..., None]
         return result
 
 

@@ -211,12 +211,24 @@ def intact(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
         plane = whole.sample(received)
         found = [_scored(whole, plane, tables, s) for s in STRENGTHS]
         found.sort(key=lambda a: -a.score)
+        if size != (height, width):
+            found[0] = _a_pixel_off(found[0], received, tables)
         clear = [a for a in found if a.score > _KNOWN_THRESHOLD]
         yield from clear
         if size == grid_size(height, width):
             # noise can drown the sum of cos 2 theta and still leave the base layer's code readable
             likely = likely_strengths(max(height, width))
             yield from (a for a in found if a not in clear and a.drive.strength in likely)
+
+
+def _a_pixel_off(best: Alignment, received: np.ndarray, tables: KeyTables) -> Alignment:
+    """The same alignment with the short side a pixel longer or shorter, where that fits better: a picture's
+    size was rounded when it was shrunk, and so was its grid's."""
+    rows, cols = best.scaled
+    sizes = ((rows + d, cols) if rows < cols else (rows, cols + d) for d in (-1, 1))
+    others = (best.moved(scaled=size) for size in sizes)
+    scored = [_scored(a, a.sample(received), tables, best.drive.strength) for a in others]
+    return max((best, *scored), key=lambda a: a.score)
 
 
 def searches(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:

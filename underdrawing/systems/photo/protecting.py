@@ -28,6 +28,7 @@ _EXACT_PIXELS = (
 )  # up to here luma is computed in float; above, eight bits before averaging lose nothing
 _LEAST_CONTENT_BITS = 60
 _MANY_BLOCKS = 2000  # a larger picture is looked at from farther away
+_LARGE_ROOM = 2.0  # on a large picture, where capacity is measured on the grid and not on the picture itself
 _NEARLY = 0.95  # of the room that could be had is worth a gentler drive
 
 
@@ -143,7 +144,7 @@ def _fitted(
         if is_small(rows, cols):  # the middle layer's place is taken
             return drive, index & 15
         tried.append((rates.room(capacity, least_middle), drive, index))
-        if tried[-1][0] >= 1:
+        if tried[-1][0] >= (1 if ease == 1 else _LARGE_ROOM):
             break
     enough = _NEARLY * max(room for room, _, _ in tried)
     return next((drive, index) for room, drive, index in tried if room >= enough)
