@@ -95,7 +95,7 @@ def measure_parts(
 
 def run_part(part: Part, subject: Subject, sets: PhotoSets, protocol: Protocol, options: RunOptions) -> dict:
     """One part's result: figures, rows of each photo, and the conditions they hold under."""
-    start = time.time()
+    start, at = time.time(), conditions(protocol)  # before the run: the code may be worked on meanwhile
     jobs = part.jobs(sets, protocol, subject)
     rows, by_photo = [], []
     for done, (job, found) in enumerate(_measured(part, subject, protocol, jobs, options.workers), 1):
@@ -105,7 +105,7 @@ def run_part(part: Part, subject: Subject, sets: PhotoSets, protocol: Protocol, 
     return {
         "part": part.name,
         "protocol": asdict(protocol),
-        "conditions": conditions(protocol) | {"load": os.getloadavg()[0], "workers": options.workers},
+        "conditions": at | {"load": os.getloadavg()[0], "workers": options.workers},
         "seconds": round(time.time() - start, 1),
         "photos": len(jobs),
         "strength": jobs[0].strength if jobs else None,
