@@ -14,7 +14,6 @@ from underdrawing.coding.keys import PublicKey
 from underdrawing.core.errors import CodeError
 from underdrawing.core.types import DECODED, FILLED, UNTOUCHED, Signature, Verdict
 from underdrawing.ops.color import luma as picture_luma
-from underdrawing.ops.membrane import membrane
 from underdrawing.systems.photo.contradiction import contradicted
 from underdrawing.systems.photo.decoding import Marked
 from underdrawing.systems.photo.parts import BlockReader, Fuser, SketchCodec
@@ -26,7 +25,6 @@ _TOLD = np.float32(0.9)  # probability of what only the signed content tells
 _SUSPECT = 0.1  # probability from which it is written anew beside an altered one
 _RIM_PX = 5  # of the grid around these that are written anew too
 _LEAST_CONTENT_BITS = 250  # a shorter code is too coarse to say that it shows another picture
-_FEW_BITS = 400  # a shorter code tells colours so roughly that the surroundings know them better
 _CONTRADICTION = -2.0  # log-likelihood ratio from which a block contradicts what was written there
 _LEAST_SHARE = 0.15  # of an area's blocks, and those beside it, that have to contradict
 _VOID = 0.35  # clipped share from which an area holds no mark
@@ -261,8 +259,6 @@ def _recover(
         grid, sure = cv2.inpaint(image, anew, 5, cv2.INPAINT_TELEA), np.zeros(anew.shape, np.float32)
     else:
         told = np.ascontiguousarray(_part_in_view(content, marked, image))
-        if _content_bits(marked) < _FEW_BITS:
-            told = _met(told, image, anew > 0)
         grid, sure = fuser.recover(image, anew.astype(np.float32), told)
     written = np.clip(alignment.to_received(grid.astype(np.float32)), 0, 255)
     confidence = np.where(region, np.clip(alignment.to_received(sure), 0, 1), 1).astype(np.float32)
@@ -271,13 +267,6 @@ def _recover(
     share = cv2.GaussianBlur(inner, (0, 0), 1.0)[..., None] * region[..., None]
     recovered = np.rint(received + share * (written - received)).astype(np.uint8)
     return recovered, source, confidence
-
-
-def _met(told: np.ndarray, image: np.ndarray, anew: np.ndarray) -> np.ndarray:
-    """The content, shifted inside `anew` so that it meets what is around: a short code errs in colour."""
-    gap = membrane(image.astype(np.float32) - told, anew)
-    met = np.where(anew[..., None], told + gap, told)
-    return np.clip(np.rint(met), 0, 255).astype(np.uint8)
 
 
 def _beside(altered: np.ndarray, suspect: np.ndarray) -> np.ndarray:
