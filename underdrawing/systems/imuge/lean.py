@@ -5,7 +5,9 @@
     x' <-- shuffle 4 <--- 1/4 <-- 1/8 <-- 1/16 <----
 
 They differ from the paper's in more than size: the residual is scaled to a bound on its energy in place of a
-weighted loss, there is no normalization, and the decoder sees the mask.
+weighted loss, there is no normalization, and the decoder sees the mask. What a place says of itself has to be
+written where an edit does not reach; the paper's networks have to find that out by the width of their view.
+These are shown the picture moved by half its sides as well, so each place tells of the one half a frame away.
 """
 
 from __future__ import annotations
@@ -70,22 +72,28 @@ class LeanNetworks(nn.Module):
         super().__init__()
         self.config = config
         self.budget_db = config.budget_db
-        self.encoder = LeanUNet(3, 3, config.channels, config.blocks)
-        self.verifier = LeanUNet(3, 1, config.channels, config.blocks)
-        self.decoder = LeanUNet(4, 3, config.channels, config.blocks)
+        self.encoder = LeanUNet(6, 3, config.channels, config.blocks)
+        self.verifier = LeanUNet(6, 1, config.channels, config.blocks)
+        self.decoder = LeanUNet(8, 3, config.channels, config.blocks)
 
     def immunize(self, image: Tensor) -> Tensor:
         """I_M = I + r, r = E(I) scaled down where its energy is beyond the budget; may leave [0, 1]."""
-        residual = 0.1 * self.encoder(2 * image - 1).float()
+        residual = 0.1 * self.encoder(with_far(2 * image - 1)).float()
         allowed = 10 ** (-self.budget_db / 20)
         energy = residual.square().mean((1, 2, 3), keepdim=True).add(1e-12).sqrt()
         return image + residual * (allowed / energy).clamp_max(1.0)
 
     def locate(self, received: Tensor) -> Tensor:
         """Logits (B, 1, H, W) of M."""
-        return self.verifier(2 * received - 1).float()
+        return self.verifier(with_far(2 * received - 1)).float()
 
     def recover(self, received: Tensor, mask: Tensor) -> Tensor:
         """I_R in [0, 1] from what the mask leaves of the received picture, and the mask itself."""
         rectified = (2 * received - 1) * (1 - mask)
-        return torch.sigmoid(2 * self.decoder(torch.cat([rectified, mask], dim=1)).float())
+        return torch.sigmoid(2 * self.decoder(with_far(torch.cat([rectified, mask], dim=1))).float())
+
+
+def with_far(picture: Tensor) -> Tensor:
+    """(B, C, H, W) -> (B, 2 C, H, W): every place beside the one half the sides away (torus)."""
+    shift = [side // 2 for side in picture.shape[-2:]]
+    return torch.cat([picture, picture.roll(shift, dims=(2, 3))], dim=1)
