@@ -170,6 +170,17 @@ def test_stages_and_decoupling_follow_the_run(photos):
                     (4, 1.0, False), (4, 1.0, False), (4, 1.0, True)]  # fmt: skip
 
 
+def test_the_lean_bounds_tighten_together(photos):
+    recipe = RECIPES["lean-smoke"]
+    system, seen = training.build(photos, recipe, CPU), []
+    for progress in (0.0, recipe.tighten / 2, recipe.tighten, 1.0):
+        system.begin(0, progress)
+        seen.append((system.nets.budget_db, system.least_ssim))
+    assert seen[0] == (recipe.start_db, recipe.start_ssim)
+    assert seen[2] == seen[3] == (recipe.networks.budget_db, recipe.ssim)
+    assert seen[0] < seen[1] < seen[2]
+
+
 @pytest.mark.parametrize("name", [name for name in RECIPES if name.startswith("ablation")])
 def test_each_row_of_table_3_can_be_trained(name, photos, tmp_path):
     smoke = RECIPES["smoke"]

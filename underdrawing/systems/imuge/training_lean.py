@@ -30,17 +30,19 @@ class LeanTraining:
         self.photos, self.recipe, self.device = photos, recipe, device
         self.module = LeanNetworks(recipe.networks).to(device, memory_format=torch.channels_last)
         self.nets, self.layer = self.module, Layer(recipe.attacks)
-        self.progress = 0.0
+        self.progress, self.least_ssim = 0.0, recipe.start_ssim
         group = {"params": list(self.module.parameters()), "lr": recipe.learning_rate, "betas": recipe.betas}
         self.players = {"networks": [group]}
 
     def begin(self, step: int, progress: float) -> None:
         """Tighten the container's bound and harden the attacks as the run goes on."""
         recipe, self.progress = self.recipe, progress
-        self.nets.budget_db = float(
-            np.interp(progress, (0.0, recipe.tighten), (recipe.start_db, recipe.networks.budget_db))
-        )
+        self.nets.budget_db = self._tightened(recipe.start_db, recipe.networks.budget_db)
+        self.least_ssim = self._tightened(recipe.start_ssim, recipe.ssim)
         self.layer.severity = float(np.interp(progress, recipe.harden, (0.1, 1.0)))
+
+    def _tightened(self, start: float, end: float) -> float:
+        return float(np.interp(self.progress, (0.0, self.recipe.tighten), (start, end)))
 
     def batch(self, rng: np.random.Generator) -> Tensor:
         """Random crops: many small ones at first, then as many pixels in full-sized ones."""
@@ -71,7 +73,7 @@ class LeanTraining:
                 "locate": recipe.locate * losses.classification(logits, attacked.mask),
                 "recover": recipe.recover * log_error(attacked.original, recovered, where),
                 "smooth": recipe.smooth * log_error(*_eighth(attacked.original, recovered, where)),
-                "hide": recipe.hide * torch.relu(recipe.ssim - window_ssim(image, immunized)).mean(),
+                "hide": recipe.hide * torch.relu(self.least_ssim - window_ssim(image, immunized)).mean(),
             },
         )
 
