@@ -111,8 +111,8 @@ class LeanRecipe(Recipe):
     start_db: float = 27.0
     """Container PSNR that the run begins with."""
     start_ssim: float = 0.75
-    """Window SSIM that the run begins with. Were all of it asked for from the start, a residual that nobody can
-    read yet would not be worth its cost: it vanishes, and the decoder learns to inpaint."""
+    """Window SSIM that the run begins with. Were all of it asked for at once, a residual that nobody can read
+    yet would not be worth its cost: it vanishes, and the decoder learns to inpaint."""
     tighten: float = 0.45
     """Share of the run after which the bounds are those of the networks' budget_db and of `ssim`."""
     harden: tuple[float, float] = (0.05, 0.4)
