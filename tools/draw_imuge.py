@@ -58,13 +58,12 @@ def condensed(log: Path, recipe_name: str) -> dict:
     seen = np.cumsum([many if row["progress"] < recipe.small_until else recipe.batch for row in ordered])
     points = []
     for part in np.array_split(np.arange(len(ordered)), min(POINTS, len(ordered))):
-        mean = {k: float(np.mean([ordered[i][k] for i in part])) for k in ("recover", "locate", "hide")}
+        mean = {k: float(np.mean([ordered[i][k] for i in part])) for k in ("recover", "locate")}
         points.append({
             "step": int(ordered[part[-1]]["step"]) + 1,
             "crops": int(seen[part[-1]]),
             "lpsnr_db": round(-10 * mean["recover"] / recipe.recover, 3),
             "mask_bce": round(mean["locate"] / recipe.locate, 4),
-            "ssim_missing": round(mean["hide"] / recipe.hide, 5),
         })  # fmt: skip
     return {"recipe": recipe_name, "points": points}
 

@@ -78,17 +78,7 @@ def parser(commands_by_name: Mapping[str, Callable]) -> argparse.ArgumentParser:
     sub.add_argument("-o", "--output", required=True, metavar="OUT", help="folder for the attacked pictures")
     sub.add_argument("--suite", required=True, metavar="NAME", help="list of attacks, as photo-benign")
     sub.add_argument("--seed", type=int, default=0, help="of what is random in the attacks")
-    sub = command("bench")
-    sub.add_argument(
-        "name", choices=["photo-core", "photo-peers", "imuge-table1"], help="the protocol to run"
-    )
-    sub.add_argument("--data", required=True, metavar="DIR", help="folder with the sets of photographs")
-    sub.add_argument("--results", default="results", metavar="DIR", help="where the results are kept")
-    sub.add_argument("--photos", type=int, metavar="N", help="at most so many photographs of each set")
-    sub.add_argument("--only", nargs="+", metavar="PART", help="these parts alone")
-    sub.add_argument("--again", action="store_true", help="repeat parts that are done")
-    sub.add_argument("--jobs", type=_processes, default=1, metavar="N", help="processes; 1 by default")
-    sub.add_argument("--peers-python", metavar="PYTHON", help="of the peers' environment (photo-peers)")
+    _measuring(command("bench"))
     sub = command("train")
     sub.add_argument("name", metavar="SYSTEM", help="what to train, as imuge or photo-sketch")
     sub.add_argument("--recipe", metavar="RECIPE", help="one of the system's named recipes, as lean-cpu-2h")
@@ -98,6 +88,22 @@ def parser(commands_by_name: Mapping[str, Callable]) -> argparse.ArgumentParser:
     sub.add_argument("--resume", action="store_true", help="go on from the checkpoint in OUT")
     command("zoo")
     return whole
+
+
+def _measuring(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "name",
+        choices=["photo-core", "photo-peers", "imuge-table1", "imuge-table3"],
+        help="the protocol to run",
+    )
+    parser.add_argument("--data", required=True, metavar="DIR", help="folder with the sets of photographs")
+    parser.add_argument("--results", default="results", metavar="DIR", help="where the results are kept")
+    parser.add_argument("--photos", type=int, metavar="N", help="at most so many photographs of each set")
+    parser.add_argument("--only", nargs="+", metavar="PART", help="these parts alone")
+    parser.add_argument("--again", action="store_true", help="repeat parts that are done")
+    parser.add_argument("--jobs", type=_processes, default=1, metavar="N", help="processes; 1 by default")
+    parser.add_argument("--peers-python", metavar="PYTHON", help="of the peers' environment (photo-peers)")
+    parser.add_argument("--weights", metavar="DIR", help="trainings, a folder for each recipe (imuge-table3)")
 
 
 def _pictures(parser: argparse.ArgumentParser) -> None:

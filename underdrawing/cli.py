@@ -188,11 +188,12 @@ def bench(arguments: argparse.Namespace) -> int:
         if sys.stderr.isatty():
             print(f"\r\x1b[K{part} {done}/{total}", end="", file=sys.stderr, flush=True)
 
-    def subject(name: str) -> Subject:
+    def subject(name: str, weights: Path | None = None) -> Subject:
         owner = Owner.create() if "sign" in cards.card(name).abilities else None
-        return Subject(name, cards.load(name), owner, secrets.token_bytes(8))
+        return Subject(name, cards.load(name, weights), owner, secrets.token_bytes(8))
 
-    options = RunOptions(arguments.again, arguments.jobs, progress, arguments.peers_python)
+    peers, trainings = arguments.peers_python, arguments.weights
+    options = RunOptions(arguments.again, arguments.jobs, progress, peers, trainings)
     folders = Path(arguments.data), Path(arguments.results)
     chosen = {"photos": arguments.photos, "only": arguments.only, "options": options}
     table = start(arguments.name, subject, *folders, **chosen)

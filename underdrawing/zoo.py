@@ -97,10 +97,14 @@ def _weight(folder: Path, entry: dict[str, Any]) -> Weight:
 
 
 @lru_cache(maxsize=4)
-def load(name: str = "photo") -> Any:
-    """A system, ready to work. WeightsError where a weight is not the one that the card names."""
+def load(name: str = "photo", weights: Path | None = None) -> Any:
+    """A system, ready to work, with its released weights or those of a file where it takes one.
+
+    WeightsError where a weight is not the one that the card names, or a file is none of the system's.
+    """
     found = card(name)
-    for weight in found.weights:
+    for weight in () if weights else found.weights:
         weight.check()
     module, _, attribute = found.entry.partition(":")
-    return getattr(import_module(module), attribute)()
+    made = getattr(import_module(module), attribute)
+    return made(weights) if weights else made()

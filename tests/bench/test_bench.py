@@ -3,6 +3,7 @@
 import json
 import zlib
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
@@ -17,13 +18,15 @@ from underdrawing.bench.codes import avif_at, picture_bits
 from underdrawing.bench.measures import Edits, edited_rows
 from underdrawing.bench.parts import photo_core, strength_for
 from underdrawing.bench.photos import PhotoSets, hash_photos
-from underdrawing.bench.protocol import IMUGE_TABLES, PHOTO_CORE
+from underdrawing.bench.protocol import IMUGE_ABLATION, IMUGE_TABLES, PHOTO_CORE
 from underdrawing.bench.run import RunOptions, merge, run_bench, select_parts
+from underdrawing.bench.start import start
 from underdrawing.bench.stats import figure, summarize, wilson
 from underdrawing.bench.subject import Subject
-from underdrawing.core.errors import OutputError, PictureError
+from underdrawing.core.errors import OutputError, PictureError, UsageError
 from underdrawing.core.types import Signature, Verdict
 from underdrawing.metrics.quality import psnr_db
+from underdrawing.systems.imuge.recipes import RECIPES
 
 SMALL = replace(
     PHOTO_CORE, sizes=(96,), suite="imuge", recovery_channels=("none", "jpeg50"), code_bits=(600,)
@@ -232,6 +235,30 @@ def test_the_imuge_tables_compare_two_systems_at_one_container(folder, tmp_path,
     assert none.startswith("| none | 0.015 / ") and none.count("/") == 4 * 2 + 2
     rows = tables.fill("<!-- table:imuge-table2 -->\n<!-- /table -->\n", tmp_path).splitlines()
     assert rows[3].startswith("| 10 %, 6 % | 0.008 / ")
+
+
+def test_the_ablation_has_a_row_for_each_training(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(immunized, "IMUGE_ABLATION", replace(IMUGE_ABLATION, sizes=(96,)))
+    asked = []
+
+    def subject(name: str, weights: Path) -> Subject:
+        asked.append((name, weights.parent.name))
+        return Subject(name, Fake(), None)
+
+    given = {"photos": 1, "only": None}
+    with pytest.raises(UsageError, match="--weights"):
+        start("imuge-table3", subject, folder, tmp_path, options=RunOptions(), **given)
+    options = RunOptions(weights=str(tmp_path / "runs"))
+    merged = start("imuge-table3", subject, folder, tmp_path, options=options, **given)
+    assert asked == [("imuge", recipe) for recipe in tables_imuge.TABLE3]
+    assert set(merged["parts"]) == {f"table3-{recipe}" for recipe in tables_imuge.TABLE3}
+    rows = tables.fill("<!-- table:imuge-table3 -->\n<!-- /table -->\n", tmp_path).splitlines()
+    assert rows[3].startswith("| no verifying network") and rows[3].count("| - |") == 1
+    assert rows[8].startswith("| all | 27.43 | ")
+
+
+def test_the_rows_of_table_3_are_recipes():
+    assert set(tables_imuge.TABLE3) == {name for name in RECIPES if name.startswith("ablation")}
 
 
 @pytest.mark.parametrize("total, largest", immunized.AREAS)

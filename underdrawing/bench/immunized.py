@@ -1,10 +1,13 @@
-"""imuge-table1: the tables of the Imuge paper, for Imuge and for the main job at the same container PSNR.
+"""imuge-table1 and imuge-table3: the tables of the Imuge paper.
+
+The first is for Imuge and for the main job at the same container PSNR, the second for six trainings of Imuge.
 
     container      what protecting costs, and what is flagged where nothing was altered
     table1         the paper's twelve channels after an edit
     table2         edits of several sizes, no channel
+    table3         JPEG 70 after an edit, for each row of the paper's ablation
 
-Each is a part of its own for each system: results/imuge-table1/PART-SYSTEM.json.
+Each is a part of its own for each system: results/imuge-table1/PART-SYSTEM.json, results/imuge-table3/...
 """
 
 from __future__ import annotations
@@ -21,15 +24,16 @@ from underdrawing.attacks.tamper import FILLS, blob
 from underdrawing.bench import measures
 from underdrawing.bench.parts import Job, Part, strength_for
 from underdrawing.bench.photos import PhotoSets
-from underdrawing.bench.protocol import IMUGE_TABLES, Protocol
+from underdrawing.bench.protocol import IMUGE_ABLATION, IMUGE_TABLES, Protocol
 from underdrawing.bench.run import RunOptions, measure_parts, merge, select_parts
 from underdrawing.bench.stats import Row
 from underdrawing.bench.subject import Subject
-from underdrawing.metrics.quality import psnr_db
+from underdrawing.metrics.quality import psnr_db, ssim
 
 AREAS = ((0.10, 0.06), (0.25, 0.06), (0.16, 0.16), (0.30, 0.16))
 """Rows of table 2: part of the frame that is altered, and part that its largest area covers. The paper's
 third row has a largest area (16 %) larger than all together (10 %); here it is a single area of 16 %."""
+ABLATION_CHANNELS = ("jpeg70",)
 _SAMPLE = 12  # photographs that the strength of the main job is found on
 
 
@@ -54,6 +58,28 @@ def run_imuge_tables(
         strength = 1.0 if subject is subjects[0] else strength_for(subject, sample, target_db)
         parts = select_parts(_parts(subject.name, strength), only)
         measure_parts(parts, subject, sets, protocol, results, options or RunOptions())
+    return merge(results, protocol.name)
+
+
+def run_imuge_ablation(
+    subjects: Sequence[Subject],
+    data: Path,
+    results: Path,
+    *,
+    photos: int | None = None,
+    only: Sequence[str] | None = None,
+    options: RunOptions | None = None,
+) -> dict:
+    """Measure a subject for each row of table 3 and write results/imuge-table3.json.
+
+    photos, only and errors: as in run_bench.
+    """
+    protocol, sets = IMUGE_ABLATION, PhotoSets(data, photos)
+    parts = {s.name: Part(f"table3-{s.name}", partial(_jobs, strength=1.0), _table3) for s in subjects}
+    chosen = select_parts(parts, only)
+    for subject in subjects:
+        if parts[subject.name] in chosen:
+            measure_parts([parts[subject.name]], subject, sets, protocol, results, options or RunOptions())
     return merge(results, protocol.name)
 
 
@@ -97,6 +123,17 @@ def _table1(subject: Subject, protocol: Protocol, job: Job) -> list[Row]:
     seeds, place = (protocol.seed, job.size, job.index), f"table1/{subject.name}"
     channels = SUITES[protocol.suite]
     return measures.edited_rows(subject, image, protected, edits, channels, seeds, place)
+
+
+def _table3(subject: Subject, protocol: Protocol, job: Job) -> list[Row]:
+    image, outlines = job.photo.square(job.size)
+    protected = subject.protect(image)
+    edits = measures.Edits(job.donor_u8, outlines, job.library, protocol.edit_area)
+    seeds, place = (protocol.seed, job.size, job.index), f"table3/{subject.name}"
+    values = {"psnr_db": psnr_db(image, protected), "ssim": ssim(image, protected)}
+    channels = measures.channels_of(protocol.suite, ABLATION_CHANNELS)
+    rows = measures.edited_rows(subject, image, protected, edits, channels, seeds, place)
+    return [(f"container/{subject.name}", values), *rows]
 
 
 def _table2(subject: Subject, protocol: Protocol, job: Job) -> list[Row]:

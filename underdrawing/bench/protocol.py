@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ PHOTO_PEERS = Protocol("photo-peers", sizes=(512,))
 IMUGE_TABLES = Protocol(
     "imuge-table1", sizes=(256,), suite="imuge", quality_sets=("kodak24", "clic2025_val", "coco_val")
 )
+IMUGE_ABLATION = replace(IMUGE_TABLES, name="imuge-table3")
 
 
 @dataclass(frozen=True)

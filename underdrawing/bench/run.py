@@ -53,7 +53,7 @@ def run_bench(
 
 class RunOptions:
     """How to run: `again` repeats finished parts, `workers` processes, `progress` is told what is done,
-    `peers_python` is the Python of the peers' environment."""
+    `peers_python` is the Python of the peers' environment, `weights` a folder of trainings to compare."""
 
     def __init__(
         self,
@@ -61,8 +61,9 @@ class RunOptions:
         workers: int = 1,
         progress: Progress | None = None,
         peers_python: str | None = None,
+        weights: str | None = None,
     ) -> None:
-        self.again, self.workers, self.peers_python = again, workers, peers_python
+        self.again, self.workers, self.peers_python, self.weights = again, workers, peers_python, weights
         self.progress = progress or (lambda part, done, total: None)
 
 

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from underdrawing.bench.immunized import run_imuge_tables
+from underdrawing.bench.immunized import run_imuge_ablation, run_imuge_tables
 from underdrawing.bench.peers.run import run_peers
 from underdrawing.bench.run import RunOptions, run_bench
 from underdrawing.bench.subject import Subject
+from underdrawing.bench.tables_imuge import TABLE3
 from underdrawing.core.errors import UsageError
+
+ABLATION = tuple(TABLE3)
+
+
+def _row(subject: Callable[..., Subject], recipe: str, weights: str | None) -> Subject:
+    if not weights:
+        raise UsageError("imuge-table3 needs --weights DIR, where DIR/RECIPE is the output of each training")
+    loaded = subject("imuge", Path(weights) / recipe / "imuge.safetensors")
+    return replace(loaded, name=recipe)
 
 
 def start(
     name: str,
-    subject: Callable[[str], Subject],
+    subject: Callable[..., Subject],
     data: Path,
     results: Path,
     *,
@@ -22,9 +33,10 @@ def start(
     only: Sequence[str] | None,
     options: RunOptions,
 ) -> dict:
-    """The merged table of photo-core, photo-peers or imuge-table1, which is also in results/NAME.json.
+    """The merged table of a benchmark, which is also in results/NAME.json.
 
-    subject: loads a system by its name. photos and only: as in run_bench.
+    subject: loads a system by its name, from other weights than the released ones where a file of them is
+    given too. photos and only: as in run_bench.
     """
     if name == "photo-peers":
         if not options.peers_python:
@@ -34,4 +46,7 @@ def start(
     if name == "imuge-table1":
         both = [subject("imuge"), subject("photo")]
         return run_imuge_tables(both, data, results, photos=photos, only=only, options=options)
+    if name == "imuge-table3":
+        rows = [_row(subject, recipe, options.weights) for recipe in ABLATION]
+        return run_imuge_ablation(rows, data, results, photos=photos, only=only, options=options)
     return run_bench(subject("photo"), data, results, photos=photos, only=only, options=options)

@@ -132,6 +132,7 @@ def _or_empty(make: Callable[[Path], str | None]) -> Callable[[Path], str]:
 TABLES: dict[str, Callable[[Path], str]] = {
     "imuge-table1": _or_empty(tables_imuge.table1),
     "imuge-table2": _or_empty(tables_imuge.table2),
+    "imuge-table3": _or_empty(tables_imuge.table3),
     "photo-core": photo_core_table,
     "photo-attacks": photo_attacks_table,
     "photo-peers": photo_peers_table,

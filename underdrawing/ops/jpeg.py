@@ -25,8 +25,8 @@ CHROMA_TABLE = (
     (17, 18, 24, 47, 99, 99, 99, 99), (18, 21, 26, 66, 99, 99, 99, 99), (24, 26, 56, 99, 99, 99, 99, 99),
     (47, 66, 99, 99, 99, 99, 99, 99), *((99,) * 8,) * 4,
 )  # fmt: skip
-_TO_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
-_TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
+TO_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
+TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
 
 Rounding = Callable[[Tensor], Tensor]
 
@@ -65,11 +65,11 @@ def jpeg(image: Tensor, quality: Tensor | int, rounding: Rounding = round_throug
     many = torch.as_tensor(quality, device=image.device).expand(len(image))
     luma_table, chroma_table = (table.to(image.dtype) for table in quantization_tables(many))
     padded = F.pad(image, (0, -width % 16, 0, -height % 16), mode="replicate")
-    ycc = _mix(padded * 255, _TO_YCC)
+    ycc = _mix(padded * 255, TO_YCC)
     luma = _recode(ycc[:, :1] - 128, luma_table, rounding) + 128
     chroma = _recode(F.avg_pool2d(ycc[:, 1:], 2), chroma_table, rounding)
     whole = torch.cat([luma, _enlarge(chroma)], dim=1)
-    return (_mix(whole, _TO_RGB)[..., :height, :width] / 255).clamp(0, 1)
+    return (_mix(whole, TO_RGB)[..., :height, :width] / 255).clamp(0, 1)
 
 
 def _mix(image: Tensor, matrix: tuple[tuple[float, ...], ...]) -> Tensor:

@@ -31,14 +31,14 @@ class Watched:
     def __init__(self, system: Shown, out: Path, *, every_s: float = 10.0, pictures: int = 40) -> None:
         self.system, self.out, self.every_s = system, out, every_s
         self.module, self.players = system.module, system.players
-        self.step, self.progress, self.drawn, self.pictures = 0, 0.0, -1, pictures
+        self.step, self.progress, self.drawn, self.pictures = -1, 0.0, -1, pictures
         self.sums: dict[str, float] = {}
         self.count, self.told_s, self.told_step = 0, time.monotonic(), 0
         self.writer = _writer(out)
 
     def begin(self, step: int, progress: float) -> None:
         """Pass on; say how it stands every few seconds, draw at every 1/pictures of the run."""
-        if self.count == 0:
+        if self.step < 0:
             self.told_step = step
         self.step, self.progress = step, progress
         if self.count and time.monotonic() - self.told_s > self.every_s:
@@ -78,7 +78,7 @@ class Watched:
         if self.writer is not None:
             for name, value in means.items():
                 self.writer.add_scalar(name, value, self.step)
-        self.sums, self.count, self.told_s = {}, 0, now
+        self.sums, self.count, self.told_s, self.told_step = {}, 0, now, self.step
 
     def _draw(self) -> None:
         picture = self.system.samples()

@@ -1,13 +1,14 @@
-"""Networks for the same three tasks that two processor cores can train: nothing is computed at full size.
+"""Networks for the same three tasks that two processor cores can train.
 
-    x --> unshuffle 4 --> 1/4 --> 1/8 --> 1/16 --> 1/32
-                           \\       \\       \\        |
-    x' <-- shuffle 4 <--- 1/4 <-- 1/8 <-- 1/16 <----
+    I --> spectrum --> encoder --> numbers --> written modulo a period (wrapped.py) --> I_M
+    I_A --> spectrum, numbers --> verifying network --> M
+    I_A (1 - M), numbers of elsewhere --> decoder --> I_R
 
-They differ from the paper's in more than size: the residual is scaled to a bound on its energy in place of a
-weighted loss, there is no normalization, and the decoder sees the mask. What a place says of itself has to be
-written where an edit does not reach; the paper's networks have to find that out by the width of their view.
-These are shown the picture moved by half its sides as well, so each place tells of the one half a frame away.
+Everything is computed on the 8x8 block DCT, at an eighth of the sides and below. A place is told of by the
+one half a frame away, where an edit hardly reaches both: the paper's networks have to find that out by the
+width of their view. What is written of it begins with a plain code (means and lowest frequencies), which
+the encoder learns to change; the decoder begins with that code's own answer. So the first step of the
+training recovers already, and none is spent on finding out that something can be hidden at all.
 """
 
 from __future__ import annotations
@@ -16,53 +17,56 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from underdrawing.nets.unet import Mix, conv, enlarge
+from underdrawing.ops.dct import BLOCK
+from underdrawing.systems.imuge.spectrum import Spectrum
+from underdrawing.systems.imuge.wrapped import MARGIN, Writing
 
-STEM = 4
-"""px a side of the squares that become the channels of one place."""
+_SPECTRUM = 192
 
 
 @dataclass(frozen=True)
 class LeanConfig:
     """What the weights of the lean networks depend on."""
 
-    channels: tuple[int, ...] = (48, 80, 128, 160)
-    """At 1/4, 1/8, 1/16 ... of the sides; sides of pictures are multiples of the last divisor."""
-    blocks: int = 1
-    """Residual pairs of convolutions at each level below the first, down and up."""
-    budget_db: float = 35.0
-    """PSNR of the container that a residual of strength 1 never goes below (before rounding and clipping)."""
+    encoder: tuple[int, ...] = (64, 64, 96)
+    """Channels at 1/8, 1/16, 1/32 of the sides, which are multiples of the last divisor."""
+    verifier: tuple[int, ...] = (80, 80, 96)
+    decoder: tuple[int, ...] = (96, 96, 128)
+    period: float = 42.0
+    """Of wrapped.Writing, 8-bit levels: with `details` and `pilots` it sets the container's PSNR."""
+    details: int = 8
+    """Frequencies of luma that are written beside the means."""
+    pilots: int = 3
+    """Zeros a block."""
 
 
 class LeanUNet(nn.Module):
-    """(B, inputs, H, W) -> (B, outputs, H, W), linear at the end."""
+    """(B, inputs, h, w) -> (B, outputs, h, w), linear at the end; begins with zeros."""
 
-    def __init__(self, inputs: int, outputs: int, channels: tuple[int, ...], blocks: int) -> None:
+    def __init__(self, inputs: int, outputs: int, channels: tuple[int, ...]) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.PixelUnshuffle(STEM), conv(inputs * STEM**2, channels[0]))
         pairs = list(pairwise(channels))
-        self.down = nn.ModuleList(nn.Sequential(conv(i, o, stride=2), *_mixes(o, blocks)) for i, o in pairs)
+        self.stem = nn.Sequential(nn.Conv2d(inputs, channels[0], 1), Mix(channels[0]))
+        self.down = nn.ModuleList(nn.Sequential(conv(i, o, stride=2), Mix(o)) for i, o in pairs)
         self.bring = nn.ModuleList(nn.Conv2d(o, i, 1) for i, o in pairs)
-        self.up = nn.ModuleList(nn.Sequential(*_mixes(i, blocks)) for i, _ in pairs[1:])
-        self.last = conv(channels[0], channels[0])
-        self.head = nn.Sequential(nn.Conv2d(channels[0], outputs * STEM**2, 1), nn.PixelShuffle(STEM))
+        self.up = nn.ModuleList(Mix(i) for i, _ in pairs)
+        self.head = nn.Conv2d(channels[0], outputs, 1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
 
-    def forward(self, picture: Tensor) -> Tensor:
-        """Values at every pixel."""
-        levels = [self.stem(picture)]
+    def forward(self, features: Tensor) -> Tensor:
+        """Values at every place."""
+        levels = [self.stem(features)]
         for down in self.down:
             levels.append(down(levels[-1]))
         x = levels.pop()
         for level in range(len(self.bring) - 1, -1, -1):
-            x = levels[level] + enlarge(self.bring[level](x), levels[level])
-            x = self.up[level - 1](x) if level else self.last(x)
-        return self.head(x)
-
-
-def _mixes(channels: int, count: int) -> list[nn.Module]:
-    return [Mix(channels) for _ in range(count)]
+            x = self.up[level](levels[level] + enlarge(self.bring[level](x), levels[level]))
+        return self.head(x).float()
 
 
 class LeanNetworks(nn.Module):
@@ -71,29 +75,48 @@ class LeanNetworks(nn.Module):
     def __init__(self, config: LeanConfig) -> None:
         super().__init__()
         self.config = config
-        self.budget_db = config.budget_db
-        self.encoder = LeanUNet(6, 3, config.channels, config.blocks)
-        self.verifier = LeanUNet(6, 1, config.channels, config.blocks)
-        self.decoder = LeanUNet(8, 3, config.channels, config.blocks)
+        self.spectrum = Spectrum()
+        self.writing = Writing(config.period, config.details, config.pilots)
+        waves, told = 2 * len(self.writing.places), len(self.writing.told)
+        self.encoder = LeanUNet(2 * _SPECTRUM, len(self.writing.places), config.encoder)
+        self.verifier = LeanUNet(_SPECTRUM + 2 * (waves + told), BLOCK**2, config.verifier)
+        self.decoder = LeanUNet(_SPECTRUM + waves + told + 2, _SPECTRUM, config.decoder)
 
     def immunize(self, image: Tensor) -> Tensor:
-        """I_M = I + r, r = E(I) scaled down where its energy is beyond the budget; may leave [0, 1]."""
-        residual = 0.1 * self.encoder(with_far(2 * image - 1)).float()
-        allowed = 10 ** (-self.budget_db / 20)
-        energy = residual.square().mean((1, 2, 3), keepdim=True).add(1e-12).sqrt()
-        return image + residual * (allowed / energy).clamp_max(1.0)
+        """I_M: every block's spectrum, changed until it tells of the block half a frame away; may leave
+        [0, 1]."""
+        seen = self.spectrum(2 * image - 1)
+        learned = self.encoder(torch.cat([seen, far(seen)], dim=1))
+        numbers = far(self.writing.tell(seen)) + learned
+        return image + self.spectrum.inverse(self.writing.write(seen, numbers)) / 2
 
     def locate(self, received: Tensor) -> Tensor:
         """Logits (B, 1, H, W) of M."""
-        return self.verifier(with_far(2 * received - 1)).float()
+        seen = self.spectrum(2 * received - 1)
+        numbers = self.writing.read(2 * received - 1, torch.ones_like(seen[:, :1]))
+        waves = _waves(numbers)
+        contradiction = far(self.writing.untell(numbers.detach())) - seen[:, self.writing.told]
+        features = [seen, waves, far(waves), contradiction, far(contradiction)]
+        return F.pixel_shuffle(self.verifier(torch.cat(features, dim=1)), BLOCK)
 
     def recover(self, received: Tensor, mask: Tensor) -> Tensor:
-        """I_R in [0, 1] from what the mask leaves of the received picture, and the mask itself."""
-        rectified = (2 * received - 1) * (1 - mask)
-        return torch.sigmoid(2 * self.decoder(with_far(torch.cat([rectified, mask], dim=1))).float())
+        """I_R from what the mask leaves of the received picture and its numbers; may leave [0, 1]."""
+        kept = (F.max_pool2d(mask, BLOCK) < 0.5).to(mask)
+        numbers = self.writing.read(2 * received - 1, kept)
+        seen = self.spectrum((2 * received - 1) * (1 - mask))
+        whole, told = far(kept), far(self.writing.untell(numbers.detach()) * kept)
+        features = [seen, told, whole * far(_waves(numbers)), kept, whole]
+        content = self.decoder(torch.cat(features, dim=1))
+        channels = torch.tensor(self.writing.told, device=mask.device)
+        return (self.spectrum.inverse(content.index_add(1, channels, told)) + 1) / 2
 
 
-def with_far(picture: Tensor) -> Tensor:
-    """(B, C, H, W) -> (B, 2 C, H, W): every place beside the one half the sides away (torus)."""
-    shift = [side // 2 for side in picture.shape[-2:]]
-    return torch.cat([picture, picture.roll(shift, dims=(2, 3))], dim=1)
+def far(maps: Tensor) -> Tensor:
+    """(B, C, h, w): every place's value at the one half the sides away (on the torus; its own inverse)."""
+    return maps.roll([side // 2 for side in maps.shape[-2:]], dims=(2, 3))
+
+
+def _waves(numbers: Tensor) -> Tensor:
+    """Numbers as points on a circle, on which neighbours stay neighbours across the wrap."""
+    turn = torch.pi * MARGIN * numbers
+    return torch.cat([torch.cos(turn), torch.sin(turn)], dim=1)

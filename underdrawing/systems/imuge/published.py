@@ -20,6 +20,8 @@ class PublishedConfig:
     """Of the convolutions at the bottom of each U-Net; the authors' code has none (1, 1, 1, 1)."""
     sharing: bool = True
     """Local feature sharing in the decoder (equation 2)."""
+    verifier: bool = True
+    """Whether there is a verifying network; without it the decoder sees the attacked image itself."""
 
 
 class PublishedNetworks(nn.Module):
@@ -29,7 +31,7 @@ class PublishedNetworks(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = UNet(config.width, 3, config.dilations)
-        self.verifier = UNet(config.width, 1, config.dilations)
+        self.verifier = UNet(config.width, 1, config.dilations) if config.verifier else None
         self.decoder = Decoder(config.width, config.dilations, config.sharing)
         nn.init.normal_(self.encoder.head.weight, std=1e-3)  # an untrained encoder changes next to nothing
         nn.init.zeros_(self.encoder.head.bias)
@@ -39,7 +41,8 @@ class PublishedNetworks(nn.Module):
         return image + torch.tanh(self.encoder(image))
 
     def locate(self, received: Tensor) -> Tensor:
-        """Logits (B, 1, H, W) of M: sigmoid(2 z) is tanh(z) brought from [-1, 1] to [0, 1]."""
+        """Logits (B, 1, H, W) of M: sigmoid(2 z) is tanh(z) brought from [-1, 1] to [0, 1]. Where there is no
+        verifying network they are not asked for."""
         return 2 * self.verifier(received)
 
     def recover(self, received: Tensor, mask: Tensor, stage: int = STAGES, fade: float = 1.0) -> Tensor:

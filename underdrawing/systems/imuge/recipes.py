@@ -59,8 +59,6 @@ class PublishedRecipe(Recipe):
     """Weight of the container in the reconstruction loss (equation 6)."""
     theta: float = 0.5
     """Weight of the container in the discriminative loss (equation 8)."""
-    verifier: bool = True
-    """Whether there is a verifying network; without it the decoder sees the attacked image itself."""
     critics: bool = True
     """Whether there are discriminators."""
     decoupling: bool = True
@@ -87,14 +85,14 @@ def _lean_attacks() -> Attacks:
     return Attacks(
         kinds=("none", "jpeg", "jpeg", "jpeg", "scale", "blur", "noise", "crop"),
         shapes=("free_form", "free_form", "blob", "box"),
-        area=(0.03, 0.3), skip=0.06, untouched=0.06, noise=0.04, qualities=(45, 95), real_jpeg=True,
+        area=(0.04, 0.4), skip=0.06, untouched=0.06, noise=0.04, qualities=(45, 95), real_jpeg=True,
         rounding=True,
     )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class LeanRecipe(Recipe):
-    """Training of the lean networks: a bound on the container, masks of any form, the real codec."""
+    """Training of the lean networks: a fixed cost of the container, masks of any form, the real codec."""
 
     networks: LeanConfig = field(default_factory=LeanConfig)
     attacks: Attacks = field(default_factory=_lean_attacks)
@@ -104,18 +102,12 @@ class LeanRecipe(Recipe):
     """Weight of the recovery: log10 of the squared error inside the mask, picture by picture."""
     smooth: float = 0.3
     """Weight of the same error at an eighth of the sides: colours first, detail later."""
-    hide: float = 4.0
-    """Weight of what the container's SSIM lacks of `ssim`."""
-    ssim: float = 0.975
-    """Window SSIM of the container above which nothing is asked for."""
-    start_db: float = 27.0
-    """Container PSNR that the run begins with."""
-    start_ssim: float = 0.75
-    """Window SSIM that the run begins with. Were all of it asked for at once, a residual that nobody can read
-    yet would not be worth its cost: it vanishes, and the decoder learns to inpaint."""
-    tighten: float = 0.45
-    """Share of the run after which the bounds are those of the networks' budget_db and of `ssim`."""
-    harden: tuple[float, float] = (0.05, 0.4)
+    encoder_rate: float = 0.1
+    """The encoder's learning rate as a part of the others': what it writes already can be read."""
+    encoder_from: float = 0.7
+    """Share of the run after which the encoder learns: networks that cannot yet read what is written make it
+    write worse."""
+    harden: tuple[float, float] = (0.0, 0.05)
     """Shares of the run between which the attacks grow from mild to full strength."""
     small_side: int = 128
     """Sides of the crops in the first part of the run, with as many more of them in a batch."""
@@ -136,14 +128,15 @@ _CPU = replace(
 _SMOKE = replace(
     _CPU, networks=PublishedConfig(width=4), batch=4, side=64, shortest=(64, 128), steps=20, critic_width=8,
 )  # fmt: skip
-_ABLATION = replace(_CPU, minutes=20.0, attacks=Attacks(kinds=("jpeg",), qualities=(70, 70)))
+_ABLATION = replace(_CPU, minutes=7.0, attacks=Attacks(kinds=("jpeg",), qualities=(70, 70)))
 _NOTHING = replace(
-    _ABLATION, networks=replace(_ABLATION.networks, sharing=False), verifier=False, critics=False,
+    _ABLATION, networks=replace(_ABLATION.networks, sharing=False, verifier=False), critics=False,
     decoupling=False, progressive=False,
 )  # fmt: skip
+_LOCATING = replace(_NOTHING, networks=replace(_NOTHING.networks, verifier=True))
 _LEAN = LeanRecipe(
     batch=4, shortest=(256, 512), learning_rate=1.2e-3, betas=(0.9, 0.99), minutes=120.0, warmup=0.02,
-    floor=0.02, clip=1.0, average=0.998, networks=LeanConfig(channels=(48, 64, 96, 128)),
+    floor=0.02, clip=1.0, average=0.998,
 )  # fmt: skip
 
 RECIPES: dict[str, PublishedRecipe | LeanRecipe] = {
@@ -160,14 +153,14 @@ RECIPES: dict[str, PublishedRecipe | LeanRecipe] = {
     "cpu-2h": _CPU,
     "smoke": _SMOKE,
     "ablation-none": _NOTHING,
-    "ablation-verifier": replace(_NOTHING, verifier=True),
-    "ablation-critics": replace(_NOTHING, verifier=True, critics=True),
-    "ablation-decoupling": replace(_NOTHING, verifier=True, critics=True, decoupling=True),
-    "ablation-progressive": replace(_ABLATION, networks=_NOTHING.networks),
+    "ablation-verifier": _LOCATING,
+    "ablation-critics": replace(_LOCATING, critics=True),
+    "ablation-decoupling": replace(_LOCATING, critics=True, decoupling=True),
+    "ablation-progressive": replace(_ABLATION, networks=_LOCATING.networks),
     "ablation-full": _ABLATION,
     "lean-gpu-25min": replace(_LEAN, batch=48, minutes=25.0, learning_rate=2e-3),
     "lean-cpu-2h": _LEAN,
-    "lean-smoke": replace(_LEAN, networks=LeanConfig(channels=(16, 16, 32)), batch=1, side=128,
+    "lean-smoke": replace(_LEAN, networks=LeanConfig((16, 16), (16, 16), (16, 16)), batch=1, side=128,
                           shortest=(128, 200), small_side=64, steps=20, minutes=None),
 }  # fmt: skip
 """By the name that `--recipe` takes."""

@@ -1,4 +1,4 @@
-"""How the lean networks are trained: one player, a bound on the container that tightens, attacks that harden.
+"""How the lean networks are trained: one player, attacks that harden.
 
 Nothing here is in the paper; the README's Departures say what each choice is for.
 """
@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from underdrawing.data.shards import random_crop
-from underdrawing.losses.windows import window_ssim
 from underdrawing.systems.imuge import losses
 from underdrawing.systems.imuge.attacking import Attacked, Layer
 from underdrawing.systems.imuge.lean import LeanNetworks
@@ -30,19 +29,18 @@ class LeanTraining:
         self.photos, self.recipe, self.device = photos, recipe, device
         self.module = LeanNetworks(recipe.networks).to(device, memory_format=torch.channels_last)
         self.nets, self.layer = self.module, Layer(recipe.attacks)
-        self.progress, self.least_ssim = 0.0, recipe.start_ssim
-        group = {"params": list(self.module.parameters()), "lr": recipe.learning_rate, "betas": recipe.betas}
-        self.players = {"networks": [group]}
+        self.progress = 0.0
+        nets, rate = self.module, recipe.learning_rate
+        groups = [
+            {"params": list(nets.encoder.parameters()), "lr": recipe.encoder_rate * rate},
+            {"params": [*nets.verifier.parameters(), *nets.decoder.parameters()], "lr": rate},
+        ]
+        self.players = {"networks": [group | {"betas": recipe.betas} for group in groups]}
 
     def begin(self, step: int, progress: float) -> None:
-        """Tighten the container's bound and harden the attacks as the run goes on."""
-        recipe, self.progress = self.recipe, progress
-        self.nets.budget_db = self._tightened(recipe.start_db, recipe.networks.budget_db)
-        self.least_ssim = self._tightened(recipe.start_ssim, recipe.ssim)
-        self.layer.severity = float(np.interp(progress, recipe.harden, (0.1, 1.0)))
-
-    def _tightened(self, start: float, end: float) -> float:
-        return float(np.interp(self.progress, (0.0, self.recipe.tighten), (start, end)))
+        """Harden the attacks as the run goes on."""
+        self.progress = progress
+        self.layer.severity = float(np.interp(progress, self.recipe.harden, (0.1, 1.0)))
 
     def batch(self, rng: np.random.Generator) -> Tensor:
         """Random crops: many small ones at first, then as many pixels in full-sized ones."""
@@ -59,7 +57,7 @@ class LeanTraining:
     def losses(self, image: Tensor, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """All networks at once."""
         recipe = self.recipe
-        with self._autocast():
+        with self._autocast(), torch.set_grad_enabled(self.progress >= recipe.encoder_from):
             immunized = self.nets.immunize(image)
         attacked = self.layer(immunized, image, rng)
         with self._autocast():
@@ -73,7 +71,6 @@ class LeanTraining:
                 "locate": recipe.locate * losses.classification(logits, attacked.mask),
                 "recover": recipe.recover * log_error(attacked.original, recovered, where),
                 "smooth": recipe.smooth * log_error(*_eighth(attacked.original, recovered, where)),
-                "hide": recipe.hide * torch.relu(self.least_ssim - window_ssim(image, immunized)).mean(),
             },
         )
 

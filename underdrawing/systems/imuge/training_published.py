@@ -46,9 +46,10 @@ class PublishedTraining:
         critics = [*self.module.critic_container.parameters(), *self.module.critic_recovered.parameters()]
         self.players = {
             "generator": self._group(list(self.nets.parameters())),
-            "verifier": self._group(list(self.nets.verifier.parameters())),
             "critics": self._group(critics),
         }
+        if self.nets.verifier is not None:
+            self.players["verifier"] = self._group(list(self.nets.verifier.parameters()))
 
     def _group(self, parameters: list[nn.Parameter]) -> list[dict]:
         return [{"params": parameters, "lr": self.recipe.learning_rate, "betas": self.recipe.betas}]
@@ -76,7 +77,7 @@ class PublishedTraining:
     @property
     def coupled(self) -> bool:
         """Whether the decoder works by the predicted mask and all networks are trained in one go."""
-        if not self.recipe.verifier or self.stage < STAGES:
+        if self.nets.verifier is None or self.stage < STAGES:
             return False
         return not self.recipe.decoupling or bool(self.module.lifted) or self.progress >= self.recipe.lift
 
@@ -91,7 +92,7 @@ class PublishedTraining:
         """Verifying network, critics, and the networks that they judge, in this order."""
         immunized = self.nets.immunize(image)
         attacked = self.layer(immunized, image, rng)
-        decoupled = self.recipe.verifier and self.stage == STAGES and not self.coupled
+        decoupled = self.nets.verifier is not None and self.stage == STAGES and not self.coupled
         if decoupled:
             cls = losses.classification(self.nets.locate(attacked.received.detach()), attacked.mask)
             self._remember(cls)
@@ -100,7 +101,7 @@ class PublishedTraining:
         if self.coupled:
             logits = self.nets.locate(attacked.received)
             cls, mask = losses.classification(logits, attacked.mask), torch.sigmoid(logits)
-        seen = mask if self.recipe.verifier else torch.zeros_like(mask)
+        seen = mask if self.nets.verifier is not None else torch.zeros_like(mask)
         small = self._at_stage(attacked, seen)
         recovered = self.nets.recover(small.received, small.mask, self.stage, self.fade)
         truth = self._shrink(attacked.mask)
@@ -165,8 +166,9 @@ class PublishedTraining:
         self.module.eval()
         immunized = self.nets.immunize(image)
         attacked = self.layer(immunized, image, rng)
-        prob = torch.sigmoid(self.nets.locate(attacked.received))
-        small = self._at_stage(attacked, attacked.mask if self.recipe.verifier else 0 * attacked.mask)
+        known = attacked.mask if self.nets.verifier is not None else torch.zeros_like(attacked.mask)
+        prob = known if self.nets.verifier is None else torch.sigmoid(self.nets.locate(attacked.received))
+        small = self._at_stage(attacked, known)
         recovered = self.nets.recover(small.received, small.mask, self.stage, self.fade)
         recovered = F.interpolate(recovered, image.shape[-2:], mode="nearest")
         self.module.train()
