@@ -39,7 +39,7 @@ def protect(system, photo):
 
 
 def test_there_are_systems():
-    assert "photo" in NAMES
+    assert {"imuge", "photo"} <= set(NAMES)
 
 
 def test_protecting_is_hardly_seen_and_repeats(system, photo, protected):

@@ -30,6 +30,9 @@ class Attacks:
     """Of tampered areas: boxes, or free_form, blob, box of attacks/tamper."""
     area: tuple[float, float] = (0.05, 0.3)
     """Part of the frame that is tampered with."""
+    subtle: float = 0.0
+    """Share of the edits that blur what is there, or fill it in from its surroundings; the others put another
+    content in its place, as the paper's do."""
     skip: float = 0.1
     """Share of pictures that are left alone: the verifying network has to answer with zeros."""
     untouched: float = 0.0
@@ -100,6 +103,9 @@ class Layer:
 
     def _tamper(self, image: Tensor, mask: Tensor, donor: Tensor, rng: np.random.Generator) -> Tensor:
         """Equation 1: another picture's content, one colour, or the picture itself, shifted."""
+        if self.attacks.subtle and rng.random() < self.attacks.subtle:
+            content = self._subtle(image, mask, rng)
+            return content * mask + image * (1 - mask)
         draw = rng.random()
         if draw < 1 / 3:
             content = donor
@@ -110,6 +116,17 @@ class Layer:
             shift = [int(side * rng.uniform(0.2, 0.8)) for side in image.shape[-2:]]
             content = image.roll(shift, dims=(2, 3))
         return content * mask + image * (1 - mask)
+
+    @torch.no_grad()
+    def _subtle(self, image: Tensor, mask: Tensor, rng: np.random.Generator) -> Tensor:
+        """Content of the same look, hard to tell from what was there by sight alone."""
+        if rng.random() < 0.5:
+            return channel.blur(image, 13, float(rng.uniform(1.5, 4.0)))
+        pixels = (255 * image[0]).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
+        filled = tamper.inpaint_fast(
+            np.ascontiguousarray(pixels), mask[0, 0].cpu().numpy() > 0.5, pixels, rng
+        )
+        return torch.from_numpy(filled).permute(2, 0, 1)[None].to(image) / 255
 
     def _send(
         self, image: Tensor, mask: Tensor, truth: Tensor, rng: np.random.Generator

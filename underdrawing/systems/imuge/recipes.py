@@ -85,7 +85,8 @@ def _lean_attacks() -> Attacks:
     return Attacks(
         kinds=("none", "jpeg", "jpeg", "jpeg", "scale", "blur", "noise", "crop"),
         shapes=("free_form", "free_form", "blob", "box"),
-        area=(0.04, 0.4), skip=0.06, untouched=0.06, noise=0.04, qualities=(45, 95), real_jpeg=True,
+        area=(0.04, 0.4), subtle=0.25,
+        skip=0.06, untouched=0.06, noise=0.04, qualities=(45, 95), real_jpeg=True,
         rounding=True,
     )  # fmt: skip
 
@@ -128,7 +129,7 @@ _CPU = replace(
 _SMOKE = replace(
     _CPU, networks=PublishedConfig(width=4), batch=4, side=64, shortest=(64, 128), steps=20, critic_width=8,
 )  # fmt: skip
-_ABLATION = replace(_CPU, minutes=7.0, attacks=Attacks(kinds=("jpeg",), qualities=(70, 70)))
+_ABLATION = replace(_CPU, side=64, steps=900, attacks=Attacks(kinds=("jpeg",), qualities=(70, 70)))
 _NOTHING = replace(
     _ABLATION, networks=replace(_ABLATION.networks, sharing=False, verifier=False), critics=False,
     decoupling=False, progressive=False,

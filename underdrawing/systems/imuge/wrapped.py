@@ -32,6 +32,7 @@ MARGIN = 0.85
 _STEEPNESS = 1.2  # of the Laplace distribution, per unit of spread
 _BLURS = (0.0, 0.5, 0.8, 1.1)  # standard deviations in px that a reader tries to undo
 _TAPS = 13
+_SEED, _TILE = 2021, 32  # of the signs
 _PREFERENCE = 0.01  # of reading a picture as it is
 
 
@@ -75,6 +76,8 @@ class Writing(nn.Module):
         self.brightness = float(spread[0, 0] / BLOCK)  # mean luma of a block in [-1, 1] per unit
         self._keep("kernels", np.stack([_undo_blur(deviation) for deviation in _BLURS]))
         self._keep("axis", axis)
+        drawn = np.random.default_rng(_SEED).random((len(self.places), _TILE, _TILE))
+        self._keep("signs", np.where(drawn < 0.5, -1, 1))
         self._keep("pictures", basis(EVERY)[self.places].reshape(-1, 1, BLOCK, BLOCK))
 
     def _keep(self, name: str, values: np.ndarray) -> None:
@@ -100,7 +103,8 @@ class Writing(nn.Module):
         """The change (B, 192, h, w) of the spectrum that leaves these numbers."""
         half = self.reach[:, None, None]
         now = spectrum[:, self.places] * self.levels[:, None, None]
-        change = wrap(numbers * (MARGIN * half) - now, 2 * half)
+        wanted = numbers * self._signs(numbers) * (MARGIN * half)
+        change = wrap(wanted - now, 2 * half)
         moved = torch.zeros_like(spectrum)
         for axis in range(3):
             moved[:, [64 * axis + k for k in self.places]] = change * self.moves[axis][:, None, None]
@@ -123,7 +127,13 @@ class Writing(nn.Module):
 
     def _look(self, luma: Tensor) -> Tensor:
         half = self.reach[:, None, None]
-        return wrap(F.conv2d(luma, self.pictures, stride=BLOCK), 2 * half) / (MARGIN * half)
+        seen = F.conv2d(luma, self.pictures, stride=BLOCK)
+        return wrap(seen, 2 * half) * self._signs(seen) / (MARGIN * half)
+
+    def _signs(self, like: Tensor) -> Tensor:
+        """(places, h, w) of 1 and -1: with one sign for all, flat areas would show a grid of equal blocks."""
+        rows, columns = like.shape[-2:]
+        return self.signs.repeat(1, -(-rows // _TILE), -(-columns // _TILE))[:, :rows, :columns]
 
     def _sharpened(self, luma: Tensor, taps: Tensor) -> Tensor:
         if taps.max() == 1:
