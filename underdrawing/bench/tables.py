@@ -152,8 +152,8 @@ def fill(text: str, results: Path) -> str:
 
 
 def documents(root: Path) -> list[Path]:
-    """The documents that may hold tables: README.md, docs/ and the systems' own pages."""
-    places = ("README.md", "docs/**/*.md", "underdrawing/systems/**/*.md")
+    """The documents that may hold tables: README.md, docs/ and the own pages of systems and benchmarks."""
+    places = ("README.md", "docs/**/*.md", "underdrawing/systems/**/*.md", "underdrawing/bench/**/*.md")
     return sorted(path for place in places for path in root.glob(place))
 
 

@@ -57,7 +57,7 @@ class Builder:
 
     def triplet(self, labelled: LabelledPhoto) -> Triplet:
         """The centre square of the photo with its label and object. PictureError for a broken file."""
-        image, _ = labelled.photo.square(self.side)
+        image = labelled.square(self.side)
         return Triplet(image, labelled.label, self.mask(image, labelled.label))
 
     def mask(self, image_u8: np.ndarray, label: int) -> np.ndarray:

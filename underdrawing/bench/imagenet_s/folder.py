@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+
 from underdrawing.bench.photos import SUFFIXES, Photo
 from underdrawing.core.errors import PictureError
 
@@ -27,6 +29,18 @@ class LabelledPhoto:
 
     photo: Photo
     label: int
+
+    def square(self, side: int) -> np.ndarray:
+        """The centre square, (side, side, 3) uint8 RGB. PictureError, naming the file, where it is broken."""
+        try:
+            return self.photo.square(side)[0]
+        except PictureError as error:
+            raise PictureError(f"{place(self.photo)}: {error}") from error
+
+
+def place(photo: Photo) -> str:
+    """Where a photo lies, for messages."""
+    return f"{photo.path} ({photo.member})" if photo.member else f"{photo.path}"
 
 
 def labelled_photos(root: Path) -> list[LabelledPhoto]:
@@ -74,8 +88,8 @@ def _members(archive: Path) -> list[str]:
     return [name for name in names if PurePosixPath(name).suffix.lower() in SUFFIXES]
 
 
-def _key(place: str) -> str:
-    path = PurePosixPath(place)
+def _key(name: str) -> str:
+    path = PurePosixPath(name)
     return path.parent.name or path.stem.split("_")[0]
 
 
@@ -98,6 +112,5 @@ def _label(photo: Photo, key: str, classes: dict[str, int], folder: Path) -> int
         return classes[key]
     if not classes and key.isdecimal():
         return int(key)
-    where = f"{photo.path}" + (f" ({photo.member})" if photo.member else "")
     known = f"{folder / LABELS} has no class {key!r}" if classes else f"there is no {folder / LABELS}"
-    raise PictureError(f"{where}: the class of this photo is not known: {known}")
+    raise PictureError(f"{place(photo)}: the class of this photo is not known: {known}")

@@ -88,7 +88,7 @@ class ImageNetS:
     @cached_property
     def tasks(self) -> Tasks:
         """The tasks with the gallery of all originals of the folder."""
-        pictures = (labelled.photo.square(self.builder.side)[0] for labelled in self.labelled)
+        pictures = (labelled.square(self.builder.side) for labelled in self.labelled)
         recognizer = self.builder.recognizer
         return Tasks(recognizer, Gallery(np.stack([recognizer.look(p).embedding for p in pictures])))
 
