@@ -185,12 +185,13 @@ def test_without_a_salient_thing_the_evidence_grows_to_real_edges():
     image = np.full((128, 128, 3), (40, 90, 40), np.uint8)
     cv2.circle(image, (60, 70), 30, (230, 60, 50), -1)
     truth = image[..., 0] > 100
+    image[10:12, 100:103] = image[60, 60]  # a speck of its colour
     image = np.clip(image + np.random.default_rng(0).normal(0, 6, image.shape), 0, 255).astype(np.uint8)
     y, x = np.mgrid[:128, :128]
     evidence = np.exp(-((x - 66) ** 2 + (y - 66) ** 2) / 700).astype(np.float32)  # not quite in its middle
     found = labelled_object(image, evidence, np.zeros((128, 128), np.float32))
     assert (found & truth).sum() / (found | truth).sum() > 0.97
-    assert np.array_equal(found, grown(image, evidence))
+    assert np.array_equal(found, grown(image, evidence)) and not found[:20, 95:].any()
 
 
 @pytest.mark.parametrize("radius", [0, 4, 20, 60])

@@ -28,6 +28,8 @@ DENSE = 0.5
 """A thing belongs to the object where its mean evidence is this part of that in the most evident thing."""
 CERTAIN, POSSIBLE, ABSENT = 0.6, 0.25, 0.05
 """Evidence above which a pixel is the object, may be it, and below which it is not (for GrabCut)."""
+SPECK = 0.002
+"""Part of the frame below which a connected thing counts for nothing."""
 ROUNDS = 4
 SMOOTH = 0.08
 """Of the side: deviation of the Gaussian that evidence is smoothed by before a mask is cut."""
@@ -73,7 +75,7 @@ def labelled_object(image_u8: np.ndarray, evidence: np.ndarray, saliency: np.nda
     sizes = np.bincount(things.ravel(), minlength=count)
     density = np.bincount(things.ravel(), evidence.ravel(), count) / np.maximum(sizes, 1)
     density[0] = 0
-    density[sizes < 0.002 * things.size] = 0  # specks
+    density[sizes < SPECK * things.size] = 0
     chosen = density >= DENSE * max(density.max(), 1e-6)
     salient = chosen[things]
     held = evidence[salient].sum() / max(float(evidence.sum()), 1e-6)
@@ -81,7 +83,7 @@ def labelled_object(image_u8: np.ndarray, evidence: np.ndarray, saliency: np.nda
 
 
 def grown(image_u8: np.ndarray, evidence: np.ndarray) -> np.ndarray:
-    """(H, W) bool: the evidence brought to the picture's own edges by GrabCut."""
+    """(H, W) bool: the evidence brought to the picture's own edges by GrabCut, without specks."""
     seeds = np.full(evidence.shape, cv2.GC_PR_BGD, np.uint8)
     seeds[evidence < ABSENT] = cv2.GC_BGD
     seeds[evidence > POSSIBLE] = cv2.GC_PR_FGD
@@ -90,7 +92,10 @@ def grown(image_u8: np.ndarray, evidence: np.ndarray) -> np.ndarray:
         return (seeds & 1) == 1
     cv2.setRNGSeed(0)  # its colour models begin with k-means
     cv2.grabCut(image_u8, seeds, None, np.zeros((1, 65)), np.zeros((1, 65)), ROUNDS, cv2.GC_INIT_WITH_MASK)
-    return (seeds & 1) == 1
+    _, things, stats, _ = cv2.connectedComponentsWithStats(seeds & 1)
+    large = stats[:, cv2.CC_STAT_AREA] >= SPECK * seeds.size
+    large[0] = False
+    return large[things]
 
 
 def within(mask: np.ndarray, evidence: np.ndarray, area: tuple[float, float]) -> np.ndarray:
