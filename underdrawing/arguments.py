@@ -93,7 +93,7 @@ def parser(commands_by_name: Mapping[str, Callable]) -> argparse.ArgumentParser:
 def _measuring(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name",
-        choices=["photo-core", "photo-peers", "imuge-table1", "imuge-table3"],
+        choices=["photo-core", "photo-peers", "imuge-table1", "imuge-table3", "imagenet-s"],
         help="the protocol to run",
     )
     parser.add_argument("--data", required=True, metavar="DIR", help="folder with the sets of photographs")

@@ -16,6 +16,7 @@ from underdrawing.attacks.tamper import (
     inpaint_fast,
     splice,
 )
+from underdrawing.attacks.texture import texture
 
 PHOTO, DONOR = data.astronaut()[:256, 60:380], data.rocket()
 
@@ -30,7 +31,7 @@ def test_masks_keep_their_promised_area(shape, size):
         assert 0.04 <= mask.mean() <= 0.31
 
 
-@pytest.mark.parametrize("fill", [*FILLS, inpaint_fast])
+@pytest.mark.parametrize("fill", [*FILLS, inpaint_fast, texture])
 @pytest.mark.parametrize("shape", [free_form, box])
 def test_only_what_the_mask_marks_is_altered(fill, shape):
     altered, mask = Tamper(shape, fill)(PHOTO, DONOR, np.random.default_rng(3))
@@ -65,3 +66,23 @@ def test_small_objects_are_enlarged_until_they_count():
     mask = Objects(((speck,),))(256, 320, np.random.default_rng(0))
     assert 0.05 <= mask.mean() <= 0.30
     assert 0.05 <= Objects(())(256, 320, np.random.default_rng(0)).mean() <= 0.30
+
+
+def test_texture_comes_from_outside_the_hole_and_meets_its_rim():
+    rows, columns = np.mgrid[:256, :256]
+    stripes = np.where((columns // 8) % 2, 220, 30).astype(np.uint8)
+    image = np.stack([stripes, stripes, np.full_like(stripes, 60)], axis=2)
+    mask = (abs(rows - 128) < 30) & (abs(columns - 120) < 40)
+    filled = texture(image, mask, DONOR, np.random.default_rng(0))
+    smooth = inpaint_fast(image, mask, DONOR, np.random.default_rng(0))
+    errors = [np.abs(picture[mask].astype(int) - image[mask]).mean() for picture in (filled, smooth)]
+    assert errors[0] < 0.5 * errors[1]
+
+
+def test_texture_is_smooth_where_there_is_nothing_to_take_it_from():
+    mask = np.ones(PHOTO.shape[:2], bool)
+    mask[:3] = False
+    rng = np.random.default_rng(0)
+    assert np.array_equal(texture(PHOTO, mask, DONOR, rng), inpaint_fast(PHOTO, mask, DONOR, rng))
+    tiny = PHOTO[:5, :5]
+    assert texture(tiny, mask[:5, :5], DONOR, rng).shape == tiny.shape

@@ -8,7 +8,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from underdrawing.attacks.channel import Jpeg, Noise
 from underdrawing.core.errors import ShapeError
 from underdrawing.metrics import quality
-from underdrawing.metrics.perceptual import stlpips
+from underdrawing.metrics.perceptual import masked_stlpips, stlpips
 from underdrawing.metrics.ssimulacra2 import ssimulacra2
 
 PHOTO = data.astronaut()[:240, 100:420]
@@ -70,3 +70,16 @@ def test_shapes_must_agree():
     for metric in (quality.psnr_db, quality.ssim, quality.smooth_rms, stlpips):
         with pytest.raises(ShapeError):
             metric(PHOTO, PHOTO[1:])
+
+
+def test_masked_scores_see_their_side_alone_and_agree_where_the_mask_is_everything():
+    received, everything = Jpeg(30)(PHOTO, RNG), np.ones(PHOTO.shape[:2], bool)
+    left = np.arange(PHOTO.shape[1])[None, :] < 100 + 0 * everything
+    half = np.where(left[..., None], received, PHOTO)
+    inside, outside = masked_stlpips(PHOTO, half, left)
+    assert inside > 20 * outside > 0
+    assert quality.masked_ssim(PHOTO, half, left) < 0.95 < quality.masked_ssim(PHOTO, half, ~left)
+    whole, nothing = masked_stlpips(PHOTO, received, everything)
+    assert whole == pytest.approx(stlpips(PHOTO, received), rel=1e-5) and np.isnan(nothing)
+    assert quality.masked_ssim(PHOTO, received, everything) == pytest.approx(quality.ssim(PHOTO, received))
+    assert np.isnan(quality.masked_ssim(PHOTO, received, ~everything))

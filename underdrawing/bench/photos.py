@@ -85,13 +85,13 @@ class PhotoSets:
             found += [Photo(Path(member).stem, archive, member) for member in names]
         if not found:
             raise PictureError(f"{folder}: no photographs in it")
-        return self._limited(found)
+        return [found[index] for index in self.picks(len(found))]
 
-    def _limited(self, found: list[Photo]) -> list[Photo]:
-        if self.limit is None or self.limit >= len(found):
-            return found
-        picks = np.linspace(0, len(found) - 1, self.limit).round().astype(int)
-        return [found[index] for index in picks]
+    def picks(self, count: int) -> list[int]:
+        """Which of `count` photos the limit leaves."""
+        if self.limit is None or self.limit >= count:
+            return list(range(count))
+        return np.linspace(0, count - 1, self.limit).round().astype(int).tolist()
 
     def _folder(self, name: str) -> Path:
         if self.root.name == name:

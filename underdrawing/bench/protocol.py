@@ -46,6 +46,14 @@ IMUGE_TABLES = Protocol(
     "imuge-table1", sizes=(256,), suite="imuge", quality_sets=("kodak24", "clic2025_val", "coco_val")
 )
 IMUGE_ABLATION = replace(IMUGE_TABLES, name="imuge-table3")
+IMAGENET_S = Protocol(
+    "imagenet-s",
+    sizes=(256,),
+    quality_sets=(),
+    object_set="imagenet1k_one",
+    edit_area=(0.05, 0.40),
+    recovery_channels=("none", "jpeg70"),
+)
 
 
 @dataclass(frozen=True)
@@ -89,4 +97,13 @@ METRICS: dict[str, Metric] = {
     "peak_mib": Metric(higher_is_better=False, digits=0),
     "bit_accuracy": Metric(digits=3),
     "survived": Metric(rate=True, digits=3),
+    "label": Metric(rate=True, digits=4),
+    "image": Metric(rate=True, digits=4),
+    "inside_psnr_db": Metric(),
+    "outside_psnr_db": Metric(),
+    "inside_ssim": Metric(digits=3),
+    "outside_ssim": Metric(digits=3),
+    "inside_stlpips": Metric(higher_is_better=False, digits=3),
+    "outside_stlpips": Metric(higher_is_better=False, digits=4),
+    "area": Metric(digits=3),
 }

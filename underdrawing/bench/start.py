@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from underdrawing.bench.imagenet_s.run import run_imagenet_s
 from underdrawing.bench.immunized import run_imuge_ablation, run_imuge_tables
 from underdrawing.bench.peers.run import run_peers
 from underdrawing.bench.run import RunOptions, run_bench
@@ -14,6 +15,7 @@ from underdrawing.bench.tables_imuge import TABLE3
 from underdrawing.core.errors import UsageError
 
 ABLATION = tuple(TABLE3)
+IMAGENET_S_SYSTEMS = ("photo",)
 
 
 def _row(subject: Callable[..., Subject], recipe: str, weights: str | None) -> Subject:
@@ -43,6 +45,9 @@ def start(
             raise UsageError("photo-peers needs --peers-python, see bench/peers/requirements.txt")
         peers = Path(options.peers_python)
         return run_peers(subject("photo"), data, results, peers, photos=photos, progress=options.progress)
+    if name == "imagenet-s":
+        told = [subject(system) for system in IMAGENET_S_SYSTEMS]
+        return run_imagenet_s(told, data, results, photos=photos, only=only, options=options)
     if name == "imuge-table1":
         both = [subject("imuge"), subject("photo")]
         return run_imuge_tables(both, data, results, photos=photos, only=only, options=options)

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from underdrawing.bench import tables_imuge
+from underdrawing.bench import tables_imagenet_s, tables_imuge
 from underdrawing.bench.targets import SIZES, Figures, Target, photo_core_targets
 from underdrawing.core.errors import OutputError
 
@@ -130,6 +130,7 @@ def _or_empty(make: Callable[[Path], str | None]) -> Callable[[Path], str]:
 
 
 TABLES: dict[str, Callable[[Path], str]] = {
+    "imagenet-s": _or_empty(tables_imagenet_s.table),
     "imuge-table1": _or_empty(tables_imuge.table1),
     "imuge-table2": _or_empty(tables_imuge.table2),
     "imuge-table3": _or_empty(tables_imuge.table3),
@@ -151,8 +152,8 @@ def fill(text: str, results: Path) -> str:
 
 
 def documents(root: Path) -> list[Path]:
-    """The documents that may hold tables: README.md, docs/ and the systems' own pages."""
-    places = ("README.md", "docs/**/*.md", "underdrawing/systems/**/*.md")
+    """The documents that may hold tables: README.md, docs/ and the own pages of systems and benchmarks."""
+    places = ("README.md", "docs/**/*.md", "underdrawing/systems/**/*.md", "underdrawing/bench/**/*.md")
     return sorted(path for place in places for path in root.glob(place))
 
 

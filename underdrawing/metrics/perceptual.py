@@ -81,12 +81,18 @@ class ShiftTolerantLpips(nn.Module):
         self.register_buffer("scale", torch.tensor(SCALE)[None, :, None, None])
 
     def forward(self, image: Tensor, other: Tensor) -> Tensor:
-        pairs = zip(self._features(image), self._features(other), strict=True)
         distance = image.new_zeros(len(image))
-        for index, (a, b) in enumerate(pairs):
-            weighted = functional.conv2d((a - b) ** 2, getattr(self, f"weight{index}"))
-            distance = distance + weighted.mean(dim=(1, 2, 3))
+        for plane in self.maps(image, other):
+            distance = distance + plane.mean(dim=(1, 2, 3))
         return distance
+
+    def maps(self, image: Tensor, other: Tensor) -> list[Tensor]:
+        """What each layer sees of the distance at each place: five planes (B, 1, h, w)."""
+        pairs = zip(self._features(image), self._features(other), strict=True)
+        return [
+            functional.conv2d((a - b) ** 2, getattr(self, f"weight{index}"))
+            for index, (a, b) in enumerate(pairs)
+        ]
 
     def _features(self, image: Tensor) -> list[Tensor]:
         activations = self.backbone((2 * image - 1 - self.shift) / self.scale)
@@ -111,10 +117,35 @@ def load_stlpips() -> ShiftTolerantLpips:
 
 def stlpips(image: np.ndarray, other: np.ndarray) -> float:
     """ST-LPIPS of two pictures (H, W, 3) uint8 RGB of one shape, sides of at least 32 px."""
+    with torch.inference_mode():
+        return float(load_stlpips()(*_pair(image, other))[0])
+
+
+def masked_stlpips(image: np.ndarray, other: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
+    """ST-LPIPS inside and outside of mask (H, W) bool; nan where there is nothing of it.
+
+    Each layer's distances are averaged with the part of the mask that falls to their place as weight.
+    Features see some pixels beyond their place, so what is near the rim counts a little on both sides.
+    """
+    with torch.inference_mode():
+        planes = load_stlpips().maps(*_pair(image, other))
+        inside = torch.from_numpy(mask.astype(np.float32))[None, None]
+        return _weighted(planes, inside), _weighted(planes, 1 - inside)
+
+
+def _weighted(planes: list[Tensor], weight: Tensor) -> float:
+    if not weight.any():
+        return float("nan")
+    distance = 0.0
+    for plane in planes:
+        at_place = functional.adaptive_avg_pool2d(weight, plane.shape[-2:])
+        distance += float((plane * at_place).sum() / at_place.sum())
+    return distance
+
+
+def _pair(image: np.ndarray, other: np.ndarray) -> list[Tensor]:
     if image.shape != other.shape or min(image.shape[:2]) < 32:
         raise ShapeError(
             f"expected two pictures of one shape, 32 px or more, got {image.shape}, {other.shape}"
         )
-    with torch.inference_mode():
-        a, b = (torch.from_numpy(np.array(x)).permute(2, 0, 1)[None] / 255.0 for x in (image, other))
-        return float(load_stlpips()(a, b)[0])
+    return [torch.from_numpy(np.array(x)).permute(2, 0, 1)[None] / 255.0 for x in (image, other)]

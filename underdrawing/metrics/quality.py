@@ -48,6 +48,22 @@ def ssim(image: np.ndarray, other: np.ndarray) -> float:
     return float(np.mean([plane.mean(dtype=np.float64) for plane in planes]))
 
 
+def masked_ssim(image: np.ndarray, other: np.ndarray, mask: np.ndarray) -> float:
+    """Mean SSIM of R, G and B at the windows whose centre lies in mask (H, W) bool; nan where there is none.
+
+    A window at the mask's rim sees some pixels beyond it. ShapeError below 11 px.
+    """
+    _same_shape(image, other)
+    if min(image.shape[:2]) < TAPS:
+        raise ShapeError(f"SSIM needs sides of at least {TAPS} px, got {image.shape[1]}x{image.shape[0]}")
+    half = TAPS // 2
+    centres = mask[half:-half, half:-half]
+    if not centres.any():
+        return float("nan")
+    planes = (ssim_map(image[..., c], other[..., c])[centres] for c in range(3))
+    return float(np.mean([plane.mean(dtype=np.float64) for plane in planes]))
+
+
 def luma(image: np.ndarray) -> np.ndarray:
     """(H, W) float32 luma in 8-bit levels, BT.601 weights, not rounded."""
     return image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)

