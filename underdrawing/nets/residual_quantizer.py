@@ -38,7 +38,10 @@ class ResidualQuantizer(nn.Module):
 
     def part(self, tokens: Tensor, scale: int, size: tuple[int, int]) -> Tensor:
         """What one scale adds to the latent: (B, rows, cols) int64 tokens -> (B, dim, *size)."""
-        codes = self.codebooks[scale][tokens].permute(0, 3, 1, 2)
+        return self.spread(self.codebooks[scale][tokens].permute(0, 3, 1, 2), scale, size)
+
+    def spread(self, codes: Tensor, scale: int, size: tuple[int, int]) -> Tensor:
+        """What vectors (B, dim, rows, cols) in place of codes add to the latent: (B, dim, *size)."""
         up = F.interpolate(codes, size=size, mode="bicubic", align_corners=False)
         return up + self.phi[scale](up)
 

@@ -12,6 +12,8 @@ from typing import Any
 from underdrawing.core.errors import UsageError
 
 SYSTEMS = {
+    "hidden-code-recovery": "underdrawing.systems.hidden_code.training_recovery",
+    "hidden-code-tokens": "underdrawing.systems.hidden_code.training_tokens",
     "imuge": "underdrawing.systems.imuge.training",
     "photo-fusion": "underdrawing.systems.photo.training_fusion",
     "photo-reader": "underdrawing.systems.photo.training_reader",

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from underdrawing.data.shards import held_out_names, load_photos, random_crop
 from underdrawing.nets.lapped import mix_borders
-from underdrawing.nets.residual_quantizer import nearest, pool
+from underdrawing.nets.quantizer_start import start_quantizer
 from underdrawing.systems.photo.sketch_net import BLOCK, STEP_REFERENCE, Config, SketchNet, conditions
 from underdrawing.train.checkpoint import save_checkpoint
 from underdrawing.train.loop import Run, train
@@ -152,39 +152,7 @@ def set_start(net: SketchNet, photos: list[np.ndarray], recipe: Recipe, rng: np.
     net.decoder.deviation.copy_(deviation)
     for part in parts:
         latents.append(net.encoder(crops(part))[:, : net.config.gist_dim])
-    _set_codebooks(net, torch.cat(latents), recipe.ridge, rng)
-
-
-def _set_codebooks(net: SketchNet, latents: Tensor, ridge: float, rng: np.random.Generator) -> None:
-    total = torch.zeros_like(latents)
-    for scale, side in enumerate(net.config.sides):
-        vectors = pool(latents - total, side).permute(0, 2, 3, 1).flatten(0, 2)
-        sample = vectors[torch.from_numpy(rng.permutation(len(vectors))[:16000])]
-        book = net.gist.codebooks[scale]
-        book.copy_(sample[torch.from_numpy(rng.integers(len(sample), size=len(book)))])
-        for _ in range(8):
-            grid = nearest(sample[:, :, None, None], book).flatten()
-            hits = torch.zeros(len(book)).index_add_(0, grid, torch.ones(len(grid)))
-            sums = torch.zeros_like(book).index_add_(0, grid, sample)
-            book.copy_(torch.where(hits[:, None] > 0, sums / hits.clamp_min(1)[:, None], book))
-        tokens = nearest(pool(latents - total, side), book)
-        _set_phi(net, tokens, latents - total, scale, ridge, rng)
-        total += net.gist.part(tokens, scale, (latents.shape[-2], latents.shape[-1]))
-
-
-def _set_phi(
-    net: SketchNet, tokens: Tensor, residual: Tensor, scale: int, ridge: float, rng: np.random.Generator
-) -> None:
-    """Least squares of what a scale leaves over on the 3x3 neighbourhoods of what it says."""
-    pick = torch.from_numpy(rng.integers(len(tokens), size=min(len(tokens), 600)))
-    up = net.gist.part(tokens[pick], scale, (residual.shape[-2], residual.shape[-1]))
-    dim = up.shape[1]
-    seen = F.unfold(up, 3, padding=1).transpose(1, 2).flatten(0, 1).double()
-    wanted = (residual[pick] - up).permute(0, 2, 3, 1).flatten(0, 2).double()
-    gram = seen.T @ seen
-    gram += torch.eye(len(gram), dtype=gram.dtype) * ridge * gram.diagonal().mean()
-    weight = torch.linalg.solve(gram, seen.T @ wanted)
-    net.gist.phi[scale].weight.copy_(weight.T.reshape(dim, dim, 3, 3))
+    start_quantizer(net.gist, torch.cat(latents), recipe.ridge, rng)
 
 
 def make(data: Path, minutes: float, out: Path, resume: bool) -> dict[str, Any]:

@@ -1,0 +1,90 @@
+"""From a received picture, its mask and its code to the whole picture: around the recovery transformer.
+
+I', M, h' --> what is visible of the latent, tokens of the code --> latent, scale after scale --> I_R
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from underdrawing.core.errors import WeightsError
+from underdrawing.systems.hidden_code.recovery_net import Choice, Given, RecoveryConfig, RecoveryNet
+from underdrawing.systems.hidden_code.token_net import BLOCK
+from underdrawing.systems.hidden_code.tokens import Tokenizer, working_sides
+
+WEIGHTS = Path(__file__).parent / "weights" / "recovery.safetensors"
+_REACH = BLOCK // 2  # px that the lapped blocks reach beyond their own
+
+
+class Recovery:
+    """Fills what a mask marks. Loads its weights at the first use."""
+
+    def __init__(self, tokenizer: Tokenizer, weights: Path | RecoveryNet = WEIGHTS) -> None:
+        self.tokenizer, self._from = tokenizer, weights
+
+    @cached_property
+    def net(self) -> RecoveryNet:
+        """The transformer, ready to be asked."""
+        return self._from.eval() if isinstance(self._from, RecoveryNet) else load_recovery(self._from)
+
+    @torch.inference_mode()
+    def __call__(
+        self,
+        received_u8: np.ndarray,
+        mask: np.ndarray,
+        code: Sequence[np.ndarray] = (),
+        choose: Choice | None = None,
+    ) -> np.ndarray:
+        """The whole picture (H, W, 3) uint8 as tokens tell it.
+
+        mask: (H, W) bool, True = altered; it may cover everything or nothing. code: token grids of the first
+        scales, as Tokenizer.from_bits gives them.
+        """
+        height, width = received_u8.shape[:2]
+        rows, columns = working_sides(height, width)
+        # by area, so that no thin mask vanishes between the samples of a smaller picture
+        share = cv2.resize(mask.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
+        visible = visible_cells(torch.from_numpy(share > 0)[None, None].float())
+        latent = self.tokenizer.latent(received_u8) * visible
+        grids = [torch.from_numpy(np.asarray(grid, np.int64))[None] for grid in code]
+        quantizer = self.tokenizer.net.quantizer
+        total = self.net.recover(quantizer, Given(latent, visible, grids), choose)
+        return self.tokenizer.picture(total, self.tokenizer.scales, height, width)
+
+
+def visible_cells(mask: Tensor) -> Tensor:
+    """(B, 1, H, W), 1 = altered -> (B, 1, H/16, W/16), 1 where a lapped block lies wholly outside."""
+    wide = F.max_pool2d(mask, 2 * _REACH + 1, 1, _REACH)
+    return 1 - (F.max_pool2d(wide, BLOCK) > 0).to(mask)
+
+
+def save_recovery(net: RecoveryNet, path: Path, stated: dict[str, str]) -> None:
+    """Write parameters at half precision; `stated` goes into the file beside the config."""
+    half = {name: value.half().cpu().contiguous() for name, value in net.state_dict().items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(half, path, {"config": json.dumps(asdict(net.config)), **stated})
+
+
+def load_recovery(path: Path) -> RecoveryNet:
+    """The transformer of a file. WeightsError where it cannot be read or does not fit."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            table = json.loads((file.metadata() or {})["config"])
+            state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+        net = RecoveryNet(RecoveryConfig(**table))
+        net.load_state_dict(state)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise WeightsError(f"{path}: no recovery transformer can be read from it ({error})") from error
+    return net.eval().requires_grad_(False)

@@ -1,0 +1,166 @@
+"""The recovery transformer: the tokens that an edit hid, scale after scale, from code and surroundings.
+
+    h' = z'_s1 ... z'_sk     given by the code at the first k scales
+    tokens of cells that the mask leaves whole, at every scale: read from the received picture
+    p(z_si | scales before, code, surroundings) for the other cells
+
+What a place of scale i is shown: the sum of all coarser scales there, what is visible of the picture's latent
+there, its own token where that is known, and how it is known.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from underdrawing.nets.residual_quantizer import ResidualQuantizer, nearest, pool, token_grid
+from underdrawing.nets.transformer import Cache, Transformer, block_causal
+
+_LEVEL = 64.0  # 8-bit levels that count as one
+_WAVES = 4
+
+
+@dataclass(frozen=True)
+class RecoveryConfig:
+    """What the weights of the recovery transformer depend on, beside those of the tokens."""
+
+    width: int = 160
+    depth: int = 5
+    heads: int = 5
+    dim: int = 32
+    """Of the tokens' latent."""
+    scales: int = 10
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is known of a picture's tokens: the received latent, where it counts, and the code."""
+
+    latent: Tensor
+    """(B, dim, h, w) of the received picture."""
+    visible: Tensor
+    """(B, 1, h, w), 1 where the picture is as it was, 0 where it is not known."""
+    code: list[Tensor]
+    """Token grids (B, rows, columns) of the first scales, maybe none."""
+
+
+class RecoveryNet(nn.Module):
+    """Queries in the codes' own space: the nearer a code, the likelier."""
+
+    def __init__(self, config: RecoveryConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.enter = nn.Linear(3 * config.dim + 3, config.width)
+        self.place = nn.Linear(4 * _WAVES, config.width)
+        self.level = nn.Parameter(torch.zeros(config.scales, config.width))
+        self.transformer = Transformer(config.width, config.depth, config.heads)
+        self.query = nn.Linear(config.width, config.dim)
+        self.sharpness = nn.Parameter(torch.zeros(config.scales))
+
+    def embed(self, scale: int, total: Tensor, given: Given, tokens: Tensor, codes: Tensor) -> Tensor:
+        """(B, places, width) of one scale.
+
+        total: (B, dim, h, w) sum of the coarser scales. tokens: (B, rows, columns), -1 where unknown.
+        codes: (codes, dim) of the scale.
+        """
+        rows, columns = tokens.shape[1:]
+        visible = F.adaptive_avg_pool2d(given.visible, (rows, columns))
+        around = F.adaptive_avg_pool2d(given.latent * given.visible, (rows, columns)) / (visible + 1e-3)
+        known = (tokens >= 0)[:, None].to(total)
+        own = codes[tokens.clamp_min(0)].permute(0, 3, 1, 2) * known
+        coded = torch.full_like(known, float(scale < len(given.code)))
+        maps = [F.adaptive_avg_pool2d(total, (rows, columns)) / _LEVEL, around / _LEVEL, own / _LEVEL,
+                visible, known, coded]  # fmt: skip
+        places = torch.cat(maps, dim=1).flatten(2).transpose(1, 2)
+        return self.enter(places) + self.place(_waves(rows, columns).to(total)) + self.level[scale]
+
+    def logits(self, scale: int, seen: Tensor, codes: Tensor) -> Tensor:
+        """(B, places, codes) from the transformer's answers (B, places, width)."""
+        query, known = self.query(seen).float(), codes.float() / _LEVEL
+        distance = query.square().sum(-1, keepdim=True) - 2 * query @ known.T + known.square().sum(1)
+        return -distance * torch.exp(self.sharpness[scale]) * 8
+
+    def forward(
+        self, quantizer: ResidualQuantizer, given: Given, tokens: list[Tensor], totals: list[Tensor]
+    ) -> list[Tensor]:
+        """Logits of all scales at once, under the block-causal mask: for training.
+
+        tokens: grids of every scale, -1 where unknown; totals[i]: the sum of the scales before scale i.
+        """
+        parts = [
+            self.embed(scale, total, given, grid, quantizer.codebooks[scale])
+            for scale, (grid, total) in enumerate(zip(tokens, totals, strict=True))
+        ]
+        lengths = [part.shape[1] for part in parts]
+        seen, _ = self.transformer(torch.cat(parts, dim=1), block_causal(lengths).to(parts[0].device))
+        return [
+            self.logits(scale, part, quantizer.codebooks[scale])
+            for scale, part in enumerate(seen.split(lengths, dim=1))
+        ]
+
+    def recover(self, quantizer: ResidualQuantizer, given: Given, choose: Choice | None = None) -> Tensor:
+        """The latent (B, dim, h, w) of the whole picture, scale after scale with cached keys and values."""
+        choose = choose or Choice()
+        size = (given.latent.shape[-2], given.latent.shape[-1])
+        total, cache = torch.zeros_like(given.latent), None
+        for scale, codes in enumerate(quantizer.codebooks):
+            tokens = known_tokens(quantizer, given, total, scale)
+            answered, cache = self._next(scale, total, given, tokens, codes, cache)
+            vectors = choose(self.logits(scale, answered, codes), codes)
+            grid = tokens.shape[1:]
+            own = codes[tokens.clamp_min(0)].permute(0, 3, 1, 2)
+            told = vectors.transpose(1, 2).reshape(own.shape[0], -1, *grid)
+            total = total + quantizer.spread(torch.where((tokens >= 0)[:, None], own, told), scale, size)
+        return total
+
+    def _next(
+        self, scale: int, total: Tensor, given: Given, tokens: Tensor, codes: Tensor, cache: Cache | None
+    ) -> tuple[Tensor, Cache]:
+        return self.transformer(self.embed(scale, total, given, tokens, codes), cache=cache)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a scale's codes are chosen from their logits."""
+
+    how: str = "mean"
+    """argmax: the likeliest; sample: drawn; mean: the expected vector, least squared error."""
+    temperature: float = 1.0
+    seed: int = 0
+
+    def __call__(self, logits: Tensor, codes: Tensor) -> Tensor:
+        """(B, places, codes) -> vectors (B, places, dim)."""
+        if self.how == "argmax":
+            return codes[logits.argmax(-1)]
+        probable = torch.softmax(logits / self.temperature, dim=-1)
+        if self.how == "mean":
+            return probable @ codes
+        generator = torch.Generator().manual_seed(self.seed)
+        drawn = torch.multinomial(probable.flatten(0, 1).cpu(), 1, generator=generator)
+        return codes[drawn.reshape(logits.shape[:2]).to(codes.device)]
+
+
+def known_tokens(quantizer: ResidualQuantizer, given: Given, total: Tensor, scale: int) -> Tensor:
+    """(B, rows, columns): the code's tokens; behind them those of wholly visible cells, else -1."""
+    if scale < len(given.code):
+        return given.code[scale]
+    side = quantizer.sides[scale]
+    grid = token_grid(side, given.latent.shape[-2], given.latent.shape[-1])
+    whole = F.adaptive_avg_pool2d(given.visible, grid)[:, 0] > 1 - 1e-4
+    tokens = nearest(pool(given.latent - total, side), quantizer.codebooks[scale])
+    return torch.where(whole, tokens, torch.full_like(tokens, -1))
+
+
+def _waves(rows: int, columns: int) -> Tensor:
+    """(rows * columns, 4 _WAVES): where each place lies in the frame, as sines and cosines."""
+    y = (torch.arange(rows) + 0.5) / rows
+    x = (torch.arange(columns) + 0.5) / columns
+    turns = math.pi * 2.0 ** torch.arange(_WAVES)
+    along = [torch.cat([torch.sin(v[:, None] * turns), torch.cos(v[:, None] * turns)], dim=1) for v in (y, x)]
+    down = along[0][:, None].expand(-1, columns, -1)
+    across = along[1][None].expand(rows, -1, -1)
+    return torch.cat([down, across], dim=-1).reshape(rows * columns, -1)

@@ -1,0 +1,168 @@
+"""The hidden code: a photograph's tokens as bits. Any beginning that ends with a scale can be decoded.
+
+    image --> longer side 256 px --> grids z_s1 ... z_sK --> indices, coarse to fine, row by row --> bits
+
+A picture of other proportions than a square has fewer tokens along its shorter side (token_grid).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from underdrawing.core.errors import CapacityError, CodeError, ShapeError, WeightsError
+from underdrawing.nets.residual_quantizer import token_grid
+from underdrawing.systems.hidden_code.bit_order import pseudo_gray
+from underdrawing.systems.hidden_code.token_net import BLOCK, TokenConfig, TokenNet
+
+WEIGHTS = Path(__file__).parent / "weights" / "tokens.safetensors"
+LONGER_PX = 256
+SMALLEST_PX = 16
+"""Least side of a picture that has tokens."""
+
+
+class Tokenizer:
+    """Photographs to tokens and bits, and back. Loads its weights at the first use."""
+
+    def __init__(self, weights: Path | TokenNet = WEIGHTS) -> None:
+        self._from = weights
+
+    @cached_property
+    def net(self) -> TokenNet:
+        """The networks, ready to be asked."""
+        return self._from.eval() if isinstance(self._from, TokenNet) else load_tokens(self._from)
+
+    @property
+    def scales(self) -> int:
+        """How many there are."""
+        return len(self.net.config.sides)
+
+    @property
+    def token_bits(self) -> int:
+        """Bits of one token."""
+        return (self.net.config.codes - 1).bit_length()
+
+    def grids(self, height: int, width: int) -> list[tuple[int, int]]:
+        """Rows and columns of every scale for a picture of that size."""
+        rows, columns = (side // BLOCK for side in working_sides(height, width))
+        return [token_grid(side, rows, columns) for side in self.net.config.sides]
+
+    def lengths_bits(self, height: int, width: int) -> list[int]:
+        """Bits of the first 1, 2, ... all scales."""
+        counts = np.cumsum([rows * columns for rows, columns in self.grids(height, width)])
+        return [int(count) * self.token_bits for count in counts]
+
+    def prefix_for(self, room_bits: int, height: int, width: int) -> int:
+        """Scales that fit into so many bits; 0 where not even the first does."""
+        return sum(length <= room_bits for length in self.lengths_bits(height, width))
+
+    @torch.inference_mode()
+    def encode(self, image_u8: np.ndarray, prefix: int | None = None) -> list[np.ndarray]:
+        """Indices (rows, columns) int64 of each of the first `prefix` scales (None: all) of (H, W, 3)."""
+        latent = self.latent(image_u8)
+        tokens, _ = self.net.quantizer.quantize(latent, self.scales if prefix is None else prefix)
+        return [grid[0].numpy() for grid in tokens]
+
+    @torch.inference_mode()
+    def latent(self, image_u8: np.ndarray) -> Tensor:
+        """(1, dim, h, w) of a picture. ShapeError for another array or less than 16 px a side."""
+        if image_u8.ndim != 3 or image_u8.shape[2] != 3 or image_u8.dtype != np.uint8:
+            raise ShapeError(f"expected a picture (H, W, 3) uint8, got {image_u8.shape} {image_u8.dtype}")
+        height, width = image_u8.shape[:2]
+        if min(height, width) < SMALLEST_PX:
+            raise ShapeError(f"expected sides of at least {SMALLEST_PX} px, got {width}x{height}")
+        rows, columns = working_sides(height, width)
+        small = cv2.resize(image_u8, (columns, rows), interpolation=cv2.INTER_AREA)
+        picture = torch.from_numpy(small).permute(2, 0, 1)[None].float() / 255
+        return self.net.encoder(picture)
+
+    @torch.inference_mode()
+    def decode(self, tokens: Sequence[np.ndarray], height: int, width: int) -> np.ndarray:
+        """The picture (height, width, 3) uint8 that a prefix of at least one scale tells."""
+        size = tuple(side // BLOCK for side in working_sides(height, width))
+        grids = [torch.from_numpy(np.asarray(grid, np.int64))[None] for grid in tokens]
+        return self.picture(self.net.quantizer.total(grids, size), len(tokens), height, width)
+
+    @torch.inference_mode()
+    def picture(self, total: Tensor, prefix: int, height: int, width: int) -> np.ndarray:
+        """The picture of a running total (1, dim, h, w) of the first `prefix` scales."""
+        decoded = self.net.decoder(total, torch.tensor([prefix]))[0].permute(1, 2, 0)
+        levels = np.rint(255 * decoded.clamp(0, 1).numpy()).astype(np.uint8)
+        return cv2.resize(levels, (width, height), interpolation=cv2.INTER_CUBIC)
+
+    def to_bits(self, tokens: Sequence[np.ndarray]) -> np.ndarray:
+        """Indices as uint8 bits, most significant first."""
+        flat = np.concatenate([np.asarray(grid).ravel() for grid in tokens]) if tokens else np.zeros(0, int)
+        shifts = np.arange(self.token_bits)[::-1]
+        return (flat[:, None] >> shifts & 1).astype(np.uint8).ravel()
+
+    def from_bits(self, bits: np.ndarray, height: int, width: int) -> list[np.ndarray]:
+        """The whole scales that bits of a code hold; what is left over at the end is passed over.
+
+        CodeError where they hold more than all scales, or not even one.
+        """
+        lengths = self.lengths_bits(height, width)
+        if len(bits) > lengths[-1]:
+            raise CodeError(f"a code of {len(bits)} bits for a picture that has at most {lengths[-1]}")
+        prefix = self.prefix_for(len(bits), height, width)
+        if not prefix:
+            raise CodeError(f"{len(bits)} bits are less than the first scale's {lengths[0]}")
+        rows = np.asarray(bits[: lengths[prefix - 1]], np.int64).reshape(-1, self.token_bits)
+        flat = rows @ (1 << np.arange(self.token_bits)[::-1])
+        grids, start = [], 0
+        for shape in self.grids(height, width)[:prefix]:
+            count = shape[0] * shape[1]
+            grids.append(flat[start : start + count].reshape(shape))
+            start += count
+        return grids
+
+    def fit(self, image_u8: np.ndarray, room_bits: int) -> np.ndarray:
+        """The longest code of a photograph that has room: uint8 bits. CapacityError where none has."""
+        height, width = image_u8.shape[:2]
+        prefix = self.prefix_for(room_bits, height, width)
+        if not prefix:
+            least = self.lengths_bits(height, width)[0]
+            raise CapacityError(f"{room_bits} bits hold no scale of tokens; the first takes {least}")
+        return self.to_bits(self.encode(image_u8, prefix))
+
+
+def working_sides(height: int, width: int) -> tuple[int, int]:
+    """Sides in px that a picture is brought to: the longer one 256, multiples of 16."""
+    factor = LONGER_PX / max(height, width)
+    rows, columns = (max(1, round(side * factor / BLOCK)) * BLOCK for side in (height, width))
+    return rows, columns
+
+
+def save_tokens(net: TokenNet, path: Path, stated: dict[str, str]) -> None:
+    """Write parameters at half precision, codes ordered so that one wrong bit does little."""
+    for scale, book in enumerate(net.quantizer.codebooks):
+        order = pseudo_gray(book.numpy().astype(np.float64))
+        net.quantizer.codebooks[scale] = book[torch.from_numpy(order)]
+    names = TokenNet(net.config).state_dict().keys()
+    state = {name: value.cpu() for name, value in net.state_dict().items() if name in names}
+    half = {n: (v.half() if v.is_floating_point() else v).contiguous() for n, v in state.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(half, path, {"config": json.dumps(asdict(net.config)), **stated})
+
+
+def load_tokens(path: Path) -> TokenNet:
+    """The networks of a file. WeightsError where it cannot be read or does not fit."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            table = json.loads((file.metadata() or {})["config"])
+            state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+        net = TokenNet(TokenConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}))
+        net.load_state_dict(state)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise WeightsError(f"{path}: no tokens can be read from it ({error})") from error
+    return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)

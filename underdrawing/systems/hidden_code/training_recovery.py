@@ -1,0 +1,173 @@
+"""How the weights of the recovery transformer come about.
+
+    underdrawing train hidden-code-recovery --data DIR -o runs/recovery
+
+Crops, masks of any form, codes of any number of scales, some of them with wrong bits. The tokens are those of
+the running sums as they really are: after a wrong token the next scale's true token is the one that mends it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from underdrawing.attacks import tamper
+from underdrawing.data.shards import held_out_names, load_photos
+from underdrawing.nets.residual_quantizer import nearest, pool
+from underdrawing.systems.hidden_code.recovery import save_recovery, visible_cells
+from underdrawing.systems.hidden_code.recovery_net import Given, RecoveryConfig, RecoveryNet
+from underdrawing.systems.hidden_code.token_net import TokenNet
+from underdrawing.systems.hidden_code.tokens import WEIGHTS, load_tokens
+from underdrawing.systems.hidden_code.training_tokens import crops_of
+from underdrawing.train.checkpoint import load_checkpoint
+from underdrawing.train.loop import Run, train
+
+_SHAPES = (tamper.free_form, tamper.free_form, tamper.blob, tamper.box)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the training of the recovery transformer depends on."""
+
+    config: RecoveryConfig = field(default_factory=RecoveryConfig)
+    minutes: float = 40.0
+    side: int = 256
+    batch: int = 8
+    shortest: tuple[int, int] = (256, 416)
+    area: tuple[float, float] = (0.05, 0.5)
+    """Part of the frame that is hidden."""
+    covered: float = 0.05
+    """Share of the pictures of which nothing is visible."""
+    prefixes: tuple[int, ...] = (0, 1, 2, 3, 3, 4, 5, 6, 7, 8, 9)
+    """Scales that the code holds; one of them is drawn for each batch."""
+    wrong: float = 0.25
+    """Share of the batches whose codes have wrong bits."""
+    wrong_bits: float = 0.02
+    """Share of the bits that are wrong in those."""
+    learning_rate: float = 1e-3
+
+
+RECIPES = {
+    "cpu-40min": Recipe(),
+    "paper-size": Recipe(RecoveryConfig(width=1024, depth=16, heads=16), minutes=2000.0, batch=64,
+                         learning_rate=1e-4),
+    "smoke": Recipe(RecoveryConfig(width=16, depth=1, heads=2, dim=8, scales=3), batch=1),
+}  # fmt: skip
+"""By the name that `--recipe` takes; paper-size (310 million parameters, the depth of VAR-d16) needs a
+datacentre GPU."""
+DEFAULT = "cpu-40min"
+
+
+class RecoveryTraining:
+    """The system that the loop trains; the tokens' networks stay as they are."""
+
+    def __init__(self, net: RecoveryNet, tokens: TokenNet, photos: list[np.ndarray], recipe: Recipe) -> None:
+        self.module, self.tokens, self.photos, self.recipe = net, tokens.eval(), photos, recipe
+        self.players = {"recovery": [{"params": list(net.parameters()), "lr": recipe.learning_rate}]}
+
+    def batch(self, rng: np.random.Generator) -> Tensor:
+        """Random crops (B, 3, side, side) in [0, 1]."""
+        recipe = self.recipe
+        picks = rng.integers(len(self.photos), size=recipe.batch)
+        return crops_of(self.photos, picks, recipe.side, recipe.shortest, rng)
+
+    def losses(self, image: Tensor, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        """Cross entropy in nats of the tokens that neither code nor surroundings give."""
+        with torch.no_grad():
+            latent = self.tokens.encoder(image)
+            visible = visible_cells(self._masks(image, rng))
+            shown, true, totals = self._tell(latent, visible, rng)
+        given = Given(latent * visible, visible, shown[: self._prefix])
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = self.module(self.tokens.quantizer, given, shown, totals)
+        losses, counts = [], []
+        for scale in range(self._prefix, len(logits)):
+            unknown = (shown[scale] < 0).flatten()
+            entropy = F.cross_entropy(logits[scale].flatten(0, 1), true[scale].flatten(), reduction="none")
+            losses.append((entropy * unknown).sum())
+            counts.append(unknown.sum())
+        yield "recovery", {"tokens": torch.stack(losses).sum() / torch.stack(counts).sum().clamp_min(1)}
+
+    def _masks(self, image: Tensor, rng: np.random.Generator) -> Tensor:
+        masks = []
+        for _ in range(len(image)):
+            if rng.random() < self.recipe.covered:
+                masks.append(np.ones(image.shape[-2:], bool))
+                continue
+            shape = _SHAPES[rng.integers(len(_SHAPES))]
+            masks.append(shape(*image.shape[-2:], rng, self.recipe.area))
+        return torch.from_numpy(np.stack(masks))[:, None].float()
+
+    def _tell(
+        self, latent: Tensor, visible: Tensor, rng: np.random.Generator
+    ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+        """Of every scale: tokens as shown (-1 where unknown), true ones, and the sum of the scales before."""
+        quantizer, recipe = self.tokens.quantizer, self.recipe
+        usable = [prefix for prefix in recipe.prefixes if prefix < len(quantizer.sides)]
+        self._prefix = int(usable[rng.integers(len(usable))])
+        wrong = recipe.wrong_bits if rng.random() < recipe.wrong else 0.0
+        total, shown, true, totals = torch.zeros_like(latent), [], [], []
+        for scale, side in enumerate(quantizer.sides):
+            grid = nearest(pool(latent - total, side), quantizer.codebooks[scale])
+            whole = F.adaptive_avg_pool2d(visible, grid.shape[1:])[:, 0] > 1 - 1e-4
+            if scale < self._prefix:
+                grid = _flipped(grid, len(quantizer.codebooks[scale]), wrong, rng)
+                shown.append(grid)
+            else:
+                shown.append(torch.where(whole, grid, torch.full_like(grid, -1)))
+            true.append(grid)
+            totals.append(total)
+            total = total + quantizer.part(grid, scale, (latent.shape[-2], latent.shape[-1]))
+        return shown, true, totals
+
+
+def _flipped(grid: Tensor, codes: int, share: float, rng: np.random.Generator) -> Tensor:
+    """Indices with each of their bits wrong with probability `share`."""
+    flips = torch.zeros_like(grid)
+    for bit in range((codes - 1).bit_length()):
+        flips |= torch.from_numpy(rng.random(grid.shape) < share).to(grid) << bit
+    return grid ^ flips
+
+
+def begun(recipe: Recipe, seed: int = 1) -> RecoveryNet:
+    """A net whose random weights come from the seed alone."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return RecoveryNet(recipe.config)
+
+
+def make(
+    data: Path, minutes: float | None, out: Path, resume: bool, recipe: str = DEFAULT
+) -> dict[str, float]:
+    """Run a recipe by name on the released tokens; writes out/recovery.safetensors. The log's last row."""
+    photos = load_photos(data, held_out=held_out_names(Path(data).parent / "MANIFEST.tsv"))
+    chosen = RECIPES[recipe]
+    length = Run(minutes=minutes or chosen.minutes)
+    return run(photos, chosen, load_tokens(WEIGHTS), out, length, resume=resume)
+
+
+def run(
+    photos: list[np.ndarray],
+    recipe: Recipe,
+    tokens: TokenNet,
+    out: Path,
+    length: Run,
+    *,
+    resume: bool = False,
+) -> dict[str, float]:
+    """Train on photographs in memory and write the weights; the log's last row."""
+    system = RecoveryTraining(begun(recipe), tokens, photos, recipe)
+    rows = train(system, length, out, resume=resume)
+    state = load_checkpoint(out / "checkpoint.pt")
+    system.module.load_state_dict({**state["module"], **state["average"]})
+    stated = {"recipe": json.dumps(asdict(recipe)), "steps": str(state["step"]),
+              "minutes": f"{state['used_s'] / 60:.1f}"}  # fmt: skip
+    save_recovery(system.module, out / "recovery.safetensors", stated)
+    return rows[-1] if rows else {}

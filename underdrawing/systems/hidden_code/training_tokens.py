@@ -1,0 +1,202 @@
+"""How the weights of the tokens come about.
+
+    underdrawing train hidden-code-tokens --recipe dropout --data DIR -o runs/tokens
+
+Principal components, k-means centres and phi are set in closed form before the first step; then encoder,
+quantizer and decoder are trained together. What the paper adds to a residual quantizer is scale dropout: the
+decoder gets the sum of a random prefix of the scales, so that a code that was cut short still means a lot.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from underdrawing.data.shards import held_out_names, load_photos, random_crop
+from underdrawing.nets.quantizer_start import start_quantizer
+from underdrawing.nets.residual_quantizer import nearest, pool
+from underdrawing.systems.hidden_code.token_net import TokenConfig, TokenNet
+from underdrawing.systems.hidden_code.tokens import save_tokens
+from underdrawing.train.checkpoint import load_checkpoint
+from underdrawing.train.loop import Run, train
+
+_POWER = 64.0**2  # squared levels that count as one in the quantizer's losses
+_LEAST_MSE = 1e-4
+_STALE = 0.02  # of the hits that a code would have if all were used alike, below which it is replaced
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the training of the tokens depends on."""
+
+    config: TokenConfig = field(default_factory=TokenConfig)
+    minutes: float = 20.0
+    side: int = 256
+    batch: int = 8
+    shortest: tuple[int, int] = (256, 416)
+    """Short side that a photograph is brought to before it is cropped, px, drawn log-uniformly."""
+    full: float = 0.5
+    """Share of the pictures that are decoded from all scales; the others from a random prefix. 1: no scale
+    dropout."""
+    commitment: float = 0.25
+    """Weight of the latent's distance from each running total, against that of the totals' from it."""
+    decay: float = 0.98
+    """Of the moving averages that the codes are."""
+    learning_rate: float = 1e-3
+    seed_crops: int = 1600
+    """Crops that components, centres and phi are set from."""
+    ridge: float = 1e-3
+
+
+_SMOKE = Recipe(
+    TokenConfig(dim=8, codes=16, sides=(1, 2, 4), encoder_blocks=1, decoder_blocks=1, width=16, polish=16),
+    batch=1, shortest=(256, 300), seed_crops=16,
+)  # fmt: skip
+RECIPES = {
+    "dropout": Recipe(),
+    "no-dropout": Recipe(full=1.0),
+    "paper-size": Recipe(
+        TokenConfig(codes=4096, encoder_blocks=6, decoder_blocks=12, width=384, polish=96),
+        minutes=600.0,
+        batch=64,
+    ),
+    "smoke": _SMOKE,
+}
+"""By the name that `--recipe` takes; paper-size is meant for a datacentre GPU."""
+DEFAULT = "dropout"
+
+
+class TokenTraining:
+    """The system that the loop trains."""
+
+    def __init__(self, net: TokenNet, photos: list[np.ndarray], recipe: Recipe) -> None:
+        self.photos, self.recipe = photos, recipe
+        self.module = net.to(memory_format=torch.channels_last)
+        books = net.quantizer.codebooks
+        net.register_buffer("hits", torch.ones(books.shape[:2]))
+        net.register_buffer("sums", books.clone())
+        self.players = {"tokens": [{"params": list(net.parameters()), "lr": recipe.learning_rate}]}
+
+    def batch(self, rng: np.random.Generator) -> Tensor:
+        """Random crops (B, 3, side, side) in [0, 1]."""
+        recipe = self.recipe
+        picks = rng.integers(len(self.photos), size=recipe.batch)
+        return crops_of(self.photos, picks, recipe.side, recipe.shortest, rng)
+
+    def losses(self, image: Tensor, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        """Decibels of the decoded picture, and how far latent and running totals are apart."""
+        latent = self.module.encoder(image)
+        totals, apart, commit = self._totals(latent, rng)
+        many, count = len(totals), len(image)
+        cut = rng.random(count) >= self.recipe.full
+        prefix = torch.from_numpy(np.where(cut, rng.integers(1, many + 1, count), many))
+        chosen = torch.stack(totals)[prefix - 1, torch.arange(count)].detach()
+        passed = latent + (chosen - latent).detach()
+        with torch.autocast("cpu", torch.bfloat16):
+            decoded = self.module.decoder(passed, prefix)
+        error = (decoded - image).square().mean((1, 2, 3))
+        yield (
+            "tokens",
+            {
+                "decode": torch.log10(error + _LEAST_MSE).mean(),
+                "fit": apart / _POWER,
+                "commit": self.recipe.commitment * commit / _POWER,
+            },
+        )
+
+    def _totals(self, latent: Tensor, rng: np.random.Generator) -> tuple[list[Tensor], Tensor, Tensor]:
+        """Running totals after each scale, and the two mean squared distances over all scales."""
+        quantizer, still = self.module.quantizer, latent.detach()
+        total, totals, apart, commit = torch.zeros_like(still), [], 0.0, 0.0
+        for scale, side in enumerate(quantizer.sides):
+            pooled = pool(still - total, side)
+            tokens = nearest(pooled, quantizer.codebooks[scale])
+            total = total + quantizer.part(tokens, scale, (still.shape[-2], still.shape[-1]))
+            apart = apart + F.mse_loss(total, still)
+            total = total.detach()
+            commit = commit + F.mse_loss(latent, total)
+            totals.append(total)
+            self._remember(scale, pooled, tokens, rng)
+        return totals, apart / len(totals), commit / len(totals)
+
+    @torch.no_grad()
+    def _remember(self, scale: int, pooled: Tensor, tokens: Tensor, rng: np.random.Generator) -> None:
+        """Move each code to the running mean of what it stood for; a code that stands for nothing begins anew
+        at one of the vectors seen."""
+        net, keep = self.module, self.recipe.decay
+        vectors, picks = pooled.permute(0, 2, 3, 1).flatten(0, 2), tokens.flatten()
+        hits = torch.zeros_like(net.hits[scale]).index_add_(0, picks, torch.ones(len(picks)))
+        sums = torch.zeros_like(net.sums[scale]).index_add_(0, picks, vectors)
+        net.hits[scale].mul_(keep).add_(hits, alpha=1 - keep)
+        net.sums[scale].mul_(keep).add_(sums, alpha=1 - keep)
+        stale = torch.nonzero(net.hits[scale] < _STALE * len(picks) / len(net.hits[scale])).flatten()[:4]
+        if len(stale) and len(picks) > 1:
+            fresh = vectors[torch.from_numpy(rng.integers(len(vectors), size=len(stale)))]
+            net.hits[scale][stale] = len(picks) / len(net.hits[scale])
+            net.sums[scale][stale] = fresh * net.hits[scale][stale, None]
+        net.quantizer.codebooks[scale].copy_(net.sums[scale] / net.hits[scale].clamp_min(1e-6)[:, None])
+
+
+def crops_of(
+    photos: list[np.ndarray],
+    picks: np.ndarray,
+    side: int,
+    shortest: tuple[int, int],
+    rng: np.random.Generator,
+) -> Tensor:
+    """(len(picks), 3, side, side) in [0, 1]."""
+    crops = np.stack([random_crop(photos[pick], side, shortest, rng) for pick in picks])
+    images = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
+    return images.contiguous(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def started(photos: list[np.ndarray], recipe: Recipe, seed: int = 1) -> TokenNet:
+    """A net with components, centres and phi in place, the same for the same photographs and seed."""
+    rng = np.random.default_rng(seed)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        net = TokenNet(recipe.config)
+    picks = np.array_split(rng.integers(len(photos), size=recipe.seed_crops), max(1, recipe.seed_crops // 32))
+    covariance, many = 0.0, max(1, len(picks) // 3)
+    for part in picks[:many]:
+        blocks = net.encoder.blocks(crops_of(photos, part, recipe.side, recipe.shortest, rng))
+        rows = blocks.permute(0, 2, 3, 1).flatten(0, 2).double()
+        covariance = covariance + rows.T @ rows / len(rows) / many
+    _, vectors = torch.linalg.eigh(covariance)
+    basis = torch.flip(vectors, (1,))[:, : recipe.config.dim].float()
+    net.encoder.analysis.weight.copy_(basis.T[:, :, None, None])
+    net.decoder.synthesis.weight.copy_(basis[:, :, None, None])
+    latents = [net.encoder(crops_of(photos, part, recipe.side, recipe.shortest, rng)) for part in picks]
+    start_quantizer(net.quantizer, torch.cat(latents), recipe.ridge, rng)
+    return net
+
+
+def make(
+    data: Path, minutes: float | None, out: Path, resume: bool, recipe: str = DEFAULT
+) -> dict[str, float]:
+    """Run a recipe by name; writes out/tokens.safetensors. Returns the log's last row."""
+    photos = load_photos(data, held_out=held_out_names(Path(data).parent / "MANIFEST.tsv"))
+    chosen = RECIPES[recipe]
+    return run(photos, chosen, out, Run(minutes=minutes or chosen.minutes), resume=resume)
+
+
+def run(
+    photos: list[np.ndarray], recipe: Recipe, out: Path, length: Run, *, resume: bool = False
+) -> dict[str, float]:
+    """Train on photographs in memory and write the weights; the log's last row."""
+    system = TokenTraining(started(photos, recipe), photos, recipe)
+    rows = train(system, length, out, resume=resume)
+    state = load_checkpoint(out / "checkpoint.pt")
+    system.module.load_state_dict({**state["module"], **state["average"]})
+    stated = {"recipe": json.dumps(asdict(recipe)), "steps": str(state["step"]),
+              "minutes": f"{state['used_s'] / 60:.1f}"}  # fmt: skip
+    save_tokens(system.module, out / "tokens.safetensors", stated)
+    return rows[-1] if rows else {}
