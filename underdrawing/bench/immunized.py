@@ -5,6 +5,7 @@ The first is for Imuge and for the main job at the same container PSNR, the seco
     container      what protecting costs, and what is flagged where nothing was altered
     table1         the paper's twelve channels after an edit
     table2         edits of several sizes, no channel
+    speed          protect and verify of one photograph
     table3         JPEG 70 after an edit, for each row of the paper's ablation
 
 Each is a part of its own for each system: results/imuge-table1/PART-SYSTEM.json, results/imuge-table3/...
@@ -26,6 +27,7 @@ from underdrawing.bench.parts import Job, Part, strength_for
 from underdrawing.bench.photos import PhotoSets
 from underdrawing.bench.protocol import IMUGE_ABLATION, IMUGE_TABLES, Protocol
 from underdrawing.bench.run import RunOptions, measure_parts, merge, select_parts
+from underdrawing.bench.speed import quick_rows
 from underdrawing.bench.stats import Row
 from underdrawing.bench.subject import Subject
 from underdrawing.metrics.quality import psnr_db, ssim
@@ -96,7 +98,8 @@ def _parts(system: str, strength: float) -> dict[str, Part]:
         "table2": _table2,
     }
     jobs = partial(_jobs, strength=strength)
-    return {name: Part(f"{name}-{system}", jobs, measure) for name, measure in measured.items()}
+    parts = {name: Part(f"{name}-{system}", jobs, measure) for name, measure in measured.items()}
+    return parts | {"speed": Part(f"speed-{system}", lambda *given: jobs(*given)[:1], _speed)}
 
 
 def _jobs(sets: PhotoSets, protocol: Protocol, subject: Subject, strength: float) -> list[Job]:
@@ -106,6 +109,10 @@ def _jobs(sets: PhotoSets, protocol: Protocol, subject: Subject, strength: float
         Job(photo, side, index, photos[(index + 7) % len(photos)], library, strength)
         for index, photo in enumerate(photos)
     ]
+
+
+def _speed(subject: Subject, protocol: Protocol, job: Job) -> list[Row]:
+    return quick_rows(subject, job.photo, job.size)
 
 
 def _container(subject: Subject, protocol: Protocol, job: Job) -> list[Row]:

@@ -37,6 +37,16 @@ def speed_rows(subject: Subject, photo: Photo) -> list[Row]:
     return rows
 
 
+def quick_rows(subject: Subject, photo: Photo, side: int, turns: int = 15) -> list[Row]:
+    """Protect and verify at one size, after one turn that is not counted."""
+    image, _ = photo.square(side)
+    protected = subject.protect(image)
+    steps = {"protect": lambda: subject.protect(image), "verify": lambda: subject.verify(protected)}
+    return [
+        (f"speed/{subject.name}/{name}", {"seconds": timed(step, turns)[0]}) for name, step in steps.items()
+    ]
+
+
 def timed(step: Callable[[], object], turns: int) -> tuple[float, float | None]:
     """Median seconds of `turns` calls after one to warm up, and the peak resident MiB (Linux only)."""
     _reset_peak()

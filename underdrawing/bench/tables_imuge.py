@@ -62,7 +62,8 @@ def table1(results: Path) -> str | None:
         cells.append(_cell(figures, f"table1/{{}}/{channel}/f1", None, 3))
         cells.append(_cell(figures, f"authentic/{{}}/{channel}/flagged", None, 2, 100))
         lines.append(f"| {channel} | " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", _container(figures), "", *_conditions(merged)]) + "\n"
+    told = [_container(figures), "", *_speed(figures)]
+    return "\n".join([*lines, "", *told, *_conditions(merged)]) + "\n"
 
 
 def table2(results: Path) -> str | None:
@@ -111,6 +112,18 @@ def _container(figures: Figures) -> str:
     psnr = _cell(figures, "container/{}/psnr_db", CONTAINER["psnr_db"], 2)
     ssim = _cell(figures, "container/{}/ssim", CONTAINER["ssim"], 3)
     return f"Container: {psnr} dB, SSIM {ssim}. Paper (of three pictures) / Imuge here / main job."
+
+
+def _speed(figures: Figures) -> list[str]:
+    """A line and an empty one, or nothing where it was not measured."""
+    steps = ("protect", "verify")
+    if any(f"speed/{system}/{step}/seconds" not in figures for system in _SYSTEMS for step in steps):
+        return []
+    told = [
+        f"{step} {_cell(figures, f'speed/{{}}/{step}/seconds', None, 0, 1000)} ms at 256x256"
+        for step in steps
+    ]
+    return [f"Speed: {', '.join(told)}; Imuge here / main job, at their natural strength.", ""]
 
 
 def _conditions(merged: dict) -> list[str]:
