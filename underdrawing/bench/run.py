@@ -20,6 +20,9 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+import cv2
+import torch
+
 from underdrawing.bench.parts import Job, Part, photo_core
 from underdrawing.bench.photos import PhotoSets, hash_photos
 from underdrawing.bench.protocol import PHOTO_CORE, Protocol
@@ -129,11 +132,21 @@ def _measured(
         return
     global _TASK  # handed to the forked workers by memory: a system need not be picklable
     _TASK = (part, subject, protocol, jobs)
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # before the fork, where there still are threads to be ended
+    try:
+        with multiprocessing.get_context("fork").Pool(workers, _begin_worker) as pool:
+            for index, rows in enumerate(pool.imap(_measure_one, range(len(jobs)))):
+                yield jobs[index], rows
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _begin_worker() -> None:
     # a caller's own handler for SIGTERM would speak up in every worker when the pool is closed
-    by_default = (signal.SIGTERM, signal.SIG_DFL)
-    with multiprocessing.get_context("fork").Pool(workers, signal.signal, by_default) as pool:
-        for index, rows in enumerate(pool.imap(_measure_one, range(len(jobs)))):
-            yield jobs[index], rows
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # threads that the parent has started do not live on in a fork: whoever waits for them waits for ever
+    torch.set_num_threads(1)
 
 
 def _measure_one(index: int) -> list[Row]:
