@@ -49,11 +49,15 @@ class Mark:
         return replace(self, known=known, reading=_measured(self.reading, known))
 
 
-def find(received: np.ndarray, lattice: Lattice) -> Mark | None:
-    """The mark of a received luma (H, W) float32 with its base layer, or None."""
+def find(received: np.ndarray, lattice: Lattice, moved: bool = True) -> Mark | None:
+    """The mark of a received luma (H, W) float32 with its base layer, or None.
+
+    moved: whether to look for parts, scalings and rotations too, which takes many seconds where there is no
+    mark.
+    """
     tried = 0
     base_code = short_code(lattice.base_bits, payload.BASE_BITS)
-    for alignment in lattice.alignments(received):
+    for alignment in lattice.alignments(received, moved):
         view = lattice.view(received, alignment)
         soft = lattice.base_soft_bits(view)
         tried += 1
