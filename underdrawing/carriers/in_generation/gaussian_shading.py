@@ -26,7 +26,7 @@ from underdrawing.core.errors import ShapeError, UsageError
 
 _EDGE = 2.0**-20  # u keeps so far from 0 and 1 that float32 cannot move an element into the next interval
 _CLOSEST, _LOOSEST = 0.999, 0.05  # correlation of recovered and sampled latents that is believed
-_UNKNOWN = 0.7  # the same where no bit has two copies to measure it by
+_UNKNOWN = 1 - 1e-7  # where no bit has two copies to measure it by, latents are taken as they are
 _LEAST_PROBABILITY = 1e-6
 _CHANCE = 1e-6  # of taking other latents for marked ones
 _BEYOND_CHANCE = 5.0  # standard deviations of the spread of as many normal numbers
@@ -83,8 +83,8 @@ class GaussianShading:
     def read_latents(self, latents: np.ndarray, count: int) -> Reading:
         """A message of `count` bits from recovered latents (c, h, w); evidence in the latents' frame (h, w).
 
-        Soft bits are calibrated where the error is Gaussian and alike over the frame. `present` is wrong for
-        one in a million other pictures.
+        Soft bits are calibrated where the error is Gaussian and alike over the frame, and overrated where no
+        bit has a second copy. `present` is wrong for one in a million other pictures.
         """
         checked_count(count, self.room_bits, "gaussian-shading")
         if latents.shape != self.shape:

@@ -50,7 +50,7 @@ class PipelineCarrier:
     def generate(self, bits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """See Generator."""
         latents = self.shading.sample_latents(bits, rng)
-        if "latents" not in inspect.signature(self.pipeline.__call__).parameters:
+        if not callable(self.pipeline) or "latents" not in inspect.signature(self.pipeline).parameters:
             return self.ddim.decode(self.ddim.sample(latents))
         start = self.ddim.batch(latents)
         made = self.pipeline(latents=start, num_inference_steps=self.steps, output_type="np", **self.call)

@@ -25,9 +25,7 @@ STEP = 36.0
 LEAST_PIXELS = 256 * 256
 """The package refuses smaller pictures."""
 _U = 1
-_LEAST_KAPPA = (
-    0.3  # assumed where the picture does not show it: a coarse JPEG spreads errors over half a step
-)
+_LEAST_KAPPA = 0.3  # where the picture shows none: a coarse JPEG's errors spread over half a step
 
 
 @dataclass(frozen=True)
@@ -37,9 +35,9 @@ class DwtDctSvd:
     It has no key, and a picture of one colour lies on one point of the lattice by itself: so it cannot tell
     whether it is present.
 
-    Soft bits are likelihood ratios as those of the dithered lattice (carriers/lattice/read.py): the place of
-    each value in its step is an angle with a von Mises density, whose concentration is measured in the picture
-    itself; the ratios of a bit's copies are added. Calibrated where errors are alike all over the picture.
+    Soft bits are likelihood ratios as those of the dithered lattice (carriers/lattice/read.py): the place
+    of each value in its step is an angle with a von Mises density, whose concentration is measured in the
+    picture itself; the ratios of a bit's copies are added. Calibrated where errors are alike all over it.
     """
 
     copies: int = 64

@@ -54,9 +54,9 @@ class _Plan(NamedTuple):
 class LatticeCarrier:
     """Hides a message of hundreds to thousands of bits; tells where the picture was altered since.
 
-    Soft bits are CERTAIN where the checksum or a layer's code holds; else they are the channel's own likelihood
-    ratios of the message's bits before decoding, blocks that seem altered erased. So the front of a message, a
-    hidden code's coarse scales, may be whole where its end is lost.
+    Soft bits are CERTAIN where the checksum or a layer's code holds; else they are the channel's own
+    likelihood ratios of the message's bits before decoding, blocks that seem altered erased. So the front of
+    a message, a hidden code's coarse scales, may be whole where its end is lost.
     """
 
     reach: Literal["jpeg50", "jpeg90"] = "jpeg50"

@@ -1,9 +1,8 @@
 """RivaGAN as a carrier (Zhang et al. 2019, arXiv 1909.01285), by the package invisible-watermark.
 
-32 bits by an attention network; encoder and decoder come as ONNX files inside the package, so nothing is ever
-fetched. The package cuts protected pixels off instead of rounding them, half a level darker on average; that is
-left as it is, being part of what is compared. Its runtime wheel asks for the windowed OpenCV, which overwrites
-the headless one: docs/CARRIERS.md says how to install it beside.
+32 bits by an attention network; encoder and decoder come as ONNX files inside the package, so nothing is
+ever fetched. The package cuts protected pixels off instead of rounding them, half a level darker on average;
+that is left as it is, being part of what is compared.
 """
 
 from __future__ import annotations

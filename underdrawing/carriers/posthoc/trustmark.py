@@ -1,9 +1,9 @@
 """TrustMark (Bui et al. 2023, arXiv 2311.18297) as a carrier, by Adobe's package of that name.
 
-100 raw bits; error correction is left to the message's own code. The package fetches weights when it is first
-used. Here it never does: weights have to lie where the package keeps them, checked against its own list of MD5
-sums, or a WeightsError names the files. It also needs torchvision and lightning, and imports them all at once:
-where torchvision does not fit the installed torch, the MissingExtraError says so.
+100 raw bits; error correction is left to the message's own code. The package fetches weights when it is
+first used. Here it never does: weights have to lie where the package keeps them, checked against its own list
+of MD5 sums, or a WeightsError names the files. It needs torchvision and lightning too, and imports all at
+once: where torchvision does not fit the installed torch, the MissingExtraError says so.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _SOURCE = "https://cai-watermark.adobe.net/watermarking/trustmark-models/"
 class TrustMark:
     """Hides 100 bits; cannot tell whether they are there, nor where a picture was altered.
 
-    Soft bits are the decoder's logits with their sign turned: it was trained on them by cross entropy, through
-    TrustMark's own channels, and they are taken as log-likelihood ratios.
+    Soft bits are the decoder's logits with their sign turned: it was trained on them by cross entropy,
+    through TrustMark's own channels, and they are taken as log-likelihood ratios.
     """
 
     variant: Literal["Q", "B", "C", "P"] = "Q"
