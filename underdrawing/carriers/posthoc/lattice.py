@@ -75,7 +75,11 @@ class LatticeCarrier:
         return f"lattice-{self.reach}"
 
     def capacity_bits(self, image_u8: np.ndarray) -> int:
-        """Measured by marking the picture's luma and compressing it. 0 below 64 px."""
+        """Measured by marking the picture's luma and compressing it.
+
+        0 below 64 px; and with reach "jpeg50" below 196 blocks of 8x8, where the header takes the middle's
+        place.
+        """
         checked_picture(image_u8)
         if min(image_u8.shape[:2]) < LEAST_SIDE_PX:
             return 0
