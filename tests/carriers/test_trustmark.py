@@ -78,7 +78,7 @@ def put_weights(package, listed=True):
 
 
 def test_absent_package_and_absent_weights_are_told_apart(package, monkeypatch):
-    with pytest.raises(WeightsError, match=r"no trustmark_Q.yaml, encoder_Q.ckpt, decoder_Q.ckpt; "):
+    with pytest.raises(WeightsError, match=r"no trustmark_Q.yaml, encoder_Q.ckpt, decoder_Q.ckpt in "):
         trustmark.TrustMark()
     monkeypatch.setattr(trustmark.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"underdrawing\[trustmark\]"):

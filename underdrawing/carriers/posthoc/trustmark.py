@@ -88,7 +88,10 @@ def _weight_files(variant: str) -> list[Path]:
     names = (f"trustmark_{variant}.yaml", f"encoder_{variant}.ckpt", f"decoder_{variant}.ckpt")
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
-        raise WeightsError(f"{folder}: no {', '.join(missing)}; nothing is fetched by itself, see {_SOURCE}")
+        raise WeightsError(
+            f"no {', '.join(missing)} in the installed package's folder trustmark/models; nothing is fetched by "
+            f"itself, see {_SOURCE}"
+        )
     return [folder / name for name in names]
 
 
