@@ -89,8 +89,8 @@ def _weight_files(variant: str) -> list[Path]:
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         raise WeightsError(
-            f"no {', '.join(missing)} in the installed package's folder trustmark/models; nothing is fetched by "
-            f"itself, see {_SOURCE}"
+            f"no {', '.join(missing)} in the installed package's folder trustmark/models; "
+            f"nothing is fetched by itself, see {_SOURCE}"
         )
     return [folder / name for name in names]
 
