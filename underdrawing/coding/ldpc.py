@@ -101,6 +101,11 @@ class Code:
                 break
         return Decoded(word[: self.k], ok, self._repeated(word), spent)
 
+    def information(self, llr: np.ndarray) -> np.ndarray:
+        """(n,) soft bits -> (k,) float32: what the channel alone says of the information bits, which lead the
+        codeword; for words that cannot be decoded."""
+        return self._summed(np.asarray(llr, np.float64))[: self.k].astype(np.float32)
+
     _methods: tuple[str, ...] = ("minimum_sum", "product_sum")
 
     def _rounds(self, method: str, iterations: int) -> int:

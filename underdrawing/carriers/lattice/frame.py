@@ -127,3 +127,13 @@ def resize(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         return plane
     smaller = height * width < plane.shape[0] * plane.shape[1]
     return cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LANCZOS4)
+
+
+def to_picture(change: np.ndarray, size: tuple[int, int], full: tuple[int, int]) -> np.ndarray:
+    """A change of the blocks (8 r, 8 c) at the picture's own size; the rim beyond whole blocks
+    stays."""
+    rim = ((0, size[0] - change.shape[0]), (0, size[1] - change.shape[1]))
+    whole = np.pad(change, rim) if any(b for _, b in rim) else change
+    if size == full:
+        return whole
+    return cv2.resize(whole, (full[1], full[0]), interpolation=cv2.INTER_CUBIC)

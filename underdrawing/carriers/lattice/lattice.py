@@ -118,12 +118,16 @@ class Lattice:
 
     # verify
 
-    def alignments(self, received: np.ndarray) -> Iterator[Alignment]:
-        """Where the grid may lie in a received luma (H, W) float32, from the likely to the rare."""
+    def alignments(self, received: np.ndarray, moved: bool = True) -> Iterator[Alignment]:
+        """Where the grid may lie in a received luma (H, W) float32, from the likely to the rare.
+
+        moved: whether to look beyond pictures whose frame is as it was.
+        """
         if min(received.shape) < LEAST_VIEW_PX:
             return
         yield from sync.intact(received, self.tables)
-        yield from sync.searches(received, self.tables)
+        if moved:
+            yield from sync.searches(received, self.tables)
 
     def view(self, received: np.ndarray, alignment: Alignment) -> View:
         """Read the blocks in view with the tiled part of the key tables (enough for the base layer)."""

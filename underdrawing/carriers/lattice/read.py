@@ -155,9 +155,13 @@ def concentration(cosine: np.ndarray, weight: np.ndarray, bins: np.ndarray) -> n
     Gaussian and nearly so for the uniform error of a quantizer; kappa follows from the first moment. Returns
     0 where it cannot tell.
     """
-    second = _by_class(2 * cosine * cosine - 1, weight, bins)
+    return concentration_of(_by_class(2 * cosine * cosine - 1, weight, bins))[bins].astype(np.float32)
+
+
+def concentration_of(second: np.ndarray | float) -> np.ndarray:
+    """kappa for a mean of cos 2 theta, as `concentration` has it."""
     first = np.where(second > _TRUSTED_MOMENT, np.maximum(second, 1e-9) ** 0.25, 0)
-    return np.interp(first, _FIRST_MOMENTS, _KAPPAS)[bins].astype(np.float32)
+    return np.interp(first, _FIRST_MOMENTS, _KAPPAS)
 
 
 def clipped_share(plane: np.ndarray) -> np.ndarray:

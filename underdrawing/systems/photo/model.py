@@ -17,12 +17,14 @@ from functools import cached_property
 
 import numpy as np
 
+from underdrawing.carriers.lattice.finding import BASE_CODE_BITS, find
 from underdrawing.carriers.lattice.lattice import Lattice
 from underdrawing.coding.keys import Owner
 from underdrawing.core.types import Verdict
-from underdrawing.systems.photo import decoding, protecting, verifying
+from underdrawing.systems.photo import protecting, verifying
+from underdrawing.systems.photo.decoding import decode_layers
 from underdrawing.systems.photo.parts import BlockReader, Fuser, SketchCodec
-from underdrawing.systems.photo.protecting import BASE_CODE_BITS, Protection, picture_luma
+from underdrawing.systems.photo.protecting import Protection, picture_luma
 
 
 class Photo:
@@ -72,7 +74,7 @@ class Photo:
     def identify(self, image: np.ndarray, *, secret: bytes | None = None) -> str | None:
         """The identity (16 hex digits) that a received picture carries, or None; quicker than a whole
         verdict."""
-        marked = decoding.find(picture_luma(image), Lattice(secret, BASE_CODE_BITS))
+        marked = find(picture_luma(image), Lattice(secret, BASE_CODE_BITS))
         return None if marked is None else marked.base.identity.hex()
 
     def verify(
@@ -87,11 +89,11 @@ class Photo:
         find_key: the public key whose fingerprint starts with these four bytes, or None.
         """
         lattice = Lattice(secret, BASE_CODE_BITS)
-        marked = decoding.find(picture_luma(image), lattice)
+        marked = find(picture_luma(image), lattice)
         if marked is None:
             message = "No mark found. That does not say that the picture is genuine, nor that it is not."
             return Verdict("unprotected", present=False, message=message)
-        marked = decoding.decode_layers(marked, lattice)
+        marked = decode_layers(marked, lattice)
         return verifying.judge(image, marked, self.sketch, self.reader, self.fusion, find_key)
 
     def describe(self, image: np.ndarray, bits: int) -> np.ndarray:

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from underdrawing.carriers.lattice.embed import code_length
-from underdrawing.carriers.lattice.frame import grid_size, resize
+from underdrawing.carriers.lattice.finding import BASE_CODE_BITS
+from underdrawing.carriers.lattice.frame import grid_size, resize, to_picture
 from underdrawing.carriers.lattice.lattice import Lattice, is_small
 from underdrawing.carriers.lattice.layout import LIFTS, Drive, natural_strength, nearest_strength
 from underdrawing.coding import payload
@@ -20,7 +21,6 @@ from underdrawing.ops.color import COLOUR_DIRECTION, GRAY_DIRECTION, luma
 from underdrawing.systems.photo import rates
 from underdrawing.systems.photo.parts import SketchCodec
 
-BASE_CODE_BITS = 512
 LEAST_SIDE_PX = 64
 _STRIP_ROWS = 512  # rows of a large picture that are changed at a time
 _EXACT_PIXELS = (
@@ -120,7 +120,7 @@ def protect(
         "coded": len(first) + sum(map(len, coded.values())),
     }
     return Protection(
-        _to_picture(change, size, (height, width)),
+        to_picture(change, size, (height, width)),
         GRAY_DIRECTION if gray else COLOUR_DIRECTION,
         identity.hex(),
         bits,
@@ -165,12 +165,3 @@ def _contents(
     parts = iter(sketch.encode(image, rooms) if rooms else ())
     middle, top = (next(parts) if b >= _LEAST_CONTENT_BITS else nothing for b in budgets)
     return middle, top
-
-
-def _to_picture(change: np.ndarray, size: tuple[int, int], full: tuple[int, int]) -> np.ndarray:
-    """The residual at the picture's own size; the rim beyond the last whole block stays as it is."""
-    rim = ((0, size[0] - change.shape[0]), (0, size[1] - change.shape[1]))
-    whole = np.pad(change, rim) if any(b for _, b in rim) else change
-    if size == full:
-        return whole
-    return cv2.resize(whole, (full[1], full[0]), interpolation=cv2.INTER_CUBIC)

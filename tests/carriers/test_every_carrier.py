@@ -1,0 +1,156 @@
+"""What every carrier keeps: its capacity, its errors, and the bits that it was given."""
+
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+
+from underdrawing.attacks.channel import Jpeg
+from underdrawing.carriers import registry
+from underdrawing.carriers.carrier import CERTAIN, Carrier, Reading, prefix_scales
+from underdrawing.carriers.extras import optional
+from underdrawing.carriers.posthoc.lattice import LatticeCarrier
+from underdrawing.carriers.repeating import gathered, repeated
+from underdrawing.core.errors import (
+    CapacityError,
+    CodeError,
+    MissingExtraError,
+    ShapeError,
+    UsageError,
+    WeightsError,
+)
+from underdrawing.metrics.quality import psnr_db
+
+PHOTO = cv2.resize(data.astronaut(), (288, 288), interpolation=cv2.INTER_AREA)
+LEAST_DB = 36.0
+THROUGH_JPEG_90 = {"lattice", "lattice-jpeg90", "rivagan", "trustmark", "dwt-dct-svd"}
+
+
+@pytest.fixture(scope="module", params=registry.POST_HOC)
+def carrier(request) -> Carrier:
+    try:
+        return registry.carrier(request.param)
+    except (MissingExtraError, WeightsError) as error:
+        pytest.skip(f"{request.param}: {error}")
+
+
+@pytest.fixture(scope="module")
+def sent(carrier) -> tuple[np.ndarray, np.ndarray]:
+    """A message of all that fits, and the photograph that carries it."""
+    bits = np.random.default_rng(3).integers(0, 2, carrier.capacity_bits(PHOTO), dtype=np.uint8)
+    return bits, carrier.embed(PHOTO, bits)
+
+
+def test_what_is_embedded_is_read(carrier, sent):
+    bits, protected = sent
+    assert isinstance(carrier, Carrier)
+    assert protected.shape == PHOTO.shape and protected.dtype == np.uint8
+    reading = carrier.read(protected, len(bits))
+    assert reading.soft_bits.dtype == np.float32
+    assert np.array_equal(reading.bits, bits)
+    assert reading.present in (True, None) and reading.checked in (True, None)
+
+
+def test_it_hardly_shows(carrier, sent):
+    assert LEAST_DB < psnr_db(PHOTO, sent[1]) < 60
+
+
+def test_it_survives_jpeg_90(request, carrier, sent):
+    name = request.node.callspec.params["carrier"]
+    if name not in THROUGH_JPEG_90:
+        pytest.skip(f"{name} does not claim it")
+    received = Jpeg(90)(sent[1], np.random.default_rng(0))
+    assert np.mean(carrier.read(received, len(sent[0])).bits == sent[0]) == 1
+
+
+def test_a_short_message_is_read_too(carrier):
+    bits = np.array([1, 0, 1], np.uint8)
+    reading = carrier.read(carrier.embed(PHOTO, bits), 3)
+    assert np.array_equal(reading.bits, bits)
+
+
+def test_too_many_bits_are_refused_with_both_numbers(carrier):
+    room = carrier.capacity_bits(PHOTO)
+    with pytest.raises(CapacityError, match=rf"to {room} bits.* got {room + 1}"):
+        carrier.embed(PHOTO, np.zeros(room + 1, np.uint8))
+    with pytest.raises(CapacityError, match="got 0"):
+        carrier.embed(PHOTO, np.zeros(0, np.uint8))
+    with pytest.raises(CapacityError, match="got 0"):
+        carrier.read(PHOTO, 0)
+
+
+def test_a_picture_without_room_says_so(carrier):
+    tiny = PHOTO[:40, :40]
+    assert carrier.capacity_bits(tiny) == 0
+    with pytest.raises(CapacityError, match="to 0 bits"):
+        carrier.embed(tiny, np.ones(1, np.uint8))
+
+
+def test_other_arrays_are_refused(carrier):
+    with pytest.raises(ShapeError, match="uint8"):
+        carrier.capacity_bits(PHOTO[..., 0])
+    with pytest.raises(ShapeError, match="float"):
+        carrier.read(PHOTO / 255, 1)
+    with pytest.raises(CodeError, match="0 and 1"):
+        carrier.embed(PHOTO, np.array([2], np.uint8))
+
+
+def test_evidence_points_at_the_edit(carrier, sent):
+    bits, protected = sent
+    edited = protected.copy()
+    edited[96:192, 96:192] = PHOTO[150:246, 20:116]
+    reading = carrier.read(edited, len(bits))
+    if reading.evidence is None:
+        pytest.skip("tells nothing of places")
+    assert reading.evidence.shape == PHOTO.shape[:2]
+    outside = np.ones(PHOTO.shape[:2], bool)
+    outside[88:200, 88:200] = False
+    assert reading.evidence[104:184, 104:184].mean() < 0 < reading.evidence[outside].mean()
+
+
+def test_the_lattice_tells_an_unmarked_picture_and_another_length():
+    carrier = LatticeCarrier(moved=False)
+    nothing = carrier.read(PHOTO, 8)
+    assert nothing.present is False and nothing.checked is False and not nothing.soft_bits.any()
+    marked = carrier.embed(PHOTO, np.ones(8, np.uint8))
+    other = carrier.read(marked, 9)
+    assert other.present is True and other.checked is False and not other.soft_bits.any()
+    assert LatticeCarrier(secret=b"another", moved=False).read(marked, 8).present is False
+
+
+def test_the_front_of_a_message_on_the_lattice_outlives_its_end():
+    carrier = LatticeCarrier("jpeg90", moved=False)
+    sturdy = LatticeCarrier(moved=False).capacity_bits(PHOTO)
+    bits = np.random.default_rng(4).integers(0, 2, carrier.capacity_bits(PHOTO), dtype=np.uint8)
+    assert len(bits) > 2 * sturdy
+    received = Jpeg(70)(carrier.embed(PHOTO, bits), np.random.default_rng(0))
+    reading = carrier.read(received, len(bits))
+    assert reading.checked is False
+    assert np.array_equal(reading.bits[:sturdy], bits[:sturdy])
+    assert (np.abs(reading.soft_bits[:sturdy]) == CERTAIN).all()
+    end = reading.bits[sturdy:] == bits[sturdy:]
+    assert 0.52 < end.mean() < 0.99
+
+
+def test_a_prefix_of_scales_follows_from_the_room():
+    assert [prefix_scales((10, 40, 90), room) for room in (9, 10, 49, 50, 140, 999)] == [0, 1, 1, 2, 3, 3]
+
+
+def test_repeats_are_balanced_and_add_up():
+    one = np.ones(1, np.uint8)
+    assert repeated(one, 32).sum() == 16
+    whole = np.random.default_rng(0).integers(0, 2, 32, dtype=np.uint8)
+    assert np.array_equal(repeated(whole, 32), whole)
+    bits = whole[:5]
+    soft = gathered(1.0 - 2.0 * repeated(bits, 32), 5)
+    assert np.array_equal(Reading(soft, None).bits, bits) and np.abs(soft).tolist() == [7, 7, 6, 6, 6]
+
+
+def test_unknown_names_and_absent_packages_are_said_clearly():
+    with pytest.raises(UsageError, match="there are lattice"):
+        registry.carrier("morse")
+    with pytest.raises(MissingExtraError, match=r"underdrawing\[generation\]"):
+        optional("no_such_package_of_carriers", "generation")
+    found, absent = registry.available()
+    assert "lattice" in found and not set(found) & set(absent)
+    assert set(found) | set(absent) == set(registry.POST_HOC)

@@ -1,0 +1,140 @@
+"""Finding a mark on the lattice: from a received luma to the base layer that checks, then layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from underdrawing.carriers.lattice.lattice import Lattice, View, is_small
+from underdrawing.carriers.lattice.layout import LAYERS
+from underdrawing.carriers.lattice.read import Reading, altered_probability, evidence
+from underdrawing.coding import payload
+from underdrawing.coding.ldpc import Code, Decoded, short_code
+from underdrawing.core.errors import CodeError
+
+BASE_CODE_BITS = 512
+"""Length of the base layer's codeword."""
+
+_LEAST_AGREEMENT = 3.0  # standard deviations by which the soft bits must favour the base codeword
+_PRIORS = (0.1, 0.3, 0.03)  # share of altered blocks that the rounds assume
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A mark that was found: what was read, and the view it was read from."""
+
+    view: View
+    base: payload.Base
+    reading: Reading
+    """The blocks in view, altered ones discounted, the channel measured."""
+    known: dict[str, np.ndarray] = field(default_factory=dict)
+    """Bits (r, c, frequencies) of the layers whose codeword is known."""
+    tried: int = 1
+    """Alignments that were decoded; each could have passed the 32-bit checksum by chance."""
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of blocks of the whole marked picture."""
+        return self.base.rows, self.base.cols
+
+    def evidence(self) -> np.ndarray:
+        """(r, c) log-likelihood ratio "untouched over altered" of each block, from all layers."""
+        return _evidence(self.reading, self.known)
+
+    def with_layer(self, layer: str, codeword: np.ndarray, lattice: Lattice) -> Mark:
+        """The same with one more codeword known, which measures the channel again."""
+        known = self.known | {layer: codeword[lattice.layer_index(self.view, layer, self.grid)]}
+        return replace(self, known=known, reading=_measured(self.reading, known))
+
+
+def find(received: np.ndarray, lattice: Lattice, moved: bool = True) -> Mark | None:
+    """The mark of a received luma (H, W) float32 with its base layer, or None.
+
+    moved: whether to look for parts, scalings and rotations too, which takes many seconds where there is no
+    mark.
+    """
+    tried = 0
+    base_code = short_code(lattice.base_bits, payload.BASE_BITS)
+    for alignment in lattice.alignments(received, moved):
+        view = lattice.view(received, alignment)
+        soft = lattice.base_soft_bits(view)
+        tried += 1
+        for llr in _base_attempts(lattice, view, soft):
+            decoded = base_code.decode(llr, iterations=40)
+            base = _checked_base(decoded, llr)
+            if base is None:
+                continue
+            placed = lattice.placed(view, received, (base.rows, base.cols))
+            return _with_base(lattice, placed, base, decoded, tried)
+    return None
+
+
+def _base_attempts(lattice: Lattice, view: View, soft: np.ndarray) -> Iterator[np.ndarray]:
+    """The soft bits as they are, then with the blocks discounted that the lattice shows to be altered."""
+    yield soft
+    blind = altered_probability(_evidence(view.reading, {}))
+    if blind.mean() > 0.02:
+        discounted = View(view.alignment, view.equalizer, view.plane, view.reading.with_altered(blind))
+        yield lattice.base_soft_bits(discounted)
+    if is_small(*view.alignment.blocks):
+        yield lattice.base_soft_bits(view, small=True)
+
+
+def _checked_base(decoded: Decoded, llr: np.ndarray) -> payload.Base | None:
+    sign = 1.0 - 2.0 * decoded.codeword
+    agreement = float((sign * llr).sum() / np.sqrt((llr * llr).sum() + 1e-9))
+    if agreement < _LEAST_AGREEMENT:
+        return None
+    try:
+        base = payload.read_base(decoded.bits)
+    except CodeError:
+        return None
+    return base if base.rows <= 128 and base.cols <= 128 else None
+
+
+def _with_base(lattice: Lattice, view: View, base: payload.Base, decoded: Decoded, tried: int) -> Mark:
+    small = is_small(base.rows, base.cols)
+    spread = decoded.codeword[lattice.base_index(view, small)]
+    names = ("base", "middle") if small else ("base",)
+    known = {name: spread[..., LAYERS[name]] for name in names}
+    bits = spread[..., : LAYERS[names[-1]].stop]
+    altered = altered_probability(_evidence(view.reading, known))
+    reading = view.reading.with_known(bits, altered)
+    altered = altered_probability(_evidence(reading, known))
+    return Mark(view, base, reading.with_known(bits, altered), known, tried=tried)
+
+
+def decode_layer(mark: Mark, lattice: Lattice, layer: str, layer_code: Code) -> tuple[Decoded | None, Mark]:
+    """Decode one layer by its code, each round with another share of altered blocks assumed and erased.
+
+    Returns the decoded word, or None where no round satisfied the code, and the mark as last measured.
+    """
+    for prior in _PRIORS:
+        mark = replace(mark, reading=_measured(mark.reading, mark.known, prior))
+        soft = lattice.layer_soft_bits(mark.view, mark.reading, layer, mark.grid)
+        if _hopeless(soft, layer_code.k):
+            continue
+        decoded = layer_code.decode(soft)
+        if decoded.ok:
+            return decoded, mark
+    return None, mark
+
+
+def _hopeless(soft: np.ndarray, size: int) -> bool:
+    """Whether the soft bits claim less information than the code holds, with a tenth to spare for a wrong
+    claim."""
+    error = 1 / (1 + np.exp(np.minimum(np.abs(soft), 30).astype(np.float64)))
+    claimed = (1 + error * np.log2(error) + (1 - error) * np.log2(1 - error)).sum()
+    return bool(claimed < 0.9 * size)
+
+
+def _measured(reading: Reading, known: dict[str, np.ndarray], prior: float = 0.1) -> Reading:
+    altered = altered_probability(_evidence(reading, known), prior)
+    bits = np.concatenate([known[name] for name in ("base", "middle", "top") if name in known], axis=2)
+    return reading.with_known(bits, altered)
+
+
+def _evidence(reading: Reading, known: dict[str, np.ndarray]) -> np.ndarray:
+    return sum(evidence(reading, place, known.get(name)) for name, place in LAYERS.items())

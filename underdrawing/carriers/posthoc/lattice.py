@@ -1,0 +1,201 @@
+"""The dithered lattice as a carrier of any message: middle and top layer hold it, the base layer how long it
+is.
+
+    base     version, grid | bits in the middle 16 | bits in the top 16 | CRC-32 of the message
+    middle   the first bits of the message, through JPEG 50 and an edit of a third of the frame
+    top      what does not fit there, through JPEG 90; used only where reach is "jpeg90"
+
+Both are protected by the codes of `coding.ldpc`, at the rate that the message's length asks for: a message
+shorter than |m| survives more. The key is not that of the photo system, so neither takes the other's mark for
+its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from underdrawing.carriers.carrier import CERTAIN, Reading, checked_count, checked_message, checked_picture
+from underdrawing.carriers.lattice.embed import CODE_LIMITS, code_length
+from underdrawing.carriers.lattice.finding import BASE_CODE_BITS, Mark, decode_layer, find
+from underdrawing.carriers.lattice.frame import grid_size, resize, to_picture
+from underdrawing.carriers.lattice.lattice import Lattice, is_small
+from underdrawing.carriers.lattice.layout import LIFTS, Drive, natural_strength, nearest_strength
+from underdrawing.coding import payload
+from underdrawing.coding.bits import crc32, from_bytes, from_int, to_bytes, to_int
+from underdrawing.coding.keystream import PUBLIC_SECRET
+from underdrawing.coding.ldpc import Code, code, short_code
+from underdrawing.core.errors import CapacityError
+from underdrawing.ops.color import COLOUR_DIRECTION, GRAY_DIRECTION, luma
+
+LEAST_SIDE_PX = 64
+_HIGHEST_RATE = 0.48  # information bits per coded bit; a code needs most of its word for parity
+_EDIT_SHARE = 0.7  # of the frame is left after the largest edit to be survived
+_CODE_SHARE = 0.7  # of the information that belief propagation can use
+_COLOUR_SHARE = 0.85  # of what a gray JPEG leaves the top layer, a colour one with its rounding does
+_LEAST_BASE = 600  # coefficients of the base layer in use, below which it would not be found again
+_SHORT = 256  # bits up to which ordered statistics are worth their time
+
+
+class _Plan(NamedTuple):
+    """How one picture is to be driven, and what its layers take."""
+
+    plane: np.ndarray
+    drive: Drive
+    size: tuple[int, int]
+    middle: int
+    top: int
+
+
+@dataclass(frozen=True)
+class LatticeCarrier:
+    """Hides a message of hundreds to thousands of bits; tells where the picture was altered since.
+
+    Soft bits are CERTAIN where the checksum or a layer's code holds; else they are the channel's own
+    likelihood ratios of the message's bits before decoding, blocks that seem altered erased. So the front of
+    a message, a hidden code's coarse scales, may be whole where its end is lost.
+    """
+
+    reach: Literal["jpeg50", "jpeg90"] = "jpeg50"
+    """The codec that every bit is to survive; "jpeg90" uses the top layer too, for about thrice the bits."""
+    strength: float = 1.0
+    """Multiplies the steps; the nearest of layout.STRENGTHS is taken."""
+    secret: bytes = PUBLIC_SECRET
+    """Who does not have it finds nothing; the default is public."""
+    moved: bool = True
+    """Whether to look for the mark in parts, scalings and rotations of a marked picture too, which takes many
+    seconds where there is none."""
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        return f"lattice-{self.reach}"
+
+    def capacity_bits(self, image_u8: np.ndarray) -> int:
+        """Measured by marking the picture's luma and compressing it.
+
+        0 below 64 px; and with reach "jpeg50" below 196 blocks of 8x8, where the header takes the middle's
+        place.
+        """
+        checked_picture(image_u8)
+        if min(image_u8.shape[:2]) < LEAST_SIDE_PX:
+            return 0
+        plan = self._plan(image_u8)
+        return plan.middle + plan.top
+
+    def embed(self, image_u8: np.ndarray, bits: np.ndarray) -> np.ndarray:
+        """See Carrier; CapacityError also where the picture is too flat to be found again."""
+        checked_picture(image_u8)
+        height, width = image_u8.shape[:2]
+        if min(height, width) < LEAST_SIDE_PX:
+            checked_message(bits, 0, self.name)
+        plan = self._plan(image_u8)
+        checked_message(bits, plan.middle + plan.top, self.name)
+        grid = plan.plane.shape[0] // 8, plan.plane.shape[1] // 8
+        first = min(len(bits), plan.middle)
+        parts = {"middle": bits[:first], "top": bits[first:]}
+        header = payload.Base(*grid, _header(bits, first)).bits()
+        lattice = self._lattice()
+        base_code = short_code(BASE_CODE_BITS, payload.BASE_BITS)
+        words = {n: _code(n, grid, len(part)).encode(part) for n, part in parts.items() if len(part)}
+        change = lattice.embed(plan.plane, base_code.encode(header), words, plan.drive)
+        marked = np.clip(np.rint(plan.plane + change), 0, 255)
+        if not np.array_equal(base_code.decode(lattice.reads_back(marked, plan.drive)).bits, header):
+            raise CapacityError(f"this picture of {width}x{height} px is too flat to carry a readable header")
+        gray = bool((image_u8 == image_u8[..., :1]).all())
+        residual = to_picture(change, plan.size, (height, width))
+        moved = image_u8 + residual[..., None] * (GRAY_DIRECTION if gray else COLOUR_DIRECTION)
+        return np.clip(np.rint(moved), 0, 255).astype(np.uint8)
+
+    def read(self, received_u8: np.ndarray, count: int) -> Reading:
+        """See Reader. A mark whose message has another length than `count` is present, its bits erased."""
+        checked_picture(received_u8)
+        checked_count(count, sum(CODE_LIMITS.values()), self.name)
+        lattice = self._lattice()
+        mark = find(luma(received_u8), lattice, self.moved)
+        erased = np.zeros(count, np.float32)
+        if mark is None:
+            return Reading(erased, present=False, checked=False)
+        sizes, check = _parsed(mark.base.identity)
+        if sum(sizes) != count or not _fits(sizes, mark.grid):
+            return Reading(erased, present=True, checked=False, evidence=_in_frame(mark))
+        parts = []
+        for name, size in zip(("middle", "top"), sizes, strict=True):
+            if size:
+                mark, soft = _layer(mark, lattice, name, size)
+                parts.append(soft)
+        soft_bits = np.concatenate(parts)
+        hard = (soft_bits < 0).astype(np.uint8)
+        checked = np.array_equal(crc32(hard, domain=_DOMAIN), check)
+        if checked:
+            soft_bits = np.where(hard, -CERTAIN, CERTAIN).astype(np.float32)
+        return Reading(soft_bits, True, checked, _in_frame(mark))
+
+    def _lattice(self) -> Lattice:
+        return Lattice(hashlib.sha256(b"underdrawing message carrier\0" + self.secret).digest())
+
+    def _plan(self, image_u8: np.ndarray) -> _Plan:
+        height, width = image_u8.shape[:2]
+        natural = natural_strength(max(height, width))
+        strength = nearest_strength(self.strength * natural)
+        size = grid_size(height, width)
+        rows, cols = size[0] // 8, size[1] // 8
+        plane = np.ascontiguousarray(resize(luma(image_u8), size)[: 8 * rows, : 8 * cols])
+        lattice = self._lattice()
+        for lift in LIFTS:
+            drive = Drive(strength, lift)
+            carried = lattice.capacity(plane, drive, natural)
+            if carried["base"][100] >= _LEAST_BASE or strength >= 1:
+                break
+        share = _EDIT_SHARE * _CODE_SHARE
+        middle = 0.0 if is_small(rows, cols) else share * min(carried["middle"][50], carried["middle"][0])
+        top = share * _COLOUR_SHARE * carried["top"][90] if self.reach == "jpeg90" else 0.0
+        sizes = [
+            int(min(room, _HIGHEST_RATE * code_length(name, rows, cols)))
+            for name, room in (("middle", middle), ("top", top))
+        ]
+        return _Plan(plane, drive, size, *sizes)
+
+
+_DOMAIN = b"underdrawing carried message"
+
+
+def _header(bits: np.ndarray, in_middle: int) -> bytes:
+    """The 8 bytes that stand where a photograph's mark has its identity."""
+    sizes = [from_int(in_middle, 16), from_int(len(bits) - in_middle, 16)]
+    return to_bytes(np.concatenate([*sizes, crc32(bits, domain=_DOMAIN)]))
+
+
+def _parsed(header: bytes) -> tuple[tuple[int, int], np.ndarray]:
+    bits = from_bytes(header)
+    return (to_int(bits[:16]), to_int(bits[16:32])), bits[32:]
+
+
+def _fits(sizes: tuple[int, int], grid: tuple[int, int]) -> bool:
+    return all(
+        size <= _HIGHEST_RATE * code_length(name, *grid)
+        for name, size in zip(("middle", "top"), sizes, strict=True)
+    )
+
+
+def _code(layer: str, grid: tuple[int, int], size: int) -> Code:
+    return (short_code if size <= _SHORT else code)(code_length(layer, *grid), size)
+
+
+def _layer(mark: Mark, lattice: Lattice, name: str, size: int) -> tuple[Mark, np.ndarray]:
+    """The soft bits of one layer's part of the message, and the mark as it is known after."""
+    layer_code = _code(name, mark.grid, size)
+    decoded, mark = decode_layer(mark, lattice, name, layer_code)
+    if decoded is None:
+        soft = lattice.layer_soft_bits(mark.view, mark.reading, name, mark.grid)
+        return mark, layer_code.information(soft)
+    soft = np.where(decoded.bits, -CERTAIN, CERTAIN).astype(np.float32)
+    return mark.with_layer(name, decoded.codeword, lattice), soft
+
+
+def _in_frame(mark: Mark) -> np.ndarray:
+    blocks = np.kron(mark.evidence(), np.ones((8, 8), np.float32)).astype(np.float32)
+    return mark.view.alignment.to_received(blocks)
