@@ -79,7 +79,7 @@ def parser(commands_by_name: Mapping[str, Callable]) -> argparse.ArgumentParser:
     _registering(sub)
     sub = command("verify", _pictures, _system, _secret, _trust_folder)
     sub.add_argument("-o", "--output", metavar="OUT", help="folder for masks, recovered pictures and reports")
-    _retrieving(command("retrieve", _pictures, _system, _secret))
+    _retrieving(command("retrieve", _inputs, _system, _secret))
     _keeping(command("registry"))
     sub = command("demo")
     sub.add_argument("-o", "--output", default=DEMO_FOLDER, metavar="OUT", help="folder for the pictures")
@@ -135,10 +135,14 @@ def _measuring(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", metavar="DIR", help="trainings, a folder for each recipe (imuge-table3)")
 
 
-def _pictures(parser: argparse.ArgumentParser) -> None:
+def _inputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", metavar="PATH", help="pictures, folders or globs")
-    parser.add_argument("--force", action="store_true", help="overwrite files that exist")
     parser.add_argument("--jobs", type=_processes, default=1, metavar="N", help="processes; 1 by default")
+
+
+def _pictures(parser: argparse.ArgumentParser) -> None:
+    _inputs(parser)
+    parser.add_argument("--force", action="store_true", help="overwrite files that exist")
 
 
 def _system(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ import base64
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -89,8 +89,8 @@ class Record:
             "owner": owner,
             "registered": self.registered,
             "size": list(self.size),
-            "original": asdict(self.original),
-            "protected": asdict(self.protected),
+            "original": dict(vars(self.original)),
+            "protected": dict(vars(self.protected)),
             "code": None if self.code is None else base64.b64encode(self.code).decode("ascii"),
             "embedding": self.embedding,
             "vector": None if self.vector is None else vector_hash(self.vector),
