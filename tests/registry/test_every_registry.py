@@ -51,6 +51,8 @@ class TestEveryRegistry:
         assert [entry.number for entry in registry.by_identity(wanted.identity)] == [17]
         assert registry.by_identity(record(99).identity) == []
         assert registry.by_file(record(99).original.file) == []
+        alike = wanted.original.pixels[:-1] + "0f"[wanted.original.pixels[-1] == "0"]
+        assert registry.by_pixels(alike) == [] == registry.by_file(wanted.original.file[:-1])
         assert [entry.number for entry in registry.get([5, 700, 2])] == [5, 2]
 
     def test_a_later_record_of_an_identity_comes_first(self, registry):

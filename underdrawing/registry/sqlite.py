@@ -35,8 +35,9 @@ _LOOKED_UP = {
     "original_pixels": "$.original.pixels",
     "protected_pixels": "$.protected.pixels",
 }
+_KEY_DIGITS = 16  # of a hash are looked up and the whole compared afterwards, which keeps the indexes small
 _COMPUTED = ",\n".join(
-    f"{name} TEXT GENERATED ALWAYS AS (json_extract(text, '{path}')) VIRTUAL"
+    f"{name} TEXT GENERATED ALWAYS AS (substr(json_extract(text, '{path}'), 1, {_KEY_DIGITS})) VIRTUAL"
     for name, path in _LOOKED_UP.items()
 )
 _INDEXES = "".join(f"CREATE INDEX records_{name} ON records ({name});\n" for name in _LOOKED_UP)
@@ -109,13 +110,14 @@ class SqliteRegistry:
         return self._entries("WHERE identity = ? ORDER BY number DESC", (identity,))
 
     def by_file(self, digest: str) -> list[Entry]:
-        return self._entries(
-            "WHERE original_file = ?1 OR protected_file = ?1 ORDER BY number DESC", (digest,)
-        )
+        where = "WHERE original_file = ?1 OR protected_file = ?1 ORDER BY number DESC"
+        found = self._entries(where, (digest[:_KEY_DIGITS],))
+        return [e for e in found if digest in (e.record.original.file, e.record.protected.file)]
 
     def by_pixels(self, digest: str) -> list[Entry]:
         where = "WHERE original_pixels = ?1 OR protected_pixels = ?1 ORDER BY number DESC"
-        return self._entries(where, (digest,))
+        found = self._entries(where, (digest[:_KEY_DIGITS],))
+        return [e for e in found if digest in (e.record.original.pixels, e.record.protected.pixels)]
 
     def find_key(self, short: bytes) -> PublicKey | None:
         prefix = short.hex()

@@ -1,6 +1,6 @@
 """The nearest of many vectors: signs first, then the cosine itself.
 
-    signs of all vectors, 62 bytes each --> the 256 that differ in the fewest --> their cosine --> the best
+    signs of all vectors, 62 bytes each --> the 128 that differ in the fewest --> their cosine --> the best
 
 Both steps look only at the numbers that count in the view. Everything is in memory, 560 bytes a vector.
 """
@@ -16,7 +16,7 @@ from underdrawing.core.errors import RegistryError
 from underdrawing.registry.embedding import DIMENSIONS, View, evidence, score
 
 _WORDS = -(-DIMENSIONS // 64)
-_CANDIDATES = 256
+_CANDIDATES = 128
 _CHUNK = 16_384  # vectors looked at together, so that what is between the steps stays in the cache
 _FIRST_ROOM = 1024
 
@@ -78,7 +78,10 @@ class VectorIndex:
             return []
         rows = np.arange(self._count)
         if self._count > _CANDIDATES:
-            rows = np.argpartition(self._distances(view), _CANDIDATES)[:_CANDIDATES]
+            distances = self._distances(view)
+            last = np.searchsorted(np.bincount(distances).cumsum(), _CANDIDATES)
+            at_last = np.flatnonzero(distances == last)[:_CANDIDATES]
+            rows = np.concatenate([np.flatnonzero(distances < last), at_last])
         scores = score(self._vectors[rows].astype(np.float32), view)
         sure = evidence(scores, view)
         numbers = self._numbers[rows]
