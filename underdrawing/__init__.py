@@ -6,8 +6,14 @@ Names are loaded when they are first used, so that importing the package costs n
 from importlib import import_module
 
 __version__ = "0.1.0"
-_HOMES = {"protect": "api", "verify": "api", "Verdict": "core.types", "Signature": "core.types"}
-__all__ = ["Signature", "Verdict", "__version__", "protect", "verify"]
+_HOMES = {
+    "protect": "api",
+    "verify": "api",
+    "retrieve": "api",
+    "Verdict": "core.types",
+    "Signature": "core.types",
+}
+__all__ = ["Signature", "Verdict", "__version__", "protect", "retrieve", "verify"]
 
 
 def __getattr__(name: str) -> object:

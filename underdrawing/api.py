@@ -1,27 +1,35 @@
-"""protect and verify: files or arrays in, a report out. The only door for the command line and the web page.
+"""protect, verify, retrieve: files or arrays in, a report out. The only door for command line and web page.
 
 report = underdrawing.protect("photo.jpg", "photo.protected.jpg", sign="owner.pem")
 report = underdrawing.verify("suspect.jpg", "findings/")
 report.verdict.status, report.verdict.identity, report.verdict.recovered
+
+underdrawing.protect("photo.jpg", "photo.protected.jpg", registry="photos.db", facts={"source": "An agency"})
+underdrawing.retrieve("suspect.jpg", "photos.db")[0].record.facts
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
 from underdrawing import zoo
 from underdrawing.coding.keys import Owner, PublicKey, TrustStore
-from underdrawing.core.errors import KeyFileError, ShapeError, UnderdrawingError
+from underdrawing.core.errors import KeyFileError, RegistryError, ShapeError, UnderdrawingError
 from underdrawing.core.types import Verdict
 from underdrawing.data.pictures import Picture, load_picture, save_picture
 from underdrawing.metrics.quality import psnr_db, ssim
+from underdrawing.registry.chain import Head
+from underdrawing.registry.facts import Facts
+from underdrawing.registry.registration import Mark, Version, record_of
+from underdrawing.registry.retrieval import Match, matches
+from underdrawing.registry.store import Registry, open_registry
 from underdrawing.report.findings import ProtectReport, VerifyReport, write_findings
 
 Source = str | Path | bytes | np.ndarray | Picture
@@ -49,6 +57,8 @@ def protect(
     sign: Owner | str | Path | None = None,
     secret: str | Path | bytes | None = None,
     overwrite: bool = False,
+    registry: Registry | str | Path | None = None,
+    facts: Facts | Mapping[str, Any] | None = None,
     **how: Unpack[Embedding],
 ) -> ProtectReport:
     """Hide in a picture a code of its own content and an identity, signed by `sign` where it is given.
@@ -56,16 +66,22 @@ def protect(
     source: a path, the bytes of a picture file, a Picture, or an array (H, W, 3) or (H, W), uint8 or uint16.
     output: where the protected picture is written, in its suffix's format; None writes nothing.
     secret: private mode; bytes, or the path of a file that holds them. Only readers with it find anything.
+    registry: where a record of the picture is added once it is written; a path, made where there is none.
+    facts: what the record tells beyond the picture; as registry/facts.schema.json describes.
     how: identity, strength, system; see Embedding.
-    Errors: PictureError, ShapeError, CapacityError, KeyFileError, WeightsError, OutputError; the message
-    names the file.
+    Errors: PictureError, ShapeError, CapacityError, KeyFileError, WeightsError, OutputError, RegistryError;
+    the message names the file.
     """
     if unknown := how.keys() - Embedding.__annotations__.keys():
         raise TypeError(f"protect() takes no {', '.join(sorted(unknown))}")
     with named(source):
         picture = _read(source)
         owner = load_owner(sign) if isinstance(sign, str | Path) else sign
-        model = zoo.load(how.get("system", "photo"))
+        given = facts if isinstance(facts, Facts) else Facts.from_json(facts or {})
+        if facts is not None and registry is None:
+            raise RegistryError("facts are kept in a registry; give one")
+        system = how.get("system", "photo")
+        model = zoo.load(system)
         start = time.perf_counter()
         protection = model.protect(
             picture.image,
@@ -78,6 +94,15 @@ def protect(
         seconds = time.perf_counter() - start
         if output is not None:
             save_picture(protected, Path(output), overwrite=overwrite)
+        number = None
+        if registry is not None:
+            # Only some systems have a code of the content that can be told apart from the residual.
+            code = getattr(protection, "code", None)
+            mark = Mark(system, protection.identity, None if owner is None else owner.public, code)
+            before = Version(picture.pixels, picture.image, _file(source))
+            number = _register(
+                registry, before, Version(protected.pixels, protected.image, output), mark, given
+            )
         return ProtectReport(
             file=_name(source),
             output=None if output is None else str(output),
@@ -88,6 +113,7 @@ def protect(
             seconds=seconds,
             signed_by=None if owner is None else owner.public.fingerprint,
             protected=protected,
+            registered=number,
         )
 
 
@@ -124,6 +150,31 @@ def verify(
             return report
         stem = stem or (Path(source).stem if isinstance(source, str | Path) else "picture")
         return write_findings(report, Path(output), stem, overwrite=overwrite)
+
+
+def retrieve(
+    source: Source,
+    registry: Registry | str | Path,
+    *,
+    limit: int = 5,
+    secret: str | Path | bytes | None = None,
+    system: str = "photo",
+) -> list[Match]:
+    """The registered photographs that a picture leads to, the best first, at most `limit`.
+
+    By the identity that is read from it; where none is, or the registry does not know it, by what it shows:
+    recovered, without what no evidence tells. Then `sure` says whether chance is ruled out; the others are
+    merely the nearest.
+
+    source, secret, system: as in `verify`. registry: an open one, a path or a URL.
+    Errors: as in `protect`.
+    """
+    if limit < 1:
+        raise RegistryError(f"expected a limit of at least 1, got {limit}")
+    with named(source), _opened(registry, create=False) as store:
+        picture = _read(source)
+        verdict = zoo.load(system).verify(picture.image, secret=load_secret(secret), find_key=store.find_key)
+        return matches(store, picture.image, verdict, limit)
 
 
 def trust_store(folder: str | Path | None = None) -> TrustStore:
@@ -166,6 +217,42 @@ def load_secret(secret: str | Path | bytes | None) -> bytes | None:
     if len(secret) < 8:
         raise KeyFileError(f"{where}: a secret needs at least 8 bytes, got {len(secret)}")
     return secret
+
+
+def load_facts(path: str | Path) -> Facts:
+    """The facts in a JSON file. RegistryError where they do not follow registry/facts.schema.json."""
+    return Facts.load(path)
+
+
+def parse_head(text: str) -> Head:
+    """The end of a registry's chain, as `registry audit` printed it. RegistryError for anything else."""
+    return Head.parse(text)
+
+
+def _register(
+    registry: Registry | str | Path, original: Version, protected: Version, mark: Mark, facts: Facts
+) -> int:
+    """The number of the new record. RegistryError, which tells that the protected file is there already."""
+    try:
+        with _opened(registry, create=True) as store:
+            (number,) = store.add([record_of(original, protected, mark, facts)])
+    except RegistryError as error:
+        name = _name(protected.file)
+        if name is None:
+            raise
+        raise RegistryError(f"{error} ({name} is written, but not registered)") from error
+    return number
+
+
+def _opened(registry: Registry | str | Path, *, create: bool) -> AbstractContextManager[Registry]:
+    """A registry for one call; one that was open stays open."""
+    if isinstance(registry, str | Path):
+        return open_registry(registry, create=create)
+    return nullcontext(registry)
+
+
+def _file(source: Source) -> str | Path | bytes | None:
+    return source if isinstance(source, str | Path | bytes) else None
 
 
 def _signer(verdict: Verdict, store: TrustStore) -> str | None:
@@ -213,7 +300,7 @@ def _from_array(array: np.ndarray) -> Picture:
     return Picture(pixels, alpha=None, gray=gray, format="PNG", icc=None, exif=None, xmp=None)
 
 
-def _name(source: Source) -> str | None:
+def _name(source: Source | None) -> str | None:
     return str(source) if isinstance(source, str | Path) else None
 
 

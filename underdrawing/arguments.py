@@ -34,6 +34,13 @@ def _processes(text: str) -> int:
     return value
 
 
+def _limit(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 1000:
+        raise argparse.ArgumentTypeError(f"expected 1 to 1000 records, got {text}")
+    return value
+
+
 def parser(commands_by_name: Mapping[str, Callable]) -> argparse.ArgumentParser:
     """The parser of the whole program; each command's help is the first line of its function's docstring."""
     whole = _Parser(
@@ -69,8 +76,11 @@ def parser(commands_by_name: Mapping[str, Callable]) -> argparse.ArgumentParser:
         metavar="S",
         help="0.7 archival, 1 (default), 1.45, 2.1 robust; the nearest is taken",
     )
+    _registering(sub)
     sub = command("verify", _pictures, _system, _secret, _trust_folder)
     sub.add_argument("-o", "--output", metavar="OUT", help="folder for masks, recovered pictures and reports")
+    _retrieving(command("retrieve", _inputs, _system, _secret))
+    _keeping(command("registry"))
     sub = command("demo")
     sub.add_argument("-o", "--output", default=DEMO_FOLDER, metavar="OUT", help="folder for the pictures")
     sub.add_argument("--force", action="store_true", help="overwrite files that exist")
@@ -90,6 +100,25 @@ def parser(commands_by_name: Mapping[str, Callable]) -> argparse.ArgumentParser:
     return whole
 
 
+def _registering(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--registry", metavar="DB", help="add a record of each picture; made if not there")
+    parser.add_argument("--facts", metavar="FILE.json", help="caption, source and more, for these pictures")
+
+
+def _retrieving(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--registry", required=True, metavar="DB", help="the registry to look in")
+    parser.add_argument("--limit", type=_limit, default=5, metavar="N", help="so many records; 5 by default")
+
+
+def _keeping(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=["audit", "list", "show"], help="check all, list all, show one")
+    parser.add_argument("registry", metavar="DB", help="the registry")
+    parser.add_argument("identity", nargs="?", metavar="ID", help="show: an identity, or a record's number")
+    parser.add_argument(
+        "--head", metavar="COUNT:HASH", help="audit: an end of the chain that was kept before"
+    )
+
+
 def _measuring(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name",
@@ -106,10 +135,14 @@ def _measuring(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", metavar="DIR", help="trainings, a folder for each recipe (imuge-table3)")
 
 
-def _pictures(parser: argparse.ArgumentParser) -> None:
+def _inputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", metavar="PATH", help="pictures, folders or globs")
-    parser.add_argument("--force", action="store_true", help="overwrite files that exist")
     parser.add_argument("--jobs", type=_processes, default=1, metavar="N", help="processes; 1 by default")
+
+
+def _pictures(parser: argparse.ArgumentParser) -> None:
+    _inputs(parser)
+    parser.add_argument("--force", action="store_true", help="overwrite files that exist")
 
 
 def _system(parser: argparse.ArgumentParser) -> None:

@@ -1,8 +1,9 @@
 """The program `underdrawing`: one flat dict, command -> a plain function of the parsed arguments.
 
 JSON goes to stdout, one object a line; progress goes to stderr, on a terminal only. Heavy imports happen
-inside the commands, so that help comes at once. Exit codes: 0 done or intact, 1 altered, 2 no mark found,
-3 some file could not be read or written (the others are still done), 64 usage, 130 interrupted.
+inside the commands, so that help comes at once. Exit codes: 0 done, intact or found, 1 altered or broken,
+2 no mark or nothing found, 3 some file could not be read or written (the others are still done), 64 usage,
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -22,7 +23,10 @@ from underdrawing.arguments import DEMO_FOLDER, USAGE, parser
 from underdrawing.core.errors import UnderdrawingError, UsageError
 
 INTACT, ALTERED, UNPROTECTED, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
-EXIT_CODES = {"intact": INTACT, "altered": ALTERED, "unprotected": UNPROTECTED, "error": FAILED}
+EXIT_CODES = {
+    "intact": INTACT, "altered": ALTERED, "unprotected": UNPROTECTED, "error": FAILED,
+    "found": INTACT, "not found": UNPROTECTED,
+}  # fmt: skip
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -90,6 +94,8 @@ def protect(arguments: argparse.Namespace) -> int:
         identity=arguments.identity,
         strength=arguments.strength,
         system=arguments.system,
+        registry=arguments.registry,
+        facts=arguments.facts,
         overwrite=arguments.force,
     )
     codes = [FAILED if result["status"] == "error" else 0 for result in _run(arguments, jobs, work)]
@@ -111,6 +117,47 @@ def verify(arguments: argparse.Namespace) -> int:
         overwrite=arguments.force,
     )
     return max((EXIT_CODES[result["status"]] for result in _run(arguments, jobs, work)), default=0)
+
+
+def retrieve(arguments: argparse.Namespace) -> int:
+    """Find the registered photograph that each picture comes from, with what is known of it."""
+    from underdrawing import batch
+
+    _check_inputs(arguments, None)
+    jobs = batch.finding_jobs(arguments.paths, None)
+    work = partial(
+        retrieve_file,
+        registry=arguments.registry,
+        limit=arguments.limit,
+        secret=arguments.secret,
+        system=arguments.system,
+    )
+    return max((EXIT_CODES[result["status"]] for result in _run(arguments, jobs, work)), default=0)
+
+
+def registry(arguments: argparse.Namespace) -> int:
+    """Check a registry against its hash chain, list its records, or show one."""
+    from underdrawing import api
+
+    with api.open_registry(arguments.registry) as store:
+        if arguments.action == "audit":
+            return _audit(arguments, store)
+        if arguments.action == "list":
+            for entry in store:
+                record = entry.record
+                place = record.protected.place or record.original.place or "-"
+                text = f"{entry.number:>7}  {record.identity or '-':16}  {record.registered}  {place}"
+                _say(arguments, entry.to_json(), text)
+            return 0
+        if arguments.identity is None:
+            raise UsageError("show needs an identity (16 hex digits) or a record's number")
+        wanted = arguments.identity
+        found = store.by_identity(wanted) if len(wanted) == 16 else store.get(_numbers(wanted))
+        for entry in found:
+            _say(arguments, entry.to_json(), json.dumps(entry.to_json(), indent=2, ensure_ascii=False))
+        if not found:
+            print(f"underdrawing registry: {arguments.registry}: no record {wanted}", file=sys.stderr)
+        return 0 if found else UNPROTECTED
 
 
 def demo(arguments: argparse.Namespace) -> int:
@@ -219,12 +266,15 @@ def train(arguments: argparse.Namespace) -> int:
 # --- one file (picklable, so that several processes can do it) --------------------------------------------
 
 
-def protect_file(job: Any, *, sign: str | None, password: bytes | None, **options: Any) -> dict[str, Any]:
+def protect_file(
+    job: Any, *, sign: str | None, password: bytes | None, facts: str | None, **options: Any
+) -> dict[str, Any]:
     """Protect the job's file into its target; the object to print."""
     from underdrawing import api
 
     owner = None if sign is None else api.load_owner(sign, password)
-    return api.protect(job.path, job.target, sign=owner, **options).to_json()
+    told = None if facts is None else api.load_facts(facts)
+    return api.protect(job.path, job.target, sign=owner, facts=told, **options).to_json()
 
 
 def verify_file(job: Any, **options: Any) -> dict[str, Any]:
@@ -234,6 +284,23 @@ def verify_file(job: Any, **options: Any) -> dict[str, Any]:
     if job.target is None:
         return api.verify(job.path, **options).to_json()
     return api.verify(job.path, job.target.parent, stem=job.target.name, **options).to_json()
+
+
+def retrieve_file(job: Any, *, registry: str, **options: Any) -> dict[str, Any]:
+    """Look for the job's file in the registry; the object to print."""
+    from underdrawing import api
+
+    found = api.retrieve(job.path, _open(registry), **options)
+    status = "found" if found and found[0].sure else "not found"
+    return {"file": str(job.path), "status": status, "matches": [match.to_json() for match in found]}
+
+
+@lru_cache(maxsize=1)
+def _open(registry: str) -> Any:
+    """A registry that stays open for the files that follow, with its vectors in memory."""
+    from underdrawing import api
+
+    return api.open_registry(registry)
 
 
 def attack_file(job: Any, *, suite: str, seed: int, overwrite: bool) -> dict[str, Any]:
@@ -287,6 +354,8 @@ def _sentence(result: dict[str, Any]) -> str:
         named = f"identity {result['identity']}" if result["identity"] else "no identity"
         made = f"{named}{signed}, {quality}{result['seconds']} s"
         return f"{name} -> {result['output']}: {made}"
+    if status in ("found", "not found"):
+        return "\n".join([f"{name}: {status.upper()}", *map(_match, result["matches"])])
     if status == "attacked":
         return f"{name}: {len(result['outputs'])} pictures written"
     if status == "error":
@@ -295,6 +364,34 @@ def _sentence(result: dict[str, Any]) -> str:
     if result["html"]:
         lines.append(f"  {result['html']}")
     return "\n".join(lines)
+
+
+def _match(found: dict[str, Any]) -> str:
+    """One line of a retrieval for people."""
+    how = "by identity" if found["by"] == "identity" else f"alike {found['score']:.2f}"
+    doubt = "" if found["sure"] else ", not sure"
+    place = found["original"]["place"] or "-"
+    facts = "; ".join(v if isinstance(v, str) else ", ".join(v) for v in found["facts"].values())
+    return f"  {how}{doubt}: record {found['number']}, {place}{': ' if facts else ''}{facts}"
+
+
+def _audit(arguments: argparse.Namespace, store: Any) -> int:
+    from underdrawing import api
+
+    kept = None if arguments.head is None else api.parse_head(arguments.head)
+    audit = store.audit(kept)
+    state = "whole" if audit.ok else "broken"
+    text = [f"{arguments.registry}: {state.upper()}, {audit.head.count} records", *audit.faults]
+    found = {"file": arguments.registry, "status": state, "records": audit.head.count}
+    found |= {"head": str(audit.head), "faults": list(audit.faults)}
+    _say(arguments, found, "\n  ".join([*text, f"head {audit.head}"]))
+    return 0 if audit.ok else ALTERED
+
+
+def _numbers(text: str) -> list[int]:
+    if not text.isdecimal():
+        raise UsageError(f"expected an identity of 16 hex digits or a record's number, got {text!r}")
+    return [int(text)]
 
 
 def _say(arguments: argparse.Namespace, found: dict[str, Any], text: str) -> None:
@@ -309,18 +406,33 @@ def _check_inputs(arguments: argparse.Namespace, password: bytes | None) -> None
     each."""
     from underdrawing import api
     from underdrawing import zoo as cards
-    from underdrawing.core.errors import KeyFileError, WeightsError
+    from underdrawing.core.errors import KeyFileError, RegistryError, WeightsError
 
+    needed = "verify" if arguments.command == "retrieve" else arguments.command
     try:
-        if arguments.command not in cards.card(arguments.system).abilities:
+        if needed not in cards.card(arguments.system).abilities:
             raise UsageError(f"{arguments.system} cannot {arguments.command}; see `underdrawing zoo`")
         api.load_secret(arguments.secret)
         if getattr(arguments, "sign", None):
             api.load_owner(arguments.sign, password)
         if getattr(arguments, "trust", None) and not Path(arguments.trust).is_dir():
             raise UsageError(f"{arguments.trust}: there is no such folder of public keys")
-    except (KeyFileError, WeightsError) as error:
+        _check_registry(arguments)
+    except (KeyFileError, RegistryError, WeightsError) as error:
         raise UsageError(str(error)) from error
+
+
+def _check_registry(arguments: argparse.Namespace) -> None:
+    """UsageError or RegistryError where registry or facts cannot be used; protect makes an empty one."""
+    from underdrawing import api
+
+    where, facts = getattr(arguments, "registry", None), getattr(arguments, "facts", None)
+    if facts is not None:
+        if where is None:
+            raise UsageError("--facts are kept in a registry; name one with --registry")
+        api.load_facts(facts)
+    if where is not None:
+        api.open_registry(where, create=arguments.command == "protect").close()
 
 
 def _password(arguments: argparse.Namespace) -> bytes | None:
@@ -338,6 +450,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "trust": trust,
     "protect": protect,
     "verify": verify,
+    "retrieve": retrieve,
+    "registry": registry,
     "demo": demo,
     "attack": attack,
     "bench": bench,

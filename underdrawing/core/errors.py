@@ -7,6 +7,7 @@ UnderdrawingError
 |- CodeError (ValueError)         received bits are no valid codeword, packet or layout
 |- KeyFileError (ValueError)      a key file, secret or trust store cannot be used
 |- OutputError (OSError)          an output cannot be written, or exists already
+|- RegistryError (RuntimeError)   a registry cannot be opened, read or written, or a record is not a valid one
 |- WeightsError (RuntimeError)    a weight file is missing, damaged or not the one its card names
 |- UsageError (ValueError)        a command, a name or a choice that cannot work; the message says what can
 `- MissingExtraError (ImportError) an optional package is not installed; the message names the extra
@@ -39,6 +40,10 @@ class KeyFileError(UnderdrawingError, ValueError):
 
 class OutputError(UnderdrawingError, OSError):
     """An output cannot be written, or exists already and overwriting was not asked for."""
+
+
+class RegistryError(UnderdrawingError, RuntimeError):
+    """A registry cannot be opened, read or written, or a record or its facts are not valid."""
 
 
 class WeightsError(UnderdrawingError, RuntimeError):

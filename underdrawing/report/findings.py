@@ -49,6 +49,8 @@ class ProtectReport:
     signed_by: str | None
     """Fingerprint of the owner's key, or None where nobody signed."""
     protected: Picture
+    registered: int | None = None
+    """Number of its record, or None where no registry was given."""
 
     def to_json(self) -> dict[str, Any]:
         """The object that `protect --json` prints."""
@@ -62,6 +64,7 @@ class ProtectReport:
             "ssim": _number(self.ssim, 4),
             "bits": self.bits,
             "seconds": round(self.seconds, 3),
+            "registered": self.registered,
         }
 
 

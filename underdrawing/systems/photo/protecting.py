@@ -16,7 +16,7 @@ from underdrawing.carriers.lattice.layout import LIFTS, Drive, natural_strength,
 from underdrawing.coding import payload
 from underdrawing.coding.keys import Owner
 from underdrawing.coding.ldpc import code, short_code
-from underdrawing.core.errors import CapacityError, ShapeError
+from underdrawing.core.errors import CapacityError, CodeError, ShapeError
 from underdrawing.ops.color import COLOUR_DIRECTION, GRAY_DIRECTION, luma
 from underdrawing.systems.photo import rates
 from underdrawing.systems.photo.parts import SketchCodec
@@ -44,6 +44,8 @@ class Protection:
     """16 hex digits."""
     bits: dict[str, int] = field(default_factory=dict)
     """Bits by kind: base, middle, top (information), content (of these), coded."""
+    code: bytes = b""
+    """The hidden code of the content as a registry keeps it; see pack_code."""
 
     def apply(self, pixels: np.ndarray) -> np.ndarray:
         """The protected pixels of the photograph (H, W, 3) uint8 or uint16, same type."""
@@ -124,7 +126,28 @@ def protect(
         GRAY_DIRECTION if gray else COLOUR_DIRECTION,
         identity.hex(),
         bits,
+        pack_code(contents),
     )
+
+
+def pack_code(contents: tuple[np.ndarray, ...]) -> bytes:
+    """The layers of a hidden code as bytes: for each its length in bits (4 bytes, the high one first), then
+    the bits, filled up to whole bytes."""
+    return b"".join(len(bits).to_bytes(4, "big") + np.packbits(bits).tobytes() for bits in contents)
+
+
+def unpack_code(code: bytes) -> list[np.ndarray]:
+    """The layers that `pack_code` packed, without empty ones: what the sketch decodes. CodeError where they
+    are cut short."""
+    layers = []
+    while code:
+        length, code = int.from_bytes(code[:4], "big"), code[4:]
+        size = -(-length // 8)
+        if len(code) < size:
+            raise CodeError(f"expected {size} bytes of a hidden code, got {len(code)}")
+        layers.append(np.unpackbits(np.frombuffer(code[:size], np.uint8), count=length))
+        code = code[size:]
+    return [bits for bits in layers if len(bits)]
 
 
 def _fitted(

@@ -1,0 +1,119 @@
+"""Facts follow their schema, records their text, hashes and chain what is documented."""
+
+import json
+from dataclasses import fields
+
+import numpy as np
+import pytest
+import skimage.data
+from sample_records import record
+
+from underdrawing.coding.keys import Owner
+from underdrawing.core.errors import RegistryError
+from underdrawing.registry.chain import Head
+from underdrawing.registry.facts import SCHEMA, Facts
+from underdrawing.registry.hashes import perceptual_hash, pixel_hash
+from underdrawing.registry.record import Copy, Record
+
+schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+GOOD = (
+    {},
+    *schema["examples"],
+    *({"when": when} for when in schema["properties"]["when"]["examples"]),
+    {"who": ["Ada", "橋本"], "label": "bridge"},
+    {"when": "2024-05-03T14:20Z"},
+)
+BAD = (
+    ([], "object"),
+    ({"author": "Ada"}, "author"),
+    ({"caption": ""}, "caption"),
+    ({"caption": 5}, "caption"),
+    ({"caption": None}, "caption"),
+    ({"where": "x" * 401}, "where"),
+    ({"who": "Ada"}, "who"),
+    ({"who": []}, "who"),
+    ({"who": ["Ada", 3]}, "who"),
+    ({"who": ["Ada"] * 101}, "who"),
+    ({"when": "yesterday"}, "when"),
+    ({"when": "03.05.2024"}, "when"),
+    ({"when": "2024-05-03 14:20"}, "when"),
+)
+
+
+@pytest.mark.parametrize("given", GOOD)
+def test_good_facts_come_back(given):
+    assert Facts.from_json(given).to_json() == given
+
+
+@pytest.mark.parametrize(("given", "told"), BAD)
+def test_bad_facts_are_told_by_field(given, told):
+    with pytest.raises(RegistryError, match=told):
+        Facts.from_json(given)
+
+
+@pytest.mark.parametrize("when", ["2024-13", "2023-02-29", "2024-05-03T25:00"])
+def test_a_day_that_never_was_is_refused(when):
+    with pytest.raises(RegistryError, match="when"):
+        Facts(when=when)
+
+
+def test_schema_says_the_same_as_the_code():
+    assert list(schema["properties"]) == [field.name for field in fields(Facts)]
+    jsonschema = pytest.importorskip("jsonschema")
+    validator = jsonschema.Draft202012Validator(schema)
+    validator.check_schema(schema)
+    assert all(validator.is_valid(given) for given in GOOD)
+    assert not any(validator.is_valid(given) for given, _ in BAD)
+
+
+def test_facts_file_is_named_where_it_is_wrong(tmp_path):
+    path = tmp_path / "facts.json"
+    for text in ("{", '{"caption": 5}', "\xff"):
+        path.write_bytes(text.encode("latin-1"))
+        with pytest.raises(RegistryError, match=r"facts\.json"):
+            Facts.load(path)
+    with pytest.raises(RegistryError, match="cannot be read"):
+        Facts.load(tmp_path / "missing.json")
+
+
+def test_record_and_its_text_say_the_same():
+    given = record(5, owner=Owner.create().public)
+    text = given.to_text()
+    again = Record.from_text(text, given.vector)
+    assert again.to_text() == text
+    assert again.to_json() == given.to_json() and again.vector == given.vector
+    assert " " not in text.split('"facts"')[0] and "橋" in text
+
+
+@pytest.mark.parametrize("damage", [("{", ""), ('"format":1', '"format":2'), ('"size"', '"sighs"')])
+def test_damaged_text_is_told(damage):
+    with pytest.raises(RegistryError, match="record"):
+        Record.from_text(record(5).to_text().replace(*damage, 1), record(5).vector)
+
+
+def test_hashes_have_to_be_hashes():
+    good = record(1).original
+    for changes in ({"pixels": "12"}, {"perceptual": "G" * 16}, {"file": "A" * 64}):
+        with pytest.raises(RegistryError, match=next(iter(changes))):
+            Copy(**(vars(good) | changes))
+    with pytest.raises(RegistryError, match="identity"):
+        record(1, identity="12")
+    with pytest.raises(RegistryError, match="vector"):
+        record(1, embedding=None)
+
+
+@pytest.mark.parametrize("text", ["", "3", "3:" + "0" * 63, "-1:" + "0" * 64, "3:" + "G" * 64])
+def test_what_is_no_head_is_refused(text):
+    with pytest.raises(RegistryError, match="COUNT:HASH"):
+        Head.parse(text)
+
+
+def test_pixel_and_perceptual_hash_tell_pictures_apart():
+    photo = skimage.data.astronaut()
+    darker = np.clip(photo.astype(np.int16) - 9, 0, 255).astype(np.uint8)
+    assert pixel_hash(photo) == pixel_hash(photo.copy()[::1]) != pixel_hash(darker)
+    assert pixel_hash(photo.astype(np.uint16)) != pixel_hash(photo)
+    turned = np.ascontiguousarray(photo.transpose(1, 0, 2))
+    bits = [int(perceptual_hash(image), 16) for image in (photo, darker, turned)]
+    assert (bits[0] ^ bits[1]).bit_count() <= 4
+    assert (bits[0] ^ bits[2]).bit_count() > 16

@@ -1,0 +1,249 @@
+"""One SQLite file: killed writers, several at once, damage, a full disk, tampering."""
+
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sample_records import record, view
+
+from underdrawing.core.errors import RegistryError
+from underdrawing.registry.sqlite import APPLICATION_ID, MIGRATIONS, SqliteRegistry
+from underdrawing.registry.store import open_registry
+
+HERE = Path(__file__).parent
+WRITER = """
+import os, sys
+from pathlib import Path
+from sample_records import record
+from underdrawing.registry.sqlite import SqliteRegistry
+
+def write(path, start, batches, committed=None):
+    registry = SqliteRegistry(Path(path), create=True)
+    for n in range(start, start + batches):
+        numbers = registry.add([record(3 * n + k) for k in range(3)])
+        sys.stdout.write(f"{numbers[-1]} {record(3 * n).identity}\\n")
+        sys.stdout.flush()
+        if committed is not None:
+            os.write(committed, b".")
+"""
+INSERTING = WRITER + "write(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))"
+KILLING = (
+    WRITER
+    + """
+import random, signal, time
+from underdrawing.registry.store import open_registry
+
+rng = random.Random(5)
+told, committed = os.pipe()
+for start in range(0, 20_000, 1000):
+    child = os.fork()
+    if child == 0:
+        write(sys.argv[1], start, 1000, committed)
+    for _ in range(rng.randrange(5)):  # so many commits, then any moment in or between the next
+        os.read(told, 1)
+    time.sleep(rng.uniform(0, 0.02))
+    os.kill(child, signal.SIGKILL)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    with open_registry(sys.argv[1], create=True) as registry:
+        sys.stdout.write(f"{len(registry)} {' '.join(registry.audit().faults) or 'whole'}\\n")
+        sys.stdout.flush()
+"""
+)
+
+
+def python(script: str, *arguments: object) -> subprocess.Popen:
+    surroundings = os.environ | {"PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parents[1])])}
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    return subprocess.Popen(command, env=surroundings, stdout=subprocess.PIPE, text=True)
+
+
+def tampered(path: Path, *statements: str) -> None:
+    """Change the file behind the registry's back, as somebody with write access could."""
+    with sqlite3.connect(path) as database:
+        for name in ("records_UPDATE", "records_DELETE", "vectors_UPDATE", "vectors_DELETE"):
+            database.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            database.execute(statement)
+    database.close()
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return tmp_path / "deep" / "registry.db"
+
+
+@pytest.fixture
+def filled(path) -> Path:
+    with SqliteRegistry(path, create=True) as registry:
+        registry.add([record(n) for n in range(1, 11)])
+    return path
+
+
+def test_killed_writers_lose_nothing_that_was_committed(path):
+    """A line is written after each commit, and after each kill the state of the registry."""
+    running = python(KILLING, path)
+    lines = [line.split(" ", 1) for line in running.communicate()[0].splitlines()]
+    assert running.returncode == 0
+    with open_registry(path) as registry:
+        identities = {entry.number: entry.record.identity for entry in registry}
+        assert registry.audit().ok
+    kills, committed, count = 0, 0, 0
+    for number, told in lines:
+        if len(told) == 16:
+            committed, count = committed + 1, int(number)
+            assert identities[count - 2] == told  # the first of its three
+        else:
+            kills += 1
+            assert told == "whole"
+            assert int(number) % 3 == 0 and count <= int(number) <= count + 3  # one may not have been told
+            count = int(number)
+    assert kills == 20 and committed >= 10 and len(identities) >= 3 * committed
+
+
+def test_two_processes_insert_at_once(path):
+    both = [python(INSERTING, path, start, 40) for start in (0, 1000)]
+    numbers = [[int(line.split()[0]) for line in running.communicate()[0].splitlines()] for running in both]
+    assert [running.returncode for running in both] == [0, 0]
+    assert sorted(numbers[0] + numbers[1]) == list(range(3, 241, 3))
+    with open_registry(path) as registry:
+        assert len(registry) == 240 and registry.audit().ok
+        assert registry.nearest([view(3005)], 1)[0].number in numbers[1] + [n - 1 for n in numbers[1]]
+
+
+@pytest.mark.parametrize(
+    ("statements", "told"),
+    [
+        (["UPDATE records SET text = replace(text, 'Number 4', 'Number 5') WHERE number = 4"], "record 4"),
+        (["DELETE FROM records WHERE number = 4"], "record 4: missing"),
+        (["DELETE FROM vectors WHERE number > 9", "DELETE FROM records WHERE number > 9"], "10 records were"),
+        (
+            ["UPDATE records SET number = -1 WHERE number = 4",
+             "UPDATE records SET number = 4 WHERE number = 5",
+             "UPDATE records SET number = 5 WHERE number = -1"],
+            "record 4",
+        ),
+        (["UPDATE records SET hash = zeroblob(32) WHERE number = 7"], "record 7"),
+        (["UPDATE records SET text = CAST(text AS BLOB) WHERE number = 7"], "record 7"),
+        (["UPDATE vectors SET vector = zeroblob(496) WHERE number = 3"], "record 3: its vector is another"),
+        (["DELETE FROM vectors WHERE number = 3"], "record 3: its vector is missing"),
+        (["INSERT INTO vectors VALUES (50, 'grids-1', zeroblob(496))"], "record 50: a vector without"),
+        (["INSERT INTO records (number, text, hash) SELECT 11, '{}', zeroblob(32)"], "record 11"),
+        (["UPDATE head SET count = 9"], "9 records were noted"),
+    ],
+)  # fmt: skip
+def test_tampering_is_found(filled, statements, told):
+    with open_registry(filled) as registry:
+        assert registry.audit().ok
+        kept = registry.head()
+    tampered(filled, *statements)
+    with open_registry(filled) as registry:
+        faults = registry.audit(kept).faults
+    assert any(told in fault for fault in faults), faults
+
+
+def test_cut_off_and_noted_anew_shows_against_the_kept_head(filled):
+    with open_registry(filled) as registry:
+        kept = registry.head()
+    noted = "UPDATE head SET count = 8, hash = (SELECT hash FROM records WHERE number = 8)"
+    tampered(filled, "DELETE FROM vectors WHERE number > 8", "DELETE FROM records WHERE number > 8", noted)
+    with open_registry(filled) as registry:
+        assert registry.audit().ok  # nothing inside the file can tell
+        assert registry.audit(kept).faults == ("record 10: the one of the kept head is missing",)
+
+
+def test_records_are_not_changed_by_accident(filled):
+    with sqlite3.connect(filled) as database:
+        for statement in ("DELETE FROM records", "UPDATE records SET text = '{}'", "DELETE FROM vectors"):
+            with pytest.raises(sqlite3.IntegrityError, match="never changed"):
+                database.execute(statement)
+    database.close()
+
+
+def test_full_disk_is_told_and_keeps_the_registry_whole(filled):
+    with open_registry(filled) as registry:
+        (pages,) = registry._database.execute("PRAGMA page_count").fetchone()
+        registry._database.execute(f"PRAGMA max_page_count = {pages + 8}")
+        with pytest.raises(RegistryError, match="disk is full") as caught:
+            registry.add([record(n) for n in range(100, 400)])
+        assert str(filled) in str(caught.value)
+        assert len(registry) == 10 and registry.audit().ok
+        assert registry.add([record(11)]) == [11]
+
+
+def test_damage_is_told(filled, tmp_path):
+    data = bytearray(filled.read_bytes())
+    noise = random.Random(3).randbytes(len(data) - 200)
+    filled.write_bytes(data[:100] + noise + data[-100:])
+    with pytest.raises(RegistryError, match="damaged") as caught:
+        open_registry(filled)
+    assert str(filled) in str(caught.value)
+
+
+def test_damaged_page_is_told_by_the_audit(filled):
+    data = bytearray(filled.read_bytes())
+    place = data.rfind(b"Number 6: a bridge")
+    data[place : place + 8] = b"Number \xff"
+    filled.write_bytes(data)
+    with open_registry(filled) as registry:
+        assert any("record 6" in fault for fault in registry.audit().faults)
+        with pytest.raises(RegistryError, match=str(filled)):
+            registry.by_identity(record(6).identity)
+
+
+def test_what_is_no_registry_is_refused(tmp_path):
+    text, other, empty = (tmp_path / name for name in ("photo.jpg", "other.db", "empty.db"))
+    text.write_bytes(b"not a database at all, but long enough to look at" * 40)
+    empty.write_bytes(b"")
+    with sqlite3.connect(other) as database:
+        database.execute("CREATE TABLE cats (name)")
+    database.close()
+    for path, told in ((text, "not a registry"), (other, "another program"), (empty, "not a registry")):
+        before = path.read_bytes()
+        with pytest.raises(RegistryError, match=told) as caught:
+            open_registry(path, create=path is not empty)
+        assert str(path) in str(caught.value)
+        assert path.read_bytes() == before
+    with pytest.raises(RegistryError, match="no such registry"):
+        open_registry(tmp_path / "missing.db")
+    assert not (tmp_path / "missing.db").exists()
+    with pytest.raises(RegistryError, match="no other registry"):
+        open_registry("postgresql://somewhere/photos")
+    with pytest.raises(RegistryError, match="cannot be"):
+        open_registry(text / "registry.db", create=True)
+
+
+def test_later_versions_are_refused(filled):
+    with sqlite3.connect(filled) as database:
+        assert database.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+        assert database.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        database.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    database.close()
+    with pytest.raises(RegistryError, match="later version"):
+        open_registry(filled)
+
+
+def test_migrations_continue_where_a_file_stopped(filled, monkeypatch):
+    more = "CREATE TABLE notes (number INTEGER PRIMARY KEY, note TEXT NOT NULL);"
+    monkeypatch.setattr("underdrawing.registry.sqlite.MIGRATIONS", (*MIGRATIONS, more))
+    with open_registry(filled) as registry:
+        assert len(registry) == 10 and registry.audit().ok
+    with sqlite3.connect(filled) as database:
+        assert database.execute("SELECT count(*) FROM notes").fetchone() == (0,)
+        assert database.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS) + 1,)
+    database.close()
+
+
+def test_a_writer_that_waits_too_long_is_told(filled, monkeypatch):
+    monkeypatch.setattr("underdrawing.registry.sqlite._BUSY_MS", 50)
+    with sqlite3.connect(filled, isolation_level=None) as database, open_registry(filled) as registry:
+        database.execute("BEGIN IMMEDIATE")
+        with pytest.raises(RegistryError, match="another process"):
+            registry.add([record(20)])
+        assert len(registry.by_identity(record(3).identity)) == 1  # readers go on
+        database.execute("ROLLBACK")
+    database.close()

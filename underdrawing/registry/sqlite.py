@@ -1,0 +1,301 @@
+"""A registry in one SQLite file: write-ahead log, numbered migrations, columns computed from the text.
+
+records   number, text (canonical JSON), hash (of the chain); what is looked up is computed from the text, so
+          that a column cannot say something else than the text that was hashed
+vectors   number, embedding, vector; the text holds the vector's hash
+head      one row: count and hash. Writers take turns at it, which gives numbers without gaps
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from underdrawing.coding.keys import PublicKey
+from underdrawing.core.errors import RegistryError
+from underdrawing.registry import chain, embedding
+from underdrawing.registry.chain import Audit, Head
+from underdrawing.registry.embedding import View
+from underdrawing.registry.record import Record, vector_hash
+from underdrawing.registry.store import Entry
+from underdrawing.registry.vectors import Neighbour, VectorIndex
+
+APPLICATION_ID = 0x554E4472
+"""In the file's header, "UNDr": a file of another program is refused."""
+_BUSY_MS = 30_000
+_PAGE = 2000  # records or vectors read at a time
+_LOOKED_UP = {
+    "identity": "$.identity",
+    "fingerprint": "$.owner.fingerprint",
+    "original_file": "$.original.file",
+    "protected_file": "$.protected.file",
+    "original_pixels": "$.original.pixels",
+    "protected_pixels": "$.protected.pixels",
+}
+_KEY_DIGITS = 16  # of a hash are looked up and the whole compared afterwards, which keeps the indexes small
+_COMPUTED = ",\n".join(
+    f"{name} TEXT GENERATED ALWAYS AS (substr(json_extract(text, '{path}'), 1, {_KEY_DIGITS})) VIRTUAL"
+    for name, path in _LOOKED_UP.items()
+)
+_INDEXES = "".join(f"CREATE INDEX records_{name} ON records ({name});\n" for name in _LOOKED_UP)
+_APPEND_ONLY = "".join(
+    f"CREATE TRIGGER {table}_{event} BEFORE {event} ON {table} "
+    f"BEGIN SELECT RAISE(ABORT, 'records are never changed'); END;\n"
+    for table in ("records", "vectors")
+    for event in ("UPDATE", "DELETE")
+)
+MIGRATIONS = (
+    f"""
+    CREATE TABLE records (
+        number INTEGER PRIMARY KEY, text TEXT NOT NULL, hash BLOB NOT NULL,
+        {_COMPUTED}
+    );
+    {_INDEXES}
+    CREATE TABLE vectors (
+        number INTEGER PRIMARY KEY REFERENCES records, embedding TEXT NOT NULL, vector BLOB NOT NULL
+    );
+    CREATE TABLE head (
+        one INTEGER PRIMARY KEY CHECK (one = 1), count INTEGER NOT NULL, hash BLOB NOT NULL
+    );
+    INSERT INTO head VALUES (1, 0, zeroblob(32));
+    {_APPEND_ONLY}
+    """,
+)
+"""Each brings a file from the user_version of its place to the next, in one transaction."""
+_SELECT = "SELECT number, hash, text, vector FROM records LEFT JOIN vectors USING (number) "
+
+
+class SqliteRegistry:
+    """See store.Registry. One connection, shared by the threads of this process in turn."""
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        self.path = Path(path)
+        self._lock = threading.RLock()
+        self._index, self._indexed = VectorIndex(), 0
+        if not create and not self.path.is_file():
+            raise RegistryError(f"{self.path}: there is no such registry; `protect --registry` makes one")
+        with self._named():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(
+                self.path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False
+            )
+            try:
+                self._prepare(create)
+            except BaseException:
+                self._database.close()
+                raise
+
+    def add(self, records: Sequence[Record]) -> list[int]:
+        texts = [record.to_text() for record in records]
+        with self._writing():
+            head, rows = self._head(), []
+            first = head.count + 1
+            for text in texts:
+                head = head.then(text)
+                rows.append((head.count, text, head.hash))
+            vectors = [
+                (number, record.embedding, record.vector)
+                for number, record in enumerate(records, first)
+                if record.vector is not None
+            ]
+            self._database.executemany("INSERT INTO records (number, text, hash) VALUES (?, ?, ?)", rows)
+            self._database.executemany("INSERT INTO vectors VALUES (?, ?, ?)", vectors)
+            self._database.execute("UPDATE head SET count = ?, hash = ?", (head.count, head.hash))
+        return list(range(first, head.count + 1))
+
+    def by_identity(self, identity: str) -> list[Entry]:
+        return self._entries("WHERE identity = ? ORDER BY number DESC", (identity,))
+
+    def by_file(self, digest: str) -> list[Entry]:
+        where = "WHERE original_file = ?1 OR protected_file = ?1 ORDER BY number DESC"
+        found = self._entries(where, (digest[:_KEY_DIGITS],))
+        return [e for e in found if digest in (e.record.original.file, e.record.protected.file)]
+
+    def by_pixels(self, digest: str) -> list[Entry]:
+        where = "WHERE original_pixels = ?1 OR protected_pixels = ?1 ORDER BY number DESC"
+        found = self._entries(where, (digest[:_KEY_DIGITS],))
+        return [e for e in found if digest in (e.record.original.pixels, e.record.protected.pixels)]
+
+    def find_key(self, short: bytes) -> PublicKey | None:
+        prefix = short.hex()
+        where = "WHERE fingerprint >= ? AND fingerprint < ? ORDER BY fingerprint LIMIT 1"
+        found = self._entries(where, (prefix, prefix + "g"))  # g: after every hex digit
+        return found[0].record.owner if found else None
+
+    def get(self, numbers: Iterable[int]) -> list[Entry]:
+        return [entry for n in numbers for entry in self._entries("WHERE number = ?", (n,))]
+
+    def nearest(self, views: Iterable[View], limit: int) -> list[Neighbour]:
+        with self._lock:
+            self._read_new_vectors()
+            return self._index.search(views, limit)
+
+    def __iter__(self) -> Iterator[Entry]:
+        last, count = 0, len(self)
+        while entries := self._entries(
+            "WHERE number > ? AND number <= ? ORDER BY number LIMIT ?", (last, count, _PAGE)
+        ):
+            yield from entries
+            last = entries[-1].number
+
+    def __len__(self) -> int:
+        return self.head().count
+
+    def head(self) -> Head:
+        with self._lock, self._named():
+            return self._head()
+
+    def audit(self, kept: Head | None = None) -> Audit:
+        """See store.Registry; the file's own structure and indexes are checked too. Sees one moment: what is
+        added meanwhile is not looked at."""
+        with self._named(), closing(self._snapshot()) as database:
+            stored = _read_head(database)
+            walked = chain.walk(
+                database.execute("SELECT number, text, hash FROM records ORDER BY number"), stored, kept
+            )
+            faults = [*walked.faults, *_vector_faults(database)]
+            (state,) = database.execute("PRAGMA integrity_check(1)").fetchone()
+            if state != "ok":
+                faults.append(f"the file is damaged: {state}")
+        return Audit(walked.head, tuple(faults[: chain.MOST_FAULTS]))
+
+    def close(self) -> None:
+        with self._lock:
+            self._database.close()
+
+    def __enter__(self) -> SqliteRegistry:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    # --- inside ---------------------------------------------------------------------------------------
+
+    def _prepare(self, create: bool) -> None:
+        """Bring the file to the latest version; RegistryError where something else or a later one made it."""
+        database = self._database
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        self._check_ours(version, create)
+        if database.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+            database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")  # what was committed survives a loss of power too
+        database.execute("PRAGMA cache_size = -65536")  # KiB
+        if version == len(MIGRATIONS):
+            return
+        with self._writing():
+            (version,) = database.execute(
+                "PRAGMA user_version"
+            ).fetchone()  # another process may have been here
+            for script in MIGRATIONS[version:]:
+                for statement in _statements(script):
+                    database.execute(statement)
+            database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            database.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+    def _check_ours(self, version: int, create: bool) -> None:
+        (application,) = self._database.execute("PRAGMA application_id").fetchone()
+        (tables,) = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if application != APPLICATION_ID and (tables or not create):
+            raise RegistryError(f"{self.path}: a database of another program, not a registry")
+        if version > len(MIGRATIONS):
+            raise RegistryError(f"{self.path}: written by a later version of underdrawing; update this one")
+
+    def _head(self) -> Head:
+        return _read_head(self._database)
+
+    def _entries(self, where: str, values: tuple) -> list[Entry]:
+        with self._lock, self._named():
+            rows = self._database.execute(_SELECT + where, values).fetchall()
+        with self._named():
+            return [Entry(n, digest, Record.from_text(text, vector)) for n, digest, text, vector in rows]
+
+    def _read_new_vectors(self) -> None:
+        """Numbers only grow, and become visible in their order: what is new is behind what is known."""
+        query = (
+            "SELECT number, vector FROM vectors WHERE number > ? AND embedding = ? ORDER BY number LIMIT ?"
+        )
+        with self._named():
+            while rows := self._database.execute(query, (self._indexed, embedding.NAME, _PAGE)).fetchall():
+                numbers, vectors = zip(*rows, strict=True)
+                self._index.add(numbers, vectors)
+                self._indexed = numbers[-1]
+
+    def _snapshot(self) -> sqlite3.Connection:
+        database = sqlite3.connect(self.path, timeout=_BUSY_MS / 1000, isolation_level=None)
+        database.text_factory = lambda data: data.decode(
+            "utf-8", "surrogateescape"
+        )  # damaged text is no error
+        database.execute("BEGIN")
+        return database
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction that is kept whole or not at all; writers of all processes take turns."""
+        with self._lock, self._named():
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._database.execute("COMMIT")
+            except BaseException:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Errors of the database as ours, in words, with the file's name."""
+        try:
+            yield
+        except RegistryError as error:
+            if str(self.path) in str(error):
+                raise
+            raise RegistryError(f"{self.path}: {error}") from error
+        except (sqlite3.Error, OSError) as error:
+            raise RegistryError(f"{self.path}: {_reason(error)}") from error
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script, for one transaction around all: executescript would commit before."""
+    statement = ""
+    for line in script.splitlines():
+        statement += line + "\n"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _read_head(database: sqlite3.Connection) -> Head:
+    row = database.execute("SELECT count, hash FROM head").fetchone()
+    if row is None:
+        raise RegistryError("the note of its last record is missing; go back to a copy")
+    return Head(*row)
+
+
+def _vector_faults(database: sqlite3.Connection) -> Iterator[str]:
+    """Vectors that are missing, not the hashed ones, or of no record."""
+    told = "CASE WHEN json_valid(text) THEN json_extract(text, '$.vector') END"
+    columns = f"SELECT number, {told}, vector FROM records LEFT JOIN vectors USING (number)"
+    for number, digest, vector in database.execute(f"{columns} ORDER BY number"):
+        if (None if vector is None else vector_hash(vector)) != digest:
+            yield f"record {number}: its vector is {'missing' if vector is None else 'another one'}"
+    strays = "SELECT number FROM vectors WHERE number NOT IN (SELECT number FROM records)"
+    for (number,) in database.execute(strays):
+        yield f"record {number}: a vector without a record"
+
+
+def _reason(error: sqlite3.Error | OSError) -> str:
+    if isinstance(error, OSError):
+        return f"cannot be written ({error.strerror})"
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return "the disk is full; nothing of this batch was kept"
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return f"not a registry, or a damaged one ({error}); go back to a copy"
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return f"another process has held it for {_BUSY_MS // 1000} s; try again"
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR):
+        return f"cannot be opened or written ({error})"
+    return f"{error}"

@@ -1,0 +1,98 @@
+"""What every registry can do, wherever it keeps its records, and how one is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from underdrawing.coding.keys import PublicKey
+from underdrawing.core.errors import RegistryError
+from underdrawing.registry.chain import Audit, Head
+from underdrawing.registry.embedding import View
+from underdrawing.registry.record import Record
+from underdrawing.registry.vectors import Neighbour
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A record in its place in the chain."""
+
+    number: int
+    """From 1, without gaps."""
+    hash: bytes
+    """Of the chain up to here, 32 bytes."""
+    record: Record
+
+    def to_json(self) -> dict[str, Any]:
+        """The record's JSON object with its number and hash."""
+        return {"number": self.number, "hash": self.hash.hex()} | self.record.to_json()
+
+
+class Registry(Protocol):
+    """Records are added and never changed: a later record of the same identity stands for the earlier one.
+
+    Many processes and threads may use one registry at once. Every method raises RegistryError, naming the
+    registry, where it cannot be read or written.
+    """
+
+    def add(self, records: Sequence[Record]) -> list[int]:
+        """Append records, all of them or none, safe on the disk on return; their numbers."""
+
+    def by_identity(self, identity: str) -> list[Entry]:
+        """The records of an identity (16 hex digits), the latest first."""
+
+    def by_file(self, digest: str) -> list[Entry]:
+        """The records whose original or protected file has this SHA-256, the latest first."""
+
+    def by_pixels(self, digest: str) -> list[Entry]:
+        """The records whose original or protected pixels have this hash, the latest first."""
+
+    def find_key(self, short: bytes) -> PublicKey | None:
+        """The public key of an owner in the registry whose fingerprint starts with these bytes."""
+
+    def get(self, numbers: Iterable[int]) -> list[Entry]:
+        """The records of these numbers, in their order; those that are not there are left out."""
+
+    def nearest(self, views: Iterable[View], limit: int) -> list[Neighbour]:
+        """The records that show most nearly what one of the views shows, best evidence first."""
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Every record that is there now, in order of number."""
+
+    def __len__(self) -> int:
+        """How many records there are."""
+
+    def head(self) -> Head:
+        """The end of the chain. Kept elsewhere, it shows later whether records were cut off."""
+
+    def audit(self, kept: Head | None = None) -> Audit:
+        """Check every record against the chain, and the chain against a head that was kept."""
+
+    def close(self) -> None:
+        """Give back files and connections; nothing can be asked afterwards."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def open_registry(where: str | Path, *, create: bool = False) -> Registry:
+    """The registry at a path or URL (sqlite:///PATH).
+
+    create: make an empty one where there is none; RegistryError otherwise, and for what is no registry.
+    """
+    scheme, separator, rest = str(where).partition("://")
+    if not separator or isinstance(where, Path):
+        path = Path(where)
+    elif scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
+        path = Path(rest[1:])
+    else:
+        raise RegistryError(f"{where}: expected a path or sqlite:///PATH; no other registry is supported yet")
+    from underdrawing.registry.sqlite import SqliteRegistry
+
+    return SqliteRegistry(path, create=create)
