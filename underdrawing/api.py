@@ -77,9 +77,7 @@ def protect(
     with named(source):
         picture = _read(source)
         owner = load_owner(sign) if isinstance(sign, str | Path) else sign
-        given = facts if isinstance(facts, Facts) else Facts.from_json(facts or {})
-        if facts is not None and registry is None:
-            raise RegistryError("facts are kept in a registry; give one")
+        given = _facts(facts, registry)
         system = how.get("system", "photo")
         model = zoo.load(system)
         start = time.perf_counter()
@@ -96,13 +94,10 @@ def protect(
             save_picture(protected, Path(output), overwrite=overwrite)
         number = None
         if registry is not None:
-            # Only some systems have a code of the content that can be told apart from the residual.
-            code = getattr(protection, "code", None)
-            mark = Mark(system, protection.identity, None if owner is None else owner.public, code)
+            mark = _mark(system, protection, owner)
             before = Version(picture.pixels, picture.image, _file(source))
-            number = _register(
-                registry, before, Version(protected.pixels, protected.image, output), mark, given
-            )
+            after = Version(protected.pixels, protected.image, output)
+            number = _register(registry, before, after, mark, given)
         return ProtectReport(
             file=_name(source),
             output=None if output is None else str(output),
@@ -227,6 +222,18 @@ def load_facts(path: str | Path) -> Facts:
 def parse_head(text: str) -> Head:
     """The end of a registry's chain, as `registry audit` printed it. RegistryError for anything else."""
     return Head.parse(text)
+
+
+def _mark(system: str, protection: Any, owner: Owner | None) -> Mark:
+    # Only some systems have a code of the content that can be told apart from the residual.
+    code = getattr(protection, "code", None)
+    return Mark(system, protection.identity, None if owner is None else owner.public, code)
+
+
+def _facts(facts: Facts | Mapping[str, Any] | None, registry: Registry | str | Path | None) -> Facts:
+    if facts is not None and registry is None:
+        raise RegistryError("facts are kept in a registry; give one")
+    return facts if isinstance(facts, Facts) else Facts.from_json(facts or {})
 
 
 def _register(
