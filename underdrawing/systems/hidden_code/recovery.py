@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
 from torch import Tensor
 
 from underdrawing.core.errors import WeightsError
+from underdrawing.nets.weights_file import read_weights, write_weights
 from underdrawing.systems.hidden_code.recovery_net import Choice, Given, RecoveryConfig, RecoveryNet
 from underdrawing.systems.hidden_code.token_net import BLOCK
 from underdrawing.systems.hidden_code.tokens import Tokenizer, working_sides
@@ -72,18 +72,14 @@ def visible_cells(mask: Tensor) -> Tensor:
 
 def save_recovery(net: RecoveryNet, path: Path, stated: dict[str, str]) -> None:
     """Write parameters at half precision; `stated` goes into the file beside the config."""
-    half = {name: value.half().cpu().contiguous() for name, value in net.state_dict().items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(half, path, {"config": json.dumps(asdict(net.config)), **stated})
+    write_weights(net.state_dict(), path, {"config": json.dumps(asdict(net.config)), **stated})
 
 
 def load_recovery(path: Path) -> RecoveryNet:
     """The transformer of a file. WeightsError where it cannot be read or does not fit."""
     try:
-        with safe_open(path, framework="pt") as file:
-            table = json.loads((file.metadata() or {})["config"])
-            state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-        net = RecoveryNet(RecoveryConfig(**table))
+        state, about = read_weights(path)
+        net = RecoveryNet(RecoveryConfig(**json.loads(about["config"])))
         net.load_state_dict(state)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{path}: no recovery transformer can be read from it ({error})") from error

@@ -16,12 +16,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
 from torch import Tensor
 
 from underdrawing.core.errors import CapacityError, CodeError, ShapeError, WeightsError
 from underdrawing.nets.residual_quantizer import token_grid
+from underdrawing.nets.weights_file import read_weights, tuples, write_weights
 from underdrawing.systems.hidden_code.bit_order import pseudo_gray
 from underdrawing.systems.hidden_code.token_net import BLOCK, TokenConfig, TokenNet
 
@@ -149,19 +149,15 @@ def save_tokens(net: TokenNet, path: Path, stated: dict[str, str]) -> None:
         order = pseudo_gray(book.numpy().astype(np.float64))
         net.quantizer.codebooks[scale] = book[torch.from_numpy(order)]
     names = TokenNet(net.config).state_dict().keys()
-    state = {name: value.cpu() for name, value in net.state_dict().items() if name in names}
-    half = {n: (v.half() if v.is_floating_point() else v).contiguous() for n, v in state.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(half, path, {"config": json.dumps(asdict(net.config)), **stated})
+    state = {name: value for name, value in net.state_dict().items() if name in names}
+    write_weights(state, path, {"config": json.dumps(asdict(net.config)), **stated})
 
 
 def load_tokens(path: Path) -> TokenNet:
     """The networks of a file. WeightsError where it cannot be read or does not fit."""
     try:
-        with safe_open(path, framework="pt") as file:
-            table = json.loads((file.metadata() or {})["config"])
-            state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-        net = TokenNet(TokenConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}))
+        state, about = read_weights(path)
+        net = TokenNet(TokenConfig(**tuples(json.loads(about["config"]))))
         net.load_state_dict(state)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{path}: no tokens can be read from it ({error})") from error
