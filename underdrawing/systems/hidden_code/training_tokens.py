@@ -5,6 +5,8 @@
 Principal components, k-means centres and phi are set in closed form before the first step; then encoder,
 quantizer and decoder are trained together. What the paper adds to a residual quantizer is scale dropout: the
 decoder gets the sum of a random prefix of the scales, so that a code that was cut short still means a lot.
+Besides decibels the loss asks what a classifier sees in the decoded picture (losses/features): so few bits
+cannot tell every pixel, but it can tell what the picture shows.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from underdrawing.data.shards import held_out_names, load_photos, random_crop
+from underdrawing.losses.features import feature_distance, load_features
 from underdrawing.nets.quantizer_start import start_quantizer
 from underdrawing.nets.residual_quantizer import nearest, pool
 from underdrawing.systems.hidden_code.token_net import TokenConfig, TokenNet
@@ -37,7 +40,7 @@ class Recipe:
     """What the training of the tokens depends on."""
 
     config: TokenConfig = field(default_factory=TokenConfig)
-    minutes: float = 20.0
+    minutes: float = 28.0
     side: int = 256
     batch: int = 8
     shortest: tuple[int, int] = (256, 416)
@@ -53,11 +56,15 @@ class Recipe:
     seed_crops: int = 1600
     """Crops that components, centres and phi are set from."""
     ridge: float = 1e-3
+    meaning: float = 1.0
+    """Weight of the distance between features; 0: decibels alone, and no network of features is needed."""
+    felt: int = 6
+    """Pictures of each batch, those of most scales, whose features are compared: the costliest part."""
 
 
 _SMOKE = Recipe(
     TokenConfig(dim=8, codes=16, sides=(1, 2, 4), encoder_blocks=1, decoder_blocks=1, width=16, polish=16),
-    batch=1, shortest=(256, 300), seed_crops=16,
+    batch=1, shortest=(256, 300), seed_crops=16, meaning=0.0,
 )  # fmt: skip
 RECIPES = {
     "dropout": Recipe(),
@@ -78,6 +85,7 @@ class TokenTraining:
 
     def __init__(self, net: TokenNet, photos: list[np.ndarray], recipe: Recipe) -> None:
         self.photos, self.recipe = photos, recipe
+        self.features = load_features() if recipe.meaning else None
         self.module = net.to(memory_format=torch.channels_last)
         books = net.quantizer.codebooks
         net.register_buffer("hits", torch.ones(books.shape[:2]))
@@ -102,14 +110,17 @@ class TokenTraining:
         with torch.autocast("cpu", torch.bfloat16):
             decoded = self.module.decoder(passed, prefix)
         error = (decoded - image).square().mean((1, 2, 3))
-        yield (
-            "tokens",
-            {
-                "decode": torch.log10(error + _LEAST_MSE).mean(),
-                "fit": apart / _POWER,
-                "commit": self.recipe.commitment * commit / _POWER,
-            },
-        )
+        parts = {
+            "decode": torch.log10(error + _LEAST_MSE).mean(),
+            "fit": apart / _POWER,
+            "commit": self.recipe.commitment * commit / _POWER,
+        }
+        if self.features is not None:
+            whole = torch.argsort(prefix, descending=True, stable=True)[: self.recipe.felt]
+            with torch.autocast("cpu", torch.bfloat16):
+                distance = feature_distance(self.features, decoded[whole], image[whole])
+            parts["meaning"] = self.recipe.meaning * distance
+        yield "tokens", parts
 
     def _totals(self, latent: Tensor, rng: np.random.Generator) -> tuple[list[Tensor], Tensor, Tensor]:
         """Running totals after each scale, and the two mean squared distances over all scales."""

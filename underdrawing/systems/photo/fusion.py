@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from scipy.special import erf
 
+from underdrawing.mending.blending import spread
+
 WEIGHTS = Path(__file__).parent / "weights" / "fusion.safetensors"
 CHANNELS = 13
 """Planes that the network is given."""
@@ -98,21 +100,3 @@ def prepare(image: np.ndarray, altered: np.ndarray, sketch: np.ndarray) -> np.nd
 def base(planes: np.ndarray) -> np.ndarray:
     """The sketch with the tone of its surroundings, levels: what the network corrects, (h, w, 3) float32."""
     return (planes[..., :3] + planes[..., 6:9]) * _SCALE + 128
-
-
-def spread(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Values (h, w, c) known where weight (h, w) is 1 (and 0 elsewhere), carried into the rest.
-
-    A pyramid of normalized averages; far from anything known they fade, since a difference says little there.
-    """
-    levels = [(values, weight)]
-    while min(levels[-1][1].shape) > 2:
-        v, w = levels[-1]
-        levels.append((cv2.pyrDown(v), cv2.pyrDown(w)))
-    v, w = levels[-1]
-    result = v / np.maximum(w, 1e-2)[..., None]
-    for depth, (v, w) in reversed(list(enumerate(levels[:-1]))):
-        above = cv2.resize(result, (w.shape[1], w.shape[0]), interpolation=cv2.INTER_LINEAR)
-        fade = np.float32(1.0 if depth < 4 else 0.6)
-        result = v + above * ((1 - w) * fade)[..., None]
-    return result

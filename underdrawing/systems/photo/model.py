@@ -40,7 +40,7 @@ class Photo:
     @cached_property
     def reader(self) -> BlockReader:
         """Localization."""
-        from underdrawing.systems.photo.reader import Reader
+        from underdrawing.carriers.lattice.reader import Reader
 
         return Reader()
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from underdrawing.carriers.lattice.lattice import Lattice
+from underdrawing.carriers.lattice.reader import block_features, measured
 from underdrawing.data.shards import held_out_names, load_photos
-from underdrawing.systems.photo.reader import block_features, measured
 from underdrawing.systems.photo.samples import draw
 
 _CHUNK = 64

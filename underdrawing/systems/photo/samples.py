@@ -19,10 +19,10 @@ from underdrawing.carriers.lattice.embed import code_length
 from underdrawing.carriers.lattice.frame import Alignment
 from underdrawing.carriers.lattice.lattice import Lattice, View
 from underdrawing.carriers.lattice.layout import LAYERS, LIFTS, Drive
+from underdrawing.carriers.lattice.reader import measured
 from underdrawing.data.shards import random_crop
 from underdrawing.ops.color import COLOUR_DIRECTION, luma
 from underdrawing.systems.photo import rates
-from underdrawing.systems.photo.reader import measured
 
 SIDE = 256
 _MARGIN = 8  # px of the picture beyond the sample, so that crops can move the grid

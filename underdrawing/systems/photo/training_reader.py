@@ -19,9 +19,9 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
+from underdrawing.carriers.lattice.reader_net import ReaderNet
 from underdrawing.metrics.masks import count_mask
 from underdrawing.systems.photo import pool
-from underdrawing.systems.photo.reader_net import ReaderNet
 from underdrawing.train.checkpoint import load_checkpoint
 from underdrawing.train.loop import Run, train
 

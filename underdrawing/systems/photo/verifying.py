@@ -13,8 +13,9 @@ from underdrawing.coding import payload
 from underdrawing.coding.keys import PublicKey
 from underdrawing.core.errors import CodeError
 from underdrawing.core.types import DECODED, FILLED, UNTOUCHED, Signature, Verdict
-from underdrawing.ops.color import luma as picture_luma
-from underdrawing.systems.photo.contradiction import contradicted
+from underdrawing.mending.blending import faded_in, to_write_anew
+from underdrawing.mending.contradiction import contradicted
+from underdrawing.mending.support import extreme, gap_levels, supported
 from underdrawing.systems.photo.decoding import Marked
 from underdrawing.systems.photo.parts import BlockReader, Fuser, SketchCodec
 
@@ -22,15 +23,7 @@ FindKey = Callable[[bytes], PublicKey | None]
 
 _ALTERED = 0.5  # probability from which a pixel counts as altered
 _TOLD = np.float32(0.9)  # probability of what only the signed content tells
-_SUSPECT = 0.1  # probability from which it is written anew beside an altered one
-_RIM_PX = 5  # of the grid around these that are written anew too
 _LEAST_CONTENT_BITS = 250  # a shorter code is too coarse to say that it shows another picture
-_CONTRADICTION = -2.0  # log-likelihood ratio from which a block contradicts what was written there
-_LEAST_SHARE = 0.15  # of an area's blocks, and those beside it, that have to contradict
-_VOID = 0.35  # clipped share from which an area holds no mark
-_FAR, _FAR_LEVELS = 2.5, 30.0  # times the usual gap, and levels, that mean another content
-_WHITE = 253  # levels of the brightest channel
-_LEAST_AREA_BLOCKS = 2.0  # a flagged area smaller than this is no alteration but an error of the reader
 _CLEAR_CORRELATION = 0.85  # of untouched surroundings with the signed content: nothing more to ask
 _LEAST_CORRELATION = 0.5  # below it the signed content is that of another picture: a claim not made lightly
 _LEAST_CELLS = 8  # of 16 px that have to be left to compare
@@ -52,7 +45,8 @@ def judge(
     content = _content(marked, sketch)
     signature = read_signature(marked, find_key)
     told = None if content is None else _part_in_view(content, marked, image)
-    probability = supported(probability, marked.evidence(), clipped_share(_extreme(image)), _gap(image, told))
+    gap = None if told is None else gap_levels(image, told)
+    probability = supported(probability, marked.evidence(), clipped_share(extreme(image)), gap)
     matches = None
     if told is not None:
         matches = _content_matches(image, told, probability, _content_bits(marked), sketch)
@@ -127,52 +121,6 @@ def read_signature(marked: Marked, find_key: FindKey) -> Signature:
     return Signature("valid" if valid else "invalid", public.fingerprint, trusted=known is not None)
 
 
-def supported(
-    probability: np.ndarray, evidence: np.ndarray, clipped: np.ndarray, gap: np.ndarray | None = None
-) -> np.ndarray:
-    """The probability (8 r, 8 c), taken below the threshold in flagged areas that are no alteration.
-
-    An area counts only if it is of two blocks or more. One that is cut off at black or white (`clipped`,
-    share of a block) has lost the mark that could be missing: it has to be far from what the signed content
-    tells (`gap`, (8 r, 8 c) levels). Where no content was read, some of its blocks or of those beside it have
-    to contradict what was written (`evidence`, (r, c) log-likelihood ratios "untouched over altered").
-    """
-    flagged = (probability > _ALTERED).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(flagged, connectivity=8)
-    result = probability.astype(np.float32, copy=True)
-    for area in range(1, count):
-        here = labels == area
-        blocks = cv2.resize(here.astype(np.float32), evidence.shape[::-1], interpolation=cv2.INTER_AREA) > 0
-        near = cv2.dilate(blocks.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        if gap is None:
-            borne_out = (evidence[near] < _CONTRADICTION).mean() >= _LEAST_SHARE
-        else:
-            borne_out = _is_far(gap, here, flagged)
-        void = clipped[blocks].mean() > _VOID and not borne_out
-        if void or stats[area, cv2.CC_STAT_AREA] < _LEAST_AREA_BLOCKS * 64:
-            result[here] = np.minimum(result[here], 0.49)
-    return result
-
-
-def _gap(image: np.ndarray, told: np.ndarray | None) -> np.ndarray | None:
-    """(H, W) float32 levels between the picture and its signed content, mean of the channels."""
-    return None if told is None else np.abs(image.astype(np.float32) - told).mean(2)
-
-
-def _is_far(gap: np.ndarray | None, here: np.ndarray, flagged: np.ndarray) -> bool:
-    """Whether an area is farther from the signed content than the places that are not flagged usually are."""
-    if gap is None or flagged.mean() > 0.9:
-        return False
-    usual = float(np.median(gap[flagged == 0]))
-    return float(np.median(gap[here])) > max(_FAR_LEVELS, _FAR * usual)
-
-
-def _extreme(image: np.ndarray) -> np.ndarray:
-    """(H, W) float32: the brightest channel of a pixel where that is cut off at white, else the luma."""
-    brightest = image.max(2).astype(np.float32)
-    return np.where(brightest > _WHITE, brightest, picture_luma(image))
-
-
 def _grid_image(received: np.ndarray, marked: Marked) -> np.ndarray:
     rows, cols = marked.reading.altered.shape
     return np.ascontiguousarray(marked.view.alignment.sample(received)[: 8 * rows, : 8 * cols])
@@ -243,14 +191,9 @@ def _recover(
     fuser: Fuser,
     marked: Marked,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Recovered picture, source map and confidence in the received frame.
-
-    A rim around the mask is written anew as well: a pixel of the edit that stays is far worse than an
-    untouched one that is told a little softer.
-    """
+    """Recovered picture, source map and confidence in the received frame."""
     alignment = marked.view.alignment
-    rim = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _RIM_PX + 1,) * 2)
-    anew = cv2.dilate(_beside(probability > _ALTERED, probability > _SUSPECT), rim)
+    anew = to_write_anew(probability)
     region = alignment.to_received(anew.astype(np.float32)) > 0.5
     source = np.where(region, DECODED if content is not None else FILLED, UNTOUCHED).astype(np.uint8)
     if not region.any():
@@ -262,17 +205,7 @@ def _recover(
         grid, sure = fuser.recover(image, anew.astype(np.float32), told)
     written = np.clip(alignment.to_received(grid.astype(np.float32)), 0, 255)
     confidence = np.where(region, np.clip(alignment.to_received(sure), 0, 1), 1).astype(np.float32)
-    # the outermost pixels fade into the picture, so that no seam is seen
-    inner = cv2.erode(region.astype(np.float32), np.ones((3, 3), np.uint8))
-    share = cv2.GaussianBlur(inner, (0, 0), 1.0)[..., None] * region[..., None]
-    recovered = np.rint(received + share * (written - received)).astype(np.uint8)
-    return recovered, source, confidence
-
-
-def _beside(altered: np.ndarray, suspect: np.ndarray) -> np.ndarray:
-    """(H, W) uint8: the suspect areas that an altered pixel lies in."""
-    _, labels = cv2.connectedComponents(suspect.astype(np.uint8), connectivity=8)
-    return (np.isin(labels, np.unique(labels[altered])) & suspect).astype(np.uint8)
+    return faded_in(received, written, region), source, confidence
 
 
 def _with_message(verdict: Verdict, marked: Marked) -> Verdict:

@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from underdrawing.carriers.lattice.reader import FEATURES
 from underdrawing.core.errors import WeightsError
 from underdrawing.nets.unet import Mix, conv, enlarge
-from underdrawing.systems.photo.reader import FEATURES
 
 _FINE, _QUARTER, _BLOCK, _COARSE = 16, 24, 48, 56
 

@@ -11,12 +11,7 @@ from underdrawing.carriers.lattice.embed import code_length
 from underdrawing.carriers.lattice.frame import Alignment
 from underdrawing.carriers.lattice.lattice import Lattice, View
 from underdrawing.carriers.lattice.layout import FREQUENCIES, LAYERS, Drive
-from underdrawing.core.errors import WeightsError
-from underdrawing.metrics.masks import count_mask
-from underdrawing.ops.color import COLOUR_DIRECTION, luma
-from underdrawing.systems.photo import verifying
-from underdrawing.systems.photo.pool import fill, load
-from underdrawing.systems.photo.reader import (
+from underdrawing.carriers.lattice.reader import (
     FEATURES,
     Reader,
     block_features,
@@ -25,6 +20,10 @@ from underdrawing.systems.photo.reader import (
     measured,
     shortfall,
 )  # fmt: skip
+from underdrawing.core.errors import WeightsError
+from underdrawing.metrics.masks import count_mask
+from underdrawing.ops.color import COLOUR_DIRECTION, luma
+from underdrawing.systems.photo.pool import fill, load
 from underdrawing.systems.photo.samples import SIDE, draw
 
 _SIDE = 320
@@ -167,24 +166,3 @@ def test_an_empty_pool_says_what_to_do(tmp_path):
         load(tmp_path)
     with pytest.raises(FileNotFoundError):
         fill(tmp_path / "pool", tmp_path, 1, seed=1)
-
-
-def test_only_suspects_beside_an_altered_pixel_are_written_anew():
-    suspect = np.zeros((40, 40), bool)
-    suspect[2:10, 2:10] = suspect[20:30, 20:30] = True
-    altered = np.zeros_like(suspect)
-    altered[4:6, 4:6] = True
-    anew = verifying._beside(altered, suspect)
-    assert anew[2:10, 2:10].all() and not anew[15:].any()
-    assert not verifying._beside(np.zeros_like(altered), suspect).any()
-
-
-def test_a_void_counts_where_the_signed_content_tells_of_something_else():
-    probability = np.zeros((64, 64), np.float32)
-    probability[16:48, 16:48] = 0.9
-    silent, black = np.zeros((8, 8), np.float32), np.zeros((8, 8), np.float32)
-    black[2:6, 2:6] = 1
-    gap = np.full((64, 64), 10, np.float32)
-    assert verifying.supported(probability, silent, black, gap).max() < 0.5
-    gap[16:48, 16:48] = 60
-    assert verifying.supported(probability, silent, black, gap).max() > 0.5

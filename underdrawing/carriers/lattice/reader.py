@@ -57,7 +57,7 @@ class Reader:
 
     @cached_property
     def _net(self):
-        from underdrawing.systems.photo.reader_net import load_reader
+        from underdrawing.carriers.lattice.reader_net import load_reader
 
         return load_reader(self._path)
 

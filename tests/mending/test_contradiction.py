@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from underdrawing.systems.photo.contradiction import contradicted
+from underdrawing.mending.contradiction import contradicted
 
 SIDE = 256
 

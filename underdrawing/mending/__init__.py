@@ -1,0 +1,1 @@
+"""What systems share in judging a received picture and mending it."""
