@@ -18,10 +18,25 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from underdrawing.core.errors import CapacityError, CodeError, ShapeError
+from underdrawing.core.errors import CapacityError, CodeError, ShapeError, UsageError
 
 CERTAIN = 25.0
 """Soft bit of what a checksum vouches for, as large as belief propagation makes use of."""
+
+
+class Frame(Protocol):
+    """Where the whole marked picture lies in a received one."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the whole, px."""
+
+    def whole(self, received: np.ndarray) -> np.ndarray:
+        """A received picture or map (H, W[, C]) in the whole's frame, same type; zero where it shows
+        nothing."""
+
+    def to_received(self, whole: np.ndarray) -> np.ndarray:
+        """A picture or map of the whole in the received frame, (H, W[, C]) float32."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +52,10 @@ class Reading:
     """Whether a checksum vouches for every bit; None where the carrier hides none."""
     evidence: np.ndarray | None = None
     """(H, W) float32 in the received picture's frame: log-likelihood ratio "untouched over altered", in nats,
-    of the block that the pixel lies in; 0 where nothing is known. None where the carrier cannot tell."""
+    at that pixel; 0 where nothing is known. None where the carrier cannot tell."""
+    frame: Frame | None = None
+    """Which part of the marked picture was received. None where the carrier cannot tell, or takes only whole
+    ones."""
 
     @property
     def bits(self) -> np.ndarray:
@@ -51,12 +69,15 @@ class Reader(Protocol):
 
     name: str
     """What tables call it."""
+    tells_length: bool
+    """Whether a mark says how long its message is, so that it can be read by who does not know."""
 
     def capacity_bits(self, image_u8: np.ndarray) -> int:
         """|m|: most bits that this picture can be made to carry; 0 where it can carry none."""
 
-    def read(self, received_u8: np.ndarray, count: int) -> Reading:
-        """Read a message of `count` bits. Never raises for what a picture says: no mark is no error.
+    def read(self, received_u8: np.ndarray, count: int | None) -> Reading:
+        """Read a message of `count` bits; None where the carrier tells its length: no bits come back where
+        it cannot be read. Never raises for what a picture says: no mark is no error.
 
         CapacityError where `count` is more than the carrier can hide in any picture of this size.
         """
@@ -92,8 +113,10 @@ def checked_message(bits: np.ndarray, room: int, name: str) -> None:
     checked_count(len(bits), room, name)
 
 
-def checked_count(count: int, room: int, name: str) -> None:
-    """CapacityError where `count` is not between 1 and `room`."""
+def checked_count(count: int | None, room: int, name: str) -> None:
+    """CapacityError where `count` is not between 1 and `room`, UsageError where it is not given."""
+    if count is None:
+        raise UsageError(f"{name} does not say how long a message is: give the number of its bits")
     if not 0 < count <= room:
         raise CapacityError(f"{name} carries 1 to {room} bits in a picture of this kind, got {count}")
 

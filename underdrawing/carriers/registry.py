@@ -13,6 +13,7 @@ from underdrawing.core.errors import MissingExtraError, UsageError, WeightsError
 
 POST_HOC: dict[str, Callable[[], Carrier]] = {
     "lattice": LatticeCarrier,
+    "lattice-jpeg70": lambda: LatticeCarrier("jpeg70", strength=2.1),
     "lattice-jpeg90": lambda: LatticeCarrier("jpeg90"),
     "trustmark": TrustMark,
     "rivagan": RivaGan,

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -36,6 +37,7 @@ class PipelineCarrier:
     conditions: Mapping[str, object] = field(default_factory=dict)
     """What the network is called with on the way back: encoder_hidden_states of an empty prompt ..."""
     name: str = "gaussian-shading"
+    tells_length: ClassVar[bool] = False
 
     @cached_property
     def ddim(self) -> Ddim:
@@ -56,7 +58,7 @@ class PipelineCarrier:
         made = self.pipeline(latents=start, num_inference_steps=self.steps, output_type="np", **self.call)
         return np.clip(np.rint(made.images[0] * 255), 0, 255).astype(np.uint8)
 
-    def read(self, received_u8: np.ndarray, count: int) -> Reading:
+    def read(self, received_u8: np.ndarray, count: int | None) -> Reading:
         """See Reader. The whole frame is expected; its size may have changed."""
         checked_picture(received_u8)
         _, height, width = self.shading.shape

@@ -116,6 +116,35 @@ class Alignment:
         return replace(self, **changes)
 
 
+@dataclass(frozen=True)
+class WholeFrame:
+    """The whole marked picture on its grid, of which a received picture may show a part."""
+
+    alignment: Alignment
+    grid: tuple[int, int]
+    """(rows, cols) of blocks of the whole."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the whole on its grid, px."""
+        return 8 * self.grid[0], 8 * self.grid[1]
+
+    def whole(self, received: np.ndarray) -> np.ndarray:
+        """A received picture or map (H, W[, C]) on the whole grid, same type; zero where it shows nothing."""
+        top, left = (8 * start for start in self.alignment.origin)
+        result = np.zeros((*self.size, *received.shape[2:]), received.dtype)
+        part = self.alignment.sample(received)[: self.size[0] - top, : self.size[1] - left]
+        result[top : top + part.shape[0], left : left + part.shape[1]] = part
+        return result
+
+    def to_received(self, whole: np.ndarray) -> np.ndarray:
+        """A picture or map of the whole as the received picture shows it, (H, W[, C]) float32."""
+        top, left = (8 * start for start in self.alignment.origin)
+        rows, cols = self.alignment.blocks
+        part = whole[top : top + 8 * rows, left : left + 8 * cols].astype(np.float32)
+        return self.alignment.to_received(part)
+
+
 def _rotation(height: int, width: int, angle: float) -> np.ndarray:
     return cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
 

@@ -3,7 +3,7 @@ out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,8 +81,10 @@ class Lattice:
                 used[..., LAYERS[name]] = False
         return used
 
-    def capacity(self, plane: np.ndarray, drive: Drive, ease: float = 1.0) -> dict[str, dict[int, float]]:
-        """Bits that middle and top of this plane would each carry through JPEG 50 and 90, by quality.
+    def capacity(
+        self, plane: np.ndarray, drive: Drive, ease: float = 1.0, qualities: Sequence[int] = (50, 90)
+    ) -> dict[str, dict[int, float]]:
+        """Bits that middle and top of this plane would each carry through JPEGs of these qualities.
 
         Under 100 the coefficients in use, under 0 the bits of the middle after a resize by .7. Where the
         strength is above 1, under 90 stands the JPEG whose quantizer is as many times larger.
@@ -103,7 +105,8 @@ class Lattice:
         middle = LAYERS["middle"]
         larger = max(1.0, drive.steps[middle.start] / STEPS[middle.start])
         result["middle"][0] = after_resize(used[..., middle], texture / larger)
-        for quality, reach in ((50, 1.0), (90, max(1.0, drive.steps[-1] / STEPS[-1]))):
+        for quality in qualities:
+            reach = max(1.0, drive.steps[-1] / STEPS[-1]) if quality == 90 else 1.0
             worst = round(100 - (100 - quality) * reach * ease)
             for name, carried in after_jpeg(marked, worst, bits, tables, drive, ease == 1).items():
                 result[name][quality] = carried

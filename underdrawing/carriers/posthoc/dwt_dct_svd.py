@@ -12,6 +12,7 @@ work, the transforms around them are done by PyWavelets as they are meant. Eithe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -43,6 +44,7 @@ class DwtDctSvd:
     copies: int = 64
     """Blocks for each bit of the longest message; a shorter one has more."""
     name: str = "dwt-dct-svd"
+    tells_length: ClassVar[bool] = False
 
     def __post_init__(self):
         self._embedder([])
@@ -64,7 +66,7 @@ class DwtDctSvd:
         plane[:] = np.clip(np.rint(pywt.idwt2((approximation, details), "haar")), 0, 255)
         return cv2.cvtColor(yuv, cv2.COLOR_YUV2RGB)
 
-    def read(self, received_u8: np.ndarray, count: int) -> Reading:
+    def read(self, received_u8: np.ndarray, count: int | None) -> Reading:
         """See Reader. The frame has to be as it was: no crop, no other size."""
         checked_picture(received_u8)
         rows, cols = _blocks(received_u8.shape[0]), _blocks(received_u8.shape[1])

@@ -2,8 +2,13 @@
 is.
 
     base     version, grid | bits in the middle 16 | bits in the top 16 | CRC-32 of the message
-    middle   the first bits of the message, through JPEG 50 and an edit of a third of the frame
-    top      what does not fit there, through JPEG 90; used only where reach is "jpeg90"
+    middle   the first bits of the message, through the codec of its reach and an edit of a third of the frame
+    top      what does not fit there; not used where the reach is "jpeg50"
+
+    reach    middle through                top through
+    jpeg50   JPEG 50, a resize by .7       -
+    jpeg70   JPEG 70                       JPEG 70
+    jpeg90   JPEG 50, a resize by .7       JPEG 90, above strength 1 as much worse as the steps are larger
 
 Both are protected by the codes of `coding.ldpc`, at the rate that the message's length asks for: a message
 shorter than |m| survives more. The key is not that of the photo system, so neither takes the other's mark for
@@ -14,16 +19,18 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from functools import cached_property
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 
 from underdrawing.carriers.carrier import CERTAIN, Reading, checked_count, checked_message, checked_picture
 from underdrawing.carriers.lattice.embed import CODE_LIMITS, code_length
 from underdrawing.carriers.lattice.finding import BASE_CODE_BITS, Mark, decode_layer, find
-from underdrawing.carriers.lattice.frame import grid_size, resize, to_picture
+from underdrawing.carriers.lattice.frame import WholeFrame, grid_size, resize, to_picture
 from underdrawing.carriers.lattice.lattice import Lattice, is_small
 from underdrawing.carriers.lattice.layout import LIFTS, Drive, natural_strength, nearest_strength
+from underdrawing.carriers.lattice.reader import Reader
 from underdrawing.coding import payload
 from underdrawing.coding.bits import crc32, from_bytes, from_int, to_bytes, to_int
 from underdrawing.coding.keystream import PUBLIC_SECRET
@@ -33,10 +40,14 @@ from underdrawing.ops.color import COLOUR_DIRECTION, GRAY_DIRECTION, luma
 
 LEAST_SIDE_PX = 64
 _HIGHEST_RATE = 0.48  # information bits per coded bit; a code needs most of its word for parity
-_EDIT_SHARE = 0.7  # of the frame is left after the largest edit to be survived
-_CODE_SHARE = 0.7  # of the information that belief propagation can use
-_COLOUR_SHARE = 0.85  # of what a gray JPEG leaves the top layer, a colour one with its rounding does
+# Bits of a message for each bit of information that a layer carries through the codec: what the largest edit
+# to be survived leaves (.7 of the frame; with "jpeg70" .6, and less is asked of the middle, which has the
+# front of the message), times what belief propagation can use (.7), times what a colour JPEG with its
+# rounding leaves of the top (.85).
+_MIDDLE = {"jpeg50": 0.49, "jpeg70": 0.36, "jpeg90": 0.49}
+_TOP = {"jpeg70": 0.36, "jpeg90": 0.42}
 _LEAST_BASE = 600  # coefficients of the base layer in use, below which it would not be found again
+_LEAST_ODDS = 1e-6  # probability that no place is surer than
 _SHORT = 256  # bits up to which ordered statistics are worth their time
 
 
@@ -59,8 +70,9 @@ class LatticeCarrier:
     a message, a hidden code's coarse scales, may be whole where its end is lost.
     """
 
-    reach: Literal["jpeg50", "jpeg90"] = "jpeg50"
-    """The codec that every bit is to survive; "jpeg90" uses the top layer too, for about thrice the bits."""
+    reach: Literal["jpeg50", "jpeg70", "jpeg90"] = "jpeg50"
+    """The codec that every bit is to survive. "jpeg90" uses the top layer too, for about thrice the bits;
+    "jpeg70" as well, which is worth it above strength 1."""
     strength: float = 1.0
     """Multiplies the steps; the nearest of layout.STRENGTHS is taken."""
     secret: bytes = PUBLIC_SECRET
@@ -69,10 +81,16 @@ class LatticeCarrier:
     """Whether to look for the mark in parts, scalings and rotations of a marked picture too, which takes many
     seconds where there is none."""
 
+    tells_length: ClassVar[bool] = True
+
     @property
     def name(self) -> str:
         """What tables call it."""
         return f"lattice-{self.reach}"
+
+    @cached_property
+    def _reader(self) -> Reader:
+        return Reader()
 
     def capacity_bits(self, image_u8: np.ndarray) -> int:
         """Measured by marking the picture's luma and compressing it.
@@ -110,18 +128,19 @@ class LatticeCarrier:
         moved = image_u8 + residual[..., None] * (GRAY_DIRECTION if gray else COLOUR_DIRECTION)
         return np.clip(np.rint(moved), 0, 255).astype(np.uint8)
 
-    def read(self, received_u8: np.ndarray, count: int) -> Reading:
+    def read(self, received_u8: np.ndarray, count: int | None = None) -> Reading:
         """See Reader. A mark whose message has another length than `count` is present, its bits erased."""
         checked_picture(received_u8)
-        checked_count(count, sum(CODE_LIMITS.values()), self.name)
+        if count is not None:
+            checked_count(count, sum(CODE_LIMITS.values()), self.name)
         lattice = self._lattice()
         mark = find(luma(received_u8), lattice, self.moved)
-        erased = np.zeros(count, np.float32)
+        erased = np.zeros(count or 0, np.float32)
         if mark is None:
             return Reading(erased, present=False, checked=False)
         sizes, check = _parsed(mark.base.identity)
-        if sum(sizes) != count or not _fits(sizes, mark.grid):
-            return Reading(erased, present=True, checked=False, evidence=_in_frame(mark))
+        if count not in (None, sum(sizes)) or not sum(sizes) or not _fits(sizes, mark.grid):
+            return Reading(erased, True, False, *self._placed(mark, received_u8))
         parts = []
         for name, size in zip(("middle", "top"), sizes, strict=True):
             if size:
@@ -132,7 +151,17 @@ class LatticeCarrier:
         checked = np.array_equal(crc32(hard, domain=_DOMAIN), check)
         if checked:
             soft_bits = np.where(hard, -CERTAIN, CERTAIN).astype(np.float32)
-        return Reading(soft_bits, True, checked, _in_frame(mark))
+        return Reading(soft_bits, True, checked, *self._placed(mark, received_u8))
+
+    def _placed(self, mark: Mark, received_u8: np.ndarray) -> tuple[np.ndarray, WholeFrame]:
+        """Evidence in the received frame, and that frame."""
+        frame = WholeFrame(mark.view.alignment, mark.grid)
+        image = mark.view.alignment.sample(received_u8)
+        rows, cols = mark.reading.altered.shape
+        altered = self._reader.locate(mark.view, mark.known, image[: 8 * rows, : 8 * cols])
+        altered = np.clip(altered.astype(np.float64), _LEAST_ODDS, 1 - _LEAST_ODDS)
+        evidence = np.log1p(-altered) - np.log(altered)
+        return mark.view.alignment.to_received(evidence.astype(np.float32)), frame
 
     def _lattice(self) -> Lattice:
         return Lattice(hashlib.sha256(b"underdrawing message carrier\0" + self.secret).digest())
@@ -147,12 +176,15 @@ class LatticeCarrier:
         lattice = self._lattice()
         for lift in LIFTS:
             drive = Drive(strength, lift)
-            carried = lattice.capacity(plane, drive, natural)
+            carried = lattice.capacity(plane, drive, natural, (70,) if self.reach == "jpeg70" else (50, 90))
             if carried["base"][100] >= _LEAST_BASE or strength >= 1:
                 break
-        share = _EDIT_SHARE * _CODE_SHARE
-        middle = 0.0 if is_small(rows, cols) else share * min(carried["middle"][50], carried["middle"][0])
-        top = share * _COLOUR_SHARE * carried["top"][90] if self.reach == "jpeg90" else 0.0
+        middle = top = 0.0
+        kept = [70] if self.reach == "jpeg70" else [50, 0]
+        if not is_small(rows, cols):
+            middle = _MIDDLE[self.reach] * min(carried["middle"][quality] for quality in kept)
+        if self.reach != "jpeg50":
+            top = _TOP[self.reach] * carried["top"][70 if self.reach == "jpeg70" else 90]
         sizes = [
             int(min(room, _HIGHEST_RATE * code_length(name, rows, cols)))
             for name, room in (("middle", middle), ("top", top))
@@ -194,8 +226,3 @@ def _layer(mark: Mark, lattice: Lattice, name: str, size: int) -> tuple[Mark, np
         return mark, layer_code.information(soft)
     soft = np.where(decoded.bits, -CERTAIN, CERTAIN).astype(np.float32)
     return mark.with_layer(name, decoded.codeword, lattice), soft
-
-
-def _in_frame(mark: Mark) -> np.ndarray:
-    blocks = np.kron(mark.evidence(), np.ones((8, 8), np.float32)).astype(np.float32)
-    return mark.view.alignment.to_received(blocks)

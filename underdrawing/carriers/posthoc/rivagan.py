@@ -8,6 +8,7 @@ that is left as it is, being part of what is compared.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -31,6 +32,7 @@ class RivaGan:
     """
 
     name: str = "rivagan"
+    tells_length: ClassVar[bool] = False
 
     def __post_init__(self):
         self._model()
@@ -46,7 +48,7 @@ class RivaGan:
         model = self._model()(repeated(bits, BITS).tolist(), BITS)
         return np.ascontiguousarray(model.encode(np.ascontiguousarray(image_u8[..., ::-1]))[..., ::-1])
 
-    def read(self, received_u8: np.ndarray, count: int) -> Reading:
+    def read(self, received_u8: np.ndarray, count: int | None) -> Reading:
         """See Reader."""
         checked_picture(received_u8)
         checked_count(count, BITS, self.name)

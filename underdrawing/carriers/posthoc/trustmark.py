@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -45,6 +45,7 @@ class TrustMark:
     strength: float = 1.0
     """Multiplies the residual."""
     name: str = "trustmark"
+    tells_length: ClassVar[bool] = False
 
     def __post_init__(self):
         _model(self.variant)
@@ -62,7 +63,7 @@ class TrustMark:
         marked = model.encode(Image.fromarray(image_u8), message, MODE="binary", WM_STRENGTH=self.strength)
         return np.asarray(marked)
 
-    def read(self, received_u8: np.ndarray, count: int) -> Reading:
+    def read(self, received_u8: np.ndarray, count: int | None) -> Reading:
         """See Reader."""
         checked_picture(received_u8)
         checked_count(count, BITS, self.name)

@@ -22,6 +22,7 @@ from underdrawing.nets.transformer import Cache, Transformer, block_causal
 
 _LEVEL = 64.0  # 8-bit levels that count as one
 _WAVES = 4
+_SHARP = 4.0  # logits for a code as far from the query as codes are from their mean, at the start
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,11 @@ class RecoveryNet(nn.Module):
 
     def logits(self, scale: int, seen: Tensor, codes: Tensor) -> Tensor:
         """(B, places, codes) from the transformer's answers (B, places, width)."""
-        query, known = self.query(seen).float(), codes.float() / _LEVEL
+        known = codes.float()
+        middle, spread = known.mean(0), known.std(0)
+        query, known = self.query(seen).float(), (known - middle) / spread.clamp_min(1e-3)
         distance = query.square().sum(-1, keepdim=True) - 2 * query @ known.T + known.square().sum(1)
-        return -distance * torch.exp(self.sharpness[scale]) * 8
+        return -distance / codes.shape[1] * torch.exp(self.sharpness[scale]) * _SHARP
 
     def forward(
         self, quantizer: ResidualQuantizer, given: Given, tokens: list[Tensor], totals: list[Tensor]

@@ -15,6 +15,7 @@ from underdrawing.core.errors import CodeError
 from underdrawing.core.types import DECODED, FILLED, UNTOUCHED, Signature, Verdict
 from underdrawing.mending.blending import faded_in, to_write_anew
 from underdrawing.mending.contradiction import contradicted
+from underdrawing.mending.likeness import likeness
 from underdrawing.mending.support import extreme, gap_levels, supported
 from underdrawing.systems.photo.decoding import Marked
 from underdrawing.systems.photo.parts import BlockReader, Fuser, SketchCodec
@@ -26,8 +27,6 @@ _TOLD = np.float32(0.9)  # probability of what only the signed content tells
 _LEAST_CONTENT_BITS = 250  # a shorter code is too coarse to say that it shows another picture
 _CLEAR_CORRELATION = 0.85  # of untouched surroundings with the signed content: nothing more to ask
 _LEAST_CORRELATION = 0.5  # below it the signed content is that of another picture: a claim not made lightly
-_LEAST_CELLS = 8  # of 16 px that have to be left to compare
-_LEAST_CONTRAST = 3.0  # levels; a picture flatter than this correlates with nothing
 
 
 def judge(
@@ -157,30 +156,12 @@ def _content_matches(
     """
     if bits < _LEAST_CONTENT_BITS:
         return None
-    alike = _correlation(image, told, 1 - probability)
+    alike = likeness(image, told, 1 - probability)
     if alike is not None and alike <= _CLEAR_CORRELATION:
         own = sketch.decode(sketch.encode(image, [bits]), *image.shape[:2])
-        again = _correlation(own, told, 1 - probability)
+        again = likeness(own, told, 1 - probability)
         alike = alike if again is None else max(alike, again)
     return None if alike is None else alike > _LEAST_CORRELATION
-
-
-def _correlation(first: np.ndarray, second: np.ndarray, weight: np.ndarray) -> float | None:
-    """Weighted correlation of two pictures at 1/16 of the size, gray; None where one of them is flat."""
-    size = max(4, first.shape[1] // 16), max(4, first.shape[0] // 16)
-    w, a, b = (
-        cv2.resize(np.ascontiguousarray(x), size, interpolation=cv2.INTER_AREA).astype(np.float64)
-        for x in (weight.astype(np.float32), first, second)
-    )
-    a, b = a.mean(2), b.mean(2)
-    total = w.sum()
-    if total < _LEAST_CELLS:
-        return None
-    a, b = a - (w * a).sum() / total, b - (w * b).sum() / total
-    spread_a, spread_b = np.sqrt((w * a * a).sum() / total), np.sqrt((w * b * b).sum() / total)
-    if min(spread_a, spread_b) < _LEAST_CONTRAST:
-        return None if max(spread_a, spread_b) < 3 * _LEAST_CONTRAST else 0.0
-    return float((w * a * b).sum() / total / (spread_a * spread_b))
 
 
 def _recover(

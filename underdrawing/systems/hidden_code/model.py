@@ -1,0 +1,182 @@
+"""Hidden-Code: a photograph's tokens as the message of any carrier, and the transformer that completes them.
+
+Chen and Lu, "HIDDEN-CODE", arXiv 2602.22759.
+
+    I --> tokens z_s1 ... z_sk, k by |m| --> bits h --> carrier.embed --> I_P
+    I_R --> carrier.read --> h', evidence --> M      (h', M, tokens of what is left) --> transformer --> I_rec
+
+The carrier is driven only as hard as the code needs, up to a container of about 35 dB at 256x256.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from underdrawing.carriers.carrier import Carrier
+from underdrawing.carriers.posthoc.lattice import LatticeCarrier
+from underdrawing.coding.keys import Owner
+from underdrawing.core.errors import CapacityError, ShapeError
+from underdrawing.core.types import Verdict
+from underdrawing.systems.hidden_code import message
+from underdrawing.systems.hidden_code.recovery import Recovery
+from underdrawing.systems.hidden_code.recovery_net import Choice
+from underdrawing.systems.hidden_code.tokens import Tokenizer
+from underdrawing.systems.hidden_code.verifying import FindKey, Judge
+
+LEAST_SIDE_PX = 64
+STRENGTHS = (1.0, 1.45, 2.1)
+"""Of the lattice, tried in turn until the whole code has room."""
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What `protect` made of one photograph."""
+
+    residual: np.ndarray
+    """(H, W, 3) int16, change in 8-bit levels."""
+    identity: str | None
+    """16 hex digits; None where the carrier had room for the code alone."""
+    bits: dict[str, int] = field(default_factory=dict)
+    """Bits by kind: message (all), code (of these), scales (whole ones that the code holds)."""
+    code: bytes = b""
+    """The hidden code as a registry keeps it: its length in bits (4 bytes, the high one first), then the
+    bits."""
+
+    def apply(self, pixels: np.ndarray) -> np.ndarray:
+        """The protected pixels of the photograph (H, W, 3) uint8 or uint16, same type."""
+        limit = np.iinfo(pixels.dtype).max
+        moved = pixels.astype(np.int32) + self.residual.astype(np.int32) * (limit // 255)
+        return np.clip(moved, 0, limit).astype(pixels.dtype)
+
+
+class HiddenCode:
+    """Protect and verify photographs with a carrier of one's own, or the lattice."""
+
+    def __init__(
+        self,
+        carrier: Carrier | None = None,
+        tokenizer: Tokenizer | None = None,
+        recovery: Recovery | None = None,
+        *,
+        most_bits: int | None = None,
+        code_alone: bool = False,
+        choose: Choice | None = None,
+    ) -> None:
+        """carrier: None for the lattice. most_bits: no message is longer (to compare with carriers of that
+        |m|). code_alone: no identity, as in the paper. choose: how tokens that nobody told are chosen; None
+        for their mean."""
+        self.carrier, self.most_bits, self.code_alone, self.choose = carrier, most_bits, code_alone, choose
+        self._tokenizer, self._recovery = tokenizer, recovery
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """Loaded when it is first needed."""
+        return self._tokenizer or Tokenizer()
+
+    @cached_property
+    def recovery(self) -> Recovery:
+        """Loaded when it is first needed."""
+        return self._recovery or Recovery(self.tokenizer)
+
+    def protect(
+        self,
+        image: np.ndarray,
+        *,
+        owner: Owner | None = None,
+        identity: bytes | None = None,
+        secret: bytes | None = None,
+        strength: float = 1.0,
+    ) -> Carried:
+        """Hide in a photograph (H, W, 3) uint8 its own code and, where there is room, an identity of 8 bytes
+        and the owner's signature.
+
+        identity: drawn at random where none is given. secret and strength: of the lattice, whose steps the
+        strength multiplies. ShapeError where a side is shorter than 64 px; CapacityError where the carrier has
+        no room for a signature that is asked for, or for anything.
+        """
+        height, width = image.shape[:2]
+        if min(height, width) < LEAST_SIDE_PX:
+            raise ShapeError(
+                f"expected sides of at least {LEAST_SIDE_PX} px, got {width}x{height}; too small to protect"
+            )
+        overhead = message.overhead_bits(owner is not None)
+        lengths = self.tokenizer.lengths_bits(height, width)
+        wanted = min(overhead + lengths[-1], self.most_bits or overhead + lengths[-1])
+        carrier, room = self._roomy(image, secret, strength, wanted)
+        if owner is not None and (self.code_alone or room < overhead):
+            raise CapacityError(
+                f"{carrier.name} has {room} bits here, a signature takes {overhead}; leave it out, or use photo"
+            )
+        if self.code_alone or room < overhead:
+            code = self.tokenizer.fit(image, room)
+            return self._carried(image, carrier, code, code, None)
+        identity = identity or secrets.token_bytes(8)
+        prefix = self.tokenizer.prefix_for(room - overhead, height, width)
+        code = self.tokenizer.to_bits(self.tokenizer.encode(image, prefix) if prefix else [])
+        return self._carried(image, carrier, message.pack(identity, code, owner), code, identity)
+
+    def verify(
+        self, image: np.ndarray, *, secret: bytes | None = None, find_key: FindKey = lambda short: None
+    ) -> Verdict:
+        """Everything that a received picture (H, W, 3) uint8 says of itself.
+
+        find_key: the public key whose fingerprint starts with these four bytes, or None.
+        """
+        carrier = self._carrier(secret, 1.0)
+        count = None if carrier.tells_length else self._count(image, carrier)
+        reading = carrier.read(image, count)
+        read = message.unpack(reading.soft_bits, self.code_alone)
+        return Judge(self.tokenizer, self.recovery, self.choose)(image, reading, read, find_key)
+
+    def describe(self, image: np.ndarray, bits: int) -> np.ndarray:
+        """The picture as a hidden code of at most so many bits tells it, (H, W, 3) uint8."""
+        prefix = max(1, self.tokenizer.prefix_for(bits, *image.shape[:2]))
+        return self.tokenizer.decode(self.tokenizer.encode(image, prefix), *image.shape[:2])
+
+    def _roomy(
+        self, image: np.ndarray, secret: bytes | None, strength: float, wanted: int
+    ) -> tuple[Carrier, int]:
+        """The gentlest carrier with room for so many bits, or the one with most, and its room."""
+        for stronger in STRENGTHS:
+            carrier = self._carrier(secret, strength * stronger)
+            room = min(carrier.capacity_bits(image), wanted)
+            if room == wanted or self.carrier is not None:
+                break
+        return carrier, room
+
+    def _carrier(self, secret: bytes | None, strength: float) -> Carrier:
+        if self.carrier is not None:
+            if secret is not None:
+                raise CapacityError(f"{self.carrier.name} takes no secret; leave it out, or use the lattice")
+            return self.carrier
+        lattice = LatticeCarrier("jpeg70", strength)
+        return lattice if secret is None else replace(lattice, secret=secret)
+
+    def _count(self, image: np.ndarray, carrier: Carrier) -> int:
+        """Bits of the message that a carrier which does not tell is given for pictures of that size."""
+        room = carrier.capacity_bits(image)
+        room = min(room, self.most_bits or room)
+        overhead = 0 if self.code_alone or room < message.HEAD_BITS else message.HEAD_BITS
+        lengths = self.tokenizer.lengths_bits(*image.shape[:2])
+        return overhead + max((n for n in lengths if n <= room - overhead), default=0)
+
+    def _carried(
+        self,
+        image: np.ndarray,
+        carrier: Carrier,
+        bits: np.ndarray,
+        code: np.ndarray,
+        identity: bytes | None,
+    ) -> Carried:
+        residual = carrier.embed(image, bits).astype(np.int16) - image
+        told = {
+            "message": len(bits),
+            "code": len(code),
+            "scales": self.tokenizer.prefix_for(len(code), *image.shape[:2]),
+        }
+        packed = len(code).to_bytes(4, "big") + np.packbits(code).tobytes()
+        return Carried(residual, None if identity is None else identity.hex(), told, packed)
