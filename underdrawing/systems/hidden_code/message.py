@@ -1,8 +1,9 @@
 """What a carrier carries for Hidden-Code: who, signed where an owner is given, and the code of the content.
 
-    signed 1 | identity 64 | CRC-32 of both | fingerprint 32, signature 512 where signed | hidden code
+    signed 1 | sketched 1 | identity 64 | CRC-32 of these | fingerprint 32, signature 512 where signed | code
 
-A carrier with room for the first scale but not for these 97 bits carries the code alone, as in the paper.
+The code is made of tokens, or is the sketch of codes/sketch where that is said. A carrier without room for
+these 98 bits carries tokens alone, as in the paper.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from underdrawing.carriers.carrier import CERTAIN
 from underdrawing.coding.bits import crc32, from_bytes, from_int, to_bytes
 from underdrawing.coding.keys import FINGERPRINT_BYTES, Owner, PublicKey
 
-HEAD_BITS = 1 + 64 + 32
+HEAD_BITS = 2 + 64 + 32
 SIGNATURE_BITS = 8 * FINGERPRINT_BYTES + 512
 _DOMAIN = b"underdrawing hidden code 1"
 
@@ -28,6 +29,8 @@ class Message:
     """8 bytes; None where the carrier had room for the code alone, or what it says does not check."""
     code: np.ndarray
     """uint8 bits: the hidden code as far as it was read for certain."""
+    sketched: bool = False
+    """Whether the code is a sketch, not tokens."""
     fingerprint: bytes | None = None
     """4 bytes of the signer's key, none where they were lost; None where nothing is signed."""
     signature: bytes | None = None
@@ -37,7 +40,7 @@ class Message:
         """Whether the signature over identity and code holds under a key."""
         if self.identity is None or self.signature is None:
             return False
-        return public.verify(_signed(self.identity, self.code), self.signature)
+        return public.verify(_signed(self.identity, self.code, self.sketched), self.signature)
 
 
 def overhead_bits(signed: bool) -> int:
@@ -45,12 +48,13 @@ def overhead_bits(signed: bool) -> int:
     return HEAD_BITS + (SIGNATURE_BITS if signed else 0)
 
 
-def pack(identity: bytes, code: np.ndarray, owner: Owner | None) -> np.ndarray:
+def pack(identity: bytes, code: np.ndarray, sketched: bool, owner: Owner | None) -> np.ndarray:
     """A message as uint8 bits; `identity` has 8 bytes."""
-    head = np.concatenate([from_int(int(owner is not None), 1), from_bytes(identity)])
+    flags = from_int(int(owner is not None), 1), from_int(int(sketched), 1)
+    head = np.concatenate([*flags, from_bytes(identity)])
     parts = [head, crc32(head, domain=_DOMAIN)]
     if owner is not None:
-        parts += [from_bytes(owner.public.short), from_bytes(owner.sign(_signed(identity, code)))]
+        parts += [from_bytes(owner.public.short), from_bytes(owner.sign(_signed(identity, code, sketched)))]
     return np.concatenate([*parts, code]).astype(np.uint8)
 
 
@@ -68,18 +72,16 @@ def unpack(soft_bits: np.ndarray, code_alone: bool = False) -> Message:
         return Message(None, hard[:0])
     doubtful = np.flatnonzero(np.abs(soft_bits) < CERTAIN)
     certain = hard[: doubtful[0]] if len(doubtful) else hard
-    identity = to_bytes(head[1:])
+    identity, sketched, rest = to_bytes(head[2:]), bool(head[1]), certain[HEAD_BITS:]
     if not head[0]:
-        return Message(identity, certain[HEAD_BITS:])
-    rest = certain[HEAD_BITS:]
+        return Message(identity, rest, sketched)
     if len(rest) < SIGNATURE_BITS:
-        return Message(identity, rest[:0], b"")
+        return Message(identity, rest[:0], sketched, b"")
     fingerprint, signature = rest[: 8 * FINGERPRINT_BYTES], rest[8 * FINGERPRINT_BYTES : SIGNATURE_BITS]
-    whole = len(certain) == len(hard)
-    return Message(
-        identity, rest[SIGNATURE_BITS:], to_bytes(fingerprint), to_bytes(signature) if whole else None
-    )
+    kept = to_bytes(signature) if len(certain) == len(hard) else None
+    return Message(identity, rest[SIGNATURE_BITS:], sketched, to_bytes(fingerprint), kept)
 
 
-def _signed(identity: bytes, code: np.ndarray) -> bytes:
-    return b"\0".join([_DOMAIN, identity, len(code).to_bytes(4, "big"), np.packbits(code).tobytes()])
+def _signed(identity: bytes, code: np.ndarray, sketched: bool) -> bytes:
+    kind = b"sketch" if sketched else b"tokens"
+    return b"\0".join([_DOMAIN, kind, identity, len(code).to_bytes(4, "big"), np.packbits(code).tobytes()])

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 import numpy as np
 
@@ -22,9 +21,7 @@ from underdrawing.coding.keys import Owner
 from underdrawing.core.errors import CapacityError, ShapeError
 from underdrawing.core.types import Verdict
 from underdrawing.systems.hidden_code import message
-from underdrawing.systems.hidden_code.recovery import Recovery
-from underdrawing.systems.hidden_code.recovery_net import Choice
-from underdrawing.systems.hidden_code.tokens import Tokenizer
+from underdrawing.systems.hidden_code.content import ContentCode
 from underdrawing.systems.hidden_code.verifying import FindKey, Judge
 
 LEAST_SIDE_PX = 64
@@ -41,7 +38,7 @@ class Carried:
     identity: str | None
     """16 hex digits; None where the carrier had room for the code alone."""
     bits: dict[str, int] = field(default_factory=dict)
-    """Bits by kind: message (all), code (of these), scales (whole ones that the code holds)."""
+    """Bits by kind: message (all) and code (of these)."""
     code: bytes = b""
     """The hidden code as a registry keeps it: its length in bits (4 bytes, the high one first), then the
     bits."""
@@ -59,28 +56,15 @@ class HiddenCode:
     def __init__(
         self,
         carrier: Carrier | None = None,
-        tokenizer: Tokenizer | None = None,
-        recovery: Recovery | None = None,
+        code: ContentCode | None = None,
         *,
         most_bits: int | None = None,
         code_alone: bool = False,
-        choose: Choice | None = None,
     ) -> None:
         """carrier: None for the lattice. most_bits: no message is longer (to compare with carriers of that
-        |m|). code_alone: no identity, as in the paper. choose: how tokens that nobody told are chosen; None
-        for their mean."""
-        self.carrier, self.most_bits, self.code_alone, self.choose = carrier, most_bits, code_alone, choose
-        self._tokenizer, self._recovery = tokenizer, recovery
-
-    @cached_property
-    def tokenizer(self) -> Tokenizer:
-        """Loaded when it is first needed."""
-        return self._tokenizer or Tokenizer()
-
-    @cached_property
-    def recovery(self) -> Recovery:
-        """Loaded when it is first needed."""
-        return self._recovery or Recovery(self.tokenizer)
+        |m|). code_alone: no identity, and tokens, as in the paper."""
+        self.carrier, self.most_bits, self.code_alone = carrier, most_bits, code_alone
+        self.code = code or ContentCode(sketches=not code_alone)
 
     def protect(
         self,
@@ -95,8 +79,8 @@ class HiddenCode:
         and the owner's signature.
 
         identity: drawn at random where none is given. secret and strength: of the lattice, whose steps the
-        strength multiplies. ShapeError where a side is shorter than 64 px; CapacityError where the carrier has
-        no room for a signature that is asked for, or for anything.
+        strength multiplies. ShapeError where a side is shorter than 64 px; CapacityError where the carrier
+        has no room for a signature that is asked for, or for anything.
         """
         height, width = image.shape[:2]
         if min(height, width) < LEAST_SIDE_PX:
@@ -104,20 +88,20 @@ class HiddenCode:
                 f"expected sides of at least {LEAST_SIDE_PX} px, got {width}x{height}; too small to protect"
             )
         overhead = message.overhead_bits(owner is not None)
-        lengths = self.tokenizer.lengths_bits(height, width)
-        wanted = min(overhead + lengths[-1], self.most_bits or overhead + lengths[-1])
+        wanted = overhead + self.code.most_bits(height, width)
+        wanted = min(wanted, self.most_bits or wanted)
         carrier, room = self._roomy(image, secret, strength, wanted)
-        if owner is not None and (self.code_alone or room < overhead):
+        anonymous = self.code_alone or room < overhead
+        if owner is not None and anonymous:
             raise CapacityError(
-                f"{carrier.name} has {room} bits here, a signature takes {overhead}; leave it out, or use photo"
+                f"{carrier.name} has {room} bits here, a signature takes {overhead}; use the system photo"
             )
-        if self.code_alone or room < overhead:
-            code = self.tokenizer.fit(image, room)
+        code, sketched = self.code.encode(image, room if anonymous else room - overhead)
+        if anonymous:
             return self._carried(image, carrier, code, code, None)
         identity = identity or secrets.token_bytes(8)
-        prefix = self.tokenizer.prefix_for(room - overhead, height, width)
-        code = self.tokenizer.to_bits(self.tokenizer.encode(image, prefix) if prefix else [])
-        return self._carried(image, carrier, message.pack(identity, code, owner), code, identity)
+        bits = message.pack(identity, code, sketched, owner)
+        return self._carried(image, carrier, bits, code, identity.hex())
 
     def verify(
         self, image: np.ndarray, *, secret: bytes | None = None, find_key: FindKey = lambda short: None
@@ -130,12 +114,15 @@ class HiddenCode:
         count = None if carrier.tells_length else self._count(image, carrier)
         reading = carrier.read(image, count)
         read = message.unpack(reading.soft_bits, self.code_alone)
-        return Judge(self.tokenizer, self.recovery, self.choose)(image, reading, read, find_key)
+        return Judge(self.code)(image, reading, read, find_key)
 
     def describe(self, image: np.ndarray, bits: int) -> np.ndarray:
         """The picture as a hidden code of at most so many bits tells it, (H, W, 3) uint8."""
-        prefix = max(1, self.tokenizer.prefix_for(bits, *image.shape[:2]))
-        return self.tokenizer.decode(self.tokenizer.encode(image, prefix), *image.shape[:2])
+        code, sketched = self.code.encode(image, bits)
+        told = self.code.read(message.Message(None, code, sketched), *image.shape[:2])
+        if told.picture is None:
+            raise CapacityError(f"{bits} bits hold no code")
+        return told.picture
 
     def _roomy(
         self, image: np.ndarray, secret: bytes | None, strength: float, wanted: int
@@ -143,10 +130,10 @@ class HiddenCode:
         """The gentlest carrier with room for so many bits, or the one with most, and its room."""
         for stronger in STRENGTHS:
             carrier = self._carrier(secret, strength * stronger)
-            room = min(carrier.capacity_bits(image), wanted)
-            if room == wanted or self.carrier is not None:
+            room = carrier.capacity_bits(image)
+            if room >= wanted or self.carrier is not None:
                 break
-        return carrier, room
+        return carrier, min(room, self.most_bits or room)
 
     def _carrier(self, secret: bytes | None, strength: float) -> Carrier:
         if self.carrier is not None:
@@ -160,9 +147,9 @@ class HiddenCode:
         """Bits of the message that a carrier which does not tell is given for pictures of that size."""
         room = carrier.capacity_bits(image)
         room = min(room, self.most_bits or room)
-        overhead = 0 if self.code_alone or room < message.HEAD_BITS else message.HEAD_BITS
-        lengths = self.tokenizer.lengths_bits(*image.shape[:2])
-        return overhead + max((n for n in lengths if n <= room - overhead), default=0)
+        if not self.code_alone and room >= message.HEAD_BITS:
+            return room
+        return max((n for n in self.code.tokenizer.lengths_bits(*image.shape[:2]) if n <= room), default=0)
 
     def _carried(
         self,
@@ -170,13 +157,10 @@ class HiddenCode:
         carrier: Carrier,
         bits: np.ndarray,
         code: np.ndarray,
-        identity: bytes | None,
+        identity: str | None,
     ) -> Carried:
+        if not carrier.tells_length and identity is not None:  # who reads it reads all that there is room for
+            bits = np.pad(bits, (0, self._count(image, carrier) - len(bits)))
         residual = carrier.embed(image, bits).astype(np.int16) - image
-        told = {
-            "message": len(bits),
-            "code": len(code),
-            "scales": self.tokenizer.prefix_for(len(code), *image.shape[:2]),
-        }
         packed = len(code).to_bytes(4, "big") + np.packbits(code).tobytes()
-        return Carried(residual, None if identity is None else identity.hex(), told, packed)
+        return Carried(residual, identity, {"message": len(bits), "code": len(code)}, packed)

@@ -1,6 +1,6 @@
 """From what a carrier read to the verdict: where the picture was altered, and what was there.
 
-Everything happens in the frame of the whole marked picture; what a cropped one does not show counts as hidden.
+All of it in the frame of the whole marked picture; what a cropped one does not show counts as hidden.
 """
 
 from __future__ import annotations
@@ -20,15 +20,11 @@ from underdrawing.mending.blending import faded_in, spread, to_write_anew
 from underdrawing.mending.contradiction import contradicted
 from underdrawing.mending.likeness import likeness
 from underdrawing.mending.support import extreme, gap_levels, supported
+from underdrawing.systems.hidden_code.content import ContentCode, Told
 from underdrawing.systems.hidden_code.message import Message
-from underdrawing.systems.hidden_code.recovery import Recovery
-from underdrawing.systems.hidden_code.recovery_net import Choice
-from underdrawing.systems.hidden_code.tokens import Tokenizer
 
 FindKey = Callable[[bytes], PublicKey | None]
 
-TELLING = 7
-"""Scales from which a code tells of a place what was there; fewer tell the gist, and the rest is a guess."""
 _ALTERED = 0.5  # probability from which a pixel counts as altered
 _TOLD = np.float32(0.9)  # probability of what only the code tells
 _UNKNOWN = 0.2  # probability below which a place shows how well the code describes this picture
@@ -55,9 +51,7 @@ class _Scene(NamedTuple):
 class Judge:
     """The verdict on received pictures."""
 
-    tokenizer: Tokenizer
-    recovery: Recovery
-    choose: Choice | None = None
+    code: ContentCode
 
     def __call__(
         self, received: np.ndarray, reading: Reading, message: Message, find_key: FindKey
@@ -71,45 +65,44 @@ class Judge:
             )
         scene = _scene(received, reading)
         height, width = scene.image.shape[:2]
-        prefix = self.tokenizer.prefix_for(len(message.code), height, width)
-        grids = self.tokenizer.from_bits(message.code, height, width) if prefix else []
-        told = self.tokenizer.decode(grids, height, width) if grids else None
-        scene, matches = _compared(scene, told if prefix >= TELLING else None)
+        told = self.code.read(message, height, width)
+        scene, matches = _compared(scene, told.picture if told.telling else None)
         in_frame = np.clip(scene.received(scene.probability), 0, 1)
         fraction = float((in_frame > _ALTERED).mean())
-        recovered, source, confidence = self._recover(received, scene, grids, told)
+        recovered, source, confidence = self._recover(received, scene, told)
         signature = _signature(message, find_key)
         return Verdict(
             status="altered" if fraction > 0 or matches is False else "intact",
             present=True,
-            message=_words(message, prefix, signature, fraction, matches),
+            message=_words(message, told, signature, fraction, matches),
             identity=None if message.identity is None else message.identity.hex(),
             signature=signature,
             tampered_prob=in_frame,
             recovered=recovered,
             source_map=source,
             confidence=confidence,
-            content=told,
+            content=told.picture,
             content_matches=matches,
             altered_fraction=fraction,
-            details={"scales": prefix, "code_bits": len(message.code), "checked": reading.checked},
+            details={"code_bits": len(message.code), "sketched": told.sketched, "scales": len(told.grids)},
         )
 
     def _recover(
-        self, received: np.ndarray, scene: _Scene, grids: list[np.ndarray], told: np.ndarray | None
+        self, received: np.ndarray, scene: _Scene, told: Told
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Recovered picture, source map and confidence in the received frame."""
         anew = to_write_anew(scene.probability) > 0
         region = scene.received((anew & scene.seen).astype(np.float32)) > 0.5
-        from_code = len(grids) >= TELLING
-        source = np.where(region, DECODED if from_code else FILLED, UNTOUCHED).astype(np.uint8)
+        source = np.where(region, DECODED if told.telling else FILLED, UNTOUCHED).astype(np.uint8)
         confidence = np.ones(region.shape, np.float32)
         if not region.any():
             return received.copy(), source, confidence
         hidden = anew | ~scene.seen
-        whole = self.recovery(scene.image, hidden, grids, self.choose).astype(np.float32)
-        written = np.clip(scene.received(joined(scene.image, whole, hidden)), 0, 255)
-        confidence[region] = _sureness(scene, told) if from_code else 0.0
+        whole = self.code.whole(scene.image, hidden, told)
+        if not told.sketched:
+            whole = joined(scene.image, whole, hidden)
+        written = np.clip(scene.received(whole), 0, 255)
+        confidence[region] = _sureness(scene, told.picture) if told.telling else 0.0
         return faded_in(received, written, region), source, confidence
 
 
@@ -170,9 +163,7 @@ def _signature(message: Message, find_key: FindKey) -> Signature:
     return Signature(state, public.fingerprint, trusted=True)
 
 
-def _words(
-    message: Message, prefix: int, signature: Signature, fraction: float, matches: bool | None
-) -> str:
+def _words(message: Message, told: Told, signature: Signature, fraction: float, matches: bool | None) -> str:
     who = "Protected" if message.identity is None else f"Protected as {message.identity.hex()}"
     signer = {
         "valid": f", signed by trusted key {signature.key}",
@@ -185,8 +176,8 @@ def _words(
     if not fraction:
         return f"{who}{signer}; not altered."
     share = f"altered in {max(fraction, 0.001):.1%} of the picture"
-    if prefix >= TELLING:
+    if told.telling:
         return f"{who}{signer}; {share}; what was there is shown from the hidden code."
-    if prefix:
+    if told.picture is not None:
         return f"{who}{signer}; {share}; the code tells only the gist of it, the rest is a guess."
     return f"{who}{signer}; {share}; no code of it was read, what is shown is a guess."

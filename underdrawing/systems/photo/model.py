@@ -33,7 +33,7 @@ class Photo:
     @cached_property
     def sketch(self) -> SketchCodec:
         """The code of the content."""
-        from underdrawing.systems.photo.sketch import Sketch
+        from underdrawing.codes.sketch.sketch import Sketch
 
         return Sketch()
 
@@ -47,7 +47,7 @@ class Photo:
     @cached_property
     def fusion(self) -> Fuser:
         """Recovery."""
-        from underdrawing.systems.photo.fusion import Fusion
+        from underdrawing.codes.sketch.fusion import Fusion
 
         return Fusion()
 

@@ -20,10 +20,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from underdrawing.codes.sketch.sketch_net import BLOCK, STEP_REFERENCE, Config, SketchNet, conditions
 from underdrawing.data.shards import held_out_names, load_photos, random_crop
 from underdrawing.nets.lapped import mix_borders
 from underdrawing.nets.quantizer_start import start_quantizer
-from underdrawing.systems.photo.sketch_net import BLOCK, STEP_REFERENCE, Config, SketchNet, conditions
 from underdrawing.train.checkpoint import save_checkpoint
 from underdrawing.train.loop import Run, train
 

@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from underdrawing.codes.sketch.fusion import CHANNELS
 from underdrawing.core.errors import WeightsError
 from underdrawing.nets.unet import Mix, conv, enlarge
-from underdrawing.systems.photo.fusion import CHANNELS
 
 _QUARTER, _EIGHTH, _LAST = 40, 64, 80
 _OUTPUTS = 4

@@ -18,10 +18,8 @@ import numpy as np
 import torch
 from safetensors import safe_open
 
-from underdrawing.core.errors import CapacityError, CodeError, ShapeError, WeightsError
-from underdrawing.nets.residual_quantizer import token_grid
-from underdrawing.systems.photo.entropy import EntropyCode
-from underdrawing.systems.photo.layout import (
+from underdrawing.codes.sketch.entropy import EntropyCode
+from underdrawing.codes.sketch.layout import (
     FIELDS_FIRST,
     FIELDS_NEXT,
     Grid,
@@ -31,7 +29,9 @@ from underdrawing.systems.photo.layout import (
     stretch,
     take,
 )  # fmt: skip
-from underdrawing.systems.photo.sketch_net import BLOCK, Config, SketchNet, conditions
+from underdrawing.codes.sketch.sketch_net import BLOCK, Config, SketchNet, conditions
+from underdrawing.core.errors import CapacityError, CodeError, ShapeError, WeightsError
+from underdrawing.nets.residual_quantizer import token_grid
 
 WEIGHTS = Path(__file__).parent / "weights" / "sketch.safetensors"
 TOKEN_BITS = 10

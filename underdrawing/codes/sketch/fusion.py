@@ -67,7 +67,7 @@ class Fusion:
 
     @cached_property
     def _net(self):
-        from underdrawing.systems.photo.fusion_net import load_fusion
+        from underdrawing.codes.sketch.fusion_net import load_fusion
 
         return load_fusion(self._path)
 

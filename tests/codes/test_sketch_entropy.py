@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from underdrawing.codes.sketch.entropy import EXACT, TABLE_BITS, EntropyCode
+from underdrawing.codes.sketch.layout import condition_numbers, put, step_size, stretch, take
+from underdrawing.codes.sketch.sketch import Sketch
 from underdrawing.core.errors import CodeError
-from underdrawing.systems.photo.entropy import EXACT, TABLE_BITS, EntropyCode
-from underdrawing.systems.photo.layout import condition_numbers, put, step_size, stretch, take
-from underdrawing.systems.photo.sketch import Sketch
 from underdrawing.systems.photo.training_context import whole_tables
 
 

@@ -1,0 +1,1 @@
+"""Codes of a photograph's content, which systems hide and read back."""

@@ -1,0 +1,1 @@
+"""The sketch: tokens and symbols that refine each other, and the network that mends a picture by them."""

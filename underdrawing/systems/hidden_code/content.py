@@ -1,0 +1,109 @@
+"""The hidden code of a picture: tokens, or the sketch where there is room for it.
+
+Tokens mean something from ten bits on. From a hundred bits on the sketch, whose symbols are entropy-coded and
+go where there is something to tell, shows more at equal bits (README.md has the table), so it takes over.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from underdrawing.codes.sketch.fusion import Fusion
+from underdrawing.codes.sketch.sketch import SYMBOLS_FROM_BITS, Sketch
+from underdrawing.core.errors import CapacityError, CodeError
+from underdrawing.systems.hidden_code.message import Message
+from underdrawing.systems.hidden_code.recovery import Recovery
+from underdrawing.systems.hidden_code.recovery_net import Choice
+from underdrawing.systems.hidden_code.tokens import Tokenizer
+
+TELLING_SCALES, TELLING_BITS = 7, 1000
+"""Token scales, or bits of a sketch, from which a code tells of a place what was there; a shorter one tells
+the gist, and the rest is a guess."""
+
+
+class Told(NamedTuple):
+    """What a hidden code tells."""
+
+    picture: np.ndarray | None = None
+    """(h, w, 3) uint8: the whole by the code alone; None where nothing was read."""
+    grids: tuple[np.ndarray, ...] = ()
+    """Tokens; none where the code is a sketch."""
+    sketched: bool = False
+    telling: bool = False
+    """Whether it tells of places, or of the whole only."""
+
+
+class ContentCode:
+    """Codes of pictures and what they tell; the networks are loaded when they are first needed."""
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer | None = None,
+        recovery: Recovery | None = None,
+        *,
+        sketches: bool = True,
+        choose: Choice | None = None,
+    ) -> None:
+        """sketches: whether a sketch may take the place of tokens. choose: how tokens that nobody told are
+        chosen; None for their mean."""
+        self.tokenizer = tokenizer or Tokenizer()
+        self.recovery = recovery or Recovery(self.tokenizer)
+        self.sketches, self.choose = sketches, choose
+
+    @cached_property
+    def sketch(self) -> Sketch:
+        """The codec of sketches."""
+        return Sketch()
+
+    @cached_property
+    def fusion(self) -> Fusion:
+        """What mends a picture by its sketch."""
+        return Fusion()
+
+    def most_bits(self, height: int, width: int) -> int:
+        """What a picture of that size wants to say; a sketch can use more."""
+        return self.tokenizer.lengths_bits(height, width)[-1]
+
+    def encode(self, image: np.ndarray, room: int) -> tuple[np.ndarray, bool]:
+        """A code of at most `room` bits of (H, W, 3) uint8, and whether it is a sketch; no bits where none
+        fits."""
+        if self.sketches and room >= SYMBOLS_FROM_BITS:
+            try:
+                return self.sketch.encode(image, [room])[0], True
+            except CapacityError:
+                pass  # an extreme shape: the tokens still fit
+        prefix = self.tokenizer.prefix_for(room, *image.shape[:2])
+        return self.tokenizer.to_bits(self.tokenizer.encode(image, prefix) if prefix else []), False
+
+    def read(self, message: Message, height: int, width: int) -> Told:
+        """What the code of a message tells of a picture of that size; nothing where it makes no sense."""
+        if message.sketched:
+            return self._sketched(message.code, height, width)
+        prefix = self.tokenizer.prefix_for(len(message.code), height, width)
+        if not prefix:
+            return Told()
+        length = self.tokenizer.lengths_bits(height, width)[prefix - 1]
+        grids = self.tokenizer.from_bits(message.code[:length], height, width)
+        return Told(
+            self.tokenizer.decode(grids, height, width), tuple(grids), telling=prefix >= TELLING_SCALES
+        )
+
+    def _sketched(self, code: np.ndarray, height: int, width: int) -> Told:
+        try:
+            picture = self.sketch.decode([code], height, width)
+        except CodeError:
+            return Told()
+        return Told(picture, (), True, len(code) >= TELLING_BITS)
+
+    def whole(self, image: np.ndarray, hidden: np.ndarray, told: Told) -> np.ndarray:
+        """The whole picture (h, w, 3) float32 where (h, w) bool hides it, from code and surroundings.
+
+        Sides that are multiples of 8 where the code is a sketch.
+        """
+        if not told.sketched:
+            return self.recovery(image, hidden, told.grids, self.choose).astype(np.float32)
+        mended, _ = self.fusion.recover(image, hidden.astype(np.float32), told.picture)
+        return mended.astype(np.float32)
