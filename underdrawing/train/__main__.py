@@ -12,6 +12,7 @@ from typing import Any
 from underdrawing.core.errors import UsageError
 
 SYSTEMS = {
+    "hidden-code-finish": "underdrawing.systems.hidden_code.training_finish",
     "hidden-code-recovery": "underdrawing.systems.hidden_code.training_recovery",
     "hidden-code-tokens": "underdrawing.systems.hidden_code.training_tokens",
     "imuge": "underdrawing.systems.imuge.training",
