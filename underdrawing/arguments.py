@@ -132,7 +132,9 @@ def _measuring(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--again", action="store_true", help="repeat parts that are done")
     parser.add_argument("--jobs", type=_processes, default=1, metavar="N", help="processes; 1 by default")
     parser.add_argument("--peers-python", metavar="PYTHON", help="of the peers' environment (photo-peers)")
-    parser.add_argument("--weights", metavar="DIR", help="trainings, a folder for each recipe (imuge-table3)")
+    parser.add_argument(
+        "--weights", metavar="DIR", help="trainings, a folder for each recipe (imuge-table3, imagenet-s)"
+    )
 
 
 def _inputs(parser: argparse.ArgumentParser) -> None:

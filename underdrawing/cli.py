@@ -236,7 +236,8 @@ def bench(arguments: argparse.Namespace) -> int:
             print(f"\r\x1b[K{part} {done}/{total}", end="", file=sys.stderr, flush=True)
 
     def subject(name: str, weights: Path | None = None) -> Subject:
-        owner = Owner.create() if "sign" in cards.card(name).abilities else None
+        card = cards.card(name.partition(":")[0])
+        owner = Owner.create() if "sign" in card.abilities else None
         return Subject(name, cards.load(name, weights), owner, secrets.token_bytes(8))
 
     peers, trainings = arguments.peers_python, arguments.weights

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -57,6 +57,8 @@ class Card:
     """Where the system's class lives: "package.module:Class"."""
     licence: str
     weights: tuple[Weight, ...]
+    variants: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Other settings of the same system, for comparison; `load("NAME:VARIANT")` takes them."""
 
 
 def names() -> list[str]:
@@ -80,6 +82,7 @@ def card(name: str) -> Card:
             entry=table["entry"],
             licence=table["licence"],
             weights=weights,
+            variants=table.get("variants", {}),
         )
     except (tomllib.TOMLDecodeError, KeyError) as error:
         raise WeightsError(f"{folder / 'card.toml'}: the card cannot be read ({error!r})") from error
@@ -100,11 +103,17 @@ def _weight(folder: Path, entry: dict[str, Any]) -> Weight:
 def load(name: str = "photo", weights: Path | None = None) -> Any:
     """A system, ready to work, with its released weights or those of a file where it takes one.
 
-    WeightsError where a weight is not the one that the card names, or a file is none of the system's.
+    name: of a system, or of a variant of it after a colon. WeightsError where a weight is not the one that
+    the card names, a file is none of the system's, or there is no such variant.
     """
+    name, _, variant = name.partition(":")
     found = card(name)
+    if variant and variant not in found.variants:
+        known = ", ".join(found.variants) or "none"
+        raise WeightsError(f"{name} has no variant {variant!r}; there are: {known}")
+    settings = found.variants.get(variant, {})
     for weight in () if weights else found.weights:
         weight.check()
     module, _, attribute = found.entry.partition(":")
     made = getattr(import_module(module), attribute)
-    return made(weights) if weights else made()
+    return made(weights, **settings) if weights else made(**settings)

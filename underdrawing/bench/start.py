@@ -15,7 +15,10 @@ from underdrawing.bench.tables_imuge import TABLE3
 from underdrawing.core.errors import UsageError
 
 ABLATION = tuple(TABLE3)
-IMAGENET_S_SYSTEMS = ("photo",)
+_VARIANTS = ("tokens", "256-bits", "64-bits")
+IMAGENET_S_SYSTEMS = ("photo", "hidden-code", *(f"hidden-code:{variant}" for variant in _VARIANTS))
+SINGLE_SCALE = "hidden-code:single-scale"
+"""Measured where its weights are given: DIR/single-scale/tokens.safetensors."""
 
 
 def _row(subject: Callable[..., Subject], recipe: str, weights: str | None) -> Subject:
@@ -47,6 +50,9 @@ def start(
         return run_peers(subject("photo"), data, results, peers, photos=photos, progress=options.progress)
     if name == "imagenet-s":
         told = [subject(system) for system in IMAGENET_S_SYSTEMS]
+        if options.weights:
+            told.append(subject(SINGLE_SCALE, Path(options.weights) / "single-scale" / "tokens.safetensors"))
+        told = [replace(system, owner=None) for system in told]  # nobody signs in the paper
         return run_imagenet_s(told, data, results, photos=photos, only=only, options=options)
     if name == "imuge-table1":
         both = [subject("imuge"), subject("photo")]

@@ -83,7 +83,7 @@ class ImageNetS:
         """What is measured of a subject; of the subject called references, what needs none."""
         if subject.name == REFERENCE:
             return Part(REFERENCE, self._jobs, self._references)
-        return Part(f"recovered-{subject.name}", self._jobs, self._recovered)
+        return Part(f"recovered-{subject.name.replace(':', '-')}", self._jobs, self._recovered)
 
     @cached_property
     def tasks(self) -> Tasks:

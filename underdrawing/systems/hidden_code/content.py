@@ -45,13 +45,14 @@ class ContentCode:
         recovery: Recovery | None = None,
         *,
         sketches: bool = True,
+        completes: bool = True,
         choose: Choice | None = None,
     ) -> None:
-        """sketches: whether a sketch may take the place of tokens. choose: how tokens that nobody told are
-        chosen; None for their mean."""
+        """sketches: whether a sketch may take the place of tokens. completes: whether a transformer completes
+        tokens. choose: how tokens that nobody told are chosen; None for their mean."""
         self.tokenizer = tokenizer or Tokenizer()
         self.recovery = recovery or Recovery(self.tokenizer)
-        self.sketches, self.choose = sketches, choose
+        self.sketches, self.completes, self.choose = sketches, completes, choose
 
     @cached_property
     def sketch(self) -> Sketch:
@@ -103,6 +104,8 @@ class ContentCode:
 
         Sides that are multiples of 8 where the code is a sketch.
         """
+        if not told.sketched and told.picture is not None and not self.completes:
+            return told.picture.astype(np.float32)
         if not told.sketched:
             return self.recovery(image, hidden, told.grids, self.choose).astype(np.float32)
         mended, _ = self.fusion.recover(image, hidden.astype(np.float32), told.picture)

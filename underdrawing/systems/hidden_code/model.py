@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from underdrawing.core.errors import CapacityError, ShapeError
 from underdrawing.core.types import Verdict
 from underdrawing.systems.hidden_code import message
 from underdrawing.systems.hidden_code.content import ContentCode
+from underdrawing.systems.hidden_code.tokens import Tokenizer
 from underdrawing.systems.hidden_code.verifying import FindKey, Judge
 
 LEAST_SIDE_PX = 64
@@ -55,16 +57,21 @@ class HiddenCode:
 
     def __init__(
         self,
+        weights: Path | None = None,
+        *,
         carrier: Carrier | None = None,
         code: ContentCode | None = None,
-        *,
         most_bits: int | None = None,
         code_alone: bool = False,
+        sketches: bool = True,
     ) -> None:
-        """carrier: None for the lattice. most_bits: no message is longer (to compare with carriers of that
-        |m|). code_alone: no identity, and tokens, as in the paper."""
+        """weights: of other tokens than the released ones, which are not completed then. carrier: None for
+        the lattice. most_bits: no message is longer (to compare with carriers of that |m|). code_alone: no
+        identity, and tokens, as in the paper. sketches: whether a sketch may take the place of tokens."""
         self.carrier, self.most_bits, self.code_alone = carrier, most_bits, code_alone
-        self.code = code or ContentCode(sketches=not code_alone)
+        tokenizer = None if weights is None else Tokenizer(weights)
+        sketches = sketches and not code_alone and weights is None
+        self.code = code or ContentCode(tokenizer, sketches=sketches, completes=weights is None)
 
     def protect(
         self,

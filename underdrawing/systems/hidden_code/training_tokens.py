@@ -69,6 +69,7 @@ _SMOKE = Recipe(
 RECIPES = {
     "dropout": Recipe(),
     "no-dropout": Recipe(full=1.0),
+    "single-scale": Recipe(TokenConfig(sides=(16,)), minutes=12.0),
     "paper-size": Recipe(
         TokenConfig(codes=4096, encoder_blocks=6, decoder_blocks=12, width=384, polish=96),
         minutes=600.0,
@@ -76,7 +77,8 @@ RECIPES = {
     ),
     "smoke": _SMOKE,
 }
-"""By the name that `--recipe` takes; paper-size is meant for a datacentre GPU."""
+"""By the name that `--recipe` takes; paper-size is meant for a datacentre GPU;
+single-scale is for comparison."""
 DEFAULT = "dropout"
 
 

@@ -1,0 +1,187 @@
+"""Hidden-Code on the lattice and on carriers with hardly any room."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+
+from underdrawing.attacks.channel import Jpeg
+from underdrawing.carriers.carrier import CERTAIN, Reading, checked_message
+from underdrawing.coding.keys import Owner
+from underdrawing.core.errors import CapacityError, ShapeError
+from underdrawing.core.types import DECODED, FILLED
+from underdrawing.metrics.masks import count_mask
+from underdrawing.metrics.quality import masked_psnr_db
+from underdrawing.systems.hidden_code.content import ContentCode
+from underdrawing.systems.hidden_code.message import HEAD_BITS, Message
+from underdrawing.systems.hidden_code.model import HiddenCode
+
+PHOTO = cv2.resize(data.astronaut(), (256, 256), interpolation=cv2.INTER_AREA)
+OTHER = cv2.resize(data.chelsea()[:, 60:360], (256, 256), interpolation=cv2.INTER_AREA)
+IDENTITY = bytes.fromhex("0123456789abcdef")
+
+
+@dataclass
+class Lsb:
+    """The last bit of the red channel, row by row: a carrier of any room that tells nothing of itself."""
+
+    room: int
+    sure: float = CERTAIN
+    evidence: np.ndarray | None = None
+    name: str = "lsb"
+    tells_length: ClassVar[bool] = False
+
+    def capacity_bits(self, image_u8):
+        return self.room
+
+    def embed(self, image_u8, bits):
+        checked_message(bits, self.room, self.name)
+        marked = image_u8.copy()
+        red = marked[..., 0].reshape(-1)
+        red[: len(bits)] = red[: len(bits)] & 254 | bits
+        marked[..., 0] = red.reshape(marked.shape[:2])
+        return marked
+
+    def read(self, received_u8, count):
+        bits = received_u8[..., 0].reshape(-1)[:count] & 1
+        return Reading(np.where(bits, -self.sure, self.sure).astype(np.float32), None, None, self.evidence)
+
+
+@pytest.fixture(scope="module")
+def system():
+    return HiddenCode()
+
+
+@pytest.fixture(scope="module")
+def protected(system):
+    change = system.protect(PHOTO, identity=IDENTITY)
+    return change, change.apply(PHOTO)
+
+
+def edited(picture):
+    mask = np.zeros(picture.shape[:2], bool)
+    mask[60:150, 90:190] = True
+    return np.where(mask[..., None], OTHER, picture), mask
+
+
+def test_an_edit_after_a_codec_is_found_and_undone(system, protected):
+    change, marked = protected
+    tampered, mask = edited(marked)
+    verdict = system.verify(Jpeg(70)(tampered, np.random.default_rng(0)))
+    assert verdict.status == "altered" and verdict.identity == IDENTITY.hex()
+    assert count_mask(verdict.tampered_prob, mask).f1 > 0.9
+    assert (verdict.source_map[mask] == DECODED).mean() > 0.9
+    assert masked_psnr_db(PHOTO, verdict.recovered, mask) > 20
+    assert 0 < verdict.confidence[mask].min() < 1 and verdict.confidence[~mask].mean() > 0.95
+    assert verdict.details["code_bits"] == change.bits["code"] > 4000
+
+
+def test_a_part_of_the_picture_is_enough(system, protected):
+    tampered, mask = edited(protected[1])
+    part = (slice(24, 256), slice(40, 256))
+    verdict = system.verify(np.ascontiguousarray(tampered[part]))
+    assert verdict.identity == IDENTITY.hex() and verdict.recovered.shape == (232, 216, 3)
+    assert count_mask(verdict.tampered_prob, mask[part]).f1 > 0.85
+    assert masked_psnr_db(PHOTO[part], verdict.recovered, mask[part]) > 20
+
+
+def test_a_copied_mark_is_known_by_its_code(system, protected):
+    assert system.verify(protected[1]).content_matches is True
+    moved = OTHER + (protected[1].astype(np.int16) - PHOTO)
+    verdict = system.verify(np.clip(moved, 0, 255).astype(np.uint8))
+    assert not verdict.present or verdict.content_matches is False
+
+
+def test_who_signed_is_told(system):
+    owner = Owner.create()
+    marked = system.protect(PHOTO, identity=IDENTITY, owner=owner).apply(PHOTO)
+    keys = {owner.public.short: owner.public}
+    assert system.verify(marked, find_key=keys.get).signature.state == "valid"
+    unknown = system.verify(marked).signature
+    assert unknown.state == "unknown" and not unknown.trusted
+
+
+def test_an_unmarked_picture_and_a_secret(system):
+    assert system.verify(OTHER[:128, :128]).status == "unprotected"
+    marked = system.protect(OTHER, identity=IDENTITY, secret=b"ours").apply(OTHER)
+    assert system.verify(marked, secret=b"ours").identity == IDENTITY.hex()
+    assert system.verify(marked[:128, :128]).identity is None
+    with pytest.raises(CapacityError, match="secret"):
+        HiddenCode(carrier=Lsb(500)).protect(PHOTO, secret=b"ours")
+
+
+def test_a_carrier_with_room_for_the_identity_alone_says_so():
+    system = HiddenCode(carrier=Lsb(HEAD_BITS + 3))
+    change = system.protect(PHOTO, identity=IDENTITY)
+    assert change.bits["code"] == 0 and change.identity == IDENTITY.hex()
+    verdict = system.verify(change.apply(PHOTO))
+    assert verdict.identity == IDENTITY.hex() and verdict.content is None and verdict.status == "intact"
+
+
+def test_a_carrier_of_64_bits_carries_two_scales_and_no_identity():
+    system = HiddenCode(carrier=Lsb(64))
+    change = system.protect(PHOTO, identity=IDENTITY)
+    assert change.identity is None and change.bits == {"message": 50, "code": 50}
+    verdict = system.verify(change.apply(PHOTO))
+    assert verdict.identity is None and verdict.details["scales"] == 2
+    assert verdict.content.shape == PHOTO.shape
+
+
+def test_no_room_for_a_scale_or_a_signature_is_an_error():
+    with pytest.raises(CapacityError, match="got 0"):
+        HiddenCode(carrier=Lsb(9)).protect(PHOTO)
+    with pytest.raises(CapacityError, match="signature"):
+        HiddenCode(carrier=Lsb(300)).protect(PHOTO, owner=Owner.create())
+    with pytest.raises(ShapeError, match="63"):
+        HiddenCode().protect(PHOTO[:63])
+
+
+@pytest.mark.parametrize("sketches", [True, False])
+def test_codes_that_make_no_sense_leave_the_identity(sketches):
+    system = HiddenCode(carrier=Lsb(3000), sketches=sketches)
+    marked = system.protect(PHOTO, identity=IDENTITY).apply(PHOTO)
+    red = marked[..., 0].reshape(-1)
+    red[HEAD_BITS + 60 : 3000] ^= np.random.default_rng(5).integers(
+        0, 2, 3000 - HEAD_BITS - 60, dtype=np.uint8
+    )
+    verdict = system.verify(marked)
+    assert verdict.identity == IDENTITY.hex() and verdict.recovered.shape == PHOTO.shape
+
+
+def test_a_longer_code_tells_more_whatever_it_is_made_of():
+    for sketches, sizes in ((True, (400, 4000)), (False, (50, 1550))):
+        code = ContentCode(sketches=sketches)
+        told = []
+        for size in sizes:
+            bits, sketched = code.encode(PHOTO, size)
+            assert len(bits) <= size and sketched is sketches
+            system = HiddenCode(code=code)
+            told.append(masked_psnr_db(PHOTO, system.describe(PHOTO, size), np.ones((256, 256), bool)))
+        assert told[0] + 1.5 < told[1]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_tokens_complete_any_mask(share):
+    code = ContentCode(sketches=False)
+    bits, _ = code.encode(PHOTO, 1550)
+    told = code.read(Message(None, bits), 256, 256)
+    hidden = np.zeros((256, 256), bool)
+    hidden[: round(256 * share)] = True
+    whole = code.whole(np.where(hidden[..., None], 0, PHOTO).astype(np.uint8), hidden, told)
+    assert whole.shape == PHOTO.shape and np.isfinite(whole).all()
+    assert masked_psnr_db(PHOTO, np.clip(whole, 0, 255).astype(np.uint8), np.ones((256, 256), bool)) > 14
+
+
+def test_what_the_code_does_not_tell_is_called_a_guess():
+    evidence = np.full(PHOTO.shape[:2], 9, np.float32)
+    evidence[100:160, 100:160] = -9
+    for room, source in ((64, FILLED), (1700, DECODED)):
+        system = HiddenCode(carrier=Lsb(room, evidence=evidence), sketches=False)
+        verdict = system.verify(system.protect(PHOTO, identity=IDENTITY).apply(PHOTO))
+        inside = verdict.source_map[104:156, 104:156]
+        assert verdict.status == "altered" and (inside == source).all()
+        assert (verdict.confidence[104:156, 104:156] > 0).all() == (source == DECODED)
+        assert not verdict.source_map[:80].any()
