@@ -13,12 +13,12 @@ from pathlib import Path
 
 def main(root: Path, name: str) -> int:
     """Rewrite the sums in the card of system NAME; 1 where an entry has to be completed by hand."""
-    folder = root / "underdrawing" / "systems" / name
+    folder = root / "underdrawing" / "systems" / name.replace("-", "_")
     card = folder / "card.toml"
     text, incomplete = card.read_text(encoding="utf-8"), 0
-    for path in sorted(folder.rglob("*.safetensors")):
-        file = path.relative_to(folder).as_posix()
-        data = path.read_bytes()
+    own = {path.relative_to(folder).as_posix() for path in folder.rglob("*.safetensors")}
+    for file in sorted(own | set(re.findall(r'file = "([^"]+)"', text))):
+        data = (folder / file).read_bytes()
         sums = f'file = "{file}"\nsha256 = "{hashlib.sha256(data).hexdigest()}"\nbytes = {len(data)}\n'
         entry = re.compile(rf'file = "{re.escape(file)}"\nsha256 = "[^"]*"\nbytes = \d+\n')
         if entry.search(text):

@@ -144,9 +144,9 @@ def test_codes_that_make_no_sense_leave_the_identity(sketches):
     system = HiddenCode(carrier=Lsb(3000), sketches=sketches)
     marked = system.protect(PHOTO, identity=IDENTITY).apply(PHOTO)
     red = marked[..., 0].reshape(-1)
-    red[HEAD_BITS + 60 : 3000] ^= np.random.default_rng(5).integers(
-        0, 2, 3000 - HEAD_BITS - 60, dtype=np.uint8
-    )
+    garbage = np.random.default_rng(5).integers(0, 2, 3000, dtype=np.uint8)
+    red[HEAD_BITS + 60 : 3000] ^= garbage[HEAD_BITS + 60 :]
+    marked[..., 0] = red.reshape(256, 256)
     verdict = system.verify(marked)
     assert verdict.identity == IDENTITY.hex() and verdict.recovered.shape == PHOTO.shape
 

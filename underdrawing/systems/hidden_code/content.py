@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 from underdrawing.codes.sketch.fusion import Fusion
@@ -22,6 +23,8 @@ from underdrawing.systems.hidden_code.tokens import Tokenizer
 TELLING_SCALES, TELLING_BITS = 7, 1000
 """Token scales, or bits of a sketch, from which a code tells of a place what was there; a shorter one tells
 the gist, and the rest is a guess."""
+
+_REACH_PX = 5
 
 
 class Told(NamedTuple):
@@ -104,7 +107,11 @@ class ContentCode:
 
         Sides that are multiples of 8 where the code is a sketch.
         """
-        if not told.sketched and told.picture is not None and not self.completes:
+        if told.picture is None:  # the transformer, told nothing, guesses worse than inpainting does
+            return cv2.inpaint(image, hidden.astype(np.uint8), _REACH_PX, cv2.INPAINT_TELEA).astype(
+                np.float32
+            )
+        if not told.sketched and not self.completes:
             return told.picture.astype(np.float32)
         if not told.sketched:
             return self.recovery(image, hidden, told.grids, self.choose).astype(np.float32)

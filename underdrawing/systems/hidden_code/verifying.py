@@ -99,7 +99,7 @@ class Judge:
             return received.copy(), source, confidence
         hidden = anew | ~scene.seen
         whole = self.code.whole(scene.image, hidden, told)
-        if not told.sketched:
+        if told.grids:
             whole = joined(scene.image, whole, hidden)
         written = np.clip(scene.received(whole), 0, 255)
         confidence[region] = _sureness(scene, told.picture) if told.telling else 0.0
