@@ -9,22 +9,20 @@ from __future__ import annotations
 from functools import cached_property
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from underdrawing.codes.sketch.fusion import Fusion
 from underdrawing.codes.sketch.sketch import SYMBOLS_FROM_BITS, Sketch
 from underdrawing.core.errors import CapacityError, CodeError
+from underdrawing.mending.blending import gist_and_guess, inpainted
 from underdrawing.systems.hidden_code.message import Message
 from underdrawing.systems.hidden_code.recovery import Recovery
 from underdrawing.systems.hidden_code.recovery_net import Choice
 from underdrawing.systems.hidden_code.tokens import Tokenizer
 
-TELLING_SCALES, TELLING_BITS = 7, 1000
+TELLING_SCALES, TELLING_BITS = 7, 250
 """Token scales, or bits of a sketch, from which a code tells of a place what was there; a shorter one tells
 the gist, and the rest is a guess."""
-
-_REACH_PX = 5
 
 
 class Told(NamedTuple):
@@ -108,12 +106,12 @@ class ContentCode:
         Sides that are multiples of 8 where the code is a sketch.
         """
         if told.picture is None:  # the transformer, told nothing, guesses worse than inpainting does
-            return cv2.inpaint(image, hidden.astype(np.uint8), _REACH_PX, cv2.INPAINT_TELEA).astype(
-                np.float32
-            )
+            return inpainted(image, hidden).astype(np.float32)
         if not told.sketched and not self.completes:
             return told.picture.astype(np.float32)
         if not told.sketched:
             return self.recovery(image, hidden, told.grids, self.choose).astype(np.float32)
         mended, _ = self.fusion.recover(image, hidden.astype(np.float32), told.picture)
+        if not told.telling:
+            mended = gist_and_guess(image, hidden, mended)
         return mended.astype(np.float32)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
 from underdrawing.carriers.lattice.read import clipped_share
@@ -13,7 +12,7 @@ from underdrawing.coding import payload
 from underdrawing.coding.keys import PublicKey
 from underdrawing.core.errors import CodeError
 from underdrawing.core.types import DECODED, FILLED, UNTOUCHED, Signature, Verdict
-from underdrawing.mending.blending import faded_in, to_write_anew
+from underdrawing.mending.blending import faded_in, gist_and_guess, inpainted, to_write_anew
 from underdrawing.mending.contradiction import contradicted
 from underdrawing.mending.likeness import likeness
 from underdrawing.mending.support import extreme, gap_levels, supported
@@ -24,7 +23,9 @@ FindKey = Callable[[bytes], PublicKey | None]
 
 _ALTERED = 0.5  # probability from which a pixel counts as altered
 _TOLD = np.float32(0.9)  # probability of what only the signed content tells
-_LEAST_CONTENT_BITS = 250  # a shorter code is too coarse to say that it shows another picture
+_LEAST_CONTENT_BITS = (
+    250  # a shorter code tells the gist: it says neither what a place showed nor that this is another picture
+)
 _CLEAR_CORRELATION = 0.85  # of untouched surroundings with the signed content: nothing more to ask
 _LEAST_CORRELATION = 0.5  # below it the signed content is that of another picture: a claim not made lightly
 
@@ -176,14 +177,17 @@ def _recover(
     alignment = marked.view.alignment
     anew = to_write_anew(probability)
     region = alignment.to_received(anew.astype(np.float32)) > 0.5
-    source = np.where(region, DECODED if content is not None else FILLED, UNTOUCHED).astype(np.uint8)
+    telling = _content_bits(marked) >= _LEAST_CONTENT_BITS
+    source = np.where(region, DECODED if telling else FILLED, UNTOUCHED).astype(np.uint8)
     if not region.any():
         return received.copy(), source, np.ones(region.shape, np.float32)
     if content is None:
-        grid, sure = cv2.inpaint(image, anew, 5, cv2.INPAINT_TELEA), np.zeros(anew.shape, np.float32)
+        grid, sure = inpainted(image, anew), np.zeros(anew.shape, np.float32)
     else:
         told = np.ascontiguousarray(_part_in_view(content, marked, image))
         grid, sure = fuser.recover(image, anew.astype(np.float32), told)
+        if not telling:
+            grid = gist_and_guess(image, anew, grid)
     written = np.clip(alignment.to_received(grid.astype(np.float32)), 0, 255)
     confidence = np.where(region, np.clip(alignment.to_received(sure), 0, 1), 1).astype(np.float32)
     return faded_in(received, written, region), source, confidence
@@ -204,11 +208,12 @@ def _with_message(verdict: Verdict, marked: Marked) -> Verdict:
     if verdict.content_matches is False:
         what = "the signed content differs from this picture: the mark was copied from another one."
     elif verdict.status == "altered":
-        how = (
-            "shown from the hidden code"
-            if verdict.content is not None
-            else "filled in by a guess, for its code was not readable"
-        )
+        if verdict.content is None:
+            how = "filled in by a guess, for its code was not readable"
+        elif _content_bits(marked) < _LEAST_CONTENT_BITS:
+            how = "a guess that follows the little that the hidden code tells"
+        else:
+            how = "shown from the hidden code"
         what = (
             f"altered in {max(verdict.altered_fraction, 0.001):.1%} of the picture; what was there is {how}."
         )
