@@ -28,4 +28,4 @@ def test_a_gist_is_met_halfway():
     hidden[10:30, 10:30] = 1
     told = np.full((40, 40, 3), 160, np.uint8)
     mended = gist_and_guess(image, hidden, told)
-    assert np.abs(mended[hidden == 1] - 130.0).max() <= 1 and (mended[hidden == 0] == 100).all()
+    assert np.abs(mended[hidden == 1] - 130.0).max() <= 2 and (mended[hidden == 0] == 100).all()
