@@ -12,7 +12,6 @@ from typing import Any
 from underdrawing.core.errors import UsageError
 
 SYSTEMS = {
-    "hidden-code-finish": "underdrawing.systems.hidden_code.training_finish",
     "hidden-code-recovery": "underdrawing.systems.hidden_code.training_recovery",
     "hidden-code-tokens": "underdrawing.systems.hidden_code.training_tokens",
     "imuge": "underdrawing.systems.imuge.training",
