@@ -45,7 +45,7 @@ class Given:
     visible: Tensor
     """(B, 1, h, w), 1 where the picture is as it was, 0 where it is not known."""
     code: list[Tensor]
-    """Token grids (B, rows, columns) of the first scales, maybe none; -1 in cells that the code leaves open."""
+    """Token grids (B, rows, columns) of the first scales, maybe none; -1 in cells that it leaves open."""
 
 
 class RecoveryNet(nn.Module):

@@ -4,18 +4,18 @@
     tokens, coarse to fine, row by row --> range coder --> cut to the room there is
     bits = 16 of a checksum | the coder's bits
 
-A reader takes the lowest and the highest number that the bits may begin: tokens on which both agree were sent,
-and nothing has to say how many. So the code may end within a scale; its other cells are -1, and the transformer
-tells what it expects there.
+A reader takes the lowest and the highest number that the bits may begin: tokens on which both agree were
+sent, and nothing has to say how many. So the code may end within a scale; its other cells are -1, and the
+transformer tells what it expects there.
 
-Floats must not decide frequencies otherwise on another machine, or from there on all tokens would be wrong. So
-all is computed in double precision, and logits are rounded to multiples of STEP before whole numbers are made of
-them. Logits differ by less than 1e-12 between orders of summation and numbers of threads (about 1e-13 in the
-released weights). Rounding parts two values that lie so far apart with probability 2e-12 / STEP. Of 1,024 codes
-those within 13 nats of the best one matter; were it all of them, the 680 tokens of a square picture had 700,000
-such chances in all, and less than one picture in 80,000 would meet a difference. It then fails the checksum, but
-for one in 65,536: CodeError, never other tokens. The rounding costs STEP^2 / 24 nats a token, a thousandth of a
-bit.
+Floats must not decide frequencies otherwise on another machine, or from there on all tokens would be wrong.
+So all is computed in double precision, and logits are rounded to multiples of STEP before whole numbers are
+made of them. Logits differ by less than 1e-12 between orders of summation and numbers of threads (about 1e-13
+in the released weights). Rounding parts two values that lie so far apart with probability 2e-12 / STEP. Of
+1,024 codes those within 13 nats of the best one matter; were it all of them, the 680 tokens of a square
+picture had 700,000 such chances in all, and less than one picture in 80,000 would meet a difference. It then
+fails the checksum, but for one in 65,536: CodeError, never other tokens. The rounding costs STEP^2 / 24 nats
+a token, a thousandth of a bit.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ class TokenCoder:
     def encode(self, tokens: Sequence[np.ndarray], height: int, width: int, room_bits: int) -> np.ndarray:
         """As many of the tokens of a picture of height x width px as have room: uint8 bits.
 
-        tokens: grids of every scale, as Tokenizer.encode gives them. Exactly `room_bits` where they do not all
-        fit, else as few as hold them. CodeError for other grids, CapacityError where not one token fits.
+        tokens: grids of every scale, as Tokenizer.encode gives them. Exactly `room_bits` where they do not
+        all fit, else as few as hold them. CodeError for other grids, CapacityError where no token fits.
         """
         told = _Told(*self._double, height, width)
         if [np.shape(grid) for grid in tokens] != told.grids:
