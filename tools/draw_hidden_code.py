@@ -1,6 +1,6 @@
 """Draw what the first k scales of a code show, of tokens trained with scale dropout and without.
 
-python tools/draw_hidden_code.py --data DIR --tokens FILE --plain FILE [--output PICTURE]
+python tools/draw_hidden_code.py --data DIR --tokens FILE [--plain FILE] [--output PICTURE]
 
 DIR holds kodak24 and clic2025_val at any depth. Two rows a photograph, with dropout above, without below: the
 original, then k = 1, 2, ... all.
@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--tokens", type=Path, required=True, help="trained with scale dropout")
-    parser.add_argument("--plain", type=Path, required=True, help="trained without")
+    parser.add_argument("--plain", type=Path, help="trained without")
     parser.add_argument("--output", type=Path, default=ROOT / "docs/images/hidden-code-prefixes.webp")
     parser.add_argument("--photos", nargs=4, help="names; by default two of each set")
     given = parser.parse_args()
@@ -37,7 +37,7 @@ def main() -> None:
         chosen = [photo for photo in every if photo.name in given.photos]
     else:
         chosen = [photo for name in SETS for photo in PhotoSets(given.data, 4).photos(name)[1:3]]
-    tokenizers = Tokenizer(given.tokens), Tokenizer(given.plain)
+    tokenizers = [Tokenizer(path) for path in (given.tokens, given.plain) if path]
     pairs = [[row(tokenizer, photo.square(SIDE)[0]) for tokenizer in tokenizers] for photo in chosen]
     write(stacked(pairs), given.output)
 

@@ -112,8 +112,9 @@ def wrong_rows(tokenizer: Tokenizer, image: np.ndarray, rng: np.random.Generator
     tokens = tokenizer.encode(image)
     codes = tokenizer.net.config.codes
     orders = [rng.permutation(codes) for _ in tokens]
-    for k in WRONG_PREFIXES:
-        count = tokenizer.lengths_bits(SIDE, SIDE)[k - 1]
+    lengths = tokenizer.lengths_bits(SIDE, SIDE)
+    for k in (k for k in WRONG_PREFIXES if k <= len(lengths)):
+        count = lengths[k - 1]
         flips = np.zeros(count, np.uint8)
         flips[rng.choice(count, max(1, round(WRONG_SHARE * count)), replace=False)] = 1
         gray = tokenizer.from_bits(tokenizer.to_bits(tokens[:k]) ^ flips, SIDE, SIDE)
