@@ -1,4 +1,4 @@
-"""Draw what the first k scales of a code show, of tokens trained with scale dropout and without.
+"""Draw what the first k scales of a code show, of tokens trained with scale dropout and without it.
 
 python tools/draw_hidden_code.py --data DIR --tokens FILE [--plain FILE] [--output PICTURE]
 
@@ -19,6 +19,7 @@ from underdrawing.systems.hidden_code.tokens import Tokenizer
 
 ROOT = Path(__file__).parent.parent
 SETS = ("kodak24", "clic2025_val")
+SHOWS = ["kodim09", "kodim23", "2a2420f929cd", "604308447488"]
 SIDE, SHOWN, GAP = 256, 144, 6
 MOST_BYTES = 400_000
 
@@ -30,15 +31,12 @@ def main() -> None:
     parser.add_argument("--tokens", type=Path, required=True, help="trained with scale dropout")
     parser.add_argument("--plain", type=Path, help="trained without")
     parser.add_argument("--output", type=Path, default=ROOT / "docs/images/hidden-code-prefixes.webp")
-    parser.add_argument("--photos", nargs=4, help="names; by default two of each set")
+    parser.add_argument("--photos", nargs="+", default=SHOWS, help="their names, in order")
     given = parser.parse_args()
-    every = [photo for name in SETS for photo in PhotoSets(given.data).photos(name)]
-    if given.photos:
-        chosen = [photo for photo in every if photo.name in given.photos]
-    else:
-        chosen = [photo for name in SETS for photo in PhotoSets(given.data, 4).photos(name)[1:3]]
+    every = {photo.name: photo for name in SETS for photo in PhotoSets(given.data).photos(name)}
     tokenizers = [Tokenizer(path) for path in (given.tokens, given.plain) if path]
-    pairs = [[row(tokenizer, photo.square(SIDE)[0]) for tokenizer in tokenizers] for photo in chosen]
+    images = [every[name].square(SIDE)[0] for name in given.photos]
+    pairs = [[row(tokenizer, image) for tokenizer in tokenizers] for image in images]
     write(stacked(pairs), given.output)
 
 
