@@ -22,6 +22,7 @@ from underdrawing.nets.transformer import Cache, Transformer, block_causal
 
 _LEVEL = 64.0  # 8-bit levels that count as one
 _WAVES = 4
+_SHARP = 4.0  # logits for a code as far from the query as codes are from their mean, at the start
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,11 @@ class RecoveryNet(nn.Module):
     def logits(self, scale: int, seen: Tensor, codes: Tensor) -> Tensor:
         """(B, places, codes) from the transformer's answers (B, places, width)."""
         kind = torch.promote_types(seen.dtype, torch.float32)  # full, or double where all is
-        query, known = self.query(seen).to(kind), codes.to(kind) / _LEVEL
+        known = codes.to(kind)
+        middle, spread = known.mean(0), known.std(0)
+        query, known = self.query(seen).to(kind), (known - middle) / spread.clamp_min(1e-3)
         distance = query.square().sum(-1, keepdim=True) - 2 * query @ known.T + known.square().sum(1)
-        return -distance * torch.exp(self.sharpness[scale]) * 8
+        return -distance / codes.shape[1] * torch.exp(self.sharpness[scale]) * _SHARP
 
     def forward(
         self, quantizer: ResidualQuantizer, given: Given, tokens: list[Tensor], totals: list[Tensor]
