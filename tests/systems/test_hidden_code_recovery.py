@@ -154,5 +154,5 @@ def test_what_is_dropped_is_shown_nothing(tokenizer):
     straight, _ = tokenizer.net.quantizer.quantize(latent, 3)
     assert all(torch.equal(a[bare], b[bare]) for a, b in zip(true, straight, strict=True))
     losses = dict(system.losses(system.batch(rng), rng))
-    assert float(losses["recovery"]["tokens"]) > 0
+    assert float(losses["recovery"]["tokens"].detach()) > 0
     assert not RecoveryTraining(begun(SMOKE), tokenizer.net, PHOTOS, SMOKE)._dropped(8, rng).any()
