@@ -1,5 +1,7 @@
 """The recovery transformer: what is known stays, what is hidden is told, for any mask and any code."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from skimage import data
 
 from underdrawing.core.errors import WeightsError
 from underdrawing.systems.hidden_code.recovery import Recovery, load_recovery, visible_cells
-from underdrawing.systems.hidden_code.recovery_net import Choice, Given, known_tokens
+from underdrawing.systems.hidden_code.recovery_net import Choice, Given, guided, known_tokens
 from underdrawing.systems.hidden_code.tokens import Tokenizer
 from underdrawing.systems.hidden_code.training_recovery import RECIPES, RecoveryTraining, begun, run
 from underdrawing.systems.hidden_code.training_tokens import RECIPES as TOKEN_RECIPES
@@ -108,3 +110,49 @@ def test_training_repeats_and_leaves_weights(tokenizer, tmp_path):
     (tmp_path / "broken.safetensors").write_bytes(b"0" * 64)
     with pytest.raises(WeightsError, match=r"broken\.safetensors"):
         load_recovery(tmp_path / "broken.safetensors")
+
+
+def test_cells_that_a_code_leaves_open_are_as_without_it(recovery, tokenizer):
+    photo, mask = PHOTOS[0], box(512, 512)
+    code = tokenizer.encode(photo, 2)
+    open_all = [code[0], np.full_like(code[1], -1)]
+    np.testing.assert_array_equal(recovery(photo, mask, open_all), recovery(photo, mask, code[:1]))
+    half = [code[0], np.where(np.arange(4).reshape(2, 2) < 3, code[1], -1)]
+    quantizer, latent = tokenizer.net.quantizer, tokenizer.latent(photo)
+    grids = [torch.from_numpy(grid)[None] for grid in half]
+    total = quantizer.part(grids[0], 0, latent.shape[-2:])
+    hidden = torch.zeros(1, 1, *latent.shape[-2:])
+    known = known_tokens(quantizer, Given(latent, hidden, grids), total, 1)
+    assert torch.equal(known, grids[1])
+    seen = known_tokens(quantizer, Given(latent, 1 - hidden, grids), total, 1)
+    assert torch.equal(seen, torch.from_numpy(code[1])[None])  # what the code leaves open is read there
+
+
+def test_guidance_leads_away_from_what_is_said_without_a_condition(recovery, tokenizer):
+    away = guided(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 3.0]), 0.5)
+    torch.testing.assert_close(away, torch.tensor([1.5, 1.5]))
+    photo, mask, code = PHOTOS[1], box(400, 600), tokenizer.encode(PHOTOS[1], 1)
+    plain = recovery(photo, mask, code)
+    np.testing.assert_array_equal(plain, recovery(photo, mask, code, Choice(guidance=0.0)))
+    assert not np.array_equal(plain, recovery(photo, mask, code, Choice(guidance=2.0)))
+    everything = np.ones(mask.shape, bool)  # no condition at all: nothing to lead away from
+    same = [recovery(photo, everything, (), Choice("argmax", guidance=g)) for g in (0.0, 3.0)]
+    assert np.mean(same[0] != same[1]) < 0.01
+
+
+def test_what_is_dropped_is_shown_nothing(tokenizer):
+    system = RecoveryTraining(
+        begun(SMOKE), tokenizer.net, PHOTOS, replace(SMOKE, dropped=0.5, prefixes=(2,), batch=8, wrong=1.0)
+    )
+    rng = np.random.default_rng(3)
+    latent = torch.cat([tokenizer.latent(PHOTOS[0])] * 8)
+    bare = system._dropped(8, rng)
+    assert 0 < int(bare.sum()) < 8
+    shown, true, _ = system._tell(latent, torch.zeros(8, 1, 16, 16), bare, rng)
+    assert all(bool((grid[bare] < 0).all()) for grid in shown)
+    assert all(bool((grid[~bare] >= 0).all()) for grid in shown[:2])
+    straight, _ = tokenizer.net.quantizer.quantize(latent, 3)
+    assert all(torch.equal(a[bare], b[bare]) for a, b in zip(true, straight, strict=True))
+    losses = dict(system.losses(system.batch(rng), rng))
+    assert float(losses["recovery"]["tokens"].detach()) > 0
+    assert not RecoveryTraining(begun(SMOKE), tokenizer.net, PHOTOS, SMOKE)._dropped(8, rng).any()

@@ -50,7 +50,7 @@ class Recovery:
         """The whole picture (H, W, 3) uint8 as tokens tell it.
 
         mask: (H, W) bool, True = altered; it may cover everything or nothing. code: token grids of the first
-        scales, as Tokenizer.from_bits gives them.
+        scales, as Tokenizer.from_bits or TokenCoder.decode gives them; -1 in cells that it leaves open.
         """
         height, width = received_u8.shape[:2]
         rows, columns = working_sides(height, width)

@@ -46,7 +46,7 @@ class Given:
     visible: Tensor
     """(B, 1, h, w), 1 where the picture is as it was, 0 where it is not known."""
     code: list[Tensor]
-    """Token grids (B, rows, columns) of the first scales, maybe none."""
+    """Token grids (B, rows, columns) of the first scales, maybe none; -1 in cells that it leaves open."""
 
 
 class RecoveryNet(nn.Module):
@@ -73,17 +73,20 @@ class RecoveryNet(nn.Module):
         around = F.adaptive_avg_pool2d(given.latent * given.visible, (rows, columns)) / (visible + 1e-3)
         known = (tokens >= 0)[:, None].to(total)
         own = codes[tokens.clamp_min(0)].permute(0, 3, 1, 2) * known
-        coded = torch.full_like(known, float(scale < len(given.code)))
+        told = given.code[scale] if scale < len(given.code) else torch.full_like(tokens, -1)
+        coded = (told >= 0)[:, None].to(total)
         maps = [F.adaptive_avg_pool2d(total, (rows, columns)) / _LEVEL, around / _LEVEL, own / _LEVEL,
                 visible, known, coded]  # fmt: skip
         places = torch.cat(maps, dim=1).flatten(2).transpose(1, 2)
-        return self.enter(places) + self.place(_waves(rows, columns).to(total)) + self.level[scale]
+        where = _waves(rows, columns, total.dtype).to(total.device)
+        return self.enter(places) + self.place(where) + self.level[scale]
 
     def logits(self, scale: int, seen: Tensor, codes: Tensor) -> Tensor:
         """(B, places, codes) from the transformer's answers (B, places, width)."""
-        known = codes.float()
+        kind = torch.promote_types(seen.dtype, torch.float32)  # full, or double where all is
+        known = codes.to(kind)
         middle, spread = known.mean(0), known.std(0)
-        query, known = self.query(seen).float(), (known - middle) / spread.clamp_min(1e-3)
+        query, known = self.query(seen).to(kind), (known - middle) / spread.clamp_min(1e-3)
         distance = query.square().sum(-1, keepdim=True) - 2 * query @ known.T + known.square().sum(1)
         return -distance / codes.shape[1] * torch.exp(self.sharpness[scale]) * _SHARP
 
@@ -106,14 +109,23 @@ class RecoveryNet(nn.Module):
         ]
 
     def recover(self, quantizer: ResidualQuantizer, given: Given, choose: Choice | None = None) -> Tensor:
-        """The latent (B, dim, h, w) of the whole picture, scale after scale with cached keys and values."""
+        """The latent (B, dim, h, w) of the whole picture, scale after scale with cached keys and values.
+
+        With guidance a second pass is told nothing but the sum of the coarser scales.
+        """
         choose = choose or Choice()
         size = (given.latent.shape[-2], given.latent.shape[-1])
-        total, cache = torch.zeros_like(given.latent), None
+        nothing = Given(torch.zeros_like(given.latent), torch.zeros_like(given.visible), [])
+        total, cache, blind_cache = torch.zeros_like(given.latent), None, None
         for scale, codes in enumerate(quantizer.codebooks):
             tokens = known_tokens(quantizer, given, total, scale)
             answered, cache = self._next(scale, total, given, tokens, codes, cache)
-            vectors = choose(self.logits(scale, answered, codes), codes)
+            logits = self.logits(scale, answered, codes)
+            if choose.guidance:
+                unknown = torch.full_like(tokens, -1)
+                blind, blind_cache = self._next(scale, total, nothing, unknown, codes, blind_cache)
+                logits = guided(logits, self.logits(scale, blind, codes), choose.guidance)
+            vectors = choose(logits, codes)
             grid = tokens.shape[1:]
             own = codes[tokens.clamp_min(0)].permute(0, 3, 1, 2)
             told = vectors.transpose(1, 2).reshape(own.shape[0], -1, *grid)
@@ -134,6 +146,8 @@ class Choice:
     """argmax: the likeliest; sample: drawn; mean: the expected vector, least squared error."""
     temperature: float = 1.0
     seed: int = 0
+    guidance: float = 0.0
+    """How far what is given counts beyond its own probabilities; 0: not at all, and no second pass."""
 
     def __call__(self, logits: Tensor, codes: Tensor) -> Tensor:
         """(B, places, codes) -> vectors (B, places, dim)."""
@@ -147,22 +161,29 @@ class Choice:
         return codes[drawn.reshape(logits.shape[:2]).to(codes.device)]
 
 
+def guided(conditional: Tensor, unconditional: Tensor, guidance: float) -> Tensor:
+    """Logits moved away from those without the condition (Ho and Salimans 2022, eq. 6)."""
+    return (1 + guidance) * conditional - guidance * unconditional
+
+
 def known_tokens(quantizer: ResidualQuantizer, given: Given, total: Tensor, scale: int) -> Tensor:
-    """(B, rows, columns): the code's tokens; behind them those of wholly visible cells, else -1."""
-    if scale < len(given.code):
-        return given.code[scale]
+    """(B, rows, columns): the code's tokens; where it has none those of wholly visible cells, else -1."""
+    coded = given.code[scale] if scale < len(given.code) else None
+    if coded is not None and bool((coded >= 0).all()):
+        return coded
     side = quantizer.sides[scale]
     grid = token_grid(side, given.latent.shape[-2], given.latent.shape[-1])
     whole = F.adaptive_avg_pool2d(given.visible, grid)[:, 0] > 1 - 1e-4
     tokens = nearest(pool(given.latent - total, side), quantizer.codebooks[scale])
-    return torch.where(whole, tokens, torch.full_like(tokens, -1))
+    seen = torch.where(whole, tokens, torch.full_like(tokens, -1))
+    return seen if coded is None else torch.where(coded >= 0, coded, seen)
 
 
-def _waves(rows: int, columns: int) -> Tensor:
+def _waves(rows: int, columns: int, kind: torch.dtype) -> Tensor:
     """(rows * columns, 4 _WAVES): where each place lies in the frame, as sines and cosines."""
-    y = (torch.arange(rows) + 0.5) / rows
-    x = (torch.arange(columns) + 0.5) / columns
-    turns = math.pi * 2.0 ** torch.arange(_WAVES)
+    y = (torch.arange(rows, dtype=kind) + 0.5) / rows
+    x = (torch.arange(columns, dtype=kind) + 0.5) / columns
+    turns = math.pi * 2.0 ** torch.arange(_WAVES, dtype=kind)
     along = [torch.cat([torch.sin(v[:, None] * turns), torch.cos(v[:, None] * turns)], dim=1) for v in (y, x)]
     down = along[0][:, None].expand(-1, columns, -1)
     across = along[1][None].expand(rows, -1, -1)

@@ -45,6 +45,9 @@ class Recipe:
     """Part of the frame that is hidden."""
     covered: float = 0.05
     """Share of the pictures of which nothing is visible."""
+    dropped: float = 0.0
+    """Share of the pictures of which nothing is visible and no code is shown, so that guidance has something
+    to lead away from (the paper's code base: .1)."""
     prefixes: tuple[int, ...] = (0, 1, 2, 3, 3, 4, 5, 6, 7, 8, 9)
     """Scales that the code holds; one of them is drawn for each batch."""
     wrong: float = 0.25
@@ -83,12 +86,14 @@ class RecoveryTraining:
         with torch.no_grad():
             latent = self.tokens.encoder(image)
             visible = visible_cells(self._masks(image, rng))
-            shown, true, totals = self._tell(latent, visible, rng)
+            bare = self._dropped(len(image), rng)
+            visible = visible * ~bare[:, None, None, None]
+            shown, true, totals = self._tell(latent, visible, bare, rng)
         given = Given(latent * visible, visible, shown[: self._prefix])
         with torch.autocast("cpu", torch.bfloat16):
             logits = self.module(self.tokens.quantizer, given, shown, totals)
         losses, counts = [], []
-        for scale in range(self._prefix, len(logits)):
+        for scale in range(0 if bare.any() else self._prefix, len(logits)):
             unknown = (shown[scale] < 0).flatten()
             entropy = F.cross_entropy(logits[scale].flatten(0, 1), true[scale].flatten(), reduction="none")
             losses.append((entropy * unknown).sum())
@@ -105,10 +110,18 @@ class RecoveryTraining:
             masks.append(shape(*image.shape[-2:], rng, self.recipe.area))
         return torch.from_numpy(np.stack(masks))[:, None].float()
 
+    def _dropped(self, count: int, rng: np.random.Generator) -> Tensor:
+        """(count,) bool: the pictures that are told without any condition."""
+        share = self.recipe.dropped
+        return torch.from_numpy(rng.random(count) < share if share else np.zeros(count, bool))
+
     def _tell(
-        self, latent: Tensor, visible: Tensor, rng: np.random.Generator
+        self, latent: Tensor, visible: Tensor, bare: Tensor, rng: np.random.Generator
     ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-        """Of every scale: tokens as shown (-1 where unknown), true ones, and the sum of the scales before."""
+        """Of every scale: tokens as shown (-1 where unknown), true ones, and the sum of the scales before.
+
+        bare: (B,) bool, pictures whose code is not shown.
+        """
         quantizer, recipe = self.tokens.quantizer, self.recipe
         usable = [prefix for prefix in recipe.prefixes if prefix < len(quantizer.sides)]
         self._prefix = int(usable[rng.integers(len(usable))])
@@ -118,8 +131,10 @@ class RecoveryTraining:
             grid = nearest(pool(latent - total, side), quantizer.codebooks[scale])
             whole = F.adaptive_avg_pool2d(visible, grid.shape[1:])[:, 0] > 1 - 1e-4
             if scale < self._prefix:
-                grid = _flipped(grid, len(quantizer.codebooks[scale]), wrong, rng)
-                shown.append(grid)
+                silent = bare[:, None, None]
+                received = _flipped(grid, len(quantizer.codebooks[scale]), wrong, rng)
+                grid = torch.where(silent, grid, received)
+                shown.append(torch.where(silent, torch.full_like(grid, -1), grid))
             else:
                 shown.append(torch.where(whole, grid, torch.full_like(grid, -1)))
             true.append(grid)

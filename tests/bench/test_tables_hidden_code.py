@@ -1,0 +1,122 @@
+"""Hidden-Code's measurements on tiny networks, and the tables that they fill."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from underdrawing.bench import tables
+from underdrawing.bench.tables_hidden_code import ROOMS, carriers, coded, prefixes
+from underdrawing.systems.hidden_code.recovery import save_recovery
+from underdrawing.systems.hidden_code.tokens import save_tokens
+from underdrawing.systems.hidden_code.training_recovery import RECIPES, begun
+from underdrawing.systems.hidden_code.training_tokens import RECIPES as TOKEN_RECIPES
+from underdrawing.systems.hidden_code.training_tokens import started
+
+ROOT = Path(__file__).parents[2]
+PHOTOS = [data.astronaut(), data.coffee()]
+
+
+def tool(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """Photographs, two weight files, and results of both measurements beside those of carriers."""
+    folder = tmp_path_factory.mktemp("hidden-code")
+    for name in ("kodak24", "clic2025_val", "imagenet1k_one"):
+        (folder / "data" / name).mkdir(parents=True)
+        for number, photo in enumerate(PHOTOS):
+            Image.fromarray(photo).save(folder / "data" / name / f"{number}.png")
+    save_tokens(started(PHOTOS, TOKEN_RECIPES["smoke"]), folder / "tokens.safetensors", {})
+    net = begun(RECIPES["smoke"])
+    net.sharpness.data -= 6
+    save_recovery(net, folder / "recovery.safetensors", {})
+    results = folder / "results"
+    results.mkdir()
+    held = {"figures": {"lattice": {"bits": 2272.0}, "dwt-dct-svd": {"bits": 64.0}}, "photos": 4, "size": 512}
+    (results / "carriers.json").write_text(json.dumps(held))
+    measure = tool("measure_hidden_code")
+    measure.RESULTS = results
+    weights = [
+        "--tokens",
+        str(folder / "tokens.safetensors"),
+        "--data",
+        str(folder / "data"),
+        "--photos",
+        "1",
+    ]
+    more = {"tokens": ["--plain", str(folder / "tokens.safetensors")],
+            "bits": ["--recovery", str(folder / "recovery.safetensors")]}  # fmt: skip
+    before = sys.argv
+    try:
+        for what, others in more.items():
+            sys.argv = ["measure", what, *weights, *others]
+            measure.main()
+    finally:
+        sys.argv = before
+    return folder
+
+
+def rows_of(table: str) -> list[list[str]]:
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in table.splitlines()
+        if line[:1] == "|"
+    ]
+
+
+def test_prefixes_have_a_row_a_scale(place):
+    rows = rows_of(prefixes(place / "results"))
+    assert [row[:3] for row in rows[2:]] == [["1", "1", "4"], ["2", "5", "20"], ["3", "21", "84"]]
+    with_dropout, without = rows[4][3].split(" / ")
+    assert with_dropout == without and float(with_dropout) > 8
+    assert float(rows[2][6].split(" / ")[0]) == round(
+        100 / 16
+    )  # one stranger has one token of the first scale
+
+
+def test_coding_is_held_against_the_plain_length(place):
+    table = coded(place / "results")
+    rows = rows_of(table)
+    assert [row[0] for row in rows[2:6]] == ["1", "2", "3", "all, with checksum"]
+    assert sum(float(row[3]) for row in rows[2:5]) + 16 < float(rows[5][3]) + 3
+    rooms = rows[8:]
+    assert [int(row[0]) for row in rooms] == [*ROOMS, 2272] and float(rooms[-1][2]) == 21
+    difference = json.loads((place / "results/hidden-code-bits.json").read_text())["logit_difference"]
+    assert 0 <= difference < 1e-11
+
+
+def test_carriers_are_named_where_they_hold_the_room(place):
+    rows = {row[0]: row for row in rows_of(carriers(place / "results"))[2:]}
+    assert rows["32"][1] == "2" and rows["32"][6].startswith("dwt-dct-svd")
+    assert rows["100"][1] == "3" and rows["100"][6] == "trustmark, gaussian-shading, lattice"
+    assert rows["1024"][6] == "lattice" and "2272 (the lattice's mean)" in rows
+
+
+def test_blocks_are_filled_and_empty_without_results(place, tmp_path):
+    for name in ("prefixes", "bits", "carriers"):
+        block = f"<!-- table:hidden-code-{name} -->\n<!-- /table -->\n"
+        assert "| " in tables.fill(block, place / "results")
+        assert "Not measured yet." in tables.fill(block, tmp_path)
+
+
+def test_the_picture_has_a_row_for_each_training(place):
+    draw = tool("draw_hidden_code")
+    tokenizer = draw.Tokenizer(place / "tokens.safetensors")
+    row = draw.row(tokenizer, np.ascontiguousarray(PHOTOS[0][:256, :256]))
+    assert row.shape == (draw.SHOWN, 4 * draw.SHOWN, 3)
+    draw.write(draw.stacked([[row, row], [row, row]]), place / "picture.webp")
+    assert (place / "picture.webp").stat().st_size < draw.MOST_BYTES
+    with Image.open(place / "picture.webp") as picture:
+        assert picture.size == (4 * draw.SHOWN, 4 * draw.SHOWN + draw.GAP)
