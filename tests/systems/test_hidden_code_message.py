@@ -5,7 +5,14 @@ import pytest
 
 from underdrawing.carriers.carrier import CERTAIN
 from underdrawing.coding.keys import Owner
-from underdrawing.systems.hidden_code.message import HEAD_BITS, SIGNATURE_BITS, overhead_bits, pack, unpack
+from underdrawing.systems.hidden_code.message import (
+    HEAD_BITS,
+    SIGNATURE_BITS,
+    Kind,
+    overhead_bits,
+    pack,
+    unpack,
+)
 
 IDENTITY = bytes(range(8))
 
@@ -20,16 +27,16 @@ def soft(bits):
 
 
 def test_what_is_packed_is_read(code):
-    bits = pack(IDENTITY, code, True, None)
+    bits = pack(IDENTITY, code, Kind.SKETCH, None)
     assert len(bits) == overhead_bits(False) + len(code)
     read = unpack(soft(bits))
-    assert read.identity == IDENTITY and read.sketched and read.fingerprint is None
+    assert read.identity == IDENTITY and read.kind is Kind.SKETCH and read.fingerprint is None
     assert np.array_equal(read.code, code)
 
 
 def test_a_signature_holds_for_its_own_message_alone(code):
     owner = Owner.create()
-    bits = pack(IDENTITY, code, False, owner)
+    bits = pack(IDENTITY, code, Kind.CODED, owner)
     assert len(bits) == overhead_bits(True) + len(code)
     read = unpack(soft(bits))
     assert read.signed_by(owner.public) and not read.signed_by(Owner.create().public)
@@ -41,7 +48,7 @@ def test_a_signature_holds_for_its_own_message_alone(code):
 
 
 def test_a_wrong_identity_is_no_identity(code):
-    bits = pack(IDENTITY, code, False, None)
+    bits = pack(IDENTITY, code, Kind.TOKENS, None)
     for place in (0, 1, 30, HEAD_BITS - 1):
         wrong = bits.copy()
         wrong[place] ^= 1
@@ -50,10 +57,10 @@ def test_a_wrong_identity_is_no_identity(code):
 
 
 def test_only_the_certain_front_of_a_code_counts(code):
-    llr = soft(pack(IDENTITY, code, False, None))
+    llr = soft(pack(IDENTITY, code, Kind.TOKENS, None))
     llr[HEAD_BITS + 120 :] *= 0.1
     assert np.array_equal(unpack(llr).code, code[:120])
-    signed = soft(pack(IDENTITY, code, False, Owner.create()))
+    signed = soft(pack(IDENTITY, code, Kind.TOKENS, Owner.create()))
     signed[-1] *= 0.1  # the code's last bit: nothing can be said of the signature
     read = unpack(signed)
     assert read.identity == IDENTITY and read.signature is None and len(read.code) == len(code) - 1

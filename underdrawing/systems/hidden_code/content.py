@@ -15,14 +15,16 @@ from underdrawing.codes.sketch.fusion import Fusion
 from underdrawing.codes.sketch.sketch import SYMBOLS_FROM_BITS, Sketch
 from underdrawing.core.errors import CapacityError, CodeError
 from underdrawing.mending.blending import gist_and_guess, inpainted
-from underdrawing.systems.hidden_code.message import Message
+from underdrawing.systems.hidden_code.message import Kind, Message
 from underdrawing.systems.hidden_code.recovery import Recovery
 from underdrawing.systems.hidden_code.recovery_net import Choice
+from underdrawing.systems.hidden_code.token_coder import TokenCoder
 from underdrawing.systems.hidden_code.tokens import Tokenizer
 
 TELLING_SCALES, TELLING_BITS = 7, 250
 """Token scales, or bits of a sketch, from which a code tells of a place what was there; a shorter one tells
 the gist, and the rest is a guess."""
+_CODED_FROM_BITS = 128  # below, the transformer's coder with its checksum costs more than it saves
 
 
 class Told(NamedTuple):
@@ -32,7 +34,6 @@ class Told(NamedTuple):
     """(h, w, 3) uint8: the whole by the code alone; None where nothing was read."""
     grids: tuple[np.ndarray, ...] = ()
     """Tokens; none where the code is a sketch."""
-    sketched: bool = False
     telling: bool = False
     """Whether it tells of places, or of the whole only."""
 
@@ -47,13 +48,21 @@ class ContentCode:
         *,
         sketches: bool = True,
         completes: bool = True,
+        codes: bool = True,
         choose: Choice | None = None,
     ) -> None:
         """sketches: whether a sketch may take the place of tokens. completes: whether a transformer completes
-        tokens. choose: how tokens that nobody told are chosen; None for their mean."""
+        tokens. codes: whether it codes them too, where that saves bits. choose: how tokens that nobody told
+        are chosen; None for their mean."""
         self.tokenizer = tokenizer or Tokenizer()
         self.recovery = recovery or Recovery(self.tokenizer)
-        self.sketches, self.completes, self.choose = sketches, completes, choose
+        self.sketches, self.completes, self.codes = sketches, completes, codes and completes
+        self.choose = choose
+
+    @cached_property
+    def coder(self) -> TokenCoder:
+        """What codes tokens by the transformer's probabilities."""
+        return TokenCoder(self.recovery.net, self.tokenizer.net.quantizer)
 
     @cached_property
     def sketch(self) -> Sketch:
@@ -69,36 +78,39 @@ class ContentCode:
         """What a picture of that size wants to say; a sketch can use more."""
         return self.tokenizer.lengths_bits(height, width)[-1]
 
-    def encode(self, image: np.ndarray, room: int) -> tuple[np.ndarray, bool]:
-        """A code of at most `room` bits of (H, W, 3) uint8, and whether it is a sketch; no bits where none
-        fits."""
+    def encode(self, image: np.ndarray, room: int) -> tuple[np.ndarray, Kind]:
+        """A code of at most `room` bits of (H, W, 3) uint8, and its kind; no bits where none fits."""
         if self.sketches and room >= SYMBOLS_FROM_BITS:
             try:
-                return self.sketch.encode(image, [room])[0], True
+                return self.sketch.encode(image, [room])[0], Kind.SKETCH
             except CapacityError:
                 pass  # an extreme shape: the tokens still fit
-        prefix = self.tokenizer.prefix_for(room, *image.shape[:2])
-        return self.tokenizer.to_bits(self.tokenizer.encode(image, prefix) if prefix else []), False
+        height, width = image.shape[:2]
+        if self.codes and room >= _CODED_FROM_BITS:
+            return self.coder.encode(self.tokenizer.encode(image), height, width, room), Kind.CODED
+        prefix = self.tokenizer.prefix_for(room, height, width)
+        return self.tokenizer.to_bits(self.tokenizer.encode(image, prefix) if prefix else []), Kind.TOKENS
 
     def read(self, message: Message, height: int, width: int) -> Told:
         """What the code of a message tells of a picture of that size; nothing where it makes no sense."""
-        if message.sketched:
-            return self._sketched(message.code, height, width)
-        prefix = self.tokenizer.prefix_for(len(message.code), height, width)
-        if not prefix:
-            return Told()
-        length = self.tokenizer.lengths_bits(height, width)[prefix - 1]
-        grids = self.tokenizer.from_bits(message.code[:length], height, width)
-        return Told(
-            self.tokenizer.decode(grids, height, width), tuple(grids), telling=prefix >= TELLING_SCALES
-        )
-
-    def _sketched(self, code: np.ndarray, height: int, width: int) -> Told:
         try:
-            picture = self.sketch.decode([code], height, width)
+            if message.kind is Kind.SKETCH:
+                picture = self.sketch.decode([message.code], height, width)
+                return Told(picture, (), len(message.code) >= TELLING_BITS)
+            if message.kind is Kind.CODED:
+                grids = self.coder.decode(message.code, height, width)
+                return Told(self._expected(grids, height, width), tuple(grids), len(grids) >= TELLING_SCALES)
+            prefix = self.tokenizer.prefix_for(len(message.code), height, width)
+            length = self.tokenizer.lengths_bits(height, width)[max(prefix, 1) - 1]
+            grids = self.tokenizer.from_bits(message.code[:length], height, width)
         except CodeError:
             return Told()
-        return Told(picture, (), True, len(code) >= TELLING_BITS)
+        return Told(self.tokenizer.decode(grids, height, width), tuple(grids), prefix >= TELLING_SCALES)
+
+    def _expected(self, grids: list[np.ndarray], height: int, width: int) -> np.ndarray:
+        """The picture of grids of which the last may have unsent cells, by what is expected there."""
+        everything, nothing = np.ones((height, width), bool), np.zeros((height, width, 3), np.uint8)
+        return self.recovery(nothing, everything, grids, self.choose)
 
     def whole(self, image: np.ndarray, hidden: np.ndarray, told: Told) -> np.ndarray:
         """The whole picture (h, w, 3) float32 where (h, w) bool hides it, from code and surroundings.
@@ -107,9 +119,9 @@ class ContentCode:
         """
         if told.picture is None:  # the transformer, told nothing, guesses worse than inpainting does
             return inpainted(image, hidden).astype(np.float32)
-        if not told.sketched and not self.completes:
+        if told.grids and not self.completes:
             return told.picture.astype(np.float32)
-        if not told.sketched:
+        if told.grids:
             return self.recovery(image, hidden, told.grids, self.choose).astype(np.float32)
         mended, _ = self.fusion.recover(image, hidden.astype(np.float32), told.picture)
         if not told.telling:

@@ -71,7 +71,9 @@ class HiddenCode:
         self.carrier, self.most_bits, self.code_alone = carrier, most_bits, code_alone
         tokenizer = None if weights is None else Tokenizer(weights)
         sketches = sketches and not code_alone and weights is None
-        self.code = code or ContentCode(tokenizer, sketches=sketches, completes=weights is None)
+        self.code = code or ContentCode(
+            tokenizer, sketches=sketches, completes=weights is None, codes=not code_alone
+        )
 
     def protect(
         self,
@@ -103,11 +105,11 @@ class HiddenCode:
             raise CapacityError(
                 f"{carrier.name} has {room} bits here, a signature takes {overhead}; use the system photo"
             )
-        code, sketched = self.code.encode(image, room if anonymous else room - overhead)
+        code, kind = self.code.encode(image, room if anonymous else room - overhead)
         if anonymous:
             return self._carried(image, carrier, code, code, None)
         identity = identity or secrets.token_bytes(8)
-        bits = message.pack(identity, code, sketched, owner)
+        bits = message.pack(identity, code, kind, owner)
         return self._carried(image, carrier, bits, code, identity.hex())
 
     def verify(
@@ -125,8 +127,8 @@ class HiddenCode:
 
     def describe(self, image: np.ndarray, bits: int) -> np.ndarray:
         """The picture as a hidden code of at most so many bits tells it, (H, W, 3) uint8."""
-        code, sketched = self.code.encode(image, bits)
-        told = self.code.read(message.Message(None, code, sketched), *image.shape[:2])
+        code, kind = self.code.encode(image, bits)
+        told = self.code.read(message.Message(None, code, kind), *image.shape[:2])
         if told.picture is None:
             raise CapacityError(f"{bits} bits hold no code")
         return told.picture

@@ -84,7 +84,11 @@ class Judge:
             content=told.picture,
             content_matches=matches,
             altered_fraction=fraction,
-            details={"code_bits": len(message.code), "sketched": told.sketched, "scales": len(told.grids)},
+            details={
+                "code_bits": len(message.code),
+                "code": message.kind.name.lower(),
+                "scales": len(told.grids),
+            },
         )
 
     def _recover(
