@@ -132,6 +132,7 @@ def _or_empty(make: Callable[[Path], str | None]) -> Callable[[Path], str]:
 TABLES: dict[str, Callable[[Path], str]] = {
     "hidden-code-bits": _or_empty(tables_hidden_code.coded),
     "hidden-code-carriers": _or_empty(tables_hidden_code.carriers),
+    "hidden-code-completion": _or_empty(tables_hidden_code.completion),
     "hidden-code-prefixes": _or_empty(tables_hidden_code.prefixes),
     "imagenet-s": _or_empty(tables_imagenet_s.table),
     "imuge-table1": _or_empty(tables_imuge.table1),

@@ -117,6 +117,26 @@ def carriers(results: Path) -> str | None:
     return "\n".join([*lines, "", f"Whole scales, no arithmetic coding. {about} {_conditions(found)}"]) + "\n"
 
 
+def completion(results: Path) -> str | None:
+    """What completes each code best inside an edit; None where nothing was measured."""
+    found = _read(results, "hidden-code-completion")
+    if found is None:
+        return None
+    figures = found["figures"]
+    codes = dict.fromkeys(key.split("/")[0] for key in figures)
+    ways = {"told": "code alone", "toned": "in the tone around it", "completed": "completed",
+            "inpainting": "inpainting"}  # fmt: skip
+    lines = ["| code | " + " | ".join(ways.values()) + " |", "|---" * (len(ways) + 1) + "|"]
+    for code in codes:
+        cells = [_mean(figures, f"{code}/{way}/psnr_db", 2) for way in ways]
+        kind, _, size = code.partition("-")
+        name = {"tokens": f"tokens, {size} scales", "sketch": f"sketch, {size} bits"}.get(kind, "none")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    lines += ["", "Tokens are completed by the transformer, sketches by the fusion network.",
+              f"Verifying 512x512 with the transformer: {found['verify_512_seconds']:.2f} s."]  # fmt: skip
+    return "\n".join([*lines, "", _conditions(found)]) + "\n"
+
+
 def lattice_bits(held: dict) -> int:
     """Mean |m| of the lattice, from the table of carriers."""
     return round(held["figures"][LATTICE]["bits"])
