@@ -1,8 +1,8 @@
-"""Measure what completes a hidden code best inside an edit: transformer, fusion, or inpainting without any code.
+"""Measure what completes a hidden code best inside an edit: transformer or fusion, or inpainting without one.
 
 python tools/measure_completion.py --data DIR [--photos N]
 
-DIR holds coco_val at any depth. Writes results/hidden-code-completion.json, of which `make tables` makes a table.
+DIR holds coco_val at any depth. Writes results/hidden-code-completion.json for `make tables`.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ def main() -> None:
         "conditions": at,
         "data_hash": hash_photos(photos),
         "photos": len(photos),
+        "size": 256,
         "figures": summarize(rows),
         "verify_512_seconds": round(float(np.median(seconds)), 3),
     }

@@ -267,11 +267,35 @@ def test_the_benchmark_is_started_by_name(monkeypatch, tmp_path):
         return {"subjects": subjects, "data": data, **chosen}
 
     monkeypatch.setattr(starting, "run_imagenet_s", run)
-    options = RunOptions()
-    table = starting.start(
-        "imagenet-s", lambda name: name, tmp_path, tmp_path, photos=5, only=None, options=options
-    )
-    assert table["subjects"] == ["photo"] and table["photos"] == 5 and table["options"] is options
+    asked = []
+
+    def subject(name, weights=None):
+        asked.append(weights)
+        return Subject(name, None, object())
+
+    for options, last in ((RunOptions(), None), (RunOptions(weights="runs"), "hidden-code:single-scale")):
+        table = starting.start(
+            "imagenet-s", subject, tmp_path, tmp_path, photos=5, only=None, options=options
+        )
+        names = [told.name for told in table["subjects"]]
+        assert names[:2] == ["photo", "hidden-code"] and (last is None or names[-1] == last)
+        assert all(told.owner is None for told in table["subjects"])  # nobody signs
+        assert table["photos"] == 5 and table["options"] is options
+    assert asked[-1] == Path("runs/single-scale/tokens.safetensors")
+
+
+def test_the_object_alone_is_told_in_so_many_bits(folder, builder, tmp_path):
+    class Describing(Remembering):
+        def describe(self, image, bits):
+            return image if bits > 6000 else np.full_like(image, 128)
+
+    told = imagenet_s.run_imagenet_s(
+        [Subject("telling", Describing(True), None)], folder, tmp_path, photos=2, only=["told-telling"],
+        builder=builder,
+    )["figures"]  # fmt: skip
+    assert told["told/telling/8000/inside_psnr_db"]["mean"] == 100
+    assert told["told/telling/2000/inside_psnr_db"]["mean"] < told["told/avif/2000/inside_psnr_db"]["mean"]
+    assert told["told/avif/2000/inside_psnr_db"]["mean"] < told["told/avif/16000/inside_psnr_db"]["mean"] < 60
 
 
 def test_weights_that_are_missing_or_others_are_told(tmp_path):

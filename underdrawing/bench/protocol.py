@@ -53,6 +53,7 @@ IMAGENET_S = Protocol(
     object_set="imagenet1k_one",
     edit_area=(0.05, 0.40),
     recovery_channels=("none", "jpeg70"),
+    code_bits=(2000, 5000, 8000, 16000),
 )
 
 

@@ -45,7 +45,7 @@ def table(results: Path) -> str | None:
                 lines.append(f"| {NAMES.get(name, name)} | {channel} | " + " | ".join(cells) + " |")
     others = f"{PAPER['label']:.4f} | - | {PAPER['image']:.4f}"
     lines.append(f"| Hidden-Code (paper) | none stated | {others}" + " | -" * len(_DISTANCES) + " |")
-    return "\n".join([*lines, "", *_by_edit(figures, systems), *_conditions(merged)]) + "\n"
+    return "\n".join([*lines, "", *_by_edit(figures, systems), *_told(figures), *_conditions(merged)]) + "\n"
 
 
 def _cells(figures: Figures, name: str, channel: str, judged: bool) -> list[str]:
@@ -88,6 +88,25 @@ def _by_edit(figures: Figures, systems: Iterable[str]) -> list[str]:
             for edit in edits
         ]
         lines.append(f"| {NAMES.get(name, name)} | " + " | ".join(cells) + " |")
+    return [*lines, ""]
+
+
+def _told(figures: Figures) -> list[str]:
+    """Label and distance when the object alone is told, by a code of so many bits under the true mask."""
+    sizes = sorted({int(key.split("/")[2]) for key in figures if key.startswith("told/")})
+    if not sizes:
+        return []
+    names = dict.fromkeys(key.split("/")[1] for key in figures if key.startswith("told/"))
+    lines = [
+        "Top-1 label / PSNR inside, dB, when so many bits tell the object under the true mask:",
+        "",
+    ]
+    lines += ["| code | " + " | ".join(map(str, sizes)) + " |", "|---" * (len(sizes) + 1) + "|"]
+    for name in names:
+        places = [f"told/{name}/{size}" for size in sizes]
+        told = [(figures[f"{at}/label"]["mean"], figures[f"{at}/inside_psnr_db"]["mean"]) for at in places]
+        cells = [f"{label:.3f} / {distance:.2f}" for label, distance in told]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return [*lines, ""]
 
 

@@ -2,9 +2,11 @@
 
     references     original (the ceiling), tampered (nothing is done), blind inpainting with the true mask
     SYSTEM         protect -> alter the object -> JPEG 70, or none -> verify -> recovered
+    told           the object as a system's code of so many bits tells it, all else as it was; beside it AVIF
 
-Each is a part: results/imagenet-s/references.json, results/imagenet-s/recovered-SYSTEM.json. The references
-are one part because they share one tampered picture. Rows are by channel and edit, and over all edits.
+Each is a part: results/imagenet-s/references.json, recovered-SYSTEM.json and told-SYSTEM.json there. The
+references are one part because they share one tampered picture. Rows are by channel and edit, and over all
+edits.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import numpy as np
 
 from underdrawing.attacks.channel import Channel
 from underdrawing.bench import measures
+from underdrawing.bench.codes import avif_at
 from underdrawing.bench.imagenet_s.builder import Builder, Triplet
 from underdrawing.bench.imagenet_s.edits import EDITS
 from underdrawing.bench.imagenet_s.folder import LabelledPhoto, labelled_photos
@@ -30,7 +33,7 @@ from underdrawing.bench.protocol import IMAGENET_S, Protocol
 from underdrawing.bench.run import RunOptions, measure_parts, merge, select_parts
 from underdrawing.bench.stats import Row
 from underdrawing.bench.subject import Subject
-from underdrawing.metrics.quality import psnr_db, ssim
+from underdrawing.metrics.quality import masked_psnr_db, psnr_db, ssim
 
 REFERENCE = "references"
 
@@ -56,7 +59,7 @@ def run_imagenet_s(
     builder = builder or Builder(load_recognizer(), salient, side, protocol.edit_area)
     bench = ImageNetS(labelled, builder)
     everyone = [Subject(REFERENCE, None, None), *subjects]
-    parts = {bench.part(subject).name: (bench.part(subject), subject) for subject in everyone}
+    parts = {part.name: (part, subject) for subject in everyone for part in bench.parts(subject)}
     for part in select_parts({name: part for name, (part, _) in parts.items()}, only):
         sets = PhotoSets(data, photos)
         measure_parts([part], parts[part.name][1], sets, protocol, results, options or RunOptions())
@@ -79,11 +82,15 @@ class ImageNetS:
     labelled: Sequence[LabelledPhoto]
     builder: Builder
 
-    def part(self, subject: Subject) -> Part:
+    def parts(self, subject: Subject) -> list[Part]:
         """What is measured of a subject; of the subject called references, what needs none."""
         if subject.name == REFERENCE:
-            return Part(REFERENCE, self._jobs, self._references)
-        return Part(f"recovered-{subject.name.replace(':', '-')}", self._jobs, self._recovered)
+            return [Part(REFERENCE, self._jobs, self._references)]
+        name = subject.name.replace(":", "-")
+        parts = [Part(f"recovered-{name}", self._jobs, self._recovered)]
+        if hasattr(subject.model, "describe") and name == subject.name:
+            parts.append(Part(f"told-{name}", self._jobs, self._told))
+        return parts
 
     @cached_property
     def tasks(self) -> Tasks:
@@ -137,6 +144,17 @@ class ImageNetS:
             found = {"f1": measures.mask_values(verdict, own.mask)["f1"]}
             found |= {"recovered": verdict.recovered is not None, "present": verdict.present}
             rows += self._rows(f"{subject.name}/{channel.name}", job, own, picture, found)
+        return rows
+
+    def _told(self, subject: Subject, protocol: Protocol, job: LabelledJob) -> list[Row]:
+        own, rows = self._triplets(job)[0], []
+        for bits in protocol.code_bits:
+            told = {subject.name: subject.describe(own.image, bits), "avif": avif_at(own.image, bits)}
+            for name, picture in told.items():
+                shown = np.where(own.mask[..., None], picture, own.image)
+                values = self.tasks.scores(shown, own.label, job.index)
+                values["inside_psnr_db"] = masked_psnr_db(own.image, shown, own.mask)
+                rows.append((f"told/{name}/{bits}", values))
         return rows
 
     def _channels(self, protocol: Protocol, job: Job) -> list[tuple[Channel, np.random.Generator]]:
