@@ -24,6 +24,7 @@ from underdrawing.systems.hidden_code.tokens import Tokenizer
 TELLING_SCALES, TELLING_BITS = 7, 250
 """Token scales, or bits of a sketch, from which a code tells of a place what was there; a shorter one tells
 the gist, and the rest is a guess."""
+_SKETCH_BITS = 5000  # that a carrier is driven harder for
 _CODED_FROM_BITS = 128  # below, the transformer's coder with its checksum costs more than it saves
 
 
@@ -74,9 +75,9 @@ class ContentCode:
         """What mends a picture by its sketch."""
         return Fusion()
 
-    def most_bits(self, height: int, width: int) -> int:
+    def wanted_bits(self, height: int, width: int) -> int:
         """What a picture of that size wants to say; a sketch can use more."""
-        return self.tokenizer.lengths_bits(height, width)[-1]
+        return _SKETCH_BITS if self.sketches else self.tokenizer.lengths_bits(height, width)[-1]
 
     def encode(self, image: np.ndarray, room: int) -> tuple[np.ndarray, Kind]:
         """A code of at most `room` bits of (H, W, 3) uint8, and its kind; no bits where none fits."""

@@ -97,7 +97,7 @@ class HiddenCode:
                 f"expected sides of at least {LEAST_SIDE_PX} px, got {width}x{height}; too small to protect"
             )
         overhead = message.overhead_bits(owner is not None)
-        wanted = overhead + self.code.most_bits(height, width)
+        wanted = overhead + self.code.wanted_bits(height, width)
         wanted = min(wanted, self.most_bits or wanted)
         carrier, room = self._roomy(image, secret, strength, wanted)
         anonymous = self.code_alone or room < overhead
