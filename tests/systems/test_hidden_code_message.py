@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from underdrawing.carriers.carrier import CERTAIN
+from underdrawing.coding.bits import crc32
 from underdrawing.coding.keys import Owner
 from underdrawing.systems.hidden_code.message import (
     HEAD_BITS,
@@ -73,3 +74,11 @@ def test_a_code_alone_counts_as_it_was_read(code):
     few = unpack(soft(code[:50]))
     assert few.identity is None and np.array_equal(few.code, code[:50])
     assert not len(unpack(np.zeros(0, np.float32)).code)
+
+
+def test_a_kind_of_a_later_version_leaves_the_identity(code):
+    bits = pack(IDENTITY, code, Kind.SKETCH, None)
+    head = np.concatenate([[0, 1, 1], bits[3 : HEAD_BITS - 32]]).astype(np.uint8)
+    later = np.concatenate([head, crc32(head, domain=b"underdrawing hidden code 1"), code])
+    read = unpack(soft(later))
+    assert read.identity == IDENTITY and not len(read.code)
