@@ -26,16 +26,6 @@ def inpainted(image: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     return cv2.inpaint(image, hidden.astype(np.uint8), _REACH_PX, cv2.INPAINT_TELEA)
 
 
-def gist_and_guess(image: np.ndarray, hidden: np.ndarray, mended: np.ndarray) -> np.ndarray:
-    """Halfway between what a very short code tells of the hidden places and what inpainting guesses, uint8.
-
-    Each is wrong in its own way: at 256x256 and under 250 bits the mean is a decibel nearer to the truth than
-    either.
-    """
-    told = (mended.astype(np.float32) + inpainted(image, hidden)) / 2
-    return np.where(hidden[..., None] > 0, np.rint(told), image).astype(np.uint8)
-
-
 def _beside(altered: np.ndarray, suspect: np.ndarray) -> np.ndarray:
     """(H, W) uint8: the suspect areas that an altered pixel lies in."""
     _, labels = cv2.connectedComponents(suspect.astype(np.uint8), connectivity=8)

@@ -186,7 +186,7 @@ class LatticeCarrier:
         if self.reach != "jpeg50":
             top = _TOP[self.reach] * carried["top"][70 if self.reach == "jpeg70" else 90]
         sizes = [
-            int(min(room, _HIGHEST_RATE * code_length(name, rows, cols)))
+            int(min(max(room, 0.0), _HIGHEST_RATE * code_length(name, rows, cols)))
             for name, room in (("middle", middle), ("top", top))
         ]
         return _Plan(plane, drive, size, *sizes)

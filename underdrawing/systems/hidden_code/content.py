@@ -14,7 +14,7 @@ import numpy as np
 from underdrawing.codes.sketch.fusion import Fusion
 from underdrawing.codes.sketch.sketch import SYMBOLS_FROM_BITS, Sketch
 from underdrawing.core.errors import CapacityError, CodeError
-from underdrawing.mending.blending import gist_and_guess, inpainted
+from underdrawing.mending.blending import inpainted
 from underdrawing.systems.hidden_code.message import Kind, Message
 from underdrawing.systems.hidden_code.recovery import Recovery
 from underdrawing.systems.hidden_code.recovery_net import Choice
@@ -125,6 +125,4 @@ class ContentCode:
         if told.grids:
             return self.recovery(image, hidden, told.grids, self.choose).astype(np.float32)
         mended, _ = self.fusion.recover(image, hidden.astype(np.float32), told.picture)
-        if not told.telling:
-            mended = gist_and_guess(image, hidden, mended)
         return mended.astype(np.float32)

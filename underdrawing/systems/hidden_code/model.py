@@ -106,6 +106,11 @@ class HiddenCode:
                 f"{carrier.name} has {room} bits here, a signature takes {overhead}; use the system photo"
             )
         code, kind = self.code.encode(image, room if anonymous else room - overhead)
+        if anonymous and not len(code):
+            raise CapacityError(
+                f"{carrier.name} has {room} bits in this picture of {width}x{height} px, too few for an "
+                "identity or the first scale; it is too small or too flat"
+            )
         if anonymous:
             return self._carried(image, carrier, code, code, None)
         identity = identity or secrets.token_bytes(8)
@@ -137,11 +142,13 @@ class HiddenCode:
         self, image: np.ndarray, secret: bytes | None, strength: float, wanted: int
     ) -> tuple[Carrier, int]:
         """The gentlest carrier with room for so many bits, or the one with most, and its room."""
-        for stronger in STRENGTHS:
+        tried = []
+        for stronger in STRENGTHS if self.carrier is None else (1.0,):
             carrier = self._carrier(secret, strength * stronger)
-            room = carrier.capacity_bits(image)
-            if room >= wanted or self.carrier is not None:
+            tried.append((carrier.capacity_bits(image), carrier))
+            if tried[-1][0] >= wanted:
                 break
+        room, carrier = max(tried, key=lambda found: found[0])
         return carrier, min(room, self.most_bits or room)
 
     def _carrier(self, secret: bytes | None, strength: float) -> Carrier:

@@ -12,7 +12,7 @@ from underdrawing.coding import payload
 from underdrawing.coding.keys import PublicKey
 from underdrawing.core.errors import CodeError
 from underdrawing.core.types import DECODED, FILLED, UNTOUCHED, Signature, Verdict
-from underdrawing.mending.blending import faded_in, gist_and_guess, inpainted, to_write_anew
+from underdrawing.mending.blending import faded_in, inpainted, to_write_anew
 from underdrawing.mending.contradiction import contradicted
 from underdrawing.mending.likeness import likeness
 from underdrawing.mending.support import extreme, gap_levels, supported
@@ -177,8 +177,7 @@ def _recover(
     alignment = marked.view.alignment
     anew = to_write_anew(probability)
     region = alignment.to_received(anew.astype(np.float32)) > 0.5
-    telling = _content_bits(marked) >= _LEAST_CONTENT_BITS
-    source = np.where(region, DECODED if telling else FILLED, UNTOUCHED).astype(np.uint8)
+    source = np.where(region, DECODED if content is not None else FILLED, UNTOUCHED).astype(np.uint8)
     if not region.any():
         return received.copy(), source, np.ones(region.shape, np.float32)
     if content is None:
@@ -186,8 +185,6 @@ def _recover(
     else:
         told = np.ascontiguousarray(_part_in_view(content, marked, image))
         grid, sure = fuser.recover(image, anew.astype(np.float32), told)
-        if not telling:
-            grid = gist_and_guess(image, anew, grid)
     written = np.clip(alignment.to_received(grid.astype(np.float32)), 0, 255)
     confidence = np.where(region, np.clip(alignment.to_received(sure), 0, 1), 1).astype(np.float32)
     return faded_in(received, written, region), source, confidence
@@ -210,8 +207,6 @@ def _with_message(verdict: Verdict, marked: Marked) -> Verdict:
     elif verdict.status == "altered":
         if verdict.content is None:
             how = "filled in by a guess, for its code was not readable"
-        elif _content_bits(marked) < _LEAST_CONTENT_BITS:
-            how = "a guess that follows the little that the hidden code tells"
         else:
             how = "shown from the hidden code"
         what = (
