@@ -1,8 +1,27 @@
 """Which flagged areas are borne out."""
 
+import cv2
 import numpy as np
+from skimage import data
 
-from underdrawing.mending.support import supported
+from underdrawing.mending.support import grain_of, supported
+
+
+def test_an_area_that_shows_what_the_code_tells_is_not_altered_unless_it_lost_its_grain():
+    probability = np.zeros((64, 64), np.float32)
+    probability[16:48, 16:48] = 0.9
+    against, bright = np.full((8, 8), -9, np.float32), np.zeros((8, 8), np.float32)
+    photo = data.astronaut()[100:164, 200:264]
+    told = cv2.GaussianBlur(photo, (0, 0), 3)
+    gap, grain = np.full((64, 64), 10, np.float32), grain_of(photo, told)
+    gap[16:48, 16:48] = 5
+    assert supported(probability, against, bright, gap, grain).max() < 0.5
+    assert supported(probability, against, bright, gap).max() > 0.5
+    assert supported(probability, against, bright, gap, grain_of(told, told)).max() > 0.5
+    gap[16:48, 16:48] = 15
+    assert supported(probability, against, bright, gap, grain).max() > 0.5
+    everywhere = np.full_like(probability, 0.9)
+    assert supported(everywhere, against, bright, gap, grain).min() > 0.5
 
 
 def test_a_void_counts_where_the_signed_content_tells_of_something_else():

@@ -19,7 +19,7 @@ from underdrawing.core.types import DECODED, FILLED, UNTOUCHED, Signature, Verdi
 from underdrawing.mending.blending import faded_in, spread, to_write_anew
 from underdrawing.mending.contradiction import contradicted
 from underdrawing.mending.likeness import likeness
-from underdrawing.mending.support import extreme, gap_levels, supported
+from underdrawing.mending.support import extreme, gap_levels, grain_of, supported
 from underdrawing.systems.hidden_code.content import ContentCode, Told
 from underdrawing.systems.hidden_code.message import Message
 
@@ -140,7 +140,7 @@ def _compared(scene: _Scene, told: np.ndarray | None) -> tuple[_Scene, bool | No
     probability = scene.probability
     if blocks.shape == clipped.shape and not (np.array(scene.image.shape[:2]) % 8).any():
         gap = gap_levels(scene.image, told)
-        probability = supported(probability, np.zeros_like(blocks), clipped, gap)
+        probability = supported(probability, np.zeros_like(blocks), clipped, gap, grain_of(scene.image, told))
         probability = np.where(contradicted(scene.image, told, probability), _TOLD, probability)
     alike = likeness(scene.image, told, (1 - probability) * scene.seen)
     matches = None if alike is None else alike > _LEAST_LIKENESS
