@@ -55,7 +55,7 @@ class VectorService(Protocol):
         """Which of the records it has."""
 
     def put(self, numbers: Sequence[int], vectors: np.ndarray) -> None:
-        """Keep (n, 496) float32 vectors of length 1; those that are there already are replaced."""
+        """Keep (n, 496) float32 vectors of length 1; those that are there stay as they are."""
 
     def propose(self, queries: np.ndarray, limit: int) -> list[list[int]]:
         """For each of (n, 496) float32 queries the records with the largest inner products."""
@@ -112,8 +112,8 @@ class RemoteSearch:
             _log.warning("%s; it gets the new vectors with the next search", error)
 
     def nearest(self, source: VectorSource, views: Iterable[View], limit: int) -> list[Neighbour]:
-        views = list(views)
-        if not self._catch_up(source):
+        views = [view for view in views if view.vector.any()]  # what shows nothing points nowhere
+        if not self._catch_up(source) or not views:
             return []
         proposed = self._service.propose(np.stack([view.vector for view in views]), PROPOSED)
         wanted = {number for numbers in proposed for number in numbers}
