@@ -1,6 +1,6 @@
 """The nearest of many vectors: signs first, then the cosine itself.
 
-    signs of the coarse grids, 32 bytes each --> the sixteenth that differs in the fewest
+    signs of the coarse grids, 32 bytes each --> the 64th part that differs in the fewest
     signs of all grids, 62 bytes each        --> of those the 128 that differ in the fewest
                                              --> their cosine --> the best
 
@@ -19,10 +19,10 @@ from underdrawing.registry.embedding import DIMENSIONS, View, evidence, score
 
 _WORDS = -(-DIMENSIONS // 64)
 _CANDIDATES = 128
-_CHUNK = 16_384  # vectors looked at together, so that what is between the steps stays in the cache
+_CHUNK = 32_768  # vectors looked at together, so that what is between the steps stays in the cache
 _COARSE_WORDS = range(4, _WORDS)  # the grids of 8x8 and 4x4, at most 240 signs: distances fit in 8 bits
-_KEPT = 1 / 16  # part of the vectors that the coarse signs leave
-_SAMPLED = 4096  # vectors by which that part's largest distance is estimated
+_KEPT = 1 / 64  # part of the vectors that the coarse signs leave
+_SAMPLED = 1024  # vectors by which that part's largest distance is estimated
 _FIRST_ROOM = 1024
 
 
@@ -79,7 +79,8 @@ class VectorIndex:
         """Rows of each view whose cosine is worth computing, at least 128 where there are as many."""
         if self._count <= _CANDIDATES:
             return [np.arange(self._count)] * len(views)
-        scans = [_Scan(view, self._signs[:, : self._count]) for view in views]
+        room = np.empty(_CHUNK, np.uint64), np.empty(_CHUNK, np.uint8)
+        scans = [_Scan(view, self._signs[:, : self._count], room) for view in views]
         for start in range(0, self._count, _CHUNK):
             signs = self._signs[:, start : min(start + _CHUNK, self._count)]
             for scan in scans:
@@ -102,8 +103,9 @@ class VectorIndex:
 class _Scan:
     """One view on its way through the signs of all vectors."""
 
-    def __init__(self, view: View, signs: np.ndarray) -> None:
-        """signs: (8, n) uint64, of all vectors."""
+    def __init__(self, view: View, signs: np.ndarray, room: tuple[np.ndarray, np.ndarray]) -> None:
+        """signs: (8, n) uint64, of all vectors. room: (_CHUNK,) uint64 and uint8 to work in, for all scans."""
+        self._room = room
         self._own, self._counts = _signs(view.vector[None])[0], _words(view.counts[None])[0]
         self._coarse = [word for word in _COARSE_WORDS if self._counts[word]]
         self._fine = [word for word in range(_WORDS) if self._counts[word] and word not in self._coarse]
@@ -111,8 +113,8 @@ class _Scan:
         self._distances: list[np.ndarray] = []
         self._furthest = 255
         if signs.shape[1] > _CHUNK:  # fewer are looked at in no time
-            sample = np.sort(self._coarse_distances(signs[:, :: signs.shape[1] // _SAMPLED]))
-            self._furthest = int(sample[int(_KEPT * len(sample))])
+            sample = self._coarse_distances(signs[:, :: signs.shape[1] // _SAMPLED])
+            self._furthest = int(np.partition(sample, place := int(_KEPT * len(sample)))[place])
 
     def look_at(self, start: int, signs: np.ndarray) -> None:
         """Keep what is near of (8, m) signs, whose first row is `start`."""
@@ -133,7 +135,7 @@ class _Scan:
     def _coarse_distances(self, signs: np.ndarray) -> np.ndarray:
         """In how many signs of the coarse words (8, m) signs differ from the view, (m,) uint8."""
         distances = np.zeros(signs.shape[1], np.uint8)
-        differing, ones = np.empty(signs.shape[1], np.uint64), np.empty(signs.shape[1], np.uint8)
+        differing, ones = (room[: signs.shape[1]] for room in self._room)
         for word in self._coarse:
             np.bitwise_xor(signs[word], self._own[word], out=differing)
             np.bitwise_and(differing, self._counts[word], out=differing)
