@@ -38,7 +38,7 @@ def sqlite_address(request, folder: Path) -> str:
 def sqlite_with_qdrant(request, folder: Path) -> str:
     if importlib.util.find_spec("qdrant_client") is None:
         pytest.skip("qdrant-client is not installed: pip install 'underdrawing[qdrant]'")
-    return f"sqlite:///{folder / 'registry.db'}?vectors=qdrant:///{folder / 'vectors'}"
+    return f"sqlite:///{folder / 'registry.db'}?vectors=qdrant:///:memory:"
 
 
 def postgres_address(request, folder: Path) -> str:

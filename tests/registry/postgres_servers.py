@@ -40,7 +40,7 @@ def copied(programs: Path, folder: Path) -> Path:
 
 
 class Server:
-    """One server on a Unix socket; `url` gives the address of a new, empty database."""
+    """One server on a Unix socket, with one database."""
 
     def __init__(self, programs: Path) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path has to be short
@@ -50,31 +50,46 @@ class Server:
             self._as = {"user": USER, "group": self.folder.stat().st_gid, "extra_groups": []}
             if not str(programs).startswith("/usr/"):  # an environment may be closed to other users
                 programs = copied(programs, self.folder)
-        self._programs, self._databases = programs, 0
+        self._programs = programs
         options = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "-k")
         self._run("initdb", "-D", str(self.folder / "data"), *options)
         self.start()
+        self.ask("CREATE DATABASE photos", "postgres")
 
     def start(self) -> None:
-        log = (self.folder / "log").open("a")
-        command = ["postgres", "-D", str(self.folder / "data"), "-k", str(self.folder)]
-        command += ["-c", "listen_addresses=", "-c", "shared_buffers=64MB", "-c", "max_connections=40"]
-        command[0] = str(self._programs / "postgres")
-        self._process = subprocess.Popen(command, cwd=self.folder, stderr=log, stdout=log, **self._as)
-        log.close()
+        """Start it, or start it anew: what a killed one left running has to end first."""
         end = time.monotonic() + START_S
-        while time.monotonic() < end and self._process.poll() is None:
-            with contextlib.suppress(subprocess.CalledProcessError):
-                self.ask("SELECT 1")
-                return
-            time.sleep(0.1)
+        while time.monotonic() < end:
+            self._launch()
+            while self._process.poll() is None:
+                with contextlib.suppress(subprocess.CalledProcessError):
+                    self.ask("SELECT 1", "postgres")
+                    return
+                time.sleep(0.1)
+            time.sleep(0.2)
         raise RuntimeError((self.folder / "log").read_text()[-2000:])
 
+    def _launch(self) -> None:
+        command = [str(self._programs / "postgres"), "-D", str(self.folder / "data"), "-k", str(self.folder)]
+        # what a killed process has written is with the system: only a loss of power needs fsync
+        options = ("listen_addresses=", "shared_buffers=64MB", "max_connections=40", "fsync=off")
+        command += [word for option in options for word in ("-c", option)]
+        with (self.folder / "log").open("a") as log:
+            self._process = subprocess.Popen(
+                command, cwd=self.folder, stderr=log, stdout=log, start_new_session=True, **self._as
+            )
+
     def kill(self) -> None:
-        """As a loss of power to the server's process would: no goodbye, no flush."""
-        self._process.send_signal(signal.SIGKILL)
+        """End it in the middle of whatever it does: no goodbye, nothing written any more."""
+        for process in self._children():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        self._process.kill()
         self._process.wait()
-        self._socket_lock().unlink(missing_ok=True)
+
+    def _children(self) -> list[int]:
+        told = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        return [int(number) for number in told.read_text().split()] if told.exists() else []
 
     def stop(self) -> None:
         """At once, without writing what is thrown away anyway."""
@@ -87,17 +102,14 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def url(self) -> str:
-        self._databases += 1
-        name = f"registry{self._databases}"
-        self.ask(f"CREATE DATABASE {name}")
-        return f"postgresql://postgres@/{name}?host={self.folder}"
+        """Of a database in which there is nothing; what was there before is thrown away."""
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'photos' AND pid <> pg_backend_pid()"
+        self.ask(f"{others}; DROP SCHEMA IF EXISTS underdrawing CASCADE")
+        return f"postgresql://postgres@/photos?host={self.folder}"
 
-    def ask(self, statement: str, database: str = "postgres") -> str:
+    def ask(self, statement: str, database: str = "photos") -> str:
         place = ("-h", str(self.folder), "-U", "postgres", "-d", database)
         return self._run("psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", *place, "-c", statement)
-
-    def _socket_lock(self) -> Path:
-        return self.folder / ".s.PGSQL.5432.lock"
 
     def _run(self, program: str, *arguments: str) -> str:
         done = subprocess.run(

@@ -13,9 +13,10 @@ from underdrawing.registry.postgres_link import Link
 from underdrawing.registry.postgres_schema import MIGRATING, SCHEMA
 from underdrawing.registry.searching import LocalSearch, RemoteSearch, Search
 
-_TABLE = f"{SCHEMA}.nearby_{embedding.NAME.replace('-', '_')}"
+_NAME = f"nearby_{embedding.NAME.replace('-', '_')}"
+_TABLE = f"{SCHEMA}.{_NAME}"
 _BREADTH = 256  # of the walk through the graph; at least as many as are proposed
-_TABLE_THERE = "SELECT to_regclass(%s) IS NOT NULL"
+_TABLE_THERE = f"SELECT EXISTS (SELECT FROM pg_tables WHERE (schemaname, tablename) = ('{SCHEMA}', '{_NAME}'))"
 _AT_HAND = "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector')"
 _MAKE = f"""
     CREATE EXTENSION IF NOT EXISTS vector;
@@ -61,14 +62,14 @@ class PgvectorService:
 def make(link: Link) -> None:
     """Make the table where there is none; RegistryError where the server or the user cannot."""
     with link.named():
-        if link.rows(_TABLE_THERE, (_TABLE,))[0][0]:
+        if link.rows(_TABLE_THERE)[0][0]:
             return
         if not link.rows(_AT_HAND)[0][0]:
             raise RegistryError("the server has no pgvector; install it there, or use vectors=memory")
         connection = link.connection()
         with connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATING,))
-            if not link.rows(_TABLE_THERE, (_TABLE,))[0][0]:
+            if not link.rows(_TABLE_THERE)[0][0]:
                 connection.execute(_MAKE)
 
 
@@ -79,7 +80,7 @@ def usual_search(url: str, link: Link, made: bool) -> Search:
             make(link)
         except RegistryError:  # the user may not install it, or it is older than half precision
             return LocalSearch()
-    if link.rows(_TABLE_THERE, (_TABLE,))[0][0]:
+    if link.rows(_TABLE_THERE)[0][0]:
         return RemoteSearch(PgvectorService(url))
     return LocalSearch()
 

@@ -157,14 +157,16 @@ class PostgresRegistry:
 
     def _version(self) -> int | None:
         """Of the tables; None where there are none."""
-        encoding, schema, ours = self._rows(
-            f"SELECT current_setting('server_encoding'), to_regnamespace('{SCHEMA}')::text, "
-            f"to_regclass('{SCHEMA}.about')::text"
+        encoding, schema, ours = self._rows(  # not to_regclass, which remembers what others made since
+            "SELECT current_setting('server_encoding'), "
+            "EXISTS (SELECT FROM pg_namespace WHERE nspname = %s), "
+            "EXISTS (SELECT FROM pg_tables WHERE schemaname = %s AND tablename = 'about')",
+            (SCHEMA, SCHEMA),
         )[0]
         if encoding != "UTF8":
             raise RegistryError(f"the database keeps text as {encoding}; make one with ENCODING 'UTF8'")
-        if ours is None:
-            if schema is not None:
+        if not ours:
+            if schema:
                 raise RegistryError(f"its schema {SCHEMA} is of another program, not a registry")
             return None
         version = self._rows(f"SELECT version FROM {SCHEMA}.about")[0][0]
