@@ -103,8 +103,9 @@ class Server:
 
     def url(self) -> str:
         """Of a database in which there is nothing; what was there before is thrown away."""
-        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'photos' AND pid <> pg_backend_pid()"
-        self.ask(f"{others}; DROP SCHEMA IF EXISTS underdrawing CASCADE")
+        others = "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        self.ask(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity {others}")
+        self.ask("DROP SCHEMA IF EXISTS underdrawing CASCADE")
         return f"postgresql://postgres@/photos?host={self.folder}"
 
     def ask(self, statement: str, database: str = "photos") -> str:

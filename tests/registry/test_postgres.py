@@ -30,7 +30,11 @@ def filled(url) -> str:
 
 def tampered(postgres, *statements: str) -> None:
     """Behind the registry's back, as the server's owner."""
-    postgres.ask("; ".join(("SET session_replication_role = replica", *statements)))
+    postgres.ask(
+        "; ".join(
+            ("SET session_replication_role = replica", "SET search_path = underdrawing, public", *statements)
+        )
+    )
 
 
 class CuttingSocket:
@@ -126,7 +130,11 @@ def test_server_that_is_away_is_told_and_found_again(postgres, filled):
     with open_registry(filled) as registry:
         assert registry.nearest([view(3)], 1)[0].number == 3
         postgres.kill()
-        for ask in (lambda: registry.by_identity("0" * 16), lambda: registry.add([record(11)]), registry.audit):
+        for ask in (
+            lambda: registry.by_identity("0" * 16),
+            lambda: registry.add([record(11)]),
+            registry.audit,
+        ):
             with pytest.raises(RegistryError, match="cannot be reached, or went away"):
                 ask()
         with pytest.raises(RegistryError, match="cannot be reached"):
@@ -140,19 +148,19 @@ def test_server_that_is_away_is_told_and_found_again(postgres, filled):
 @pytest.mark.parametrize(
     ("statements", "told"),
     [
-        (["UPDATE underdrawing.records SET text = replace(text, 'Number 4', 'Number 5') WHERE number = 4"], "record 4"),
-        (["DELETE FROM underdrawing.records WHERE number = 4"], "record 4: missing"),
-        (["UPDATE underdrawing.records SET number = -number",
-          "UPDATE underdrawing.records SET number = 11 + number"], "record 1"),
-        (["UPDATE underdrawing.vectors SET vector = decode(repeat('00', 496), 'hex') WHERE number = 3"],
+        (["UPDATE records SET text = replace(text, 'Number 4', 'Number 5') WHERE number = 4"], "record 4"),
+        (["DELETE FROM records WHERE number = 4"], "record 4: missing"),
+        (["UPDATE records SET number = -number",
+          "UPDATE records SET number = 11 + number"], "record 1"),
+        (["UPDATE vectors SET vector = decode(repeat('00', 496), 'hex') WHERE number = 3"],
          "record 3: its vector is another"),
-        (["DELETE FROM underdrawing.vectors WHERE number = 3"], "record 3: its vector is missing"),
-        (["INSERT INTO underdrawing.vectors VALUES (50, 'grids-1', '')"], "record 50: a vector without"),
-        (["INSERT INTO underdrawing.records (number, text, hash) VALUES (11, '{}', '')"], "record 11"),
-        (["UPDATE underdrawing.head SET count = 9"], "9 records were noted"),
-        (["DELETE FROM underdrawing.vectors WHERE number > 8", "DELETE FROM underdrawing.records WHERE number > 8",
-          "UPDATE underdrawing.head SET count = 8, "
-          "hash = (SELECT hash FROM underdrawing.records WHERE number = 8)"], "the one of the kept head is missing"),
+        (["DELETE FROM vectors WHERE number = 3"], "record 3: its vector is missing"),
+        (["INSERT INTO vectors VALUES (50, 'grids-1', '')"], "record 50: a vector without"),
+        (["INSERT INTO records (number, text, hash) VALUES (11, '{}', '')"], "record 11"),
+        (["UPDATE head SET count = 9"], "9 records were noted"),
+        (["DELETE FROM vectors WHERE number > 8", "DELETE FROM records WHERE number > 8",
+          "UPDATE head SET count = 8, "
+          "hash = (SELECT hash FROM records WHERE number = 8)"], "the one of the kept head is missing"),
     ],
 )  # fmt: skip
 def test_tampering_is_found(postgres, filled, statements, told):
@@ -180,7 +188,7 @@ def test_full_disk_is_told_and_keeps_the_registry_whole(postgres, filled):
         "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.number = 200 THEN "
         "RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; "
         "END IF; RETURN NEW; END $$",
-        "CREATE TRIGGER full_disk BEFORE INSERT ON underdrawing.records FOR EACH ROW EXECUTE FUNCTION full_disk()",
+        "CREATE TRIGGER full_disk BEFORE INSERT ON records FOR EACH ROW EXECUTE FUNCTION full_disk()",
     )  # fmt: skip
     with open_registry(filled) as registry:
         with pytest.raises(RegistryError, match="disk is full; nothing of this batch") as caught:

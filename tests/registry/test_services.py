@@ -133,7 +133,9 @@ def test_a_service_that_is_away_costs_no_record(tmp_path, caplog):
 
 
 def test_a_service_proposes_and_the_registry_decides(tmp_path):
-    with SqliteRegistry(tmp_path / "registry.db", create=True, search=RemoteSearch(WrongService())) as registry:
+    with SqliteRegistry(
+        tmp_path / "registry.db", create=True, search=RemoteSearch(WrongService())
+    ) as registry:
         registry.add([record(n) for n in range(1, 8)])
         found = registry.nearest([view(5, noise=0.5)], 9)
         assert [one.number for one in found] == [5, 3]
@@ -146,9 +148,17 @@ def test_a_service_proposes_and_the_registry_decides(tmp_path):
 def test_addresses():
     with_both = "postgresql://ada:s3cret@db.example/photos?sslmode=require&vectors=qdrant%2Bhttp://q:6333"
     address, vectors = split_vectors(with_both)
-    assert (address, vectors) == ("postgresql://ada:s3cret@db.example/photos?sslmode=require", "qdrant+http://q:6333")
+    assert (address, vectors) == (
+        "postgresql://ada:s3cret@db.example/photos?sslmode=require",
+        "qdrant+http://q:6333",
+    )
     assert split_vectors("sqlite:///what?.db") == ("sqlite:///what?.db", None)
     assert "s3cret" not in without_password(with_both) and "ada@db.example" in without_password(with_both)
-    for wrong in ("sqlite:///a.db?vectors=pgvector", "sqlite:///a.db?vectors=faiss", "mysql://a/b", "sqlite:///"):
-        with pytest.raises(RegistryError, match="not known|expected a path"):
+    for wrong in (
+        "sqlite:///a.db?vectors=pgvector",
+        "sqlite:///a.db?vectors=faiss",
+        "mysql://a/b",
+        "sqlite:///",
+    ):
+        with pytest.raises(RegistryError, match=r"not known|expected a path"):
             open_registry(wrong, create=True)

@@ -16,7 +16,9 @@ from underdrawing.registry.searching import LocalSearch, RemoteSearch, Search
 _NAME = f"nearby_{embedding.NAME.replace('-', '_')}"
 _TABLE = f"{SCHEMA}.{_NAME}"
 _BREADTH = 256  # of the walk through the graph; at least as many as are proposed
-_TABLE_THERE = f"SELECT EXISTS (SELECT FROM pg_tables WHERE (schemaname, tablename) = ('{SCHEMA}', '{_NAME}'))"
+_TABLE_THERE = (
+    f"SELECT EXISTS (SELECT FROM pg_tables WHERE (schemaname, tablename) = ('{SCHEMA}', '{_NAME}'))"
+)
 _AT_HAND = "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector')"
 _MAKE = f"""
     CREATE EXTENSION IF NOT EXISTS vector;
@@ -74,7 +76,7 @@ def make(link: Link) -> None:
 
 
 def usual_search(url: str, link: Link, made: bool) -> Search:
-    """pgvector where its table is there, or can be made with a registry that was made just now; else memory."""
+    """pgvector where its table is there, or can be made with a registry made just now; else memory."""
     if made and link.rows(_AT_HAND)[0][0]:
         try:
             make(link)

@@ -35,7 +35,7 @@ class PostgresRegistry:
     """See store.Registry. One connection, shared by the threads of this process in turn."""
 
     def __init__(self, url: str, *, create: bool = False, search: Search | None = None) -> None:
-        """url: postgresql://..., of a database that is there; create: make the tables where there are none."""
+        """url: postgresql://..., of a database that is there. create: make tables where there are none."""
         self._lock = threading.RLock()
         self._link = Link(url)
         try:
@@ -122,7 +122,9 @@ class PostgresRegistry:
                 f"SELECT number FROM {SCHEMA}.vectors v WHERE NOT EXISTS "
                 f"(SELECT FROM {SCHEMA}.records r WHERE r.number = v.number) LIMIT {chain.MOST_FAULTS}"
             )
-            faults += [f"record {number}: a vector without a record" for (number,) in connection.execute(strays)]
+            faults += [
+                f"record {number}: a vector without a record" for (number,) in connection.execute(strays)
+            ]
         return Audit(walked.head, (*walked.faults, *faults)[: chain.MOST_FAULTS])
 
     def close(self) -> None:
@@ -189,7 +191,9 @@ class PostgresRegistry:
             if not connection.closed:
                 raise
             if written is None:
-                raise RegistryError(f"the server went away; nothing of this batch was kept ({error})") from error
+                raise RegistryError(
+                    f"the server went away; nothing of this batch was kept ({error})"
+                ) from error
             if not self._kept(written, first):
                 raise RegistryError(
                     f"the server went away before it kept this batch; nothing of it was ({error})"
@@ -197,7 +201,7 @@ class PostgresRegistry:
         return first, head
 
     def _kept(self, head: Head, first: int) -> bool:
-        """Whether the server kept a batch. Its transaction may still be ending: the head is locked until then."""
+        """Whether the server kept a batch; its transaction may still be ending, with the head locked."""
         try:
             connection = self._link.connection(_PATIENCE_S)
             with connection.transaction():
@@ -248,7 +252,9 @@ def _checked(connection: psycopg.Connection, faults: list[str]) -> Iterator[tupl
         for number, data, digest, vector in cursor.execute(query):
             text = data.decode("utf-8", "surrogateescape")  # damaged text is no error here
             if (None if vector is None else vector_hash(vector)) != _told_vector(text):
-                faults.append(f"record {number}: its vector is {'missing' if vector is None else 'another one'}")
+                faults.append(
+                    f"record {number}: its vector is {'missing' if vector is None else 'another one'}"
+                )
             yield number, text, digest
 
 

@@ -152,7 +152,9 @@ def _directions(rows: Sequence[tuple[int, bytes]]) -> np.ndarray:
     """(n, 496) float32 of length 1."""
     for number, vector in rows:
         if len(vector) != DIMENSIONS:
-            raise RegistryError(f"record {number}: expected a vector of {DIMENSIONS} bytes, got {len(vector)}")
+            raise RegistryError(
+                f"record {number}: expected a vector of {DIMENSIONS} bytes, got {len(vector)}"
+            )
     vectors = np.frombuffer(b"".join(vector for _, vector in rows), np.int8).reshape(-1, DIMENSIONS)
     directions = vectors.astype(np.float32)
     return directions / np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-6)

@@ -104,7 +104,7 @@ class _Scan:
     """One view on its way through the signs of all vectors."""
 
     def __init__(self, view: View, signs: np.ndarray, room: tuple[np.ndarray, np.ndarray]) -> None:
-        """signs: (8, n) uint64, of all vectors. room: (_CHUNK,) uint64 and uint8 to work in, for all scans."""
+        """signs: (8, n) uint64, of all vectors. room: (_CHUNK,) uint64 and uint8, to work in."""
         self._room = room
         self._own, self._counts = _signs(view.vector[None])[0], _words(view.counts[None])[0]
         self._coarse = [word for word in _COARSE_WORDS if self._counts[word]]
