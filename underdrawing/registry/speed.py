@@ -32,7 +32,8 @@ from underdrawing.registry.facts import Facts
 from underdrawing.registry.record import Copy, Record
 from underdrawing.registry.store import Entry, Registry, open_registry
 
-CODE_BYTES = 400
+_HASHES, _CODE = 152, 400  # random bytes in the hashes of a record, and in its code
+_DRAWN = _HASHES + _CODE
 PROTOCOL = Protocol("registry")
 UNSURE_VIEWS = 27
 """Views of an unsure search: the picture, mirrored, and as a part at 25 places."""
@@ -47,24 +48,23 @@ def random_records(rng: np.random.Generator, count: int, owner: PublicKey | None
     numbers = rng.standard_normal((count, DIMENSIONS), dtype=np.float32)
     vectors = np.rint(numbers * (127 / np.abs(numbers).max(1, keepdims=True))).astype(np.int8)  # as `pack`
     facts = Facts(caption="A photograph of nothing.", source="Example Agency", licence="CC-BY-4.0")
-    return [_random_record(rng.bytes, owner, vector.tobytes(), facts) for vector in vectors]
+    drawn = rng.bytes(count * _DRAWN)
+    return [
+        _random_record(drawn[n * _DRAWN : (n + 1) * _DRAWN], owner, vector.tobytes(), facts)
+        for n, vector in enumerate(vectors)
+    ]
 
 
-def _random_record(
-    drawn: Callable[[int], bytes], owner: PublicKey | None, vector: bytes, facts: Facts
-) -> Record:
-    def copy(place: str) -> Copy:
-        return Copy(drawn(32).hex(), drawn(8).hex(), drawn(32).hex(), place)
-
-    identity = drawn(8).hex()
+def _random_record(drawn: bytes, owner: PublicKey | None, vector: bytes, facts: Facts) -> Record:
+    identity, text = drawn[:8].hex(), drawn[8:_HASHES].hex()
     return Record(
-        original=copy(f"/archive/{identity}.jpg"),
-        protected=copy(f"/published/{identity}.jpg"),
+        original=Copy(text[:64], text[64:80], text[80:144], f"/archive/{identity}.jpg"),
+        protected=Copy(text[144:208], text[208:224], text[224:288], f"/published/{identity}.jpg"),
         size=(4000, 3000),
         registered="2026-01-02T03:04:05Z",
         identity=identity,
         owner=owner,
-        code=drawn(CODE_BYTES),
+        code=drawn[_HASHES:],
         vector=vector,
         embedding=embedding.NAME,
         facts=facts,
