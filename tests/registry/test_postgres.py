@@ -8,6 +8,7 @@ import time
 import pytest
 from sample_records import record, view
 
+from underdrawing import cli
 from underdrawing.core.errors import RegistryError
 from underdrawing.registry.facts import Facts
 from underdrawing.registry.postgres import PostgresRegistry
@@ -254,11 +255,16 @@ def test_refusals_are_told_in_words(postgres, filled, monkeypatch):
         assert waiting.add([record(20)]) == [11]
 
 
-def test_passwords_are_not_shown(postgres, url):
+def test_passwords_are_not_shown(postgres, url, capsys):
     secret = url.replace("postgres@", "postgres:s3cret@") + "&password=s3cret"
     with pytest.raises(RegistryError) as caught:
         open_registry(secret)
     assert "s3cret" not in str(caught.value) and "postgresql://postgres@" in str(caught.value)
+    with open_registry(secret, create=True) as registry:
+        registry.add([record(1)])
+    assert cli.main(["registry", "audit", secret]) == 0
+    told = capsys.readouterr()
+    assert "WHOLE, 1 records" in told.out and "s3cret" not in told.out + told.err
 
 
 def test_many_make_one_registry_at_once(url):

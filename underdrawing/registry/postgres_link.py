@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 LOCK_S = 30
 """How long a writer waits for its turn."""
-_USUAL = {
+_USUAL: dict[str, Any] = {
     "connect_timeout": 10,
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
     "application_name": "underdrawing",
+    "client_encoding": "UTF8",
 }
 _REASONS = {
     "53100": "the server's disk is full; nothing of this batch was kept",
@@ -69,8 +70,11 @@ class Link:
 
     def another(self) -> psycopg.Connection:
         """One more connection, in which what is committed is on the disk."""
-        given = self._psycopg.conninfo.conninfo_to_dict(self._url)
-        connection = self._psycopg.connect(**(_USUAL | given), autocommit=True, client_encoding="UTF8")
+        conninfo = self._psycopg.conninfo
+        given = conninfo.conninfo_to_dict(self._url)
+        usual = {name: value for name, value in _USUAL.items() if name not in given}
+        url = conninfo.make_conninfo(self._url, **usual)
+        connection = self._psycopg.connect(url, autocommit=True)
         connection.execute("SET synchronous_commit = on")
         connection.execute(f"SET lock_timeout = '{LOCK_S}s'")
         return connection
