@@ -101,18 +101,18 @@ def parser(commands_by_name: Mapping[str, Callable]) -> argparse.ArgumentParser:
 
 
 def _registering(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--registry", metavar="DB", help="add a record of each picture; made if not there")
+    parser.add_argument("--registry", metavar="DB", help="add a record of each picture; a file or URL, made if not there")
     parser.add_argument("--facts", metavar="FILE.json", help="caption, source and more, for these pictures")
 
 
 def _retrieving(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--registry", required=True, metavar="DB", help="the registry to look in")
+    parser.add_argument("--registry", required=True, metavar="DB", help="the registry to look in: a file or URL")
     parser.add_argument("--limit", type=_limit, default=5, metavar="N", help="so many records; 5 by default")
 
 
 def _keeping(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=["audit", "list", "show"], help="check all, list all, show one")
-    parser.add_argument("registry", metavar="DB", help="the registry")
+    parser.add_argument("registry", metavar="DB", help="the registry: a file or URL")
     parser.add_argument("identity", nargs="?", metavar="ID", help="show: an identity, or a record's number")
     parser.add_argument(
         "--head", metavar="COUNT:HASH", help="audit: an end of the chain that was kept before"
