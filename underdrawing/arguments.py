@@ -101,12 +101,12 @@ def parser(commands_by_name: Mapping[str, Callable]) -> argparse.ArgumentParser:
 
 
 def _registering(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--registry", metavar="DB", help="add a record of each picture; a file or URL, made if not there")
+    parser.add_argument("--registry", metavar="DB", help="add a record of each picture; made if not there")
     parser.add_argument("--facts", metavar="FILE.json", help="caption, source and more, for these pictures")
 
 
 def _retrieving(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--registry", required=True, metavar="DB", help="the registry to look in: a file or URL")
+    parser.add_argument("--registry", required=True, metavar="DB", help="where to look: a file or URL")
     parser.add_argument("--limit", type=_limit, default=5, metavar="N", help="so many records; 5 by default")
 
 

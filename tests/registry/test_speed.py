@@ -3,10 +3,7 @@
 import json
 import sys
 
-import pytest
-
 from underdrawing.bench import tables
-from underdrawing.core.errors import RegistryError
 from underdrawing.registry import speed
 from underdrawing.registry.store import open_registry
 
@@ -17,7 +14,7 @@ def test_measures_and_fills_the_table(tmp_path, monkeypatch, capsys):
         given = ["speed", "--records", records, "--batch", "100", "--out", str(out)]
         monkeypatch.setattr(sys, "argv", given)
         assert speed.main() == 0
-    assert json.loads(capsys.readouterr().out.splitlines()[0])["figures"]["records"] == 300
+    assert json.loads(capsys.readouterr().out.splitlines()[0])["records"] == 300
     parts = json.loads(out.read_text())["parts"]
     assert list(parts) == ["sqlite, 150", "sqlite, 300"]
     figures = parts["sqlite, 300"]["figures"]
@@ -30,9 +27,12 @@ def test_measures_and_fills_the_table(tmp_path, monkeypatch, capsys):
     assert "| look-up by identity, ms | <= 2 |" in made and "| 2.500 ✗ |" in made
 
 
-def test_a_registry_with_records_is_not_measured(tmp_path):
-    speed.measure(tmp_path / "registry.db", 128, 64)
-    with pytest.raises(RegistryError, match="has records"):
-        speed.measure(tmp_path / "registry.db", 10, 5)
+def test_a_registry_is_filled_further(tmp_path):
+    for records, inserted in ((64, 64), (128, 64), (128, None)):
+        figures = {}
+        for step in speed.measure(tmp_path / "registry.db", records, 32):
+            figures |= step
+        assert figures["records"] == records and figures.get("inserted") == inserted
+        assert figures["nearest_recall_at_1"] == 1 and figures["faults"] == 0
     with open_registry(tmp_path / "registry.db") as registry:
-        assert len(registry) == 128
+        assert len({entry.record.identity for entry in registry}) == 128

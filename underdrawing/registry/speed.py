@@ -15,7 +15,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ import numpy as np
 from underdrawing.bench.protocol import Protocol
 from underdrawing.bench.run import conditions, write_table
 from underdrawing.coding.keys import Owner, PublicKey
-from underdrawing.core.errors import RegistryError
 from underdrawing.registry import embedding
 from underdrawing.registry.addresses import split_vectors
 from underdrawing.registry.embedding import DIMENSIONS, View
@@ -79,34 +78,34 @@ def noisy_view(record: Record, rng: np.random.Generator, part: float) -> View:
     return View(np.where(counts, vector, 0).astype(np.float32), counts)
 
 
-def measure(where: str | Path, records: int, batch: int) -> Figures:
-    """Fill a new registry at a path or URL and ask it. RegistryError where there are records already."""
-    rng = np.random.default_rng(PROTOCOL.seed)
+def measure(where: str | Path, records: int, batch: int) -> Iterator[Figures]:
+    """Fill a registry at a path or URL up to so many records and ask it; what was measured, step by step."""
     owner = Owner.create().public
-    figures: Figures = {"records": records, "batch": batch}
     with open_registry(where, create=True) as registry:
-        if len(registry):
-            raise RegistryError(f"{where}: has records; give an empty registry")
-        figures |= _filled(registry, rng, owner, (records, batch))
+        there = len(registry)
+        rng = np.random.default_rng([PROTOCOL.seed, there])  # a registry that is filled further gets others
+        if there < records:
+            figures = _filled(registry, rng, owner, (there, records, batch))
+            yield figures | {"batch": batch, "inserted": records - there}
     with open_registry(where) as registry:
-        asked = registry.get(int(n) for n in rng.integers(1, records + 1, _ASKED))
+        count = len(registry)
+        asked = registry.get(int(n) for n in rng.integers(1, count + 1, _ASKED))
+        yield {"records": count}
         identities = iter([entry.record.identity or "" for entry in asked])
-        figures |= _medians("identity", lambda: registry.by_identity(next(identities)), len(asked))
+        yield _medians("identity", lambda: registry.by_identity(next(identities)), len(asked))
         pixels = iter([entry.record.protected.pixels for entry in asked])
-        figures |= _medians("pixels", lambda: registry.by_pixels(next(pixels)), len(asked))
+        yield _medians("pixels", lambda: registry.by_pixels(next(pixels)), len(asked))
         start = time.perf_counter()
         registry.nearest([noisy_view(asked[0].record, rng, 1)], 1)
-        figures["first_nearest_with_loading_s"] = time.perf_counter() - start
-        figures |= _nearest(registry, asked, rng)
+        yield {"first_nearest_with_loading_s": time.perf_counter() - start}
+        yield from _nearest(registry, asked, rng)
         start = time.perf_counter()
-        figures["faults"] = len(registry.audit().faults)
-        figures["audit_s"] = time.perf_counter() - start
-    return {name: round(value, 3) for name, value in figures.items()}
+        faults = len(registry.audit().faults)
+        yield {"faults": faults, "audit_s": time.perf_counter() - start}
 
 
-def _nearest(registry: Registry, asked: list[Entry], rng: np.random.Generator) -> Figures:
+def _nearest(registry: Registry, asked: list[Entry], rng: np.random.Generator) -> Iterator[Figures]:
     """Milliseconds and recall of nearest neighbours, and of a search by many views at once."""
-    figures: Figures = {}
     for name, part in (("nearest", 1.0), ("nearest_half_masked", 0.5)):
         turn = iter([noisy_view(entry.record, rng, part) for entry in asked])
         found: list[int] = []
@@ -114,26 +113,27 @@ def _nearest(registry: Registry, asked: list[Entry], rng: np.random.Generator) -
         def ask(turn=turn, found=found) -> None:
             found.append(registry.nearest([next(turn)], 5)[0].number)
 
-        figures |= _medians(name, ask, len(asked))
+        figures = _medians(name, ask, len(asked))
         hits = [number == entry.number for number, entry in zip(found, asked, strict=True)]
-        figures[f"{name}_recall_at_1"] = statistics.mean(hits)
+        yield figures | {f"{name}_recall_at_1": statistics.mean(hits)}
     views = [noisy_view(entry.record, rng, _UNSURE_PART) for entry in asked[:UNSURE_VIEWS]]
-    return figures | _medians("unsure", lambda: registry.nearest(views, 5), 9)
+    yield _medians("unsure", lambda: registry.nearest(views, 5), 9)
 
 
 def _filled(
-    registry: Registry, rng: np.random.Generator, owner: PublicKey, sizes: tuple[int, int]
+    registry: Registry, rng: np.random.Generator, owner: PublicKey, sizes: tuple[int, int, int]
 ) -> Figures:
     """Records added a second in batches; making them up is not counted."""
-    records, batch = sizes
+    there, records, batch = sizes
     clock = processor = 0.0
-    for start in range(0, records, batch):
+    for start in range(there, records, batch):
         made = random_records(rng, min(batch, records - start), owner)
         begun, worked = time.perf_counter(), time.process_time()
         registry.add(made)
         clock += time.perf_counter() - begun
         processor += time.process_time() - worked
-    return {"inserted_per_s": records / clock, "inserted_per_processor_s": records / processor}
+    inserted = records - there
+    return {"inserted_per_s": inserted / clock, "inserted_per_processor_s": inserted / processor}
 
 
 def _medians(name: str, step: Callable[[], object], turns: int) -> Figures:
@@ -161,31 +161,31 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m underdrawing.registry.speed", description=__doc__)
     parser.add_argument("--records", type=int, default=1_000_000)
     parser.add_argument("--batch", type=int, default=1000, help="records added at a time")
-    parser.add_argument("--registry", help="path or URL of a registry that is not there yet")
-    parser.add_argument("--folder", help="where the folder that is thrown away is made")
+    parser.add_argument("--registry", help="path or URL; one that has records is filled further")
     parser.add_argument("--out", type=Path, default=Path("results/registry.json"))
     given = parser.parse_args()
     at: dict[str, Any] = conditions(PROTOCOL)
     at |= {"load_average": round(os.getloadavg()[0], 1)} if hasattr(os, "getloadavg") else {}
-    start = time.perf_counter()
-    with tempfile.TemporaryDirectory(dir=given.folder) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         where = given.registry or str(Path(folder) / "registry.db")
-        figures = measure(where, given.records, given.batch)
-        if given.registry is None:
-            figures["bytes_per_record"] = (Path(folder) / "registry.db").stat().st_size / given.records
-    part: dict[str, Any] = {
-        "conditions": at,
-        "seconds": round(time.perf_counter() - start),
-        "figures": figures,
-    }
-    merged: dict[str, Any] = {"name": PROTOCOL.name, "parts": {}}
-    if given.out.is_file():
-        merged = json.loads(given.out.read_text(encoding="utf-8"))
-    merged["parts"][f"{_kind(where)}, {given.records}"] = part
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    write_table(given.out, merged)
-    sys.stdout.write(json.dumps(part) + "\n")
+        figures: Figures = {}
+        for step in measure(where, given.records, given.batch):
+            figures |= {name: round(value, 3) for name, value in step.items()}
+            if "://" not in where:
+                figures["bytes_per_record"] = round(Path(where).stat().st_size / given.records)
+            _keep(given.out, f"{_kind(where)}, {given.records}", {"conditions": at, "figures": figures})
+    sys.stdout.write(json.dumps(figures) + "\n")
     return 0
+
+
+def _keep(out: Path, name: str, part: dict[str, Any]) -> None:
+    """Put a part into the results at each step: a run that is ended early keeps what it had measured."""
+    merged: dict[str, Any] = {"name": PROTOCOL.name, "parts": {}}
+    if out.is_file():
+        merged = json.loads(out.read_text(encoding="utf-8"))
+    merged["parts"][name] = part
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_table(out, merged)
 
 
 if __name__ == "__main__":
