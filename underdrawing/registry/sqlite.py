@@ -202,7 +202,7 @@ class SqliteRegistry:
             database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")  # what was committed survives a loss of power too
         database.execute("PRAGMA cache_size = -65536")  # KiB
-        database.execute("PRAGMA wal_autocheckpoint = 16384")  # pages: a batch touches thousands in the indexes
+        database.execute("PRAGMA wal_autocheckpoint = 16384")  # pages; a batch touches thousands
         if version == len(MIGRATIONS):
             return
         with self._writing():
