@@ -106,13 +106,13 @@ def _registering(parser: argparse.ArgumentParser) -> None:
 
 
 def _retrieving(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--registry", required=True, metavar="DB", help="the registry to look in")
+    parser.add_argument("--registry", required=True, metavar="DB", help="where to look: a file or URL")
     parser.add_argument("--limit", type=_limit, default=5, metavar="N", help="so many records; 5 by default")
 
 
 def _keeping(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=["audit", "list", "show"], help="check all, list all, show one")
-    parser.add_argument("registry", metavar="DB", help="the registry")
+    parser.add_argument("registry", metavar="DB", help="the registry: a file or URL")
     parser.add_argument("identity", nargs="?", metavar="ID", help="show: an identity, or a record's number")
     parser.add_argument(
         "--head", metavar="COUNT:HASH", help="audit: an end of the chain that was kept before"

@@ -138,8 +138,10 @@ def retrieve(arguments: argparse.Namespace) -> int:
 def registry(arguments: argparse.Namespace) -> int:
     """Check a registry against its hash chain, list its records, or show one."""
     from underdrawing import api
+    from underdrawing.registry.addresses import without_password
 
     with api.open_registry(arguments.registry) as store:
+        arguments.registry = without_password(arguments.registry)
         if arguments.action == "audit":
             return _audit(arguments, store)
         if arguments.action == "list":

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from underdrawing.bench import tables_hidden_code, tables_imagenet_s, tables_imuge
+from underdrawing.bench import tables_hidden_code, tables_imagenet_s, tables_imuge, tables_registry
 from underdrawing.bench.targets import SIZES, Figures, Target, photo_core_targets
 from underdrawing.core.errors import OutputError
 
@@ -141,6 +141,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "photo-core": photo_core_table,
     "photo-attacks": photo_attacks_table,
     "photo-peers": photo_peers_table,
+    "registry": _or_empty(tables_registry.table),
 }
 
 

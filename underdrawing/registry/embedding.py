@@ -121,8 +121,8 @@ def _view(planes: np.ndarray, trust: np.ndarray) -> View:
 
 def _mean(values: np.ndarray, cells: int) -> np.ndarray:
     """(n, n, c) -> means over cells, (cells, cells, c)."""
-    step = len(values) // cells
-    return values.reshape(cells, step, cells, step, -1).mean((1, 3))
+    means = cv2.resize(values, (cells, cells), interpolation=cv2.INTER_AREA)
+    return means.reshape(cells, cells, -1)
 
 
 def _weighted_mean(values: np.ndarray, weight: np.ndarray, cells: int) -> np.ndarray:

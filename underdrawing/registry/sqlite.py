@@ -8,9 +8,10 @@ head      one row: count and hash. Writers take turns at it, which gives numbers
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -20,8 +21,9 @@ from underdrawing.registry import chain, embedding
 from underdrawing.registry.chain import Audit, Head
 from underdrawing.registry.embedding import View
 from underdrawing.registry.record import Record, vector_hash
+from underdrawing.registry.searching import LocalSearch, Search
 from underdrawing.registry.store import Entry
-from underdrawing.registry.vectors import Neighbour, VectorIndex
+from underdrawing.registry.vectors import Neighbour
 
 APPLICATION_ID = 0x554E4472
 """In the file's header, "UNDr": a file of another program is refused."""
@@ -71,10 +73,10 @@ _SELECT = "SELECT number, hash, text, vector FROM records LEFT JOIN vectors USIN
 class SqliteRegistry:
     """See store.Registry. One connection, shared by the threads of this process in turn."""
 
-    def __init__(self, path: Path, *, create: bool = False) -> None:
+    def __init__(self, path: Path, *, create: bool = False, search: Search | None = None) -> None:
         self.path = Path(path)
         self._lock = threading.RLock()
-        self._index, self._indexed = VectorIndex(), 0
+        self._search = search or LocalSearch()
         if not create and not self.path.is_file():
             raise RegistryError(f"{self.path}: there is no such registry; `protect --registry` makes one")
         with self._named():
@@ -104,6 +106,8 @@ class SqliteRegistry:
             self._database.executemany("INSERT INTO records (number, text, hash) VALUES (?, ?, ?)", rows)
             self._database.executemany("INSERT INTO vectors VALUES (?, ?, ?)", vectors)
             self._database.execute("UPDATE head SET count = ?, hash = ?", (head.count, head.hash))
+        with self._lock:
+            self._search.added(self)
         return list(range(first, head.count + 1))
 
     def by_identity(self, identity: str) -> list[Entry]:
@@ -129,9 +133,23 @@ class SqliteRegistry:
         return [entry for n in numbers for entry in self._entries("WHERE number = ?", (n,))]
 
     def nearest(self, views: Iterable[View], limit: int) -> list[Neighbour]:
-        with self._lock:
-            self._read_new_vectors()
-            return self._index.search(views, limit)
+        with self._lock, self._named():
+            return self._search.nearest(self, views, limit)
+
+    def vectors_after(self, number: int, limit: int) -> list[tuple[int, bytes]]:
+        """See searching.VectorSource."""
+        where = "WHERE number > ? AND embedding = ? ORDER BY number LIMIT ?"
+        return self._vectors(where, (number, embedding.NAME, limit))
+
+    def vectors_of(self, numbers: Collection[int]) -> list[tuple[int, bytes]]:
+        """See searching.VectorSource."""
+        known = json.dumps(sorted(numbers))  # any number of them as one value
+        return self._vectors("WHERE number IN (SELECT value FROM json_each(?))", (known,))
+
+    def state(self) -> tuple[int, str]:
+        """See searching.VectorSource."""
+        first = self._rows("SELECT hash FROM records WHERE number = 1", ())
+        return len(self), first[0][0].hex() if first else ""
 
     def __iter__(self) -> Iterator[Entry]:
         last, count = 0, len(self)
@@ -164,6 +182,7 @@ class SqliteRegistry:
 
     def close(self) -> None:
         with self._lock:
+            self._search.close()
             self._database.close()
 
     def __enter__(self) -> SqliteRegistry:
@@ -183,6 +202,7 @@ class SqliteRegistry:
             database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")  # what was committed survives a loss of power too
         database.execute("PRAGMA cache_size = -65536")  # KiB
+        database.execute("PRAGMA wal_autocheckpoint = 16384")  # pages; a batch touches thousands
         if version == len(MIGRATIONS):
             return
         with self._writing():
@@ -207,21 +227,16 @@ class SqliteRegistry:
         return _read_head(self._database)
 
     def _entries(self, where: str, values: tuple) -> list[Entry]:
-        with self._lock, self._named():
-            rows = self._database.execute(_SELECT + where, values).fetchall()
+        rows = self._rows(_SELECT + where, values)
         with self._named():
             return [Entry(n, digest, Record.from_text(text, vector)) for n, digest, text, vector in rows]
 
-    def _read_new_vectors(self) -> None:
-        """Numbers only grow, and become visible in their order: what is new is behind what is known."""
-        query = (
-            "SELECT number, vector FROM vectors WHERE number > ? AND embedding = ? ORDER BY number LIMIT ?"
-        )
-        with self._named():
-            while rows := self._database.execute(query, (self._indexed, embedding.NAME, _PAGE)).fetchall():
-                numbers, vectors = zip(*rows, strict=True)
-                self._index.add(numbers, vectors)
-                self._indexed = numbers[-1]
+    def _vectors(self, where: str, values: tuple) -> list[tuple[int, bytes]]:
+        return self._rows(f"SELECT number, vector FROM vectors {where}", values)
+
+    def _rows(self, query: str, values: tuple) -> list[tuple]:
+        with self._lock, self._named():
+            return self._database.execute(query, values).fetchall()
 
     def _snapshot(self) -> sqlite3.Connection:
         database = sqlite3.connect(self.path, timeout=_BUSY_MS / 1000, isolation_level=None)

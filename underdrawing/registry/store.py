@@ -10,9 +10,11 @@ from typing import Any, Protocol, Self
 
 from underdrawing.coding.keys import PublicKey
 from underdrawing.core.errors import RegistryError
+from underdrawing.registry.addresses import split_vectors, without_password
 from underdrawing.registry.chain import Audit, Head
 from underdrawing.registry.embedding import View
 from underdrawing.registry.record import Record
+from underdrawing.registry.searching import LocalSearch, RemoteSearch, Search
 from underdrawing.registry.vectors import Neighbour
 
 
@@ -82,17 +84,50 @@ class Registry(Protocol):
 
 
 def open_registry(where: str | Path, *, create: bool = False) -> Registry:
-    """The registry at a path or URL (sqlite:///PATH).
+    """The registry at a path or URL; docs/REGISTRY.md has examples.
+
+        PATH                                        one SQLite file
+        sqlite:///PATH[?vectors=V]                  the same
+        postgresql://USER@HOST/DATABASE[?vectors=V] tables in a database that is there
+
+    V is where the nearest are looked for: memory; pgvector (of that database; what it uses where it can);
+    qdrant+http://HOST:PORT, qdrant+https://HOST, or qdrant:///FOLDER for Qdrant in this process.
 
     create: make an empty one where there is none; RegistryError otherwise, and for what is no registry.
+    MissingExtraError where a package for it is not installed.
     """
-    scheme, separator, rest = str(where).partition("://")
-    if not separator or isinstance(where, Path):
-        path = Path(where)
-    elif scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
-        path = Path(rest[1:])
+    if isinstance(where, Path) or "://" not in where:
+        address, vectors = f"sqlite:///{where}", None
     else:
-        raise RegistryError(f"{where}: expected a path or sqlite:///PATH; no other registry is supported yet")
-    from underdrawing.registry.sqlite import SqliteRegistry
+        address, vectors = split_vectors(where)
+    scheme = address.partition("://")[0]
+    if scheme == "sqlite" and len(address) > len("sqlite:///"):
+        from underdrawing.registry.sqlite import SqliteRegistry
 
-    return SqliteRegistry(path, create=create)
+        path = Path(address.removeprefix("sqlite:///"))
+        return SqliteRegistry(path, create=create, search=_search(vectors, address, where))
+    if scheme in ("postgresql", "postgres"):
+        from underdrawing.registry.postgres import PostgresRegistry
+
+        return PostgresRegistry(address, create=create, search=_search(vectors, address, where))
+    raise RegistryError(f"{without_password(where)}: expected a path, sqlite:///PATH or postgresql://...")
+
+
+def _search(vectors: str | None, address: str, where: str | Path) -> Search | None:
+    """Where the nearest are looked for; None for the registry's own choice."""
+    if vectors is None:
+        return None
+    if vectors == "memory":
+        return LocalSearch()
+    if vectors == "pgvector" and address.startswith("postgres"):
+        from underdrawing.registry.pgvector import PgvectorService
+
+        return RemoteSearch(PgvectorService(address))
+    if vectors.startswith(("qdrant+http://", "qdrant+https://", "qdrant:///")):
+        from underdrawing.registry.qdrant import QdrantService
+
+        return RemoteSearch(QdrantService(vectors))
+    raise RegistryError(
+        f"{without_password(where)}: vectors={vectors} is not known; use memory, pgvector (in PostgreSQL), "
+        f"qdrant+http://HOST:PORT or qdrant:///FOLDER"
+    )

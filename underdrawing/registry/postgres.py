@@ -1,0 +1,271 @@
+"""A registry in a PostgreSQL database: the same records, chain and contract as in a file."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from underdrawing.coding.keys import PublicKey
+from underdrawing.core.errors import RegistryError
+from underdrawing.registry import chain, embedding
+from underdrawing.registry.chain import Audit, Head
+from underdrawing.registry.embedding import View
+from underdrawing.registry.pgvector import usual_search
+from underdrawing.registry.postgres_link import Link
+from underdrawing.registry.postgres_schema import KEY_DIGITS, MIGRATING, MIGRATIONS, SCHEMA
+from underdrawing.registry.record import Record, vector_hash
+from underdrawing.registry.searching import Search
+from underdrawing.registry.store import Entry
+from underdrawing.registry.vectors import Neighbour
+
+if TYPE_CHECKING:
+    import psycopg
+
+_PAGE = 2000  # records read at a time
+_JOINED = f"{SCHEMA}.records LEFT JOIN {SCHEMA}.vectors USING (number)"
+_SELECT = f"SELECT number, hash, text, vector FROM {_JOINED} "
+_HEAD = f"SELECT count, hash FROM {SCHEMA}.head"
+_PATIENCE_S = 20  # with a server that is started anew, where it has to be asked whether it kept something
+
+
+class PostgresRegistry:
+    """See store.Registry. One connection, shared by the threads of this process in turn."""
+
+    def __init__(self, url: str, *, create: bool = False, search: Search | None = None) -> None:
+        """url: postgresql://..., of a database that is there. create: make tables where there are none."""
+        self._lock = threading.RLock()
+        self._link = Link(url)
+        try:
+            with self._link.named():
+                made = self._prepare(create)
+                self._search = search or usual_search(url, self._link, made)
+        except BaseException:
+            self._link.close()
+            raise
+
+    def add(self, records: Sequence[Record]) -> list[int]:
+        with self._lock:
+            texts = [record.to_text() for record in records]
+            with self._link.named():
+                first, head = self._append(texts, records)
+            self._search.added(self)
+        return list(range(first, head.count + 1))
+
+    def by_identity(self, identity: str) -> list[Entry]:
+        return self._entries("WHERE identity = %s ORDER BY number DESC", (identity,))
+
+    def by_file(self, digest: str) -> list[Entry]:
+        where = "WHERE original_file = %s OR protected_file = %s ORDER BY number DESC"
+        found = self._entries(where, (digest[:KEY_DIGITS],) * 2)
+        return [e for e in found if digest in (e.record.original.file, e.record.protected.file)]
+
+    def by_pixels(self, digest: str) -> list[Entry]:
+        where = "WHERE original_pixels = %s OR protected_pixels = %s ORDER BY number DESC"
+        found = self._entries(where, (digest[:KEY_DIGITS],) * 2)
+        return [e for e in found if digest in (e.record.original.pixels, e.record.protected.pixels)]
+
+    def find_key(self, short: bytes) -> PublicKey | None:
+        prefix = short.hex()
+        where = "WHERE fingerprint >= %s AND fingerprint < %s ORDER BY fingerprint LIMIT 1"
+        found = self._entries(where, (prefix, prefix + "g"))  # g: after every hex digit
+        return found[0].record.owner if found else None
+
+    def get(self, numbers: Iterable[int]) -> list[Entry]:
+        wanted = list(numbers)
+        found = {entry.number: entry for entry in self._entries("WHERE number = ANY(%s)", (wanted,))}
+        return [found[number] for number in wanted if number in found]
+
+    def nearest(self, views: Iterable[View], limit: int) -> list[Neighbour]:
+        with self._lock, self._link.named():
+            return self._search.nearest(self, views, limit)
+
+    def vectors_after(self, number: int, limit: int) -> list[tuple[int, bytes]]:
+        """See searching.VectorSource."""
+        where = "WHERE number > %s AND embedding = %s ORDER BY number LIMIT %s"
+        return self._vectors(where, (number, embedding.NAME, limit))
+
+    def vectors_of(self, numbers: Collection[int]) -> list[tuple[int, bytes]]:
+        """See searching.VectorSource."""
+        return self._vectors("WHERE number = ANY(%s)", (sorted(numbers),))
+
+    def state(self) -> tuple[int, str]:
+        """See searching.VectorSource."""
+        first = self._rows(f"SELECT hash FROM {SCHEMA}.records WHERE number = 1")
+        return len(self), first[0][0].hex() if first else ""
+
+    def __iter__(self) -> Iterator[Entry]:
+        last, count = 0, len(self)
+        while entries := self._entries(
+            "WHERE number > %s AND number <= %s ORDER BY number LIMIT %s", (last, count, _PAGE)
+        ):
+            yield from entries
+            last = entries[-1].number
+
+    def __len__(self) -> int:
+        return self.head().count
+
+    def head(self) -> Head:
+        with self._link.named():
+            return _head_of(self._rows(_HEAD))
+
+    def audit(self, kept: Head | None = None) -> Audit:
+        """See store.Registry. Sees one moment: what is added meanwhile is not looked at."""
+        faults: list[str] = []
+        with self._lock, self._link.named(), closing(self._link.another()) as connection:
+            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            stored = _head_of(connection.execute(_HEAD).fetchall())
+            walked = chain.walk(_checked(connection, faults), stored, kept)
+            strays = (
+                f"SELECT number FROM {SCHEMA}.vectors v WHERE NOT EXISTS "
+                f"(SELECT FROM {SCHEMA}.records r WHERE r.number = v.number) LIMIT {chain.MOST_FAULTS}"
+            )
+            faults += [
+                f"record {number}: a vector without a record" for (number,) in connection.execute(strays)
+            ]
+        return Audit(walked.head, (*walked.faults, *faults)[: chain.MOST_FAULTS])
+
+    def close(self) -> None:
+        with self._lock:
+            self._search.close()
+            self._link.close()
+
+    def __enter__(self) -> PostgresRegistry:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    # --- inside ---------------------------------------------------------------------------------------
+
+    def _prepare(self, create: bool) -> bool:
+        """Bring the tables to the latest version; whether they were made just now. RegistryError where
+        something else or a later version made them."""
+        version = self._version()
+        if version is None and not create:
+            raise RegistryError("there is no such registry; `protect --registry` makes one")
+        if version == len(MIGRATIONS):
+            return False
+        connection = self._link.connection()
+        with connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATING,))
+            version = self._version()  # another process may have been here
+            for script in MIGRATIONS[version or 0 :]:
+                connection.execute(script)
+            connection.execute(f"UPDATE {SCHEMA}.about SET version = {len(MIGRATIONS)}")
+        return version is None
+
+    def _version(self) -> int | None:
+        """Of the tables; None where there are none."""
+        encoding, schema, ours = self._rows(  # not to_regclass, which remembers what others made since
+            "SELECT current_setting('server_encoding'), "
+            "EXISTS (SELECT FROM pg_namespace WHERE nspname = %s), "
+            "EXISTS (SELECT FROM pg_tables WHERE schemaname = %s AND tablename = 'about')",
+            (SCHEMA, SCHEMA),
+        )[0]
+        if encoding != "UTF8":
+            raise RegistryError(f"the database keeps text as {encoding}; make one with ENCODING 'UTF8'")
+        if not ours:
+            if schema:
+                raise RegistryError(f"its schema {SCHEMA} is of another program, not a registry")
+            return None
+        version = self._rows(f"SELECT version FROM {SCHEMA}.about")[0][0]
+        if version > len(MIGRATIONS):
+            raise RegistryError("written by a later version of underdrawing; update this one")
+        return version
+
+    def _append(self, texts: list[str], records: Sequence[Record]) -> tuple[int, Head]:
+        """Number of the first record and the new head. A connection that is lost while the server keeps the
+        batch leaves open whether it did; then the server is asked."""
+        connection, written = self._link.connection(), None
+        try:
+            with connection.transaction():
+                head = _head_of(connection.execute(f"{_HEAD} FOR UPDATE").fetchall())
+                first = head.count + 1
+                head = _copy(connection, head, texts, records)
+                connection.execute(f"UPDATE {SCHEMA}.head SET count = %s, hash = %s", (head.count, head.hash))
+                written = head
+        except self._link.lost as error:
+            if not connection.closed:
+                raise
+            if written is None:
+                raise RegistryError(
+                    f"the server went away; nothing of this batch was kept ({error})"
+                ) from error
+            if not self._kept(written, first):
+                raise RegistryError(
+                    f"the server went away before it kept this batch; nothing of it was ({error})"
+                ) from error
+        return first, head
+
+    def _kept(self, head: Head, first: int) -> bool:
+        """Whether the server kept a batch; its transaction may still be ending, with the head locked."""
+        try:
+            connection = self._link.connection(_PATIENCE_S)
+            with connection.transaction():
+                connection.execute(f"{_HEAD} FOR UPDATE")
+                found = connection.execute(
+                    f"SELECT hash FROM {SCHEMA}.records WHERE number = %s", (head.count,)
+                ).fetchall()
+        except self._link.lost as error:
+            raise RegistryError(
+                f"the server went away while it kept records {first} to {head.count}; look whether they are "
+                f"there before adding them again ({error})"
+            ) from error
+        return found == [(head.hash,)]
+
+    def _entries(self, where: str, values: tuple) -> list[Entry]:
+        rows = self._rows(_SELECT + where, values)
+        with self._link.named():
+            return [Entry(n, digest, Record.from_text(text, vector)) for n, digest, text, vector in rows]
+
+    def _vectors(self, where: str, values: tuple) -> list[tuple[int, bytes]]:
+        return self._rows(f"SELECT number, vector FROM {SCHEMA}.vectors {where}", values)
+
+    def _rows(self, query: str, values: tuple = ()) -> list[tuple]:
+        with self._lock:
+            return self._link.rows(query, values)
+
+
+def _copy(connection: psycopg.Connection, head: Head, texts: list[str], records: Sequence[Record]) -> Head:
+    """Put records behind a head; the new one."""
+    vectors = []
+    with connection.cursor().copy(f"COPY {SCHEMA}.records (number, text, hash) FROM STDIN") as copy:
+        for text, record in zip(texts, records, strict=True):
+            head = head.then(text)
+            copy.write_row((head.count, text, head.hash))
+            if record.vector is not None:
+                vectors.append((head.count, record.embedding, record.vector))
+    with connection.cursor().copy(f"COPY {SCHEMA}.vectors FROM STDIN") as copy:
+        for row in vectors:
+            copy.write_row(row)
+    return head
+
+
+def _checked(connection: psycopg.Connection, faults: list[str]) -> Iterator[tuple[int, str, bytes]]:
+    """(number, text, hash) in order of number; what is wrong with vectors goes to `faults` on the way."""
+    query = f"SELECT number, convert_to(text, 'UTF8'), hash, vector FROM {_JOINED} ORDER BY number"
+    with connection.cursor("audit", binary=True) as cursor:
+        cursor.itersize = _PAGE
+        for number, data, digest, vector in cursor.execute(query):
+            text = data.decode("utf-8", "surrogateescape")  # damaged text is no error here
+            if (None if vector is None else vector_hash(vector)) != _told_vector(text):
+                faults.append(
+                    f"record {number}: its vector is {'missing' if vector is None else 'another one'}"
+                )
+            yield number, text, digest
+
+
+def _told_vector(text: str) -> str | None:
+    try:
+        return json.loads(text)["vector"]
+    except (ValueError, TypeError, KeyError):  # not a record's text, which the chain tells
+        return None
+
+
+def _head_of(rows: list[tuple]) -> Head:
+    if not rows:
+        raise RegistryError("the note of its last record is missing; go back to a copy")
+    return Head(rows[0][0], bytes(rows[0][1]))

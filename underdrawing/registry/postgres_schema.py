@@ -1,0 +1,57 @@
+"""The tables of a registry in PostgreSQL, in a schema of their own, and their migrations.
+
+records   number, text (canonical JSON), hash (of the chain); what is looked up is computed from the text, so
+          that a column cannot say something else than the text that was hashed
+vectors   number, embedding, vector; the text holds the vector's hash
+head      one row: count and hash. Writers take turns at it, which gives numbers without gaps
+about     one row: the version of the tables
+"""
+
+from __future__ import annotations
+
+SCHEMA = "underdrawing"
+MIGRATING = 0x554E4472
+"""Key of the server's lock that is held by who makes or changes tables."""
+KEY_DIGITS = 16
+"""Of a hash are looked up and the whole compared afterwards, which keeps the indexes small."""
+_LOOKED_UP = {
+    "identity": "{identity}",
+    "fingerprint": "{owner,fingerprint}",
+    "original_file": "{original,file}",
+    "protected_file": "{protected,file}",
+    "original_pixels": "{original,pixels}",
+    "protected_pixels": "{protected,pixels}",
+}
+_COMPUTED = ",\n".join(
+    f"""{name} text COLLATE "C" GENERATED ALWAYS AS (left(text::jsonb #>> '{path}', {KEY_DIGITS})) STORED"""
+    for name, path in _LOOKED_UP.items()
+)
+_INDEXES = "".join(f"CREATE INDEX records_{name} ON {SCHEMA}.records ({name});\n" for name in _LOOKED_UP)
+_APPEND_ONLY = "".join(
+    f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {SCHEMA}.{table} "
+    f"FOR EACH STATEMENT EXECUTE FUNCTION {SCHEMA}.refuse();\n"
+    for table in ("records", "vectors")
+)
+MIGRATIONS = (
+    f"""
+    CREATE SCHEMA {SCHEMA};
+    CREATE TABLE {SCHEMA}.about (version integer NOT NULL);
+    INSERT INTO {SCHEMA}.about VALUES (0);
+    CREATE TABLE {SCHEMA}.records (
+        number bigint PRIMARY KEY, text text NOT NULL, hash bytea NOT NULL,
+        {_COMPUTED}
+    );
+    {_INDEXES}
+    CREATE TABLE {SCHEMA}.vectors (
+        number bigint PRIMARY KEY REFERENCES {SCHEMA}.records, embedding text NOT NULL, vector bytea NOT NULL
+    );
+    CREATE TABLE {SCHEMA}.head (
+        one integer PRIMARY KEY CHECK (one = 1), count bigint NOT NULL, hash bytea NOT NULL
+    );
+    INSERT INTO {SCHEMA}.head VALUES (1, 0, decode(repeat('00', 32), 'hex'));
+    CREATE FUNCTION {SCHEMA}.refuse() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'records are never changed'; END $$;
+    {_APPEND_ONLY}
+    """,
+)
+"""Each brings the tables from the version of its place to the next; all that are due in one transaction."""
