@@ -9,6 +9,7 @@ inside the commands, so that help comes at once. Exit codes: 0 done, intact or f
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -232,10 +233,8 @@ def serve(arguments: argparse.Namespace) -> int:
     def say(url: str) -> None:
         _say(arguments, {"status": "serving", "url": url}, f"serving at {url}, ctrl-C stops it")
 
-    try:
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn has closed everything and hands the signal on
         start(options, say)
-    except KeyboardInterrupt:  # uvicorn has closed everything and hands the signal on
-        return 0
     return 0
 
 

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,8 @@ PICTURES = ("/v1/verify", "/v1/retrieve", "/v1/protect")
 """Paths that take a picture."""
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 _MOST_CLIENTS = 10_000
+_MOST_DRAINED_BYTES = 8 << 20
+_DRAIN_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class Gate:
                 self._check_picture(scope, headers, caller)
             receive = _Limited(receive, self.settings, headers).receive
         except Problem as problem:
+            await _drain(receive, Headers(scope=scope))
             await problem.response()(scope, receive, send)
             return
         await self.app(scope, receive, send)
@@ -167,6 +171,22 @@ class _Limited:
 
     def _too_large(self) -> Problem:
         return Problem(413, "too-large", f"a request may have at most {self._settings.upload_mb} MiB")
+
+
+async def _drain(receive: Receive, headers: Headers) -> None:
+    """Take what of a refused body is on its way already: a connection closed over unread bytes is reset, and
+    the client would lose the answer. Not what it only asks leave to send, nor much, nor for long."""
+    declared = headers.get("content-length", "0")
+    if "expect" in headers or not declared.isdecimal() or int(declared) > _MOST_DRAINED_BYTES:
+        return
+    seen = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            while seen <= _MOST_DRAINED_BYTES:
+                message = await receive()
+                seen += len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
 
 
 def _check_role(path: str, caller: Caller) -> None:

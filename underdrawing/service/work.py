@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from underdrawing.core.errors import WeightsError
 from underdrawing.core.types import Verdict
 from underdrawing.service.settings import Settings
 from underdrawing.service.worker import Job
@@ -32,11 +33,11 @@ def prepare(settings: Settings) -> Callable[[Job], Any]:
     import cv2
     import torch
 
-    from underdrawing import api, zoo
+    from underdrawing import api
 
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    zoo.load("photo")
+    _try_out()
     password = None
     if settings.sign_password_file:
         password = Path(settings.sign_password_file).read_bytes().rstrip(b"\r\n")
@@ -47,6 +48,23 @@ def prepare(settings: Settings) -> Callable[[Job], Any]:
         registry=Unplaced(api.open_registry(settings.registry, create=True)) if settings.registry else None,
     )
     return partial(work, tools)
+
+
+def _try_out() -> None:
+    """Protect and verify a part of the bundled photograph: loads all weights, and pays what only the first
+    picture costs. WeightsError where it does not come out as it must."""
+    import numpy as np
+    from PIL import Image
+
+    from underdrawing import zoo
+
+    photo = np.asarray(Image.open(Path(zoo.__file__).parent / "assets" / "astronaut.png").convert("RGB"))
+    model = zoo.load("photo")
+    part = np.ascontiguousarray(photo[:256, :256])
+    protected = model.protect(part, owner=None, identity=None, secret=None, strength=1.0).apply(part)
+    protected[96:160, 96:160] = 128
+    if model.verify(protected, secret=None, find_key=lambda _: None).status != "altered":
+        raise WeightsError("the bundled photograph does not come back as altered; reinstall the package")
 
 
 def work(tools: Tools, job: Job) -> Any:
