@@ -12,7 +12,6 @@ from underdrawing.service.tokens import may
 MEDIA = {
     ".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp", ".avif": "image/avif",
     ".tif": "image/tiff", ".bmp": "image/bmp", ".heic": "image/heic", ".html": "text/html; charset=utf-8",
-    ".pdf": "application/pdf",
 }  # fmt: skip
 _PUBLIC_RECORD = ("identity", "registered", "system", "size", "owner", "facts")
 _PLACED = ("number", "hash", "original", "protected")
@@ -24,8 +23,7 @@ def artefacts(name: str, sizes: Mapping[str, int]) -> dict[str, Artefact]:
     for file, size in sizes.items():
         path = PurePath(file)
         kind = PurePath(path.stem).suffix.removeprefix(".") or path.stem
-        key = "pdf" if path.suffix == ".pdf" else kind
-        made[key] = Artefact(url=f"/v1/artefacts/{name}/{file}", media_type=MEDIA[path.suffix], bytes=size)
+        made[kind] = Artefact(url=f"/v1/artefacts/{name}/{file}", media_type=MEDIA[path.suffix], bytes=size)
     return made
 
 

@@ -151,7 +151,7 @@ def flood(url: str, asked: Sequence[Asked], rate: float, seconds: float) -> list
 def resident_bytes(process: int) -> int:
     """Memory of a process and all below it, shared pages counted by share (Linux)."""
     total = 0
-    for pid in _family(process):
+    for pid in family(process):
         try:
             rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
         except OSError:  # it has ended meanwhile
@@ -160,11 +160,12 @@ def resident_bytes(process: int) -> int:
     return total
 
 
-def _family(process: int) -> Iterator[int]:
+def family(process: int) -> Iterator[int]:
+    """A process and all below it (Linux)."""
     yield process
     for task in Path(f"/proc/{process}/task").glob("*/children"):
         for child in task.read_text(encoding="ascii").split():
-            yield from _family(int(child))
+            yield from family(int(child))
 
 
 @contextmanager

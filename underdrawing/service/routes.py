@@ -123,7 +123,7 @@ def _look_ups(server: Server) -> APIRouter:
     @router.get(
         "/artefacts/{name}/{file}",
         response_class=FileResponse,
-        responses=_problems(404) | _ANY_FILE,
+        responses=_problems(404, 422) | _ANY_FILE,
     )
     async def artefact(name: str, file: str, download: bool = False) -> FileResponse:
         """A file of an earlier answer."""

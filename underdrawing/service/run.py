@@ -67,13 +67,17 @@ class PatientProtocol(H11Protocol):
 def serve(settings: Settings, say: Callable[[str], None] = lambda _: None) -> None:
     """Serve until SIGINT or SIGTERM; `say` hears the address once. UsageError where it cannot be used."""
     set_up_logging()
-    listener = _listen(settings.host, settings.port)
+    listener = listen(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
     app = create_app(settings)
-    protocol = type("Protocol", (PatientProtocol,), {"patience_s": settings.idle_seconds})
-    config = uvicorn.Config(app, **options(settings, protocol))
+    config = uvicorn.Config(app, **options(settings, protocol_of(settings)))
     say(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def protocol_of(settings: Settings) -> type[asyncio.Protocol]:
+    """The protocol with the settings' patience."""
+    return type("Protocol", (PatientProtocol,), {"patience_s": settings.idle_seconds})
 
 
 def options(settings: Settings, protocol: type[asyncio.Protocol]) -> dict[str, Any]:
@@ -94,7 +98,8 @@ def options(settings: Settings, protocol: type[asyncio.Protocol]) -> dict[str, A
     }
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; UsageError where the address cannot be had."""
     try:
         family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind)

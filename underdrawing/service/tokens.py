@@ -22,7 +22,7 @@ from underdrawing.data.files import write_atomic
 ROLES = ("none", "public", "reader", "protector", "admin")
 """Each may what those before it may. public: hard verdicts; reader: maps, numbers and records; protector:
 protect with the server's key; admin: metrics."""
-GIVEN = ROLES[2:]
+GIVEN = ROLES[1:]
 """Roles that a token can have."""
 _START = "ud_"
 _MOST_DAYS = 36_500

@@ -18,7 +18,7 @@ const FACTS = {
   caption: "Caption", who: "Who", where: "Where", when: "When", source: "Source", label: "Label", licence: "Licence",
 };
 const FILES = [
-  ["report", "Report (HTML)"], ["pdf", "Report (PDF)"], ["recovered", "Recovered picture"], ["mask", "Mask"],
+  ["report", "Report (HTML)"], ["recovered", "Recovered picture"], ["mask", "Mask"],
   ["source", "Source map"], ["confidence", "Confidence map"],
 ];
 const TRIES = 8;
@@ -199,6 +199,8 @@ async function retrieve() {
 function tellFiles(answer) {
   const links = FILES.filter(([kind]) => answer.artefacts[kind]).map(([kind, title]) =>
     make("a", { href: `${answer.artefacts[kind].url}?download=true`, textContent: title, download: "" }));
+  const print = make("a", { href: answer.artefacts.report.url, target: "_blank", rel: "noopener" }, "Report to print or save as PDF");
+  links.splice(1, 0, print);
   const json = new Blob([JSON.stringify(answer, null, 2)], { type: "application/json" });
   links.push(make("a", { href: URL.createObjectURL(json), textContent: "Answer (JSON)", download: "verification.json" }));
   at("files").replaceChildren(...links.map((link) => make("li", {}, link)));
