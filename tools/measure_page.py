@@ -61,7 +61,7 @@ def measure(url: str, process: int, data: bytes, drops: int) -> list[dict[str, f
             page.wait_for_selector("#limits:not(:empty)")
             before = processor_seconds(process)
             page.set_input_files("#file", file)
-            page.wait_for_function("document.documentElement.dataset.verdictMs")
+            page.wait_for_selector("html[data-verdict-ms]", state="attached")
             seconds = float(page.evaluate("document.documentElement.dataset.verdictMs")) / 1000
             if page.text_content("#verdict") != "⚠ Altered":
                 raise RuntimeError("the page tells another verdict")

@@ -106,8 +106,8 @@ def desk(tmp_path_factory) -> Iterator[Desk]:
     environment |= {"UNDERDRAWING_RATE_PER_MINUTE": "0", "OMP_NUM_THREADS": "1", "UNDERDRAWING_QUEUE": "8"}
     command = [
         sys.executable, "-m", "underdrawing.cli", "serve", "--json", "--port", "0", "--workers", "1",
-        "--registry", folder / "photos.db", "--tokens", folder / "tokens.json", "--sign", folder / "owner.pem",
-        "--trust", folder / "trust",
+        "--registry", folder / "photos.db", "--tokens", folder / "tokens.json",
+        "--sign", folder / "owner.pem", "--trust", folder / "trust",
     ]  # fmt: skip
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
