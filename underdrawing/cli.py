@@ -226,36 +226,20 @@ def serve(arguments: argparse.Namespace) -> int:
     """Serve the web page and the HTTP API until stopped; docs/SERVICE.md lists all settings."""
     from underdrawing.service.start import start
 
-    names = ("host", "port", "registry", "tokens", "sign", "trust", "anonymous", "workers")
-    options = {name: getattr(arguments, name) for name in names}
-    options["sign_password_file"] = arguments.password_file
-
     def say(url: str) -> None:
         _say(arguments, {"status": "serving", "url": url}, f"serving at {url}, ctrl-C stops it")
 
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn has closed everything and hands the signal on
-        start(options, say)
+        start(vars(arguments), say)
     return 0
 
 
 def token(arguments: argparse.Namespace) -> int:
     """Add, list or revoke the access tokens of a server; a new one is told once and never again."""
-    from underdrawing.service.tokens import TokenFile
+    from underdrawing.service.start import change_tokens
 
-    file = TokenFile(Path(arguments.tokens))
-    if arguments.action != "list" and arguments.name is None:
-        raise UsageError(f"{arguments.action} needs the name of a token")
-    if arguments.action == "add":
-        made = file.add(arguments.name, arguments.role, arguments.days)
-        _say(arguments, {"name": arguments.name, "role": arguments.role, "token": made}, made)
-    elif arguments.action == "revoke":
-        file.revoke(arguments.name)
-        _say(arguments, {"name": arguments.name, "status": "revoked"}, f"{arguments.name}: revoked")
-    else:
-        for known in file.tokens():
-            told = {name: value for name, value in vars(known).items() if name != "sha256"}
-            ends = "expired" if known.expired else f"until {known.expires or 'revoked'}"
-            _say(arguments, told, f"{known.name:20}  {known.role:10}  {ends}")
+    for found, text in change_tokens(**vars(arguments)):
+        _say(arguments, found, text)
     return 0
 
 
