@@ -150,6 +150,7 @@ def _look_ups(server: Server) -> APIRouter:
             signs=bool(settings.sign),
             upload_bytes=settings.upload_mb << 20,
             megapixels=settings.megapixels,
+            artefacts_seconds=settings.artefact_seconds,
             formats=sorted(PICTURE_SUFFIXES),
         )
 

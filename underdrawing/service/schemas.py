@@ -117,4 +117,5 @@ class About(BaseModel):
     signs: bool
     upload_bytes: int
     megapixels: int
+    artefacts_seconds: float
     formats: list[str]

@@ -226,7 +226,8 @@ function sentence(problem) {
   return text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 }
 
-const megabytes = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MB`;
+const megabytes = (bytes) => `${(bytes / 2 ** 20).toFixed(bytes % 2 ** 20 ? 1 : 0)} MB`;
+const minutes = (seconds) => (seconds < 120 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} minutes`);
 
 // --- events --------------------------------------------------------------------------------------------------
 
@@ -237,7 +238,7 @@ async function introduce() {
   about = await reply.json();
   at("file").accept = ["image/*", ...about.formats].join(",");
   at("limits").textContent = `JPEG, PNG, WebP, AVIF, TIFF, BMP or HEIC, up to ${megabytes(about.upload_bytes)} and ${about.megapixels} megapixels. `
-    + "The server keeps the photograph only while it reads it.";
+    + `The file is deleted once it is read; what this page shows is kept for ${minutes(about.artefacts_seconds)}.`;
   at("problem").hidden = true;
   return undefined;
 }
