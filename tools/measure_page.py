@@ -1,6 +1,6 @@
 """How long a person waits: from the drop of a 2-megapixel JPEG to the verdict, in a real browser.
 
-    python tools/measure_page.py [--drops 5]
+    python tools/measure_page.py [--drops 5] [-o results/service-page.json]
 
 Wall-clock seconds depend on what else the machine does; so the processor time of the server is told as well.
 """
@@ -19,8 +19,11 @@ import numpy as np
 from PIL import Image
 
 from underdrawing import api
+from underdrawing.bench.protocol import Protocol
+from underdrawing.bench.run import conditions, write_table
 from underdrawing.service.load import family, server
 
+PROTOCOL = Protocol("service-page")
 SIZE = (1732, 1155)  # 2.0 megapixels
 
 
@@ -56,7 +59,7 @@ def measure(url: str, process: int, data: bytes, drops: int) -> list[dict[str, f
         )
         for _ in range(drops):
             page = browser.new_page()
-            page.set_default_timeout(300_000)
+            page.set_default_timeout(1_200_000)
             page.goto(url)
             page.wait_for_selector("#limits:not(:empty)")
             before = processor_seconds(process)
@@ -72,14 +75,19 @@ def measure(url: str, process: int, data: bytes, drops: int) -> list[dict[str, f
 
 
 def main() -> int:
-    """Measure and print one JSON object."""
+    """Measure, write and tell."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--drops", type=int, default=5)
-    drops = parser.parse_args().drops
+    parser.add_argument("-o", "--output", metavar="FILE", help="where the figures are written, JSON")
+    options = parser.parse_args()
     data = suspect()
-    with server(["--workers", "2"]) as (url, process):
-        found = measure(url, process, data, drops)
-    sys.stdout.write(json.dumps({"bytes": len(data), "drops": found, "load": os.getloadavg()}) + "\n")
+    with server(["--workers", "1"]) as (url, process):
+        found = measure(url, process, data, options.drops)
+    at = conditions(PROTOCOL) | {"bytes": len(data), "load_average": os.getloadavg()[0]}
+    table = {"name": PROTOCOL.name, "drops": found, "conditions": at}
+    if options.output:
+        write_table(Path(options.output), table)
+    sys.stdout.write(json.dumps(table) + "\n")
     return 0
 
 

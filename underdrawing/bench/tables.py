@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from underdrawing.bench import tables_imagenet_s, tables_imuge
+from underdrawing.bench import tables_imagenet_s, tables_imuge, tables_service
 from underdrawing.bench.targets import SIZES, Figures, Target, photo_core_targets
 from underdrawing.core.errors import OutputError
 
@@ -137,6 +137,8 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "photo-core": photo_core_table,
     "photo-attacks": photo_attacks_table,
     "photo-peers": photo_peers_table,
+    "service-load": _or_empty(tables_service.load_table),
+    "service-page": _or_empty(tables_service.page_table),
 }
 
 
