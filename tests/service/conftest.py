@@ -20,8 +20,6 @@ import skimage.data
 from PIL import Image
 from stand_in_work import prepare
 
-pytest.importorskip("uvicorn", reason="the extra `serve` is not installed")
-
 from underdrawing.service.client import Client
 from underdrawing.service.settings import Settings
 from underdrawing.service.tokens import TokenFile

@@ -58,7 +58,8 @@ def do(job: dict[str, Any]) -> Any:
     elif action == "eat":
         np.ones(int(value), np.uint8)  # more than a worker may have
     if "folder" in job:
-        (Path(job["folder"]) / "picture.received.jpg").write_bytes(b"x" * 1000)
+        size = int(value) if action == "large" else 1000
+        (Path(job["folder"]) / "picture.received.jpg").write_bytes(b"x" * size)
     report = {
         "file": job.get("name"), "status": "intact", "present": True, "message": "As it was.",
         "identity": None, "signature": {"state": "absent", "key": None, "trusted": False, "name": None},

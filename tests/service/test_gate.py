@@ -105,6 +105,24 @@ class TestBodies:
         assert posted(server)[0] == 200
         assert not list(server.spool.rglob("*.upload"))
 
+    def test_a_client_that_does_not_read_is_given_up(self, start):
+        server = start(idle_seconds=0.5)
+        size = 30_000_000
+        told = server.client().send("/v1/verify", order(f"large {size}")).json()
+        url = told["artefacts"]["received"]["url"]
+        host, port = server.url.removeprefix("http://").rstrip("/").split(":")
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(head(url, "GET"))
+            time.sleep(3)
+            read = 0
+            try:
+                while piece := connection.recv(1 << 20):
+                    read += len(piece)
+            except ConnectionResetError:
+                pass
+        assert read < size
+        assert len(server.client().get(url).body) == size
+
     @pytest.mark.parametrize("kind", ["application/json", "image/png", "", "multipart/mixed; boundary=b"])
     def test_another_type_is_not_taken(self, start, kind):
         assert posted(start(), Content_Type=kind)[0] == 415
@@ -211,6 +229,12 @@ class TestCallers:
         assert server.client().get("/metrics").status == 200
         said = talk(server, head("/metrics", "GET", X_Forwarded_For="192.0.2.1"))
         assert answer(said)[0] == 401
+
+    def test_a_known_proxy_is_believed(self, start):
+        server = start(proxies="127.0.0.1", rate_per_minute=1)
+        for visitor in ("192.0.2.1", "192.0.2.2"):
+            assert posted(server, X_Forwarded_For=visitor)[0] == 200
+        assert posted(server, X_Forwarded_For="192.0.2.1")[0] == 429
 
     def test_other_sites_cannot_use_a_visitors_browser(self, start):
         server = start()

@@ -18,8 +18,8 @@ def load_table(results: Path) -> str | None:
     lines = [
         "| twice what the server can carry | |",
         "|---|---|",
-        f"| requests: accepted, refused with 503, lost, wrong | {figures['requests']}: {figures['accepted']}, "
-        f"{figures['refused']}, {figures['lost']}, {figures['wrong']} |",
+        f"| requests: accepted, refused with 503, lost, wrong | {figures['requests']}: "
+        f"{figures['accepted']}, {figures['refused']}, {figures['lost']}, {figures['wrong']} |",
         f"| capacity, offered, served a second | {figures['capacity_per_s']:.2f}, "
         f"{figures['offered_per_s']:.2f}, {figures['served_per_s']:.2f} |",
         f"| seconds unloaded: median, most | {figures['unloaded_median_s']:.2f}, "

@@ -75,7 +75,7 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
         """The settings of environment variables; what is `given` and not None goes first.
 
-        UsageError, naming the variable, where a value cannot be used or a variable names no setting.
+        UsageError, naming the variable, where a value cannot be used.
         """
         environment = os.environ if environment is None else environment
         values: dict[str, Any] = {}
