@@ -81,6 +81,8 @@ def parser(commands_by_name: Mapping[str, Callable]) -> argparse.ArgumentParser:
     sub.add_argument("-o", "--output", metavar="OUT", help="folder for masks, recovered pictures and reports")
     _retrieving(command("retrieve", _inputs, _system, _secret))
     _keeping(command("registry"))
+    _serving(command("serve", _password_file, _trust_folder))
+    _tokens(command("token"))
     sub = command("demo")
     sub.add_argument("-o", "--output", default=DEMO_FOLDER, metavar="OUT", help="folder for the pictures")
     sub.add_argument("--force", action="store_true", help="overwrite files that exist")
@@ -117,6 +119,24 @@ def _keeping(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--head", metavar="COUNT:HASH", help="audit: an end of the chain that was kept before"
     )
+
+
+def _serving(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", help="address to listen on; 127.0.0.1 by default")
+    parser.add_argument("--port", type=int, help="8000 by default; 0 takes a free one")
+    parser.add_argument("--registry", metavar="DB", help="keep records there; made if not there")
+    parser.add_argument("--tokens", metavar="FILE", help="access tokens, as `underdrawing token` writes them")
+    parser.add_argument("--sign", metavar="OWNER.pem", help="sign what is protected with this private key")
+    parser.add_argument("--anonymous", metavar="ROLE", help="what callers without a token may; public abroad")
+    parser.add_argument("--workers", type=_processes, metavar="N", help="processes; one a core by default")
+
+
+def _tokens(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=["add", "list", "revoke"], help="make one, list all, take one out")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="whose token it is")
+    parser.add_argument("--tokens", required=True, metavar="FILE", help="the file that the server is given")
+    parser.add_argument("--role", default="reader", help="public, reader (default), protector or admin")
+    parser.add_argument("--days", type=float, metavar="N", help="how long it is valid; for ever by default")
 
 
 def _measuring(parser: argparse.ArgumentParser) -> None:

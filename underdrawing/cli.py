@@ -9,6 +9,7 @@ inside the commands, so that help comes at once. Exit codes: 0 done, intact or f
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -220,6 +221,27 @@ def trust(arguments: argparse.Namespace) -> int:
         api.add_trusted(PublicKey.load(path), arguments.name or path.stem, arguments.trust)
     for name, public in api.trust_store(arguments.trust):
         _say(arguments, {"key": public.fingerprint, "name": name}, f"{public.fingerprint}  {name}")
+    return 0
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    """Serve the web page and the HTTP API until stopped; docs/SERVICE.md lists all settings."""
+    from underdrawing.service.start import start
+
+    def say(url: str) -> None:
+        _say(arguments, {"status": "serving", "url": url}, f"serving at {url}, ctrl-C stops it")
+
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn has closed everything and hands the signal on
+        start(vars(arguments), say)
+    return 0
+
+
+def token(arguments: argparse.Namespace) -> int:
+    """Add, list or revoke the access tokens of a server; a new one is told once and never again."""
+    from underdrawing.service.start import change_tokens
+
+    for found, text in change_tokens(**vars(arguments)):
+        _say(arguments, found, text)
     return 0
 
 
@@ -455,6 +477,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "verify": verify,
     "retrieve": retrieve,
     "registry": registry,
+    "serve": serve,
+    "token": token,
     "demo": demo,
     "attack": attack,
     "bench": bench,

@@ -16,7 +16,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from underdrawing.bench import tables_hidden_code, tables_imagenet_s, tables_imuge, tables_registry
+from underdrawing.bench import (
+    tables_hidden_code,
+    tables_imagenet_s,
+    tables_imuge,
+    tables_registry,
+    tables_service,
+)
 from underdrawing.bench.targets import SIZES, Figures, Target, photo_core_targets
 from underdrawing.core.errors import OutputError
 
@@ -142,6 +148,8 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "photo-attacks": photo_attacks_table,
     "photo-peers": photo_peers_table,
     "registry": _or_empty(tables_registry.table),
+    "service-load": _or_empty(tables_service.load_table),
+    "service-page": _or_empty(tables_service.page_table),
 }
 
 

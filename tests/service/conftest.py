@@ -1,0 +1,160 @@
+"""Servers that really listen: one with stand-in workers for each test that wants its own settings, and one
+with real workers, in a process of its own, for all tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+from stand_in_work import prepare
+
+from underdrawing.service.client import Client
+from underdrawing.service.settings import Settings
+from underdrawing.service.tokens import TokenFile
+
+
+@dataclass
+class Started:
+    """A server that runs in this process."""
+
+    url: str
+    settings: Settings
+    spool: Path
+    log: Path
+    """A line for each worker process that was made ready."""
+
+    def client(self, token: str | None = None) -> Client:
+        return Client(self.url, token)
+
+
+@pytest.fixture
+def start(tmp_path) -> Iterator[Callable[..., Started]]:
+    """Start a server with stand-in workers and the given settings."""
+    import uvicorn
+
+    from underdrawing.service.app import create_app
+    from underdrawing.service.run import listen, options, protocol_of
+
+    running = []
+
+    def begin(**given) -> Started:
+        spool, log = tmp_path / "spool", tmp_path / "processes"
+        settings = Settings(**{"port": 0, "workers": 1, "spool": str(spool), "worker_mb": 0} | given)
+        settings.check()
+        listener = listen(settings.host, settings.port)
+        app = create_app(settings, partial(prepare, str(log)))
+        server = uvicorn.Server(uvicorn.Config(app, **options(settings, protocol_of(settings))))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        running.append((server, thread))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        wait_for(lambda: log.exists() and len(log.read_text().split()) == settings.worker_count)
+        wait_for(lambda: Client(url).get("/healthz").status in (200, 421))
+        return Started(url, settings, spool, log)
+
+    yield begin
+    for server, thread in running:
+        server.should_exit = True
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+@dataclass
+class Desk:
+    """A server as people start it, with registry, key and tokens, and what is known of it."""
+
+    url: str
+    process: subprocess.Popen
+    folder: Path
+    tokens: dict[str, str]
+
+    def client(self, role: str | None = None) -> Client:
+        return Client(self.url, self.tokens[role] if role else None)
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+
+@pytest.fixture(scope="session")
+def desk(tmp_path_factory) -> Iterator[Desk]:
+    from underdrawing import api
+    from underdrawing.coding.keys import Owner
+
+    folder = tmp_path_factory.mktemp("desk")
+    file = TokenFile(folder / "tokens.json")
+    tokens = {role: file.add(f"the {role}", role) for role in ("reader", "protector", "admin")}
+    owner = Owner.create()
+    owner.save(folder / "owner.pem")
+    api.add_trusted(owner.public, "the desk", folder / "trust")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("UNDERDRAWING_")}
+    environment |= {"UNDERDRAWING_SPOOL": str(folder / "spool"), "UNDERDRAWING_MEGAPIXELS": "4"}
+    environment |= {"UNDERDRAWING_RATE_PER_MINUTE": "0", "OMP_NUM_THREADS": "1", "UNDERDRAWING_QUEUE": "8"}
+    command = [
+        sys.executable, "-m", "underdrawing.cli", "serve", "--json", "--port", "0", "--workers", "1",
+        "--registry", folder / "photos.db", "--tokens", folder / "tokens.json",
+        "--sign", folder / "owner.pem", "--trust", folder / "trust",
+    ]  # fmt: skip
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            list(map(str, command)), stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+        )
+    url = json.loads(process.stdout.readline())["url"]
+    wait_for(lambda: Client(url).get("/readyz").status == 200, 240)
+    yield Desk(url, process, folder, tokens)
+    process.terminate()
+    assert process.wait(60) == 0
+    assert not list((folder / "spool").iterdir())
+
+
+@pytest.fixture(scope="session")
+def photo() -> bytes:
+    """The file of a photograph of 320 x 256 pixels, PNG."""
+    return png(skimage.data.coffee()[80:336, 120:440])
+
+
+def png(image: np.ndarray) -> bytes:
+    import io
+
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(image)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
+def protected(desk, photo) -> tuple[str, bytes]:
+    """Identity and file of the photograph, protected by the desk and registered with facts."""
+    facts = {"caption": "A cup of coffee", "who": ["Nobody"], "source": "Rachel Michetti"}
+    reply = desk.client("protector").send("/v1/protect", photo, {"facts": json.dumps(facts)})
+    assert reply.status == 200, reply.body
+    told = reply.json()
+    return told["identity"], desk.client().get(told["artefacts"]["protected"]["url"]).body
+
+
+@pytest.fixture(scope="session")
+def suspect(protected) -> bytes:
+    """The protected photograph with an area painted over by another part of it, PNG."""
+    import io
+
+    image = np.array(Image.open(io.BytesIO(protected[1])))
+    image[96:176, 120:216] = image[160:240, 8:104]
+    return png(image)
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come about in time"
+        time.sleep(0.05)

@@ -1,0 +1,77 @@
+"""Settings: from options and environment, told in one table."""
+
+import re
+import socket
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from underdrawing import cli
+from underdrawing.core.errors import MissingExtraError, UsageError
+from underdrawing.service import start
+from underdrawing.service.settings import PREFIX, Settings, is_loopback
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "SERVICE.md"
+
+
+def test_the_table_names_every_setting_with_its_default():
+    rows = dict(re.findall(r"^\| `(UNDERDRAWING_\w+)` \| (.*?) \|", DOCUMENT.read_text(), re.MULTILINE))
+    expected = {PREFIX + field.name.upper(): field.default for field in fields(Settings)}
+    assert rows.keys() == expected.keys()
+    for name, default in expected.items():
+        shown = "-" if default == "" else f"{default:g}" if isinstance(default, int | float) else f"{default}"
+        assert rows[name].strip("`") == shown, name
+
+
+def test_options_go_before_the_environment():
+    environment = {"UNDERDRAWING_PORT": "81", "UNDERDRAWING_HOST": "::1", "UNDERDRAWING_IDLE_SECONDS": "2.5"}
+    settings = Settings.from_environment(environment, port=82, host=None)
+    assert (settings.port, settings.host, settings.idle_seconds) == (82, "::1", 2.5)
+    assert Settings.from_environment({}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PORT", "http"), ("PORT", "70000"), ("PORT", "-1"), ("ANONYMOUS", "king"), ("TOKENS", "/no/such"),
+     ("SIGN", "/no/such.pem"), ("TRUST", "/no/such"), ("UPLOAD_MB", "0"), ("JOB_SECONDS", "nan"),
+     ("WORKERS", "1e3")],
+)  # fmt: skip
+def test_what_cannot_be_names_the_variable(name, value):
+    with pytest.raises(UsageError, match=PREFIX + name):
+        Settings.from_environment({PREFIX + name: value})
+
+
+def test_names_of_this_machine_alone_where_visitors_may_all():
+    assert "localhost" in Settings().host_names and "example.org" not in Settings().host_names
+    assert Settings(host="0.0.0.0").host_names == frozenset()
+    assert Settings(hosts="A.example.org, b").host_names == {"a.example.org", "b"}
+    assert [is_loopback(host) for host in ("127.0.0.9", "::1", "localhost", "0.0.0.0", "a.b")] == [
+        True, True, True, False, False,
+    ]  # fmt: skip
+
+
+def test_queue_and_workers_follow_the_machine(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    assert (Settings().worker_count, Settings().queue_length) == (3, 3)
+    assert (Settings(workers=5).queue_length, Settings(queue=9).queue_length) == (5, 9)
+
+
+def test_a_port_that_is_taken_is_told(capsys):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        code = cli.main(["serve", "--port", str(other.getsockname()[1])])
+    assert code == 64 and "listen" in capsys.readouterr().err
+
+
+def test_the_extra_is_named_where_it_is_missing(monkeypatch):
+    monkeypatch.setattr(start, "_PACKAGES", ("fastapi", "no_such_package"))
+    with pytest.raises(MissingExtraError, match=r"underdrawing\[serve\]"):
+        start.start({}, print)
+
+
+def test_a_registry_that_is_none_is_told(tmp_path, capsys):
+    (tmp_path / "photo.png").write_bytes(b"no registry" * 100)
+    assert cli.main(["serve", "--port", "0", "--registry", str(tmp_path / "photo.png")]) == 3
+    assert "photo.png" in capsys.readouterr().err

@@ -1,0 +1,97 @@
+"""The app: what it holds, how it starts and stops, and the layers around its routes."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from underdrawing import __version__
+from underdrawing.service import work
+from underdrawing.service.artefacts import Artefacts, make_root
+from underdrawing.service.gate import Gate
+from underdrawing.service.observe import Metrics, Observe
+from underdrawing.service.pool import Limits, Pool
+from underdrawing.service.problems import add_handlers
+from underdrawing.service.server import Server
+from underdrawing.service.settings import Settings
+from underdrawing.service.worker import Prepare
+
+DESCRIPTION = """Protect photographs, verify suspects, find what they were.
+
+Pictures come as multipart/form-data in the part `picture`. Errors are application/problem+json. A full queue
+is answered with 503 and Retry-After, too many requests of one caller with 429. Files of an answer are fetched
+from `artefacts`, at addresses that nobody can guess and that expire."""
+_SWEEP_SECONDS = 5.0
+
+
+def create_app(settings: Settings, prepare: Prepare | None = None) -> ASGIApp:
+    """The whole server as an ASGI app. prepare: what workers do instead of `work.prepare`, for tests.
+
+    RegistryError where the registry cannot be opened; OSError where the spool folder cannot be made.
+    """
+    from underdrawing.service.page import add_page
+    from underdrawing.service.routes import add_routes
+
+    server = _server(settings, prepare or partial(work.prepare, settings))
+    app = FastAPI(
+        title="Underdrawing",
+        version=__version__,
+        description=DESCRIPTION,
+        openapi_url="/v1/openapi.json",
+        docs_url=None,  # it would load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=partial(_lifespan, server),
+    )
+    app.state.server = server
+    add_handlers(app)
+    add_routes(app, server)
+    add_page(app)
+    return Observe(Gate(app, settings, server.check_room), server.metrics, settings.idle_seconds)
+
+
+def _server(settings: Settings, prepare: Prepare) -> Server:
+    registry = None
+    if settings.registry:
+        from underdrawing.registry.store import open_registry
+
+        registry = open_registry(settings.registry, create=True)
+    limits = Limits(
+        settings.worker_count,
+        settings.queue_length,
+        settings.job_seconds,
+        settings.jobs_per_worker,
+        settings.worker_mb,
+    )
+    store = Artefacts(make_root(settings.spool), settings.artefact_seconds, settings.artefact_mb << 20)
+    pool = Pool(prepare, limits, lambda kind: metrics.failures.labels(kind).inc())
+    metrics = Metrics(lambda: pool.ready, lambda: pool.admitted, lambda: store.size_bytes)
+    return Server(settings, pool, store, metrics, registry)
+
+
+@asynccontextmanager
+async def _lifespan(server: Server, _app: FastAPI) -> AsyncIterator[None]:
+    server.pool.start()
+    sweeper = asyncio.create_task(_sweep(server.artefacts))
+    try:
+        yield
+    finally:
+        sweeper.cancel()
+        with suppress(asyncio.CancelledError):
+            await sweeper
+        await server.pool.close()
+        shutil.rmtree(server.artefacts.root, ignore_errors=True)
+        if server.registry is not None:
+            server.registry.close()
+
+
+async def _sweep(store: Artefacts) -> None:
+    while True:
+        await asyncio.sleep(_SWEEP_SECONDS)
+        store.sweep()

@@ -1,0 +1,246 @@
+"""A server under twice the load that it can carry: is anything lost or wrong, how long does it take, does
+its memory grow? Writes results/service-load.json.
+
+    python -m underdrawing.service.load --seconds 60 -o results/service-load.json
+
+    one client, one picture after the other  --> unloaded seconds
+    as many clients as workers, for a while  --> capacity, pictures a second
+    arrivals at twice that, by the clock     --> answers: accepted, refused (503), lost, wrong; their seconds
+
+It starts a server of its own, on this machine, with default settings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from underdrawing.bench.protocol import Protocol
+from underdrawing.bench.run import conditions, write_table
+from underdrawing.service.client import Client, Reply
+
+PROTOCOL = Protocol("service-load")
+_START_SECONDS = 300.0
+_SAMPLE_SECONDS = 0.5
+_CLIENTS = 64
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A picture and what has to be said of it."""
+
+    data: bytes
+    identity: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one request."""
+
+    kind: str
+    """accepted, refused, wrong, or lost: no answer, or one that is neither."""
+    seconds: float
+    """From the time it was due."""
+
+
+@contextmanager
+def server(options: Sequence[str] = ()) -> Iterator[tuple[str, int]]:
+    """A server in a process of its own: its address and process id. RuntimeError where it does not start."""
+    command = [sys.executable, "-m", "underdrawing.cli", "serve", "--port", "0", "--json", *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            raise RuntimeError("the server did not start")
+        url = json.loads(line)["url"]
+        wait_until_ready(url)
+        yield url, process.pid
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def wait_until_ready(url: str) -> None:
+    """Wait for all workers. RuntimeError where they do not come up."""
+    end = time.monotonic() + _START_SECONDS
+    while Client(url).get("/readyz").status != 200:
+        if time.monotonic() > end:
+            raise RuntimeError("the server's workers do not come up")
+        time.sleep(0.5)
+
+
+def pictures(url: str, side: int) -> list[Asked]:
+    """Three pictures, protected by the server itself, as JPEG; each has an identity of its own."""
+    from PIL import Image
+
+    source = Image.open(Path(__file__).parents[1] / "assets" / "astronaut.png").convert("RGB")
+    made = []
+    for number in range(3):
+        shifted = source.crop((16 * number, 0, 512 - 32 + 16 * number, 480)).resize((side, side))
+        reply = Client(url).send("/v1/protect", _jpeg(shifted))
+        link = reply.json()["artefacts"]["protected"]["url"]
+        made.append(Asked(Client(url).get(link).body, reply.json()["identity"]))
+    return made
+
+
+def ask(url: str, asked: Asked, due: float) -> Outcome:
+    """Verify a picture and judge the answer."""
+    try:
+        reply = Client(url).send("/v1/verify", asked.data)
+    except OSError:
+        return Outcome("lost", time.perf_counter() - due)
+    return Outcome(_kind(reply, asked), time.perf_counter() - due)
+
+
+def _kind(reply: Reply, asked: Asked) -> str:
+    if reply.status == 200:
+        told = reply.json()
+        right = told["identity"] == asked.identity and told["status"] == "intact"
+        return "accepted" if right else "wrong"
+    honest = reply.status in (429, 503) and "retry-after" in reply.headers
+    return "refused" if honest else "lost"
+
+
+def in_turn(url: str, asked: Sequence[Asked], times: int) -> list[float]:
+    """Seconds of single requests, one after the other; the first of each picture is not counted."""
+    turns = [asked[n % len(asked)] for n in range(times + len(asked))]
+    return [ask(url, one, time.perf_counter()).seconds for one in turns][len(asked) :]
+
+
+def capacity(url: str, asked: Sequence[Asked], clients: int, seconds: float) -> float:
+    """Pictures a second with so many clients that each ask again as soon as they are answered."""
+    start = time.perf_counter()
+
+    def go_on(number: int) -> int:
+        done = 0
+        while time.perf_counter() - start < seconds:
+            done += ask(url, asked[(number + done) % len(asked)], time.perf_counter()).kind == "accepted"
+        return done
+
+    with ThreadPoolExecutor(clients) as threads:
+        done = sum(threads.map(go_on, range(clients)))
+    return done / (time.perf_counter() - start)
+
+
+def flood(url: str, asked: Sequence[Asked], rate: float, seconds: float) -> list[Outcome]:
+    """The outcomes of requests that arrive at a rate, however long the answers take."""
+    start = time.perf_counter()
+    with ThreadPoolExecutor(_CLIENTS) as threads:
+        waiting = []
+        for number in range(round(rate * seconds)):
+            due = start + number / rate
+            time.sleep(max(0.0, due - time.perf_counter()))
+            waiting.append(threads.submit(ask, url, asked[number % len(asked)], due))
+        return [one.result() for one in waiting]
+
+
+def resident_bytes(process: int) -> int:
+    """Memory of a process and all below it, shared pages counted by share (Linux)."""
+    total = 0
+    for pid in family(process):
+        try:
+            rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+        except OSError:  # it has ended meanwhile
+            continue
+        total += sum(int(line.split()[1]) << 10 for line in rollup.splitlines() if line.startswith("Pss:"))
+    return total
+
+
+def family(process: int) -> Iterator[int]:
+    """A process and all below it (Linux)."""
+    yield process
+    for task in Path(f"/proc/{process}/task").glob("*/children"):
+        for child in task.read_text(encoding="ascii").split():
+            yield from family(int(child))
+
+
+@contextmanager
+def sampled(measure: Callable[[], int]) -> Iterator[list[int]]:
+    """What `measure` gives, again and again while the block runs."""
+    samples: list[int] = []
+    done = threading.Event()
+
+    def sample() -> None:
+        while not done.is_set():
+            samples.append(measure())
+            done.wait(_SAMPLE_SECONDS)
+
+    thread = threading.Thread(target=sample)
+    thread.start()
+    try:
+        yield samples
+    finally:
+        done.set()
+        thread.join()
+
+
+def measure(url: str, process: int, seconds: float, side: int, workers: int) -> dict[str, Any]:
+    """All figures of a server that runs."""
+    asked = pictures(url, side)
+    unloaded = in_turn(url, asked, 9)
+    most = capacity(url, asked, workers, max(5.0, seconds / 4))
+    with sampled(lambda: resident_bytes(process)) as memory:
+        outcomes = flood(url, asked, 2 * most, seconds)
+    kinds = Counter(outcome.kind for outcome in outcomes)
+    accepted = sorted(outcome.seconds for outcome in outcomes if outcome.kind == "accepted") or [float("nan")]
+    fifth = max(1, len(memory) // 5)
+    first, last = statistics.mean(memory[:fifth]), statistics.mean(memory[-fifth:])
+    return {
+        "requests": len(outcomes),
+        **{kind: kinds[kind] for kind in ("accepted", "refused", "lost", "wrong")},
+        "capacity_per_s": round(most, 3),
+        "offered_per_s": round(2 * most, 3),
+        "served_per_s": round(kinds["accepted"] / seconds, 3),
+        "unloaded_median_s": round(statistics.median(unloaded), 3),
+        "unloaded_max_s": round(max(unloaded), 3),
+        "accepted_median_s": round(statistics.median(accepted), 3),
+        "accepted_p95_s": round(accepted[int(0.95 * (len(accepted) - 1))], 3),
+        "accepted_max_s": round(accepted[-1], 3),
+        "median_over_unloaded": round(statistics.median(accepted) / statistics.median(unloaded), 2),
+        "memory_first_mib": round(first / 2**20),
+        "memory_last_mib": round(last / 2**20),
+        "memory_most_mib": round(max(memory) / 2**20),
+        "memory_growth": round(last / first - 1, 4),
+    }
+
+
+def _jpeg(image: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=95)
+    return buffer.getvalue()
+
+
+def main() -> int:
+    """Measure, write and tell."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=60.0, help="of the flood; 60 by default")
+    parser.add_argument("--side", type=int, default=512, help="of the pictures, px; 512 by default")
+    parser.add_argument("--workers", type=int, default=2, help="of the server; 2 by default")
+    parser.add_argument("-o", "--output", metavar="FILE", help="where the figures are written, JSON")
+    arguments = parser.parse_args()
+    with server(["--workers", str(arguments.workers)]) as (url, process):
+        figures = measure(url, process, arguments.seconds, arguments.side, arguments.workers)
+    asked = {"seconds": arguments.seconds, "side": arguments.side, "workers": arguments.workers}
+    table = {"name": PROTOCOL.name, "figures": figures, "conditions": conditions(PROTOCOL) | asked}
+    if arguments.output:
+        write_table(Path(arguments.output), table)
+    sys.stdout.write(json.dumps(table, indent=1) + "\n")
+    return 0 if figures["lost"] == figures["wrong"] == 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,225 @@
+"""Worker processes behind a short queue: what is handed in runs, waits its turn, or is refused at once.
+
+    run(job) --> admitted? --> idle worker --> pipe --> process --> answer
+                 else Busy                    too long: killed; died: replaced; either way only this job fails
+
+The queue is as long as there are workers, so that whoever is admitted waits for one picture at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from typing import Any
+
+from underdrawing.service.worker import Answer, Prepare, work_off
+
+_LOG = logging.getLogger("underdrawing.service")
+_START_SECONDS = 180.0
+_PAUSE_SECONDS = 5.0  # between tries to start a worker that cannot
+_SPAWN = get_context("spawn")  # threads of torch and OpenCV do not survive a fork
+
+
+class BusyError(Exception):
+    """There is no place in the queue; `seconds` until one may be free."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"no place in the queue; one may be free in {seconds:.0f} s")
+        self.seconds = seconds
+
+
+class JobError(Exception):
+    """A job that came to nothing. kind: a class of core.errors, or memory, time, crash, fault."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of a pool."""
+
+    workers: int
+    queue: int
+    """Jobs that may wait."""
+    job_seconds: float
+    jobs_per_worker: int
+    """After which a process is replaced; 0: never."""
+    worker_mb: int
+    """Address space of a process in MiB; 0: not limited."""
+
+
+class Pool:
+    """Runs jobs in processes that `prepare` makes ready. `count` hears of what happens, for metrics."""
+
+    def __init__(self, prepare: Prepare, limits: Limits, count: Callable[[str], None]) -> None:
+        self.limits = limits
+        self._count = count
+        self._workers = [_Worker(prepare, limits) for _ in range(limits.workers)]
+        self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
+        self._threads = ThreadPoolExecutor(limits.workers, "worker")
+        self._tasks: set[asyncio.Task] = set()
+        self._usual_seconds = 1.0
+        self.admitted = 0
+        """Jobs that run or wait."""
+
+    @property
+    def ready(self) -> int:
+        """Workers that are up."""
+        return sum(worker.ready for worker in self._workers)
+
+    @property
+    def full(self) -> bool:
+        """Whether a job would be refused now."""
+        return self.admitted >= self.limits.workers + self.limits.queue
+
+    def check_room(self) -> None:
+        """BusyError where a job would be refused now."""
+        if self.full:
+            raise BusyError(self._usual_seconds * self.admitted / self.limits.workers)
+
+    def start(self) -> None:
+        """Start the processes; returns at once, jobs wait for the first that is ready."""
+        for worker in self._workers:
+            self._spawn(self._revive(worker))
+
+    async def run(self, job: dict[str, Any]) -> Any:
+        """What the worker makes of a job. BusyError, JobError."""
+        self.check_room()
+        self.admitted += 1
+        task = self._spawn(self._run(job))
+        task.add_done_callback(self._leave)
+        return await asyncio.shield(task)  # a caller that goes away must not take the worker along
+
+    async def close(self) -> None:
+        """Stop all processes; what is under way is lost."""
+        for task in self._tasks:
+            task.cancel()
+        for worker in self._workers:
+            worker.stop()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _run(self, job: dict[str, Any]) -> Any:
+        worker = await self._idle.get()
+        start = time.perf_counter()
+        try:
+            answer = await self._in_thread(worker.call, job)
+        finally:
+            if worker.ready and not worker.worn:
+                self._idle.put_nowait(worker)
+            else:
+                self._spawn(self._revive(worker))
+        self._usual_seconds += 0.2 * (time.perf_counter() - start - self._usual_seconds)
+        if answer.kind != "done":
+            self._count(answer.kind)
+            raise JobError(answer.kind, answer.content)
+        return answer.content
+
+    async def _revive(self, worker: _Worker) -> None:
+        """A new process for a worker; tried until it comes up."""
+        while True:
+            problem = await self._in_thread(worker.restart)
+            if problem is None:
+                break
+            self._count("start")
+            _LOG.error("worker did not start", extra={"fields": {"reason": problem}})
+            await asyncio.sleep(_PAUSE_SECONDS)
+        self._idle.put_nowait(worker)
+
+    async def _in_thread(self, function: Callable, *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+
+    def _spawn(self, coroutine: Any) -> asyncio.Task:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _leave(self, task: asyncio.Task) -> None:
+        self.admitted -= 1
+        if not task.cancelled():
+            task.exception()  # its caller may be gone; then nobody else asks
+
+
+class _Worker:
+    """One process and the pipe to it. Called by one thread at a time."""
+
+    def __init__(self, prepare: Prepare, limits: Limits) -> None:
+        self._prepare, self._limits = prepare, limits
+        self._process: Any = None
+        self._pipe: Connection | None = None
+        self._jobs = 0
+        self._stopped = False
+        self.ready = False
+
+    @property
+    def worn(self) -> bool:
+        """Whether it has done as much as a process is to do."""
+        return 0 < self._limits.jobs_per_worker <= self._jobs
+
+    def restart(self) -> str | None:
+        """A new process; None, or why it does not come up."""
+        self._kill()
+        if self._stopped:
+            return "the pool is closed"
+        self._pipe, theirs = _SPAWN.Pipe()
+        self._process = _SPAWN.Process(
+            target=work_off, args=(theirs, self._prepare, self._limits.worker_mb), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        self._jobs = 0
+        answer = self._wait(_START_SECONDS)
+        self.ready = answer.kind == "done" and not self._stopped
+        return None if self.ready else f"{answer.kind}: {answer.content}"
+
+    def call(self, job: dict[str, Any]) -> Answer:
+        """What the process answers, or that it took too long or died; then it is gone."""
+        self._jobs += 1
+        try:
+            assert self._pipe is not None
+            self._pipe.send(job)
+        except OSError:
+            answer = Answer("crash", "its worker had died")
+        else:
+            answer = self._wait(self._limits.job_seconds)
+        if answer.kind in ("time", "crash"):
+            self._kill()
+        return answer
+
+    def stop(self) -> None:
+        """End the process at once."""
+        self._stopped = True
+        self.ready = False
+        if self._process is not None:
+            with contextlib.suppress(ValueError):  # it is being replaced at this moment
+                self._process.kill()
+
+    def _wait(self, seconds: float) -> Answer:
+        assert self._pipe is not None
+        try:
+            if self._pipe.poll(seconds):
+                return self._pipe.recv()
+            return Answer("time", f"not done within {seconds:.0f} s")
+        except (EOFError, OSError):
+            return Answer("crash", "the process died")
+
+    def _kill(self) -> None:
+        self.ready = False
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._process.close()
+            self._process = None
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None

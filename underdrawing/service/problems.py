@@ -1,0 +1,77 @@
+"""Errors as RFC 9457 has them: application/problem+json with a type that programs can tell apart."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException as AnyHTTPException
+
+TYPE = "urn:underdrawing:problem:"
+_LOG = logging.getLogger("underdrawing.service")
+
+
+class Problem(HTTPException):
+    """An answer that is an error.
+
+    kind: the last part of its type, as "too-large". retry_after: seconds after which a try may succeed.
+    """
+
+    def __init__(self, status: int, kind: str, detail: str, *, retry_after: float | None = None) -> None:
+        headers = {} if retry_after is None else {"Retry-After": str(max(1, round(retry_after)))}
+        if status == HTTPStatus.UNAUTHORIZED:
+            headers["WWW-Authenticate"] = 'Bearer realm="underdrawing"'
+        super().__init__(status, detail, headers)
+        self.kind = kind
+
+    def response(self) -> JSONResponse:
+        """The answer."""
+        return _response(self.status_code, self.kind, self.detail, self.headers)
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Have every error of an app answered as a problem, its own and the framework's."""
+    app.add_exception_handler(AnyHTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _fault)
+
+
+async def _http(_request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, Problem):
+        return error.response()
+    status = getattr(error, "status_code", 500)
+    kind = {400: "bad-request", 404: "not-found", 405: "method-not-allowed"}.get(status, "error")
+    return _response(status, kind, str(getattr(error, "detail", "")), getattr(error, "headers", None))
+
+
+async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    """What the request lacks or has wrong; the value itself is not sent back."""
+    faults = error.errors() if isinstance(error, RequestValidationError) else []
+    told = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in faults]
+    return _response(422, "invalid-request", "; ".join(told) or "the request is not valid", None)
+
+
+async def _fault(request: Request, error: Exception) -> JSONResponse:
+    """A fault of ours: the log has it, the caller only its number."""
+    number = request.scope.get("state", {}).get("request_id", "-")
+    _LOG.error("fault", exc_info=error, extra={"fields": {"request_id": number}})
+    return _response(500, "fault", f"an error of the server; its log has it as request {number}", None)
+
+
+def _response(status: int, kind: str, detail: str, headers: Mapping[str, str] | None) -> JSONResponse:
+    content: dict[str, Any] = {
+        "type": TYPE + kind,
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    # A client that is still sending must not take the rest of its body for the next request.
+    closing = {"Connection": "close"} if status in (408, 413, 415, 429, 503) else {}
+    return JSONResponse(
+        content, status, {**closing, **(headers or {})}, media_type="application/problem+json"
+    )

@@ -1,0 +1,120 @@
+// The stage: one view at a time of the pictures that a verification gave.
+
+const RED = [214, 40, 30];
+const VIEWS = [
+  ["compare", "Before and after", ["received", "recovered"],
+    "Left of the line: what was handed in. Right of it: what was there."],
+  ["altered", "Altered area", ["received", "mask"],
+    "Red: what the evidence says was changed."],
+  ["recovered", "Recovered", ["recovered"], "What was there, where that could be told."],
+  ["source", "Source", ["source"], "Where each pixel of the recovered picture comes from."],
+  ["confidence", "Confidence", ["confidence"], "How sure each recovered pixel is: white is sure, black is not."],
+  ["content", "Hidden sketch", ["content"], "The whole picture as the hidden code alone tells it."],
+  ["received", "Received", ["received"], "What was handed in."],
+];
+const ALT = {
+  received: "The picture that was handed in",
+  recovered: "The recovered picture: what was there",
+  source: "Map of where each recovered pixel comes from",
+  confidence: "Map of how sure each recovered pixel is",
+  content: "The picture as the hidden code alone tells it",
+};
+const LEGEND = [["untouched", "untouched"], ["decoded", "decoded from the hidden code"], ["filled", "filled in by a prior"]];
+
+const at = (id) => document.getElementById(id);
+let urls = {};
+
+/** Offer what there is of `artefacts` and show `first`. Resolves when the received picture is seen. */
+export async function show(artefacts, first) {
+  urls = Object.fromEntries(Object.entries(artefacts).map(([kind, file]) => [kind, file.url]));
+  const offered = VIEWS.filter(([name, , kinds]) => kinds.every((kind) => urls[kind])
+    && (name !== "received" || !urls.recovered));
+  const fields = offered.map(([name, title]) => {
+    const label = document.createElement("label");
+    const input = Object.assign(document.createElement("input"), { type: "radio", name: "view", value: name });
+    input.addEventListener("change", () => choose(name));
+    label.append(input, title);
+    return label;
+  });
+  at("views").replaceChildren(at("views").querySelector("legend"), ...fields);
+  const start = offered.find(([name]) => name === first) ?? offered[0];
+  at("views").hidden = offered.length < 2;
+  at("views").querySelector(`[value=${start[0]}]`).checked = true;
+  await fit();
+  await choose(start[0]);
+}
+
+/** Give the stage the received picture's shape, at most three quarters of the window high. */
+async function fit() {
+  const image = await load(urls.received);
+  const stage = at("stage");
+  stage.style.aspectRatio = `${image.naturalWidth} / ${image.naturalHeight}`;
+  stage.style.maxWidth = `calc(75vh * ${image.naturalWidth / image.naturalHeight})`;
+}
+
+async function choose(name) {
+  const [, , kinds, words] = VIEWS.find((view) => view[0] === name);
+  at("caption").textContent = words;
+  at("below").src = urls[kinds[0]];
+  at("below").alt = ALT[kinds[0]];
+  const comparing = name === "compare";
+  const marking = name === "altered";
+  at("above").hidden = at("edge").hidden = at("splitting").hidden = !comparing;
+  at("red").hidden = at("fading").hidden = !marking;
+  at("legend").replaceChildren(...(name === "source" ? LEGEND : []).map(([kind, text]) =>
+    Object.assign(document.createElement("li"), { className: kind, textContent: text })));
+  if (comparing) {
+    at("above").src = urls.recovered;
+    at("above").alt = ALT.recovered;
+    split();
+  }
+  if (marking) {
+    paint(await load(urls.mask));
+    fade();
+  }
+}
+
+function split() {
+  const part = Number(at("split").value);
+  at("above").style.clipPath = `inset(0 0 0 ${part}%)`;
+  at("edge").style.left = `${part}%`;
+  at("split").setAttribute("aria-valuetext", `${part} % received, ${100 - part} % recovered`);
+}
+
+function fade() {
+  at("red").style.opacity = Number(at("opacity").value) / 100;
+  at("opacity").setAttribute("aria-valuetext", `${at("opacity").value} %`);
+}
+
+/** The mask's levels as the opacity of red. */
+function paint(mask) {
+  const canvas = at("red");
+  canvas.width = mask.naturalWidth;
+  canvas.height = mask.naturalHeight;
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(mask, 0, 0);
+  const picture = context.getImageData(0, 0, canvas.width, canvas.height);
+  const levels = picture.data;
+  for (let i = 0; i < levels.length; i += 4) {
+    levels[i + 3] = levels[i];
+    [levels[i], levels[i + 1], levels[i + 2]] = RED;
+  }
+  context.putImageData(picture, 0, 0);
+}
+
+async function load(url) {
+  const image = new Image();
+  image.src = url;
+  await image.decode();
+  return image;
+}
+
+at("split").addEventListener("input", split);
+at("opacity").addEventListener("input", fade);
+at("stage").addEventListener("pointermove", (event) => {
+  if (at("edge").hidden || (event.pointerType === "mouse" && !event.buttons)) return;
+  const box = at("stage").getBoundingClientRect();
+  at("split").value = 100 * (event.clientX - box.left) / box.width;
+  split();
+});
+at("stage").addEventListener("dragstart", (event) => event.preventDefault());
