@@ -61,7 +61,7 @@ def parser(commands_by_name: Mapping[str, Callable]) -> argparse.ArgumentParser:
     sub.add_argument("-o", "--output", required=True, metavar="OWNER.pem", help="where the private key goes")
     sub.add_argument("--name", help="what the trust store calls the key; the file's name by default")
     sub = command("trust", _trust_folder)
-    sub.add_argument("paths", nargs="*", metavar="PUBLIC.pem", help="public keys to add")
+    sub.add_argument("paths", nargs="*", metavar="FILE.pem", help="public keys, or certificates, to add")
     sub.add_argument("--name", help="what the trust store calls the key; the file's name by default")
     sub = command("protect", _pictures, _system, _secret, _password_file)
     sub.add_argument(
@@ -77,8 +77,13 @@ def parser(commands_by_name: Mapping[str, Callable]) -> argparse.ArgumentParser:
         help="0.7 archival, 1 (default), 1.45, 2.1 robust; the nearest is taken",
     )
     _registering(sub)
+    _signing_credentials(sub)
     sub = command("verify", _pictures, _system, _secret, _trust_folder)
     sub.add_argument("-o", "--output", metavar="OUT", help="folder for masks, recovered pictures and reports")
+    sub.add_argument(
+        "--registry", metavar="DB", help="gives owners' keys, and Content Credentials that were lost"
+    )
+    _manifests(sub)
     _retrieving(command("retrieve", _inputs, _system, _secret))
     _keeping(command("registry"))
     sub = command("demo")
@@ -103,6 +108,24 @@ def parser(commands_by_name: Mapping[str, Callable]) -> argparse.ArgumentParser:
 def _registering(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--registry", metavar="DB", help="add a record of each picture; made if not there")
     parser.add_argument("--facts", metavar="FILE.json", help="caption, source and more, for these pictures")
+
+
+def _signing_credentials(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--credentials",
+        metavar="CHAIN.pem",
+        help="write Content Credentials, signed under these certificates",
+    )
+    parser.add_argument("--credentials-key", metavar="KEY.pem", help="private key of the first certificate")
+    _manifests(parser)
+
+
+def _manifests(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--manifests",
+        metavar="DIR",
+        help="where Content Credentials are kept; beside the registry by default",
+    )
 
 
 def _retrieving(parser: argparse.ArgumentParser) -> None:

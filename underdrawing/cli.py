@@ -96,6 +96,9 @@ def protect(arguments: argparse.Namespace) -> int:
         system=arguments.system,
         registry=arguments.registry,
         facts=arguments.facts,
+        credentials=arguments.credentials,
+        credentials_key=arguments.credentials_key,
+        manifests=arguments.manifests,
         overwrite=arguments.force,
     )
     codes = [FAILED if result["status"] == "error" else 0 for result in _run(arguments, jobs, work)]
@@ -114,6 +117,8 @@ def verify(arguments: argparse.Namespace) -> int:
         trust=arguments.trust,
         secret=arguments.secret,
         system=arguments.system,
+        registry=arguments.registry,
+        manifests=arguments.manifests,
         overwrite=arguments.force,
     )
     return max((EXIT_CODES[result["status"]] for result in _run(arguments, jobs, work)), default=0)
@@ -210,14 +215,21 @@ def zoo(arguments: argparse.Namespace) -> int:
 
 
 def trust(arguments: argparse.Namespace) -> int:
-    """Add public keys to the trust store; without a file, list those that are in it."""
+    """Add public keys or certificates to the trust store; without a file, list those that are in it."""
     from underdrawing import api
     from underdrawing.coding.keys import PublicKey
 
     for path in map(Path, arguments.paths):
-        api.add_trusted(PublicKey.load(path), arguments.name or path.stem, arguments.trust)
-    for name, public in api.trust_store(arguments.trust):
+        name = arguments.name or path.stem
+        if api.holds_certificates(path):
+            api.add_anchors(path, name, arguments.trust)
+        else:
+            api.add_trusted(PublicKey.load(path), name, arguments.trust)
+    store = api.trust_store(arguments.trust)
+    for name, public in store:
         _say(arguments, {"key": public.fingerprint, "name": name}, f"{public.fingerprint}  {name}")
+    for name in api.trusted_anchors(arguments.trust):
+        _say(arguments, {"certificates": name, "name": name}, f"certificates      {name}")
     return 0
 
 
@@ -274,6 +286,9 @@ def protect_file(
 
     owner = None if sign is None else api.load_owner(sign, password)
     told = None if facts is None else api.load_facts(facts)
+    chain, key = options.pop("credentials"), options.pop("credentials_key")
+    if chain is not None:
+        options["credentials"] = api.load_credentials(chain, key, password)
     return api.protect(job.path, job.target, sign=owner, facts=told, **options).to_json()
 
 
@@ -361,6 +376,9 @@ def _sentence(result: dict[str, Any]) -> str:
     if status == "error":
         return result["message"]
     lines = [f"{name}: {status.upper()}: {result['message']}"]
+    credentials = result["credentials"]
+    if credentials and (credentials["recovered"] or credentials["state"] not in ("none", "unread")):
+        lines.append(f"  {credentials['message']}")
     if result["html"]:
         lines.append(f"  {result['html']}")
     return "\n".join(lines)
@@ -406,7 +424,7 @@ def _check_inputs(arguments: argparse.Namespace, password: bytes | None) -> None
     each."""
     from underdrawing import api
     from underdrawing import zoo as cards
-    from underdrawing.core.errors import KeyFileError, RegistryError, WeightsError
+    from underdrawing.core.errors import KeyFileError, MissingExtraError, RegistryError, WeightsError
 
     needed = "verify" if arguments.command == "retrieve" else arguments.command
     try:
@@ -415,11 +433,27 @@ def _check_inputs(arguments: argparse.Namespace, password: bytes | None) -> None
         api.load_secret(arguments.secret)
         if getattr(arguments, "sign", None):
             api.load_owner(arguments.sign, password)
+        if arguments.command == "protect":
+            _check_credentials(arguments, password)
         if getattr(arguments, "trust", None) and not Path(arguments.trust).is_dir():
             raise UsageError(f"{arguments.trust}: there is no such folder of public keys")
         _check_registry(arguments)
-    except (KeyFileError, RegistryError, WeightsError) as error:
+    except (KeyFileError, MissingExtraError, RegistryError, WeightsError) as error:
         raise UsageError(str(error)) from error
+
+
+def _check_credentials(arguments: argparse.Namespace, password: bytes | None) -> None:
+    """UsageError or KeyFileError where Content Credentials are asked for and cannot be signed or kept."""
+    from underdrawing import api
+
+    if (arguments.credentials is None) != (arguments.credentials_key is None):
+        raise UsageError("--credentials and --credentials-key belong together: certificates, and their key")
+    if arguments.credentials is None:
+        return
+    api.load_credentials(arguments.credentials, arguments.credentials_key, password)
+    kept = api.manifest_repository(arguments.manifests, arguments.registry)
+    if arguments.registry is not None and kept is None:
+        raise UsageError("the registry is on a server; say with --manifests where credentials are kept")
 
 
 def _check_registry(arguments: argparse.Namespace) -> None:
