@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ class Job:
     """Why there is nothing to do: the message to report for it."""
 
 
+_AHEAD = 16  # jobs a process that are handed out: nobody waits, and what is not begun is not in memory
 Result = dict[str, Any]
 Work = Callable[[Job], Result]
 
@@ -87,15 +88,34 @@ def run(jobs: Sequence[Job], work: Work, processes: int = 1) -> Iterator[Result]
     if processes <= 1 or len(jobs) <= 1:
         yield from map(partial(attempt, work), jobs)
         return
-    from concurrent.futures import ProcessPoolExecutor
+    yield from pooled(jobs, work, min(processes, len(jobs)))
+
+
+def pooled(jobs: Iterable[Job], work: Work, processes: int) -> Iterator[Result]:
+    """The results in the jobs' order, of `processes` processes besides this one.
+
+    Jobs are taken as they are needed, so there may be millions. UnderdrawingError where a process is killed.
+    """
+    from concurrent.futures import Future, ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
     # Threads of torch and OpenCV do not survive a fork, and several pools of threads fight for the cores.
     inherited = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = "1"
-    pool = ProcessPoolExecutor(min(processes, len(jobs)), get_context("spawn"), _prepare_process)
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), _prepare_process)
+    waiting: deque[Future] = deque()
     try:
-        yield from pool.map(partial(attempt, work), jobs)
+        for job in jobs:
+            waiting.append(pool.submit(attempt, work, job))
+            if len(waiting) >= _AHEAD * processes:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except BrokenProcessPool as error:
+        raise UnderdrawingError(
+            "a process was killed, perhaps for want of memory; the rest is not done"
+        ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         if inherited is None:

@@ -26,7 +26,7 @@ def beside(registry: str | Path) -> Path | None:
     if not separator or isinstance(registry, Path):
         return Path(f"{registry}{_SUFFIX}")
     if scheme == "sqlite" and len(rest) > 1:
-        return Path(rest[1:] + _SUFFIX)
+        return Path(rest[1:].partition("?")[0] + _SUFFIX)
     return None
 
 
