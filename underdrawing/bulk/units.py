@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
@@ -69,13 +70,11 @@ def _shard(task: Task, name: str) -> dict[str, Any]:
         return (done.files | more).items()
 
     def fill(file: BinaryIO) -> None:
-        writer = ShardWriter(file)
-        with source.reading(name) as archive:
+        with closing(ShardWriter(file)) as writer, source.reading(name) as archive:
             for number, (path, data) in enumerate(members(archive)):
                 pairs = member(f"{name}::{number}:{path}", path, data) if is_picture(path) else [(path, data)]
                 for inside, content in pairs:
                     writer.add(inside, content)
-        writer.close()
 
     digest = target.put(name, fill, overwrite=task.overwrite)
     register(task, records)
