@@ -8,8 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-from archive import SEED, photo, shard, tree
+from archive import SEED, here, photo, shard, tree
+
+from underdrawing.bulk.job import BulkJob
+from underdrawing.bulk.task import Task
 
 PHOTOS = 24
 
@@ -19,35 +21,28 @@ def command(source: Path, target: Path) -> list[str]:
     return [*program, "--seed", SEED, "--jobs", "2", "--json"]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("killed") / "in"
-    folder.mkdir()
+def test_killed_job_goes_on_and_ends_with_the_same_files(tmp_path):
+    source, whole, killed = tmp_path / "in", tmp_path / "whole", tmp_path / "killed"
+    source.mkdir()
     for number in range(PHOTOS):
-        (folder / f"{number:03}.jpg").write_bytes(photo(number, 96))
-    (folder / "part.tar").write_bytes(shard((f"{n}.jpg", photo(n, 96)) for n in range(100, 106)))
-    return folder
+        (source / f"{number:03}.jpg").write_bytes(photo(number, 96))
+    (source / "part.tar").write_bytes(shard((f"{n}.jpg", photo(n, 96)) for n in range(100, 104)))
 
-
-def test_killed_job_goes_on_and_ends_with_the_same_files(folder, tmp_path):
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    ran = subprocess.run(command(folder, whole), capture_output=True, text=True, timeout=280)
-    assert ran.returncode == 0, ran.stderr
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "start_new_session": True}
-    before = 0
-    for stop_after in (5, 6):
-        with subprocess.Popen(command(folder, killed), **pipes) as running:
-            for _ in range(stop_after):
-                running.stdout.readline()
-            os.killpg(running.pid, signal.SIGKILL)
-        time.sleep(0.2)
-        noted = Path(f"{killed}.journal").read_bytes().count(b'"done"')
-        assert before + stop_after <= noted < PHOTOS + 1
-        before = noted
-    ran = subprocess.run(command(folder, killed), capture_output=True, text=True, timeout=280)
+    with subprocess.Popen(command(source, killed), **pipes) as running:
+        for _ in range(5):
+            running.stdout.readline()
+        os.killpg(running.pid, signal.SIGKILL)
+    time.sleep(0.2)
+    before = Path(f"{killed}.journal").read_bytes().count(b'"done"')
+    assert 5 <= before < PHOTOS
+    ran = subprocess.run(command(source, killed), capture_output=True, text=True, timeout=280)
     assert ran.returncode == 0, ran.stderr
     summary = json.loads(ran.stdout.splitlines()[-1])
     assert summary["done before"] == before and summary["left"] == 0 and summary["units"] == PHOTOS + 1
-    assert tree(killed) == tree(whole)
     noted = [json.loads(line) for line in Path(f"{killed}.journal").read_text().splitlines()[1:]]
     assert len({line["file"] for line in noted}) == len(noted) == PHOTOS + 1
+
+    with BulkJob(Task("protect", str(source), str(whole), seed=SEED)) as job:
+        assert {line["status"] for line in job.run(1, here)} == {"done"}
+    assert tree(killed) == tree(whole)
