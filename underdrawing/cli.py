@@ -128,6 +128,8 @@ def verify(arguments: argparse.Namespace) -> int:
 
 def bulk(arguments: argparse.Namespace) -> int:
     """Protect or verify folders and shards of any size; run again after a kill, it goes on."""
+    from dataclasses import fields
+
     from underdrawing.batch import pooled
     from underdrawing.bulk.job import BulkJob
     from underdrawing.bulk.on_ray import on_ray
@@ -135,27 +137,14 @@ def bulk(arguments: argparse.Namespace) -> int:
 
     password = _password(arguments)
     _check_inputs(arguments, password)
-    names = (
-        "action",
-        "input",
-        "output",
-        "sign",
-        "secret",
-        "strength",
-        "system",
-        "trust",
-        "registry",
-        "facts",
-    )
+    names = {field.name for field in fields(Task)} - {"seed", "password", "overwrite"}
     options = {name: getattr(arguments, name) for name in names}
     task = Task(seed=_seed(arguments.seed), password=password, overwrite=arguments.force, **options)
     engine = on_ray if arguments.engine == "ray" else pooled
     with BulkJob(task, arguments.journal) as job:
         done, code = len(job.names) - job.left, 0
         for result in _show(arguments, job.run(arguments.jobs, engine), job.left):
-            code = max(
-                [code, *(EXIT_CODES[status] for status in result.get("counts", {result["status"]: 1}))]
-            )
+            code = max(code, *map(EXIT_CODES.__getitem__, result.get("counts", [result["status"]])), 0)
         summary = {"status": "finished", "units": len(job.names), "done before": done, "left": job.left}
         told = f"{len(job.names)} units: {done} done before, {job.left} left; noted in {job.journal.path}"
         _say(arguments, summary | {"journal": str(job.journal.path)}, told)
@@ -428,7 +417,8 @@ def _check_registry(arguments: argparse.Namespace) -> None:
             raise UsageError("--facts are kept in a registry; name one with --registry")
         api.load_facts(facts)
     if where is not None:
-        api.open_registry(where, create=arguments.command in ("protect", "bulk")).close()
+        protecting = "protect" in (arguments.command, getattr(arguments, "action", None))
+        api.open_registry(where, create=protecting).close()
 
 
 def _password(arguments: argparse.Namespace) -> bytes | None:

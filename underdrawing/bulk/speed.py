@@ -35,6 +35,7 @@ from underdrawing.bulk.task import Task
 from underdrawing.bulk.units import do_unit
 
 _SEED = "5eed"
+_LEAST_CONTRAST = 30  # standard deviation in levels: small flat parts have no room for an identity
 _PHOTO = Path(__file__).parents[1] / "assets" / "astronaut.png"
 
 
@@ -45,9 +46,11 @@ def photographs(folder: Path, count: int, side: int) -> None:
         whole = np.asarray(opened.convert("RGB"))
     rng = np.random.default_rng(20261)
     for number in range(count):
-        top, left = (int(rng.integers(0, length - side)) for length in whole.shape[:2])
-        part = Image.fromarray(np.ascontiguousarray(whole[top : top + side, left : left + side]))
-        part.save(folder / f"{number:05}.jpg", quality=92)
+        part = np.zeros((side, side, 3), np.uint8)
+        while part.std() < _LEAST_CONTRAST:
+            top, left = (int(rng.integers(0, length - side)) for length in whole.shape[:2])
+            part = np.ascontiguousarray(whole[top : top + side, left : left + side])
+        Image.fromarray(part).save(folder / f"{number:05}.jpg", quality=92)
 
 
 @dataclass(frozen=True)
