@@ -48,6 +48,7 @@ class TestOwnFile:
         found = read(signed[0], IDENTITY)
         assert found.state == "unread" and "underdrawing[credentials]" in found.message
         assert read(encoded(astronaut), IDENTITY).state == "none"
+        assert recover(signed[1], IDENTITY).state == "unread"
 
 
 class TestHostileManifests:

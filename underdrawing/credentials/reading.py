@@ -55,7 +55,10 @@ def recover(store: bytes, identity: str, anchors: str = "") -> Credentials:
 
     The hash of that file is not held against it. A store that names another identity is invalid.
     """
-    package = c2pa()
+    try:
+        package = c2pa()
+    except MissingExtraError as error:
+        return Credentials("unread", str(error), manifest=store)
     try:
         with package.Reader("application/c2pa", io.BytesIO(store), context=context(anchors)) as reader:
             told = json.loads(reader.json())
