@@ -99,6 +99,8 @@ def protect(
         signer, kept = how.get("credentials"), manifest_repository(how.get("manifests"), registry)
         if signer is not None and output is None:
             raise UsageError("Content Credentials are part of a file; give an output")
+        if signer is not None and registry is not None and kept is None:
+            raise UsageError("the registry is on a server; give `manifests`, where credentials are kept")
         system = how.get("system", "photo")
         model = zoo.load(system)
         start = time.perf_counter()

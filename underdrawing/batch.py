@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -88,15 +89,21 @@ def run(jobs: Sequence[Job], work: Work, processes: int = 1) -> Iterator[Result]
     if processes <= 1 or len(jobs) <= 1:
         yield from map(partial(attempt, work), jobs)
         return
-    yield from pooled(jobs, work, min(processes, len(jobs)))
+    early: dict[int, Result] = {}
+    place = 0
+    for number, result in pooled(jobs, work, min(processes, len(jobs))):
+        early[number] = result
+        while place in early:
+            yield early.pop(place)
+            place += 1
 
 
-def pooled(jobs: Iterable[Job], work: Work, processes: int) -> Iterator[Result]:
-    """The results in the jobs' order, of `processes` processes besides this one.
+def pooled(jobs: Iterable[Job], work: Work, processes: int) -> Iterator[tuple[int, Result]]:
+    """Results as they come, each with its job's place, of `processes` processes besides this one.
 
     Jobs are taken as they are needed, so there may be millions. UnderdrawingError where a process is killed.
     """
-    from concurrent.futures import Future, ProcessPoolExecutor
+    from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
@@ -104,14 +111,16 @@ def pooled(jobs: Iterable[Job], work: Work, processes: int) -> Iterator[Result]:
     inherited = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = "1"
     pool = ProcessPoolExecutor(processes, get_context("spawn"), _prepare_process)
-    waiting: deque[Future] = deque()
+    begun: dict[Future[Result], int] = {}
+    numbered = enumerate(jobs)
     try:
-        for job in jobs:
-            waiting.append(pool.submit(attempt, work, job))
-            if len(waiting) >= _AHEAD * processes:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        while True:
+            for number, job in islice(numbered, _AHEAD * processes - len(begun)):
+                begun[pool.submit(attempt, work, job)] = number
+            if not begun:
+                return
+            for future in wait(begun, return_when=FIRST_COMPLETED).done:
+                yield begun.pop(future), future.result()
     except BrokenProcessPool as error:
         raise UnderdrawingError(
             "a process was killed, perhaps for want of memory; the rest is not done"

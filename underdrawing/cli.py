@@ -130,8 +130,7 @@ def bulk(arguments: argparse.Namespace) -> int:
     """Protect or verify folders and shards of any size; run again after a kill, it goes on."""
     from dataclasses import fields
 
-    from underdrawing.batch import pooled
-    from underdrawing.bulk.job import BulkJob
+    from underdrawing.bulk.job import BulkJob, in_processes
     from underdrawing.bulk.on_ray import on_ray
     from underdrawing.bulk.task import Task
 
@@ -140,7 +139,7 @@ def bulk(arguments: argparse.Namespace) -> int:
     names = {field.name for field in fields(Task)} - {"seed", "password", "overwrite"}
     options = {name: getattr(arguments, name) for name in names}
     task = Task(seed=_seed(arguments.seed), password=password, overwrite=arguments.force, **options)
-    engine = on_ray if arguments.engine == "ray" else pooled
+    engine = on_ray if arguments.engine == "ray" else in_processes
     with BulkJob(task, arguments.journal) as job:
         done, code = len(job.names) - job.left, 0
         for result in _show(arguments, job.run(arguments.jobs, engine), job.left):

@@ -21,6 +21,11 @@ Engine = Callable[[Iterable[Job], Work, int], Iterator[Result]]
 """Does jobs in so many processes; results in any order."""
 
 
+def in_processes(jobs: Iterable[Job], work: Work, processes: int) -> Iterator[Result]:
+    """The engine of one machine."""
+    return (result for _, result in pooled(jobs, work, processes))
+
+
 class BulkJob:
     """A task with its units. The journal that goes with it says which of them are done."""
 
@@ -53,7 +58,7 @@ class BulkJob:
         """How many units are to be done."""
         return sum(name not in self.journal.done for name in self.names)
 
-    def run(self, processes: int, engine: Engine = pooled) -> Iterator[dict[str, Any]]:
+    def run(self, processes: int, engine: Engine = in_processes) -> Iterator[dict[str, Any]]:
         """Do what is left; each unit's line once it is noted. UnderdrawingError where the engine fails;
         the job can go on afterwards."""
         jobs = (Job(Path(name)) for name in self.names if name not in self.journal.done)

@@ -28,9 +28,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from underdrawing.batch import Job, pooled
+from underdrawing.batch import Job
 from underdrawing.bench.protocol import Protocol
 from underdrawing.bench.run import conditions, write_table
+from underdrawing.bulk.job import in_processes
 from underdrawing.bulk.task import Task
 from underdrawing.bulk.units import do_unit
 
@@ -76,7 +77,7 @@ def scaling(count: int, side: int, processes: int) -> dict[str, Any]:
         task = Task("protect", f"{place}/in", f"{place}/out", seed=_SEED)
         names = sorted((Path(place) / "in").iterdir())
         driver = time.process_time()
-        lines = list(pooled((Job(Path(path.name)) for path in names), Timed(task), processes))
+        lines = list(in_processes((Job(Path(path.name)) for path in names), Timed(task), processes))
         driver = time.process_time() - driver
     lines = sorted(lines, key=lambda line: line["to"])[processes:]
     span = lines[-1]["to"] - min(line["from"] for line in lines)
