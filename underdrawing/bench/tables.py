@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from underdrawing.bench import tables_imagenet_s, tables_imuge
+from underdrawing.bench import tables_bulk, tables_imagenet_s, tables_imuge
 from underdrawing.bench.targets import SIZES, Figures, Target, photo_core_targets
 from underdrawing.core.errors import OutputError
 
@@ -130,6 +130,8 @@ def _or_empty(make: Callable[[Path], str | None]) -> Callable[[Path], str]:
 
 
 TABLES: dict[str, Callable[[Path], str]] = {
+    "bulk-killed": _or_empty(tables_bulk.killed),
+    "bulk-scaling": _or_empty(tables_bulk.scaling),
     "imagenet-s": _or_empty(tables_imagenet_s.table),
     "imuge-table1": _or_empty(tables_imuge.table1),
     "imuge-table2": _or_empty(tables_imuge.table2),
