@@ -11,7 +11,7 @@ underdrawing.retrieve("suspect.jpg", "photos.db")[0].record.facts
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -21,9 +21,13 @@ import numpy as np
 
 from underdrawing import zoo
 from underdrawing.coding.keys import Owner, PublicKey, TrustStore
-from underdrawing.core.errors import KeyFileError, RegistryError, ShapeError, UnderdrawingError
-from underdrawing.core.types import Verdict
-from underdrawing.data.pictures import Picture, load_picture, save_picture
+from underdrawing.core.errors import KeyFileError, RegistryError, ShapeError, UnderdrawingError, UsageError
+from underdrawing.core.types import Credentials, Verdict
+from underdrawing.credentials import anchors, reading, words
+from underdrawing.credentials.repository import ManifestRepository, beside
+from underdrawing.credentials.signing import CredentialSigner, Original
+from underdrawing.data.files import write_atomic
+from underdrawing.data.pictures import Picture, encode_picture, load_picture, save_picture
 from underdrawing.metrics.quality import psnr_db, ssim
 from underdrawing.registry.chain import Head
 from underdrawing.registry.facts import Facts
@@ -33,6 +37,7 @@ from underdrawing.registry.store import Registry, open_registry
 from underdrawing.report.findings import ProtectReport, VerifyReport, write_findings
 
 Source = str | Path | bytes | np.ndarray | Picture
+FindKey = Callable[[bytes], PublicKey | None]
 
 SHORTEST_SIDE_PX = 64
 """Pictures with a shorter side are refused: they hold no readable code."""
@@ -48,6 +53,19 @@ class Embedding(TypedDict, total=False):
     system: str
     """Which of the zoo protects, "photo" by default; `verify` has to be told the same. Some hide no identity
     and no signature."""
+    credentials: CredentialSigner | None
+    """Who signs Content Credentials into the output; None writes none."""
+    manifests: str | Path | None
+    """Folder where those are kept for `verify`; None is the one beside a registry in a file."""
+
+
+class Looking(TypedDict, total=False):
+    """Where `verify` looks besides the picture."""
+
+    registry: Registry | str | Path | None
+    """Gives public keys of owners, and the Content Credentials that the file has lost."""
+    manifests: str | Path | None
+    """As in `protect`."""
 
 
 def protect(
@@ -68,9 +86,9 @@ def protect(
     secret: private mode; bytes, or the path of a file that holds them. Only readers with it find anything.
     registry: where a record of the picture is added once it is written; a path, made where there is none.
     facts: what the record tells beyond the picture; as registry/facts.schema.json describes.
-    how: identity, strength, system; see Embedding.
-    Errors: PictureError, ShapeError, CapacityError, KeyFileError, WeightsError, OutputError, RegistryError;
-    the message names the file.
+    how: identity, strength, system, credentials, manifests; see Embedding.
+    Errors: PictureError, ShapeError, CapacityError, KeyFileError, WeightsError, OutputError, RegistryError,
+    CredentialsError, MissingExtraError; the message names the file.
     """
     if unknown := how.keys() - Embedding.__annotations__.keys():
         raise TypeError(f"protect() takes no {', '.join(sorted(unknown))}")
@@ -78,6 +96,11 @@ def protect(
         picture = _read(source)
         owner = load_owner(sign) if isinstance(sign, str | Path) else sign
         given = _facts(facts, registry)
+        signer, kept = how.get("credentials"), manifest_repository(how.get("manifests"), registry)
+        if signer is not None and output is None:
+            raise UsageError("Content Credentials are part of a file; give an output")
+        if signer is not None and registry is not None and kept is None:
+            raise UsageError("the registry is on a server; give `manifests`, where credentials are kept")
         system = how.get("system", "photo")
         model = zoo.load(system)
         start = time.perf_counter()
@@ -90,7 +113,13 @@ def protect(
         )
         protected = replace(picture, pixels=protection.apply(picture.pixels))
         seconds = time.perf_counter() - start
-        if output is not None:
+        if signer is not None and output is not None:
+            original = _original(source, picture)
+            data, store = _credited(protected, Path(output), signer, protection.identity, system, original)
+            if kept is not None and protection.identity is not None:
+                kept.add(protection.identity, store)  # before the file: what nobody kept cannot be recovered
+            write_atomic(Path(output), data, overwrite)
+        elif output is not None:
             save_picture(protected, Path(output), overwrite=overwrite)
         number = None
         if registry is not None:
@@ -109,6 +138,7 @@ def protect(
             signed_by=None if owner is None else owner.public.fingerprint,
             protected=protected,
             registered=number,
+            credentials=signer is not None,
         )
 
 
@@ -121,6 +151,7 @@ def verify(
     system: str = "photo",
     overwrite: bool = False,
     stem: str | None = None,
+    **looking: Unpack[Looking],
 ) -> VerifyReport:
     """Say who protected a picture, whether and where it was altered, and what was there.
 
@@ -129,18 +160,24 @@ def verify(
     trust: the folder of known public keys; None is the user's own.
     system: the one that protected the picture.
     stem: how the written files' names start; None takes the source's name.
+    looking: registry, manifests; see Looking.
     Errors: as in `protect`.
     """
+    if unknown := looking.keys() - Looking.__annotations__.keys():
+        raise TypeError(f"verify() takes no {', '.join(sorted(unknown))}")
     with named(source):
         picture = _read(source)
         store = trust if isinstance(trust, TrustStore) else trust_store(trust)
         model = zoo.load(system)
         start = time.perf_counter()
-        verdict = model.verify(picture.image, secret=load_secret(secret), find_key=store.find)
+        with _key_finder(store, looking.get("registry")) as find_key:
+            verdict = model.verify(picture.image, secret=load_secret(secret), find_key=find_key)
         seconds = time.perf_counter() - start
         signer = _signer(verdict, store)
         verdict = replace(verdict, signature=replace(verdict.signature, trusted=signer is not None))
-        report = VerifyReport(_name(source), verdict, seconds, picture, signer)
+        kept = manifest_repository(looking.get("manifests"), looking.get("registry"))
+        credentials = _credentials(source, verdict.identity, store, kept)
+        report = VerifyReport(_name(source), verdict, seconds, picture, signer, credentials=credentials)
         if output is None:
             return report
         stem = stem or (Path(source).stem if isinstance(source, str | Path) else "picture")
@@ -190,6 +227,41 @@ def add_trusted(public: PublicKey, name: str, folder: str | Path | None = None) 
     return store.add(public, name)
 
 
+def holds_certificates(path: str | Path) -> bool:
+    """Whether a file looks like certificates in PEM form, and not like a key."""
+    return anchors.is_certificate(Path(path))
+
+
+def add_anchors(path: str | Path, name: str, folder: str | Path | None = None) -> Path:
+    """Trust Content Credentials that are signed under the certificates of a file. KeyFileError where it holds
+    none."""
+    return anchors.add_anchor(trust_store(folder).folder, Path(path), name)
+
+
+def trusted_anchors(folder: str | Path | None = None) -> dict[str, str]:
+    """The certificates of a trust store in PEM form, by name."""
+    return anchors.anchors(trust_store(folder).folder)
+
+
+def load_credentials(chain: str | Path, key: str | Path, password: bytes | None = None) -> CredentialSigner:
+    """Who signs Content Credentials: certificates, the signer's own first, and its private key, in PEM files.
+
+    KeyFileError where they cannot be used; MissingExtraError without the extra "credentials".
+    """
+    return CredentialSigner.load(chain, key, password)
+
+
+def manifest_repository(
+    folder: str | Path | None, registry: Registry | str | Path | None
+) -> ManifestRepository | None:
+    """Where manifests are kept: the folder, or the one beside a registry in a file; None without both."""
+    if folder is not None:
+        return ManifestRepository(folder)
+    place = registry if isinstance(registry, str | Path) else getattr(registry, "path", None)
+    found = None if place is None else beside(place)
+    return None if found is None else ManifestRepository(found)
+
+
 def load_owner(path: str | Path, password: bytes | None = None) -> Owner:
     """The owner whose private key is in a PEM file. KeyFileError where it holds none."""
     return Owner.load(Path(path), password)
@@ -228,6 +300,60 @@ def _mark(system: str, protection: Any, owner: Owner | None) -> Mark:
     # Only some systems have a code of the content that can be told apart from the residual.
     code = getattr(protection, "code", None)
     return Mark(system, protection.identity, None if owner is None else owner.public, code)
+
+
+def _original(source: Source, picture: Picture) -> Original:
+    """The file that is protected, with whatever Content Credentials it has; an array has no file."""
+    name = Path(source).name if isinstance(source, str | Path) else None
+    return Original(name, _bytes(source), picture.format)
+
+
+def _credited(
+    protected: Picture,
+    output: Path,
+    signer: CredentialSigner,
+    identity: str | None,
+    system: str,
+    original: Original,
+) -> tuple[bytes, bytes]:
+    """The output's file with Content Credentials in it, and the manifest store alone."""
+    data, format = encode_picture(protected, output)
+    return signer.sign(data, format, identity=identity, system=system, original=original)
+
+
+def _credentials(
+    source: Source, identity: str | None, trust: TrustStore, kept: ManifestRepository | None
+) -> Credentials | None:
+    """What the source's file says; where that does not hold, with what was kept for its identity."""
+    if not isinstance(source, str | Path | bytes):
+        return None
+    trusted = "".join(anchors.anchors(trust.folder).values())
+    found = reading.read(_bytes(source), identity, trusted)
+    if kept is None or identity is None or found.state in ("valid", "untrusted", "unread"):
+        return found
+    for store in kept.by_identity(identity):
+        recovered = reading.recover(store, identity, trusted)
+        if recovered.state != "invalid":
+            message = f"{found.message} {words.recovered(recovered)}"
+            return replace(found, message=message, recovered=recovered)
+    return found
+
+
+@contextmanager
+def _key_finder(trust: TrustStore, registry: Registry | str | Path | None) -> Iterator[FindKey]:
+    """Where a signer's public key is looked for: in the trust store, then in the registry."""
+    if registry is None:
+        yield trust.find
+        return
+    with _opened(registry, create=False) as store:
+        yield lambda short: trust.find(short) or store.find_key(short)
+
+
+def _bytes(source: Source) -> bytes:
+    """Of the source's file, which was read as a picture before; empty where there is none."""
+    if isinstance(source, str | Path):
+        return Path(source).read_bytes()
+    return source if isinstance(source, bytes) else b""
 
 
 def _facts(facts: Facts | Mapping[str, Any] | None, registry: Registry | str | Path | None) -> Facts:

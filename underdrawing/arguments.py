@@ -61,7 +61,7 @@ def parser(commands_by_name: Mapping[str, Callable]) -> argparse.ArgumentParser:
     sub.add_argument("-o", "--output", required=True, metavar="OWNER.pem", help="where the private key goes")
     sub.add_argument("--name", help="what the trust store calls the key; the file's name by default")
     sub = command("trust", _trust_folder)
-    sub.add_argument("paths", nargs="*", metavar="PUBLIC.pem", help="public keys to add")
+    sub.add_argument("paths", nargs="*", metavar="FILE.pem", help="public keys, or certificates, to add")
     sub.add_argument("--name", help="what the trust store calls the key; the file's name by default")
     sub = command("protect", _pictures, _system, _secret, _password_file)
     sub.add_argument(
@@ -69,16 +69,16 @@ def parser(commands_by_name: Mapping[str, Callable]) -> argparse.ArgumentParser:
     )
     sub.add_argument("--sign", metavar="OWNER.pem", help="sign with this private key")
     sub.add_argument("--identity", metavar="HEX", help="16 hex digits; drawn at random by default")
-    sub.add_argument(
-        "--strength",
-        type=_strength,
-        default=1.0,
-        metavar="S",
-        help="0.7 archival, 1 (default), 1.45, 2.1 robust; the nearest is taken",
-    )
+    _embedding(sub)
     _registering(sub)
+    _signing_credentials(sub)
     sub = command("verify", _pictures, _system, _secret, _trust_folder)
     sub.add_argument("-o", "--output", metavar="OUT", help="folder for masks, recovered pictures and reports")
+    sub.add_argument(
+        "--registry", metavar="DB", help="gives owners' keys, and Content Credentials that were lost"
+    )
+    _manifests(sub)
+    _in_bulk(command("bulk", _system, _secret, _trust_folder, _password_file))
     _retrieving(command("retrieve", _inputs, _system, _secret))
     _keeping(command("registry"))
     _serving(command("serve", _password_file, _trust_folder))
@@ -102,9 +102,51 @@ def parser(commands_by_name: Mapping[str, Callable]) -> argparse.ArgumentParser:
     return whole
 
 
+def _embedding(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--strength",
+        type=_strength,
+        default=1.0,
+        metavar="S",
+        help="0.7 archival, 1 (default), 1.45, 2.1 robust; the nearest is taken",
+    )
+
+
+def _in_bulk(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=["protect", "verify"], help="what to do with every picture")
+    parser.add_argument("input", metavar="INPUT", help="folder of pictures and shards, or its URL")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="another folder, or its URL")
+    parser.add_argument("--journal", metavar="FILE", help="what is done; OUT.journal by default")
+    parser.add_argument("--jobs", type=_processes, default=1, metavar="N", help="processes; 1 by default")
+    parser.add_argument("--engine", choices=["processes", "ray"], default="processes", help="Ray: the extra")
+    parser.add_argument("--seed", metavar="HEX", help="of the identities; drawn, and kept in the journal")
+    parser.add_argument("--sign", metavar="OWNER.pem", help="protect: sign with this private key")
+    parser.add_argument("--force", action="store_true", help="overwrite files that exist")
+    _embedding(parser)
+    _registering(parser)
+
+
 def _registering(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--registry", metavar="DB", help="add a record of each picture; made if not there")
     parser.add_argument("--facts", metavar="FILE.json", help="caption, source and more, for these pictures")
+
+
+def _signing_credentials(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--credentials",
+        metavar="CHAIN.pem",
+        help="write Content Credentials, signed under these certificates",
+    )
+    parser.add_argument("--credentials-key", metavar="KEY.pem", help="private key of the first certificate")
+    _manifests(parser)
+
+
+def _manifests(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--manifests",
+        metavar="DIR",
+        help="where Content Credentials are kept; beside the registry by default",
+    )
 
 
 def _retrieving(parser: argparse.ArgumentParser) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import errno
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ class Job:
     """Why there is nothing to do: the message to report for it."""
 
 
+_AHEAD = 16  # jobs a process that are handed out: nobody waits, and what is not begun is not in memory
 Result = dict[str, Any]
 Work = Callable[[Job], Result]
 
@@ -87,15 +89,42 @@ def run(jobs: Sequence[Job], work: Work, processes: int = 1) -> Iterator[Result]
     if processes <= 1 or len(jobs) <= 1:
         yield from map(partial(attempt, work), jobs)
         return
-    from concurrent.futures import ProcessPoolExecutor
+    early: dict[int, Result] = {}
+    place = 0
+    for number, result in pooled(jobs, work, min(processes, len(jobs))):
+        early[number] = result
+        while place in early:
+            yield early.pop(place)
+            place += 1
+
+
+def pooled(jobs: Iterable[Job], work: Work, processes: int) -> Iterator[tuple[int, Result]]:
+    """Results as they come, each with its job's place, of `processes` processes besides this one.
+
+    Jobs are taken as they are needed, so there may be millions. UnderdrawingError where a process is killed.
+    """
+    from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+    from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
     # Threads of torch and OpenCV do not survive a fork, and several pools of threads fight for the cores.
     inherited = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = "1"
-    pool = ProcessPoolExecutor(min(processes, len(jobs)), get_context("spawn"), _prepare_process)
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), _prepare_process)
+    begun: dict[Future[Result], int] = {}
+    numbered = enumerate(jobs)
     try:
-        yield from pool.map(partial(attempt, work), jobs)
+        while True:
+            for number, job in islice(numbered, _AHEAD * processes - len(begun)):
+                begun[pool.submit(attempt, work, job)] = number
+            if not begun:
+                return
+            for future in wait(begun, return_when=FIRST_COMPLETED).done:
+                yield begun.pop(future), future.result()
+    except BrokenProcessPool as error:
+        raise UnderdrawingError(
+            "a process was killed, perhaps for want of memory; the rest is not done"
+        ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         if inherited is None:

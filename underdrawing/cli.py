@@ -15,17 +15,19 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
+from underdrawing import one_file
 from underdrawing.arguments import DEMO_FOLDER, USAGE, parser
 from underdrawing.core.errors import UnderdrawingError, UsageError
+from underdrawing.sentences import sentence
 
 INTACT, ALTERED, UNPROTECTED, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 EXIT_CODES = {
-    "intact": INTACT, "altered": ALTERED, "unprotected": UNPROTECTED, "error": FAILED,
+    "protected": INTACT, "intact": INTACT, "altered": ALTERED, "unprotected": UNPROTECTED, "error": FAILED,
     "found": INTACT, "not found": UNPROTECTED,
 }  # fmt: skip
 
@@ -88,7 +90,7 @@ def protect(arguments: argparse.Namespace) -> int:
     if arguments.identity and len(jobs) > 1:
         raise UsageError("--identity names one picture; give one picture, or let identities be drawn")
     work = partial(
-        protect_file,
+        one_file.protect_file,
         sign=arguments.sign,
         password=password,
         secret=arguments.secret,
@@ -97,6 +99,9 @@ def protect(arguments: argparse.Namespace) -> int:
         system=arguments.system,
         registry=arguments.registry,
         facts=arguments.facts,
+        credentials=arguments.credentials,
+        credentials_key=arguments.credentials_key,
+        manifests=arguments.manifests,
         overwrite=arguments.force,
     )
     codes = [FAILED if result["status"] == "error" else 0 for result in _run(arguments, jobs, work)]
@@ -111,13 +116,39 @@ def verify(arguments: argparse.Namespace) -> int:
     output = Path(arguments.output) if arguments.output else None
     jobs = batch.finding_jobs(arguments.paths, output)
     work = partial(
-        verify_file,
+        one_file.verify_file,
         trust=arguments.trust,
         secret=arguments.secret,
         system=arguments.system,
+        registry=arguments.registry,
+        manifests=arguments.manifests,
         overwrite=arguments.force,
     )
     return max((EXIT_CODES[result["status"]] for result in _run(arguments, jobs, work)), default=0)
+
+
+def bulk(arguments: argparse.Namespace) -> int:
+    """Protect or verify folders and shards of any size; run again after a kill, it goes on."""
+    from dataclasses import fields
+
+    from underdrawing.bulk.job import BulkJob, in_processes
+    from underdrawing.bulk.on_ray import on_ray
+    from underdrawing.bulk.task import Task
+
+    password = _password(arguments)
+    _check_inputs(arguments, password)
+    names = {field.name for field in fields(Task)} - {"seed", "password", "overwrite"}
+    options = {name: getattr(arguments, name) for name in names}
+    task = Task(seed=_seed(arguments.seed), password=password, overwrite=arguments.force, **options)
+    engine = on_ray if arguments.engine == "ray" else in_processes
+    with BulkJob(task, arguments.journal) as job:
+        done, code = len(job.names) - job.left, 0
+        for result in _show(arguments, job.run(arguments.jobs, engine), job.left):
+            code = max(code, *map(EXIT_CODES.__getitem__, result.get("counts", [result["status"]])), 0)
+        summary = {"status": "finished", "units": len(job.names), "done before": done, "left": job.left}
+        told = f"{len(job.names)} units: {done} done before, {job.left} left; noted in {job.journal.path}"
+        _say(arguments, summary | {"journal": str(job.journal.path)}, told)
+    return code
 
 
 def retrieve(arguments: argparse.Namespace) -> int:
@@ -127,7 +158,7 @@ def retrieve(arguments: argparse.Namespace) -> int:
     _check_inputs(arguments, None)
     jobs = batch.finding_jobs(arguments.paths, None)
     work = partial(
-        retrieve_file,
+        one_file.retrieve_file,
         registry=arguments.registry,
         limit=arguments.limit,
         secret=arguments.secret,
@@ -183,7 +214,9 @@ def attack(arguments: argparse.Namespace) -> int:
     if arguments.suite not in SUITES:
         raise UsageError(f"no suite is called {arguments.suite!r}; there are: {', '.join(SUITES)}")
     jobs = batch.finding_jobs(arguments.paths, Path(arguments.output))
-    work = partial(attack_file, suite=arguments.suite, seed=arguments.seed, overwrite=arguments.force)
+    work = partial(
+        one_file.attack_file, suite=arguments.suite, seed=arguments.seed, overwrite=arguments.force
+    )
     codes = [FAILED if result["status"] == "error" else 0 for result in _run(arguments, jobs, work)]
     return max(codes, default=0)
 
@@ -213,14 +246,21 @@ def zoo(arguments: argparse.Namespace) -> int:
 
 
 def trust(arguments: argparse.Namespace) -> int:
-    """Add public keys to the trust store; without a file, list those that are in it."""
+    """Add public keys or certificates to the trust store; without a file, list those that are in it."""
     from underdrawing import api
     from underdrawing.coding.keys import PublicKey
 
     for path in map(Path, arguments.paths):
-        api.add_trusted(PublicKey.load(path), arguments.name or path.stem, arguments.trust)
-    for name, public in api.trust_store(arguments.trust):
+        name = arguments.name or path.stem
+        if api.holds_certificates(path):
+            api.add_anchors(path, name, arguments.trust)
+        else:
+            api.add_trusted(PublicKey.load(path), name, arguments.trust)
+    store = api.trust_store(arguments.trust)
+    for name, public in store:
         _say(arguments, {"key": public.fingerprint, "name": name}, f"{public.fingerprint}  {name}")
+    for name in api.trusted_anchors(arguments.trust):
+        _say(arguments, {"certificates": name, "name": name}, f"certificates      {name}")
     return 0
 
 
@@ -288,65 +328,6 @@ def train(arguments: argparse.Namespace) -> int:
     return 0
 
 
-# --- one file (picklable, so that several processes can do it) --------------------------------------------
-
-
-def protect_file(
-    job: Any, *, sign: str | None, password: bytes | None, facts: str | None, **options: Any
-) -> dict[str, Any]:
-    """Protect the job's file into its target; the object to print."""
-    from underdrawing import api
-
-    owner = None if sign is None else api.load_owner(sign, password)
-    told = None if facts is None else api.load_facts(facts)
-    return api.protect(job.path, job.target, sign=owner, facts=told, **options).to_json()
-
-
-def verify_file(job: Any, **options: Any) -> dict[str, Any]:
-    """Verify the job's file, findings beside its target; the object to print."""
-    from underdrawing import api
-
-    if job.target is None:
-        return api.verify(job.path, **options).to_json()
-    return api.verify(job.path, job.target.parent, stem=job.target.name, **options).to_json()
-
-
-def retrieve_file(job: Any, *, registry: str, **options: Any) -> dict[str, Any]:
-    """Look for the job's file in the registry; the object to print."""
-    from underdrawing import api
-
-    found = api.retrieve(job.path, _open(registry), **options)
-    status = "found" if found and found[0].sure else "not found"
-    return {"file": str(job.path), "status": status, "matches": [match.to_json() for match in found]}
-
-
-@lru_cache(maxsize=1)
-def _open(registry: str) -> Any:
-    """A registry that stays open for the files that follow, with its vectors in memory."""
-    from underdrawing import api
-
-    return api.open_registry(registry)
-
-
-def attack_file(job: Any, *, suite: str, seed: int, overwrite: bool) -> dict[str, Any]:
-    """Write the job's picture through every channel of the suite, as PNG; the object to print."""
-    import numpy as np
-
-    from underdrawing.attacks.suites import SUITES
-    from underdrawing.data.pictures import load_picture, save_picture
-
-    picture = load_picture(job.path)
-    written = {}
-    for number, channel in enumerate(SUITES[suite]):
-        received = channel(picture.image, np.random.default_rng([seed, number]))
-        path = job.target.with_name(
-            f"{job.target.name}.{channel.name.replace('%', 'pc').replace('/', '-')}.png"
-        )
-        save_picture(picture.with_image(received), path, overwrite=overwrite)
-        written[channel.name] = str(path)
-    return {"file": str(job.path), "status": "attacked", "outputs": written}
-
-
 # --- what people see --------------------------------------------------------------------------------------
 
 
@@ -356,48 +337,25 @@ def _run(arguments: argparse.Namespace, jobs: list[Any], work: Callable) -> Iter
 
     if not jobs:
         raise UsageError("no picture was found")
+    yield from _show(arguments, batch.run(jobs, work, arguments.jobs), len(jobs))
+
+
+def _show(
+    arguments: argparse.Namespace, results: Iterator[dict[str, Any]], total: int
+) -> Iterator[dict[str, Any]]:
     terminal = sys.stderr.isatty()
-    for number, result in enumerate(batch.run(jobs, work, arguments.jobs), 1):
+    for number, result in enumerate(results, 1):
         if terminal:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
         if result["status"] == "error":
             print(f"underdrawing {arguments.command}: {result['message']}", file=sys.stderr, flush=True)
         if arguments.json or result["status"] != "error":
-            _say(arguments, result, _sentence(result))
-        if terminal and number < len(jobs):
-            filled = 30 * number // len(jobs)
+            _say(arguments, result, sentence(result))
+        if terminal and number < total:
+            filled = 30 * number // total
             bar = "#" * filled + "." * (30 - filled)
-            print(f"[{bar}] {number}/{len(jobs)}", end="", file=sys.stderr, flush=True)
+            print(f"[{bar}] {number}/{total}", end="", file=sys.stderr, flush=True)
         yield result
-
-
-def _sentence(result: dict[str, Any]) -> str:
-    status, name = result["status"], result["file"]
-    if status == "protected":
-        signed = f", signed by {result['signed_by']}" if result["signed_by"] else ", not signed"
-        quality = f"{result['psnr_db']:.1f} dB, " if result["psnr_db"] is not None else ""
-        named = f"identity {result['identity']}" if result["identity"] else "no identity"
-        made = f"{named}{signed}, {quality}{result['seconds']} s"
-        return f"{name} -> {result['output']}: {made}"
-    if status in ("found", "not found"):
-        return "\n".join([f"{name}: {status.upper()}", *map(_match, result["matches"])])
-    if status == "attacked":
-        return f"{name}: {len(result['outputs'])} pictures written"
-    if status == "error":
-        return result["message"]
-    lines = [f"{name}: {status.upper()}: {result['message']}"]
-    if result["html"]:
-        lines.append(f"  {result['html']}")
-    return "\n".join(lines)
-
-
-def _match(found: dict[str, Any]) -> str:
-    """One line of a retrieval for people."""
-    how = "by identity" if found["by"] == "identity" else f"alike {found['score']:.2f}"
-    doubt = "" if found["sure"] else ", not sure"
-    place = found["original"]["place"] or "-"
-    facts = "; ".join(v if isinstance(v, str) else ", ".join(v) for v in found["facts"].values())
-    return f"  {how}{doubt}: record {found['number']}, {place}{': ' if facts else ''}{facts}"
 
 
 def _audit(arguments: argparse.Namespace, store: Any) -> int:
@@ -411,6 +369,14 @@ def _audit(arguments: argparse.Namespace, store: Any) -> int:
     found |= {"head": str(audit.head), "faults": list(audit.faults)}
     _say(arguments, found, "\n  ".join([*text, f"head {audit.head}"]))
     return 0 if audit.ok else ALTERED
+
+
+def _seed(text: str | None) -> str:
+    """A seed's hex digits, or nothing: then one is drawn."""
+    try:
+        return bytes.fromhex(text or "").hex()
+    except ValueError as error:
+        raise UsageError(f"expected a seed in hex digits, got {text!r}") from error
 
 
 def _numbers(text: str) -> list[int]:
@@ -431,20 +397,38 @@ def _check_inputs(arguments: argparse.Namespace, password: bytes | None) -> None
     each."""
     from underdrawing import api
     from underdrawing import zoo as cards
-    from underdrawing.core.errors import KeyFileError, RegistryError, WeightsError
+    from underdrawing.core.errors import KeyFileError, MissingExtraError, RegistryError, WeightsError
 
-    needed = "verify" if arguments.command == "retrieve" else arguments.command
+    needed = {"retrieve": "verify", "bulk": getattr(arguments, "action", "")}.get(
+        arguments.command, arguments.command
+    )
     try:
         if needed not in cards.card(arguments.system).abilities:
             raise UsageError(f"{arguments.system} cannot {arguments.command}; see `underdrawing zoo`")
         api.load_secret(arguments.secret)
         if getattr(arguments, "sign", None):
             api.load_owner(arguments.sign, password)
+        if arguments.command == "protect":
+            _check_credentials(arguments, password)
         if getattr(arguments, "trust", None) and not Path(arguments.trust).is_dir():
             raise UsageError(f"{arguments.trust}: there is no such folder of public keys")
         _check_registry(arguments)
-    except (KeyFileError, RegistryError, WeightsError) as error:
+    except (KeyFileError, MissingExtraError, RegistryError, WeightsError) as error:
         raise UsageError(str(error)) from error
+
+
+def _check_credentials(arguments: argparse.Namespace, password: bytes | None) -> None:
+    """UsageError or KeyFileError where Content Credentials are asked for and cannot be signed or kept."""
+    from underdrawing import api
+
+    if (arguments.credentials is None) != (arguments.credentials_key is None):
+        raise UsageError("--credentials and --credentials-key belong together: certificates, and their key")
+    if arguments.credentials is None:
+        return
+    api.load_credentials(arguments.credentials, arguments.credentials_key, password)
+    kept = api.manifest_repository(arguments.manifests, arguments.registry)
+    if arguments.registry is not None and kept is None:
+        raise UsageError("the registry is on a server; say with --manifests where credentials are kept")
 
 
 def _check_registry(arguments: argparse.Namespace) -> None:
@@ -457,7 +441,8 @@ def _check_registry(arguments: argparse.Namespace) -> None:
             raise UsageError("--facts are kept in a registry; name one with --registry")
         api.load_facts(facts)
     if where is not None:
-        api.open_registry(where, create=arguments.command == "protect").close()
+        protecting = "protect" in (arguments.command, getattr(arguments, "action", None))
+        api.open_registry(where, create=protecting).close()
 
 
 def _password(arguments: argparse.Namespace) -> bytes | None:
@@ -475,6 +460,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "trust": trust,
     "protect": protect,
     "verify": verify,
+    "bulk": bulk,
     "retrieve": retrieve,
     "registry": registry,
     "serve": serve,

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from underdrawing.bench import (
+    tables_bulk,
     tables_hidden_code,
     tables_imagenet_s,
     tables_imuge,
@@ -140,6 +141,8 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "hidden-code-carriers": _or_empty(tables_hidden_code.carriers),
     "hidden-code-completion": _or_empty(tables_hidden_code.completion),
     "hidden-code-prefixes": _or_empty(tables_hidden_code.prefixes),
+    "bulk-killed": _or_empty(tables_bulk.killed),
+    "bulk-scaling": _or_empty(tables_bulk.scaling),
     "imagenet-s": _or_empty(tables_imagenet_s.table),
     "imuge-table1": _or_empty(tables_imuge.table1),
     "imuge-table2": _or_empty(tables_imuge.table2),

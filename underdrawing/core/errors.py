@@ -8,6 +8,7 @@ UnderdrawingError
 |- KeyFileError (ValueError)      a key file, secret or trust store cannot be used
 |- OutputError (OSError)          an output cannot be written, or exists already
 |- RegistryError (RuntimeError)   a registry cannot be opened, read or written, or a record is not a valid one
+|- CredentialsError (RuntimeError) Content Credentials cannot be signed or kept
 |- WeightsError (RuntimeError)    a weight file is missing, damaged or not the one its card names
 |- UsageError (ValueError)        a command, a name or a choice that cannot work; the message says what can
 `- MissingExtraError (ImportError) an optional package is not installed; the message names the extra
@@ -44,6 +45,10 @@ class OutputError(UnderdrawingError, OSError):
 
 class RegistryError(UnderdrawingError, RuntimeError):
     """A registry cannot be opened, read or written, or a record or its facts are not valid."""
+
+
+class CredentialsError(UnderdrawingError, RuntimeError):
+    """Content Credentials cannot be signed, written or kept."""
 
 
 class WeightsError(UnderdrawingError, RuntimeError):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 Status = Literal["intact", "altered", "unprotected", "error"]
 SignatureState = Literal["valid", "invalid", "absent", "unknown"]
+CredentialsState = Literal["none", "valid", "untrusted", "invalid", "unread"]
 
 UNTOUCHED, DECODED, FILLED = 0, 1, 2  # values of a source map
 
@@ -55,3 +56,51 @@ class Verdict:
     fake_prob: float | None = None
     details: dict = field(default_factory=dict)
     """Numbers behind the verdict: alignment, evidence, false-accept bound."""
+
+
+@dataclass(frozen=True)
+class SoftBinding:
+    """What a manifest says to be hidden in its picture."""
+
+    algorithm: str
+    value: str
+    agrees: bool | None = None
+    """Whether that is the identity that was read; None where none was read, or the algorithm is not ours."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What the Content Credentials of one file say, and whether they hold."""
+
+    state: CredentialsState
+    """none: there are none; valid: they hold, and the reader trusts who signed; untrusted: they hold, and who
+    signed is unknown; invalid: they do not hold for this file; unread: there may be some, and the package
+    that reads them is not installed."""
+    message: str
+    """A sentence or two for people."""
+    issuer: str | None = None
+    """Organization in the signer's certificate. Says something in the state "valid" only."""
+    signer: str | None = None
+    """Name in that certificate."""
+    title: str | None = None
+    generator: str | None = None
+    """The program that made the manifest."""
+    signed: str | None = None
+    """When, as a time-stamping authority says; None without one."""
+    actions: tuple[str, ...] = ()
+    """As "c2pa.opened", in their order."""
+    soft_binding: SoftBinding | None = None
+    problems: tuple[str, ...] = ()
+    """Codes of the C2PA specification for what does not hold."""
+    manifest: bytes | None = None
+    """The manifest store itself, where it was recovered and not in the file."""
+    recovered: Credentials | None = None
+    """What a registry keeps for the identity that was read, where the file's own do not hold."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The object in `verify --json`."""
+        told = {name: value for name, value in vars(self).items() if name != "manifest"}
+        binding = None if self.soft_binding is None else dict(vars(self.soft_binding))
+        recovered = None if self.recovered is None else self.recovered.to_json()
+        lists = {"actions": list(self.actions), "problems": list(self.problems)}
+        return told | lists | {"soft_binding": binding, "recovered": recovered}

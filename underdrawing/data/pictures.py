@@ -137,17 +137,23 @@ def save_picture(
     hold the picture, where the file exists and `overwrite` is False, or where it cannot be written.
     """
     path = Path(path)
+    write_atomic(path, encode_picture(picture, path, format=format, quality=quality)[0], overwrite)
+
+
+def encode_picture(
+    picture: Picture, path: Path, *, format: str | None = None, quality: int | None = None
+) -> tuple[bytes, str]:
+    """The file that `save_picture` writes to `path`, and its format; OutputError as there."""
     name = format or picture.format
     try:
         name = format or encoders.format_of(path) or name
-        data = encoders.encode(picture, name, quality)
+        return encoders.encode(picture, name, quality), name
     except MissingExtraError:
         raise
     except UnderdrawingError as error:
         raise OutputError(f"{path}: {error}") from error
     except (OSError, ValueError, OverflowError, SystemError) as error:  # sizes beyond the format
         raise OutputError(f"{path}: cannot be written as {name} ({error})") from error
-    write_atomic(path, data, overwrite)
 
 
 def _bytes_of(source: str | Path | bytes | BinaryIO) -> tuple[str | None, bytes]:

@@ -5,6 +5,7 @@ STEM.recovered.png    what was there
 STEM.source.png       palette picture; 0 untouched, 1 decoded from the hidden code, 2 filled in by a prior
 STEM.confidence.png   8-bit, how sure each recovered pixel is, x 255
 STEM.content.png      the whole picture as the hidden code alone tells it
+STEM.c2pa             Content Credentials that the file had lost, as the registry keeps them
 STEM.report.json      the same object that `verify --json` prints
 STEM.report.html      all of it side by side, in one file that needs no other
 """
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from underdrawing.core.types import Verdict
+from underdrawing.core.types import Credentials, Verdict
 from underdrawing.data.files import write_atomic
 from underdrawing.data.pictures import Picture
 from underdrawing.report.page import page
@@ -51,6 +52,8 @@ class ProtectReport:
     protected: Picture
     registered: int | None = None
     """Number of its record, or None where no registry was given."""
+    credentials: bool = False
+    """Whether Content Credentials were written into the output."""
 
     def to_json(self) -> dict[str, Any]:
         """The object that `protect --json` prints."""
@@ -65,6 +68,7 @@ class ProtectReport:
             "bits": self.bits,
             "seconds": round(self.seconds, 3),
             "registered": self.registered,
+            "credentials": self.credentials,
         }
 
 
@@ -79,6 +83,8 @@ class VerifyReport:
     signer: str | None = None
     """What the reader's trust store calls the signer's key, or None where it does not know it."""
     written: dict[str, str] | None = None
+    credentials: Credentials | None = None
+    """What the file's Content Credentials say; None where the source is no file."""
 
     def to_json(self) -> dict[str, Any]:
         """The object that `verify --json` prints."""
@@ -100,6 +106,8 @@ class VerifyReport:
             "content": written.get("content"),
             "html": written.get("html"),
             "layers": list(verdict.layers),
+            "credentials": None if self.credentials is None else self.credentials.to_json(),
+            "manifest": written.get("manifest"),
             "message": verdict.message,
             "seconds": round(self.seconds, 3),
             "details": _plain(verdict.details),
@@ -118,6 +126,9 @@ def write_findings(report: VerifyReport, folder: Path, stem: str, *, overwrite: 
     pictures = finding_pictures(report.verdict)
     for kind, image in pictures.items():
         write(kind, f"{kind}.png", _png(image, report.picture.icc if kind == "recovered" else None))
+    recovered = report.credentials.recovered if report.credentials else None
+    if recovered is not None and recovered.manifest is not None:
+        write("manifest", "c2pa", recovered.manifest)
     written["html"] = str(folder / f"{stem}.report.html")
     done = replace(report, written=written)
     text = json.dumps(done.to_json(), indent=2, allow_nan=False) + "\n"

@@ -89,6 +89,8 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append(
             ("Signed content", "is this picture's" if facts["content_matches"] else "is ANOTHER picture's")
         )
+    if facts["credentials"] is not None:
+        rows.append(("Content Credentials", facts["credentials"]["message"]))
     rows.append(("Parts of the code read", ", ".join(facts["layers"]) or "none"))
     rows.append(("Time", f"{facts['seconds']:.2f} s"))
     return rows

@@ -1,0 +1,132 @@
+"""What a job does with each picture, and with what."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from underdrawing import api
+from underdrawing.data.pictures import encode_picture
+from underdrawing.registry.record import Record
+from underdrawing.report.findings import finding_pictures
+
+Action = Literal["protect", "verify"]
+_UNREPEATABLE = ("seconds",)  # left out of reports, which the same job has to write alike again
+
+
+@dataclass(frozen=True)
+class Task:
+    """One job's settings, as every process is given them."""
+
+    action: Action
+    input: str
+    output: str
+    seed: str = ""
+    """Hex; identities are derived from it and from the pictures' names."""
+    sign: str | None = None
+    password: bytes | None = None
+    secret: str | None = None
+    strength: float = 1.0
+    system: str = "photo"
+    trust: str | None = None
+    registry: str | None = None
+    facts: str | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of one picture: files to write, by name, and the object that tells of it."""
+
+    files: dict[str, bytes]
+    told: dict[str, Any]
+    record: Record | None = None
+
+
+def identity(seed: str, key: str) -> bytes:
+    """8 bytes that belong to one picture of one job: HMAC-SHA256 of its name under the seed, cut."""
+    return hmac.digest(bytes.fromhex(seed), key.encode("utf-8", "surrogateescape"), "sha256")[:8]
+
+
+def work_on(task: Task, name: str, key: str, data: bytes) -> Done:
+    """Protect or verify one picture. name: of its file, as outputs are to be called. key: what tells it from
+    every other picture of the job."""
+    return _protect(task, name, key, data) if task.action == "protect" else _verify(task, name, data)
+
+
+def place_record(done: Done, original: str, protected: str, name: str) -> Record | None:
+    """The record of a protected picture with the places and the hash that only its writer knows."""
+    if done.record is None:
+        return None
+    digest = hashlib.sha256(done.files[name]).hexdigest()
+    return replace(
+        done.record,
+        original=replace(done.record.original, place=original),
+        protected=replace(done.record.protected, place=protected, file=digest),
+    )
+
+
+def register(task: Task, records: Sequence[Record | None]) -> None:
+    """Add the records that the registry does not have yet: a unit that is done again is registered once."""
+    given = [record for record in records if record is not None]
+    if task.registry is None or not given:
+        return
+    with api.open_registry(task.registry, create=True) as store:
+        store.add([record for record in given if not _known(store, record)])
+
+
+def _known(store: Any, record: Record) -> bool:
+    entries = [] if record.identity is None else store.by_identity(record.identity)
+    return any(entry.record.protected.file == record.protected.file for entry in entries)
+
+
+class _Kept:
+    """Stands in for a registry and keeps what it is given: the record waits until the file is written."""
+
+    def __init__(self) -> None:
+        self.record: Record | None = None
+
+    def add(self, records: Sequence[Record]) -> list[int]:
+        (self.record,) = records
+        return [0]
+
+
+def _protect(task: Task, name: str, key: str, data: bytes) -> Done:
+    kept = _Kept()
+    report = api.protect(
+        data,
+        sign=None if task.sign is None else api.load_owner(task.sign, task.password),
+        secret=task.secret,
+        identity=identity(task.seed, key),
+        strength=task.strength,
+        system=task.system,
+        registry=None if task.registry is None else kept,  # type: ignore[arg-type]  # only `add` is called
+        facts=None if task.facts is None else api.load_facts(task.facts),
+    )
+    told = report.to_json() | {"file": name, "output": name}
+    left_out = (*_UNREPEATABLE, "registered", "credentials")
+    told = {field: value for field, value in told.items() if field not in left_out}
+    protected, _ = encode_picture(report.protected, Path(name))
+    return Done({name: protected}, told, kept.record)
+
+
+def _verify(task: Task, name: str, data: bytes) -> Done:
+    report = api.verify(
+        data, trust=task.trust, secret=task.secret, system=task.system, registry=task.registry
+    )
+    files = {}
+    for kind, image in finding_pictures(report.verdict).items():
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG", compress_level=2)
+        files[f"{name}.{kind}.png"] = buffer.getvalue()
+    written = {kind: f"{name}.{kind}.png" for kind in finding_pictures(report.verdict)}
+    told = replace(report, written=written).to_json() | {"file": name}
+    told = {field: value for field, value in told.items() if field not in _UNREPEATABLE}
+    files[f"{name}.report.json"] = (json.dumps(told, indent=2, allow_nan=False) + "\n").encode()
+    return Done(files, told)

@@ -1,0 +1,61 @@
+"""Whose Content Credentials the reader trusts: certificates beside the public keys of the trust store.
+
+TRUST/anchors/NAME.pem    a root or intermediate certificate, or several
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cryptography import x509
+
+from underdrawing.core.errors import KeyFileError
+
+_LARGEST_FILE = 1 << 24
+_FOLDER = "anchors"
+
+
+def is_certificate(path: Path) -> bool:
+    """Whether a file looks like certificates in PEM form, and not like a key."""
+    try:
+        return b"-----BEGIN CERTIFICATE-----" in path.read_bytes()[:_LARGEST_FILE]
+    except OSError:
+        return False
+
+
+def add_anchor(store: Path, path: Path, name: str) -> Path:
+    """Trust all that is signed under the certificates of a file; the file written below the trust store.
+
+    KeyFileError where it holds none, another file of certificates has that name, or it cannot be written.
+    """
+    if not name or Path(name).name != name or name.startswith("."):
+        raise KeyFileError(f"{name!r} is no usable name for certificates")
+    target = store / _FOLDER / f"{name}.pem"
+    try:
+        data = path.read_bytes()
+        if len(data) > _LARGEST_FILE:
+            raise KeyFileError(f"{path}: too large for certificates")
+        x509.load_pem_x509_certificates(data)
+        if target.exists() and target.read_bytes() != data:
+            raise KeyFileError(f"{target.parent}: {name!r} is another already; give this one another name")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+    except OSError as error:
+        raise KeyFileError(f"{error.filename or target}: {error.strerror}") from error
+    except ValueError as error:
+        raise KeyFileError(f"{path}: expected certificates in PEM form ({error})") from error
+    return target
+
+
+def anchors(store: Path) -> dict[str, str]:
+    """The trusted certificates in PEM form, by name; files that hold none are passed over."""
+    found = {}
+    folder = store / _FOLDER
+    for path in sorted(folder.glob("*.pem")) if folder.is_dir() else ():
+        try:
+            text = path.read_text(encoding="ascii")
+            x509.load_pem_x509_certificates(text.encode("ascii"))
+        except (OSError, ValueError):
+            continue
+        found[path.stem] = text.strip() + "\n"
+    return found

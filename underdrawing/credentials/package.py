@@ -1,0 +1,35 @@
+"""The package c2pa, imported when Content Credentials are asked for, and told to stay off the network."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import Any
+
+from underdrawing.core.errors import MissingExtraError
+
+OFFLINE = {"remote_manifest_fetch": False, "ocsp_fetch": False}
+"""A received file must not make us ask addresses that it names."""
+MIME = {
+    "JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "AVIF": "image/avif",
+    "TIFF": "image/tiff", "HEIF": "image/heic",
+}  # fmt: skip
+"""Of the formats, by Pillow's name, whose files can hold a manifest."""
+
+
+def c2pa() -> ModuleType:
+    """The package; MissingExtraError where it is not installed or cannot be loaded."""
+    try:
+        return importlib.import_module("c2pa")
+    except (ImportError, OSError, RuntimeError) as error:  # the last two: its library fits not this machine
+        raise MissingExtraError(
+            f'Content Credentials need c2pa-python ({error}): pip install "underdrawing[credentials]"'
+        ) from error
+
+
+def context(anchors: str = "", **settings: Any) -> Any:
+    """A c2pa.Context that fetches nothing and trusts the certificates in `anchors` (PEM, may be empty)."""
+    chosen: dict[str, Any] = {"verify": OFFLINE, "builder": {"thumbnail": {"enabled": False}}} | settings
+    if anchors:
+        chosen["trust"] = {"user_anchors": anchors}
+    return c2pa().Context.from_dict(chosen)
