@@ -108,8 +108,9 @@ def test_registry_gets_every_picture_once(archive, tmp_path):
 def test_verifying_in_bulk_reports_repeatably(protected, tmp_path):
     lines = run(protected, tmp_path / "one", action="verify", trust=str(tmp_path))
     assert [line["counts"] for line in lines] == [{"intact": 1}, {"intact": 1}, {"intact": 1}, {"intact": 2}]
-    run(protected, tmp_path / "two", action="verify", trust=str(tmp_path))
-    assert tree(tmp_path / "one") == tree(tmp_path / "two")
+    run(protected, tmp_path / "two", action="verify", trust=str(tmp_path), most=1)
+    again = tree(tmp_path / "two")
+    assert len(again) > 4 and again.items() <= tree(tmp_path / "one").items()
     report = json.loads((tmp_path / "one" / "000.jpg.report.json").read_text())
     assert report["identity"] == identity(SEED, "000.jpg").hex() and report["mask"] == "000.jpg.mask.png"
     assert (tmp_path / "one" / report["mask"]).is_file()
