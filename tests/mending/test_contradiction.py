@@ -29,7 +29,9 @@ def test_a_painted_area_is_found(image, told):
     assert found[:, 160:].mean() < 0.01
 
 
-@pytest.mark.parametrize("tone", [lambda x: x, lambda x: 1.2 * x, lambda x: 0.8 * x + 20], ids=str)
+@pytest.mark.parametrize(
+    "tone", [lambda x: x, lambda x: 1.2 * x, lambda x: 0.8 * x + 20], ids=["same", "brighter", "paler"]
+)
 def test_an_untouched_picture_is_left_alone_under_any_tone(image, told, tone):
     seen = np.clip(tone(image.astype(np.float32)), 0, 255).astype(np.uint8)
     assert not contradicted(seen, told, np.zeros((SIDE, SIDE), np.float32)).any()

@@ -123,7 +123,7 @@ def completion(results: Path) -> str | None:
     if found is None:
         return None
     figures = found["figures"]
-    codes = dict.fromkeys(key.split("/")[0] for key in figures)
+    codes = sorted({key.split("/")[0] for key in figures}, key=_by_size)
     ways = {"told": "code alone", "toned": "in the tone around it", "completed": "completed",
             "inpainting": "inpainting"}  # fmt: skip
     lines = ["| code | " + " | ".join(ways.values()) + " |", "|---" * (len(ways) + 1) + "|"]
@@ -135,6 +135,11 @@ def completion(results: Path) -> str | None:
     lines += ["", "Tokens are completed by the transformer, sketches by the fusion network.",
               f"Verifying 512x512 with the transformer: {found['verify_512_seconds']:.2f} s."]  # fmt: skip
     return "\n".join([*lines, "", _conditions(found)]) + "\n"
+
+
+def _by_size(code: str) -> tuple[bool, str, int]:
+    kind, _, size = code.partition("-")
+    return bool(size), kind, int(size or 0)
 
 
 def lattice_bits(held: dict) -> int:
