@@ -53,8 +53,8 @@ def test_names_of_this_machine_alone_where_visitors_may_all():
 
 def test_queue_and_workers_follow_the_machine(monkeypatch):
     monkeypatch.setattr("os.cpu_count", lambda: 3)
-    assert (Settings().worker_count, Settings().queue_length) == (3, 3)
-    assert (Settings(workers=5).queue_length, Settings(queue=9).queue_length) == (5, 9)
+    assert (Settings().worker_count, Settings().queue_length) == (3, 1)
+    assert (Settings(workers=5).queue_length, Settings(queue=9).queue_length) == (2, 9)
 
 
 def test_a_port_that_is_taken_is_told(capsys):
