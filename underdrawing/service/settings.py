@@ -45,7 +45,7 @@ class Settings:
     workers: int = 0
     """Processes that work on pictures; 0: one a core."""
     queue: int = 0
-    """Pictures that may wait for a worker; 0: half as many as there are workers. More are answered with 503."""
+    """Pictures that may wait for a worker; 0: half as many as workers. More are answered with 503."""
     job_seconds: float = 60.0
     """A picture that takes longer is given up with 504, its worker replaced."""
     jobs_per_worker: int = 500
@@ -120,7 +120,7 @@ class Settings:
 
     @property
     def queue_length(self) -> int:
-        """Pictures that may wait. Half as many as there are workers: nobody waits for more than one picture."""
+        """Pictures that may wait. Half as many as workers: nobody waits for more than one picture."""
         return self.queue or max(1, self.worker_count // 2)
 
     @property
