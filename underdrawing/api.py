@@ -95,35 +95,23 @@ def protect(
     with named(source):
         picture = _read(source)
         owner = load_owner(sign) if isinstance(sign, str | Path) else sign
-        given = _facts(facts, registry)
-        signer, kept = how.get("credentials"), manifest_repository(how.get("manifests"), registry)
-        if signer is not None and output is None:
-            raise UsageError("Content Credentials are part of a file; give an output")
-        if signer is not None and registry is not None and kept is None:
-            raise UsageError("the registry is on a server; give `manifests`, where credentials are kept")
+        given, kept = _facts(facts, registry), _manifest_place(how, output, registry)
         system = how.get("system", "photo")
-        model = zoo.load(system)
-        start = time.perf_counter()
-        protection = model.protect(
-            picture.image,
-            owner=owner,
-            identity=_identity_bytes(how.get("identity")),
-            secret=load_secret(secret),
-            strength=how.get("strength", 1.0),
-        )
+        model, start = zoo.load(system), time.perf_counter()
+        protection = model.protect(picture.image, owner=owner, secret=load_secret(secret), **_embedding(how))
         protected = replace(picture, pixels=protection.apply(picture.pixels))
         seconds = time.perf_counter() - start
+        signer = how.get("credentials")
         if signer is not None and output is not None:
-            original = _original(source, picture)
-            data, store = _credited(protected, Path(output), signer, protection.identity, system, original)
-            if kept is not None and protection.identity is not None:
-                kept.add(protection.identity, store)  # before the file: what nobody kept cannot be recovered
+            original, identity = _original(source, picture), protection.identity
+            data, store = _credited(protected, Path(output), signer, identity, system, original)
+            if kept is not None and identity is not None:
+                kept.add(identity, store)  # before the file: what nobody kept cannot be recovered
             write_atomic(Path(output), data, overwrite)
         elif output is not None:
             save_picture(protected, Path(output), overwrite=overwrite)
-        number = None
+        number, mark = None, _mark(system, protection, owner)
         if registry is not None:
-            mark = _mark(system, protection, owner)
             before = Version(picture.pixels, picture.image, _file(source))
             after = Version(protected.pixels, protected.image, output)
             number = _register(registry, before, after, mark, given)
@@ -354,6 +342,24 @@ def _bytes(source: Source) -> bytes:
     if isinstance(source, str | Path):
         return Path(source).read_bytes()
     return source if isinstance(source, bytes) else b""
+
+
+def _embedding(how: Embedding) -> dict[str, Any]:
+    """What a system is told of how to embed."""
+    return {"identity": _identity_bytes(how.get("identity")), "strength": how.get("strength", 1.0)}
+
+
+def _manifest_place(
+    how: Embedding, output: str | Path | None, registry: Registry | str | Path | None
+) -> ManifestRepository | None:
+    """Where credentials are kept. UsageError where they have no file to be in, or no place of their own."""
+    kept = manifest_repository(how.get("manifests"), registry)
+    if how.get("credentials") is not None:
+        if output is None:
+            raise UsageError("Content Credentials are part of a file; give an output")
+        if registry is not None and kept is None:
+            raise UsageError("the registry is on a server; give `manifests`, where credentials are kept")
+    return kept
 
 
 def _facts(facts: Facts | Mapping[str, Any] | None, registry: Registry | str | Path | None) -> Facts:
