@@ -345,3 +345,31 @@ def test_the_result_names_its_conditions(folder, builder, tmp_path):
     stored = json.loads(Path(tmp_path / "imagenet-s.json").read_text())
     assert stored["protocol"]["edit_area"] == list(AREA)
     assert stored["parts"]["references"]["conditions"]["seed"] == IMAGENET_S.seed
+
+
+def test_a_kept_mask_is_found_again_and_never_another_pictures(tmp_path):
+    made = []
+
+    class Counting(CentreRecognizer):
+        def __init__(self):
+            self.known = []
+
+        def evidence(self, image_u8, label):
+            made.append(label)
+            return super().evidence(image_u8, label)
+
+    builder = Builder(
+        Counting(), lambda image: np.zeros(image.shape[:2], np.float32), SIDE, AREA, tmp_path / "kept"
+    )
+    first, second = (cv2.resize(PHOTOS[name], (SIDE, SIDE), interpolation=cv2.INTER_AREA) for name in "ab")
+    mask = builder.mask(first, 1)
+    assert mask.any() and not mask.all()
+    assert np.array_equal(builder.mask(first, 1), mask) and made == [1]
+    builder.mask(first, 2)
+    builder.mask(second, 1)
+    replace(builder, area=(0.05, 0.2)).mask(first, 1)
+    assert made == [1, 2, 1, 1]
+    for path in (tmp_path / "kept").iterdir():
+        path.write_bytes(path.read_bytes()[:100])
+    assert np.array_equal(builder.mask(first, 1), mask)
+    assert made[4:] == [1]

@@ -9,7 +9,7 @@ Only the weight file of the package `stlpips-pytorch` (extra "bench") is read; n
 from __future__ import annotations
 
 import importlib.util
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -88,13 +88,17 @@ class ShiftTolerantLpips(nn.Module):
 
     def maps(self, image: Tensor, other: Tensor) -> list[Tensor]:
         """What each layer sees of the distance at each place: five planes (B, 1, h, w)."""
-        pairs = zip(self._features(image), self._features(other), strict=True)
+        return self.between(self.features(image), self.features(other))
+
+    def between(self, features: list[Tensor], others: list[Tensor]) -> list[Tensor]:
+        """As `maps`, from what `features` gave of both: one picture may be compared with many."""
         return [
             functional.conv2d((a - b) ** 2, getattr(self, f"weight{index}"))
-            for index, (a, b) in enumerate(pairs)
+            for index, (a, b) in enumerate(zip(features, others, strict=True))
         ]
 
-    def _features(self, image: Tensor) -> list[Tensor]:
+    def features(self, image: Tensor) -> list[Tensor]:
+        """Five activations of unit length at each place."""
         activations = self.backbone((2 * image - 1 - self.shift) / self.scale)
         return [a / (a.norm(dim=1, keepdim=True) + 1e-10) for a in activations]
 
@@ -128,9 +132,17 @@ def masked_stlpips(image: np.ndarray, other: np.ndarray, mask: np.ndarray) -> tu
     Features see some pixels beyond their place, so what is near the rim counts a little on both sides.
     """
     with torch.inference_mode():
-        planes = load_stlpips().maps(*_pair(image, other))
+        _check(image, other)
+        metric = load_stlpips()
+        planes = metric.between(_features(image.tobytes(), image.shape), metric.features(_tensor(other)))
         inside = torch.from_numpy(mask.astype(np.float32))[None, None]
         return _weighted(planes, inside), _weighted(planes, 1 - inside)
+
+
+@lru_cache(maxsize=1)
+def _features(pixels: bytes, shape: tuple[int, ...]) -> list[Tensor]:
+    """Those of the original, which benchmarks compare with one picture after the other."""
+    return load_stlpips().features(_tensor(np.frombuffer(pixels, np.uint8).reshape(shape)))
 
 
 def _weighted(planes: list[Tensor], weight: Tensor) -> float:
@@ -144,8 +156,16 @@ def _weighted(planes: list[Tensor], weight: Tensor) -> float:
 
 
 def _pair(image: np.ndarray, other: np.ndarray) -> list[Tensor]:
+    _check(image, other)
+    return [_tensor(image), _tensor(other)]
+
+
+def _check(image: np.ndarray, other: np.ndarray) -> None:
     if image.shape != other.shape or min(image.shape[:2]) < 32:
         raise ShapeError(
             f"expected two pictures of one shape, 32 px or more, got {image.shape}, {other.shape}"
         )
-    return [torch.from_numpy(np.array(x)).permute(2, 0, 1)[None] / 255.0 for x in (image, other)]
+
+
+def _tensor(image: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None] / 255.0

@@ -12,11 +12,13 @@ deterministic and looks at the original picture alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 
 from underdrawing.bench.imagenet_s.folder import LabelledPhoto
+from underdrawing.bench.imagenet_s.masks import kept_mask
 from underdrawing.bench.imagenet_s.recognizer import Recognizer
 from underdrawing.bench.imagenet_s.saliency import Saliency
 
@@ -56,6 +58,8 @@ class Builder:
     saliency: Saliency
     side: int = 256
     area: tuple[float, float] = AREA
+    kept: Path | None = None
+    """Folder where masks are kept between runs; None: they are made each time."""
 
     def triplet(self, labelled: LabelledPhoto) -> Triplet:
         """The centre square of the photo with its label and object. PictureError for a broken file."""
@@ -64,6 +68,11 @@ class Builder:
 
     def mask(self, image_u8: np.ndarray, label: int) -> np.ndarray:
         """(H, W) bool: the object of this class, its area within the range."""
+        if self.kept is None:
+            return self._made(image_u8, label)
+        return kept_mask(self.kept, image_u8, (label, self.area), lambda: self._made(image_u8, label))
+
+    def _made(self, image_u8: np.ndarray, label: int) -> np.ndarray:
         evidence = self.recognizer.evidence(image_u8, label)
         thing = labelled_object(image_u8, evidence, self.saliency(image_u8)).astype(np.uint8)
         return within(cv2.dilate(thing, np.ones((RIM, RIM), np.uint8)) > 0, evidence, self.area)

@@ -24,6 +24,7 @@ from underdrawing.bench.codes import avif_at
 from underdrawing.bench.imagenet_s.builder import Builder, Triplet
 from underdrawing.bench.imagenet_s.edits import EDITS
 from underdrawing.bench.imagenet_s.folder import LabelledPhoto, labelled_photos
+from underdrawing.bench.imagenet_s.masks import user_masks
 from underdrawing.bench.imagenet_s.recognizer import load_recognizer
 from underdrawing.bench.imagenet_s.saliency import salient
 from underdrawing.bench.imagenet_s.tasks import BLIND, Gallery, Tasks, distances
@@ -56,7 +57,7 @@ def run_imagenet_s(
     """
     protocol, labelled = IMAGENET_S, labelled_photos(data)
     side = protocol.sizes[0]
-    builder = builder or Builder(load_recognizer(), salient, side, protocol.edit_area)
+    builder = builder or Builder(load_recognizer(), salient, side, protocol.edit_area, user_masks())
     bench = ImageNetS(labelled, builder)
     everyone = [Subject(REFERENCE, None, None), *subjects]
     parts = {part.name: (part, subject) for subject in everyone for part in bench.parts(subject)}
