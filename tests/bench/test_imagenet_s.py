@@ -232,6 +232,7 @@ def test_a_perfect_subject_scores_as_the_original_and_a_blind_one_as_the_tampere
     assert figures["perfect/none/all/recovered"]["mean"] == 1 > figures["blind/none/all/recovered"]["mean"]
     for key in [key for key in figures if key.startswith("tampered/")]:
         assert figures[key.replace("tampered/", "blind/")] == figures[key]
+        assert figures[key.rpartition("/")[0] + "/label_of_original"]["mean"] == 1
     assert figures["tampered/none/all/outside_psnr_db"]["mean"] == 100
     assert figures["tampered/none/all/inside_psnr_db"]["mean"] < 25
     assert [figures[f"tampered/none/{edit}/label"]["n"] for edit in EDITS] == [2, 2, 2]
@@ -239,10 +240,10 @@ def test_a_perfect_subject_scores_as_the_original_and_a_blind_one_as_the_tampere
     text = tables.fill("<!-- table:imagenet-s -->\n<!-- /table -->\n", tmp_path)
     lines = {line.split(" | ")[0].strip("| "): line for line in text.splitlines() if "| jpeg70 |" in line}
     assert lines["perfect"].startswith(
-        "| perfect | jpeg70 | 1.0000 | 1.0000 (>= 0.92) | 1.0000 (>= 0.95) | 100"
+        "| perfect | jpeg70 | 1.0000 | 1.0000 (>= 0.92) | 1.0000 (>= 0.95) | - | 100"
     )
     assert lines["blind"].count("✗") == 2 and "✗" not in lines["tampered, nothing done"]
-    assert "| Hidden-Code (paper) | none stated | 0.9231 | - | 0.8744 |" in text
+    assert "| Hidden-Code (paper) | none stated | 0.9231 | - | 0.8744 | - |" in text
 
 
 def test_some_photos_are_searched_among_all_and_two_processes_measure_the_same(folder, builder, tmp_path):
@@ -257,9 +258,10 @@ def test_some_photos_are_searched_among_all_and_two_processes_measure_the_same(f
 
 def test_the_label_that_is_kept_is_told_relative_to_the_originals(tmp_path):
     assert tables_imagenet_s.table(tmp_path) is None
-    figures = {"original/none/all/label": {"mean": 0.9}, "x/jpeg70/all/label": {"mean": 0.81}}
-    assert tables_imagenet_s.label_kept(figures, "x", "jpeg70") == pytest.approx(0.9)
-    assert tables_imagenet_s.label_kept({"x/none/all/label": {"mean": 1.0}}, "x", "none") is None
+    figures = {"x/none/all/label_of_original": {"mean": 0.9}, "x/none/all/label": {"mean": 0.81}}
+    assert tables_imagenet_s.label_kept(figures, "x", "none") == pytest.approx(0.9)
+    figures["x/none/all/label_of_original"]["mean"] = 0
+    assert tables_imagenet_s.label_kept(figures, "x", "none") is None
 
 
 def test_the_benchmark_is_started_by_name(monkeypatch, tmp_path):

@@ -99,6 +99,7 @@ METRICS: dict[str, Metric] = {
     "bit_accuracy": Metric(digits=3),
     "survived": Metric(rate=True, digits=3),
     "label": Metric(rate=True, digits=4),
+    "label_of_original": Metric(rate=True, digits=4),
     "image": Metric(rate=True, digits=4),
     "inside_psnr_db": Metric(),
     "outside_psnr_db": Metric(),

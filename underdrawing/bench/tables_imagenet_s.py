@@ -35,7 +35,7 @@ def table(results: Path) -> str | None:
     figures: Figures = merged["figures"]
     told = [name for name in NAMES if f"{name}/none/all/label" in figures]
     systems = sorted({key.split("/")[0] for key in figures if key.endswith("/none/all/label")} - set(NAMES))
-    heads = ["Top-1 label", "kept of the originals'", "Top-1 image"]
+    heads = ["Top-1 label", "kept of the originals'", "Top-1 image", "identity read"]
     heads += [f"{title}, in / out" for title, _ in _DISTANCES.values()]
     lines = ["| picture | channel | " + " | ".join(heads) + " |", "|---" * (len(heads) + 2) + "|"]
     for name in [*told, *systems]:
@@ -43,7 +43,7 @@ def table(results: Path) -> str | None:
             if f"{name}/{channel}/all/label" in figures:
                 cells = _cells(figures, name, channel, name in systems)
                 lines.append(f"| {NAMES.get(name, name)} | {channel} | " + " | ".join(cells) + " |")
-    others = f"{PAPER['label']:.4f} | - | {PAPER['image']:.4f}"
+    others = f"{PAPER['label']:.4f} | - | {PAPER['image']:.4f} | -"
     lines.append(f"| Hidden-Code (paper) | none stated | {others}" + " | -" * len(_DISTANCES) + " |")
     return "\n".join([*lines, "", *_by_edit(figures, systems), *_told(figures), *_conditions(merged)]) + "\n"
 
@@ -55,6 +55,8 @@ def _cells(figures: Figures, name: str, channel: str, judged: bool) -> list[str]
     cells = [f"{figures[f'{place}/label']['mean']:.4f}"]
     cells.append("-" if kept is None else _judged(kept, TARGET["kept"] if judged else None))
     cells.append(_judged(figures[f"{place}/image"]["mean"], TARGET["image"] if judged else None))
+    identity = figures.get(f"{place}/identity", {"mean": 0})["mean"]
+    cells.append(f"{identity:.4f}" if identity else "-")
     for metric, (_, digits) in _DISTANCES.items():
         pair = (figures.get(f"{place}/{side}_{metric}") for side in ("inside", "outside"))
         cells.append(" / ".join("-" if value is None else f"{value['mean']:.{digits}f}" for value in pair))
@@ -62,11 +64,9 @@ def _cells(figures: Figures, name: str, channel: str, judged: bool) -> list[str]
 
 
 def label_kept(figures: Figures, name: str, channel: str) -> float | None:
-    """Top-1 label as a part of what the untouched originals get; None where there is nothing to compare."""
-    ceiling = figures.get("original/none/all/label")
-    if ceiling is None or not ceiling["mean"]:
-        return None
-    return figures[f"{name}/{channel}/all/label"]["mean"] / ceiling["mean"]
+    """Top-1 label as a part of what the originals of the same photos get; None where they get none."""
+    ceiling = figures[f"{name}/{channel}/all/label_of_original"]["mean"]
+    return figures[f"{name}/{channel}/all/label"]["mean"] / ceiling if ceiling else None
 
 
 def _judged(value: float, least: float | None) -> str:

@@ -122,13 +122,14 @@ class ImageNetS:
         rng = np.random.default_rng([protocol.seed, job.size, job.index])
         tampered = EDITS[job.edit](own.image, own.mask, donor, rng)
         rows: list[Row] = [("masks", {"area": float(own.mask.mean())})]
+        known = self._ceiling(own)
         for channel, noise in self._channels(protocol, job):
             ceiling, received = (channel(picture, noise) for picture in (own.image, tampered))
             told = {"original": ceiling, "tampered": received}
             for name, fill in BLIND.items():
                 told[name] = fill(received, own.mask, donor.image, np.random.default_rng(job.index))
             for name, picture in told.items():
-                rows += self._rows(f"{name}/{channel.name}", job, own, picture, {})
+                rows += self._rows(f"{name}/{channel.name}", job, own, picture, known)
         return rows
 
     def _recovered(self, subject: Subject, protocol: Protocol, job: LabelledJob) -> list[Row]:
@@ -138,12 +139,14 @@ class ImageNetS:
         tampered = EDITS[job.edit](protected, own.mask, donor, rng)
         cost = {"psnr_db": psnr_db(own.image, protected), "ssim": ssim(own.image, protected)}
         rows: list[Row] = [(f"container/{subject.name}", cost)]
+        known = self._ceiling(own)
         for channel, noise in self._channels(protocol, job):
             received = channel(tampered, noise)
             verdict = subject.verify(received)
             picture = received if verdict.recovered is None else verdict.recovered
-            found = {"f1": measures.mask_values(verdict, own.mask)["f1"]}
+            found = known | {"f1": measures.mask_values(verdict, own.mask)["f1"]}
             found |= {"recovered": verdict.recovered is not None, "present": verdict.present}
+            found["identity"] = subject.names(verdict.identity)
             rows += self._rows(f"{subject.name}/{channel.name}", job, own, picture, found)
         return rows
 
@@ -162,6 +165,9 @@ class ImageNetS:
         channels = measures.channels_of(protocol.suite, protocol.recovery_channels)
         seeds = ([protocol.seed, job.size, job.index, turn] for turn in range(len(channels)))
         return [(channel, np.random.default_rng(seed)) for channel, seed in zip(channels, seeds, strict=True)]
+
+    def _ceiling(self, own: Triplet) -> dict[str, bool]:
+        return {"label_of_original": self.builder.recognizer.look(own.image).label == own.label}
 
     def _rows(self, place: str, job: LabelledJob, own: Triplet, picture: np.ndarray, more: dict) -> list[Row]:
         values = self.tasks.scores(picture, own.label, job.index) | more
