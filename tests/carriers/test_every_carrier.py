@@ -150,6 +150,22 @@ def test_the_whole_frame_of_a_part_is_known():
     assert np.abs(reading.frame.to_received(whole) - part).max() < 1
 
 
+@pytest.mark.parametrize("strength", [1.0, 1.45, 2.1])
+@pytest.mark.parametrize("part", [0.0, 0.12])
+def test_every_strength_is_read_through_the_codec_it_reaches(strength, part):
+    carrier = LatticeCarrier("jpeg70", strength, moved=False)
+    bits = np.random.default_rng(4).integers(0, 2, carrier.capacity_bits(PHOTO), dtype=np.uint8)
+    marked = carrier.embed(PHOTO, bits)
+    side = int(PHOTO.shape[0] * part**0.5)
+    marked[40 : 40 + side, 60 : 60 + side] = cv2.GaussianBlur(PHOTO, (0, 0), 9)[:side, :side]
+    reading = carrier.read(Jpeg(70)(marked, np.random.default_rng(0)), None)
+    assert reading.checked
+    assert ((reading.soft_bits < 0) == bits).all()
+    untouched = np.ones(PHOTO.shape[:2], bool)
+    untouched[24 : 56 + side, 44 : 76 + side] = not part
+    assert (reading.evidence[untouched] < 0).mean() < 0.003
+
+
 def test_the_reach_decides_what_is_lost():
     through = {}
     for reach, quality in (("jpeg70", 70), ("jpeg90", 70)):

@@ -8,7 +8,7 @@ from skimage import data
 
 from underdrawing.attacks.channel import Blur, Contrast, Jpeg, Noise
 from underdrawing.carriers.lattice import sync
-from underdrawing.carriers.lattice.activity import activity
+from underdrawing.carriers.lattice.activity import activity, activity_before
 from underdrawing.carriers.lattice.capacity import information
 from underdrawing.carriers.lattice.embed import change, code_index, code_length
 from underdrawing.carriers.lattice.frame import Alignment, grid_size
@@ -108,6 +108,21 @@ def test_a_brighter_picture_is_not_taken_for_one_of_larger_steps(marked):
     view = lattice.placed(lattice.view(received, first), received, (SIDE // 8, SIDE // 8))
     assert view.alignment.drive.strength == 1
     assert abs(view.equalizer.gain - ratio) < 0.02
+
+
+@pytest.mark.parametrize("drive", [Drive(), Drive(strength=1.45), Drive(strength=2.1)])
+def test_the_reader_knows_what_is_in_use_although_the_mark_is_texture_itself(photo, drive):
+    lattice, rng = Lattice(base_bits=512), np.random.default_rng(5)
+    plane, rows = luma(photo), SIDE // 8
+    layers = {n: rng.integers(0, 2, code_length(n, rows, rows), dtype=np.uint8) for n in ("middle", "top")}
+    marked = plane + lattice.embed(plane, rng.integers(0, 2, 512, dtype=np.uint8), layers, drive)
+    received = luma(
+        Jpeg(70)(np.repeat(np.clip(np.rint(marked), 0, 255).astype(np.uint8)[..., None], 3, 2), rng)
+    )
+    true = drive.density(activity(plane))
+    off = np.abs(drive.density(activity_before(received, drive)) - true).mean()
+    assert off < 0.04
+    assert off < 0.75 * np.abs(drive.density(activity(received)) - true).mean()
 
 
 def test_a_lift_uses_more_of_the_middle_layer_and_of_nothing_else():
@@ -226,8 +241,6 @@ def test_large_pictures_have_a_grid_of_at_most_1024_and_a_fainter_mark():
 
 
 def test_activity_is_nearly_the_same_after_a_codec(photo):
-    from underdrawing.carriers.lattice.activity import activity
-
     before = activity(luma(photo))
     after = activity(luma(Jpeg(50).attack(photo, np.random.default_rng(0))[0]))
     busy = before > 4

@@ -33,3 +33,11 @@ def test_a_void_counts_where_the_signed_content_tells_of_something_else():
     assert supported(probability, silent, black, gap).max() < 0.5
     gap[16:48, 16:48] = 60
     assert supported(probability, silent, black, gap).max() > 0.5
+
+
+def test_a_line_along_the_rim_is_no_alteration_and_a_bar_is():
+    against, bright = np.full((16, 16), -9, np.float32), np.zeros((16, 16), np.float32)
+    for width, altered in ((3, False), (8, True)):
+        probability = np.zeros((128, 128), np.float32)
+        probability[-width:, 10:120] = 0.9
+        assert (supported(probability, against, bright).max() > 0.5) == altered

@@ -2,7 +2,8 @@
 
 An object that was painted over by something flat leaves blocks in which no mark is expected, so none is
 missing. The code still tells of the object. Cell by cell the picture is compared with it; how far the two may
-differ where nothing was altered is learned from the rest of the same picture.
+differ where nothing was altered is learned from the rest of the same picture. Where the mark itself is heard
+it is believed: lettering, say, is told badly by any code of some thousand bits.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ _UNTOUCHED = 0.2  # probability below which a cell teaches
 _CLEAR = 4.5  # spreads by which a cell contradicts
 _LEAST_AREA_CELLS = 5
 _HEARD = 0.5  # of an area: the evidence has found it already, and drawn its border better
+_VOUCHED = 0.05  # of an area: the evidence knows it to be untouched; then it is the code that is poor there
 
 
 def contradicted(image: np.ndarray, told: np.ndarray, probability: np.ndarray) -> np.ndarray:
@@ -40,7 +42,8 @@ def contradicted(image: np.ndarray, told: np.ndarray, probability: np.ndarray) -
     found = np.zeros(labels.shape, bool)
     for area in range(1, count):
         here = labels == area
-        if stats[area, cv2.CC_STAT_AREA] >= _LEAST_AREA_CELLS and heard[here].mean() < _HEARD:
+        silent = _VOUCHED < heard[here].mean() < _HEARD
+        if stats[area, cv2.CC_STAT_AREA] >= _LEAST_AREA_CELLS and silent:
             found |= here
     return cv2.resize(found.astype(np.uint8), probability.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
 

@@ -18,6 +18,7 @@ _GRAINY = (
 _MOSTLY = 0.9  # part of the frame flagged, from which nothing is left to say what is usual
 _WHITE = 253  # levels of the brightest channel
 _LEAST_AREA_BLOCKS = 2.0  # a flagged area smaller than this is no alteration but an error of the reader
+_LEAST_REACH_PX = 3.0  # from an area's middle to its border: what is thinner is the frame's rim, or an edge
 
 
 def supported(
@@ -29,12 +30,12 @@ def supported(
 ) -> np.ndarray:
     """The probability (8 r, 8 c), taken below the threshold in flagged areas that are no alteration.
 
-    An area counts only if it is of two blocks or more. One that is cut off at black or white (`clipped`,
-    share of a block) has lost the mark that could be missing: it has to be far from what the signed content
-    tells (`gap`, (8 r, 8 c) levels). Where no content was read, some of its blocks or of those beside it have
-    to contradict what was written (`evidence`, (r, c) log-likelihood ratios "untouched over altered"). An
-    area nearer to the content than untouched places usually are shows what it showed, unless it lost its
-    grain (`grain`, see grain_of), as under a blur.
+    An area counts only if it is of two blocks or more, and no mere line. One that is cut off at black or
+    white (`clipped`, share of a block) has lost the mark that could be missing: it has to be far from what
+    the signed content tells (`gap`, (8 r, 8 c) levels). Where no content was read, some of its blocks or of
+    those beside it have to contradict what was written (`evidence`, (r, c) log-likelihood ratios "untouched
+    over altered"). An area nearer to the content than untouched places usually are shows what it showed,
+    unless it lost its grain (`grain`, see grain_of), as under a blur.
     """
     flagged = (probability > 0.5).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(flagged, connectivity=8)
@@ -52,7 +53,8 @@ def supported(
         if gap is not None and grain is not None:
             seen, code = grain[:, here].mean(1)
             shown = _times_usual(gap, here, flagged) < _NEAR and seen > _GRAINY * code
-        if shown or void or stats[area, cv2.CC_STAT_AREA] < _LEAST_AREA_BLOCKS * 64:
+        thin = cv2.distanceTransform(np.pad(here, 1).astype(np.uint8), cv2.DIST_L2, 5).max() < _LEAST_REACH_PX
+        if shown or void or thin or stats[area, cv2.CC_STAT_AREA] < _LEAST_AREA_BLOCKS * 64:
             result[here] = np.minimum(result[here], 0.49)
     return result
 

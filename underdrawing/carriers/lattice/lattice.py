@@ -27,12 +27,14 @@ from underdrawing.carriers.lattice.layout import (
     key_tables,
 )
 from underdrawing.carriers.lattice.quantizer import find_quantizer
-from underdrawing.carriers.lattice.read import Reading, gather, read, soft_bits
+from underdrawing.carriers.lattice.read import PRIOR_ALTERED, Reading, evidence, gather, read, soft_bits
 from underdrawing.coding.keystream import PUBLIC_SECRET
 from underdrawing.ops.dct import analyse, synthesise
 
 LEAST_VIEW_PX = 48
 """Shortest side of a received picture in which a grid is looked for."""
+_SAME_CONTRAST = 0.05
+"""Of the gain: by more than this a picture's contrast is not what it was, or its strength is above 1."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,15 @@ class View:
     plane: np.ndarray
     """(8 r, 8 c) float32 luma of the blocks in view, corrected."""
     reading: Reading
+
+
+def _agreement_of_layers(view: View) -> float:
+    """How much more likely the view's drive makes middle and top than none does, in nats over all blocks.
+
+    Some blocks are altered, and speak against every drive alike.
+    """
+    told = sum(evidence(view.reading, LAYERS[name]) for name in ("middle", "top"))
+    return float(np.logaddexp(np.log1p(-PRIOR_ALTERED) + told, np.log(PRIOR_ALTERED)).sum())
 
 
 def is_small(rows: int, cols: int) -> bool:
@@ -151,14 +162,22 @@ class Lattice:
         if len(options) > 1:
             options.sort(key=lambda origin: -self._agreement(view, origin))
         alignment = view.alignment.moved(origin=options[0] if options else view.alignment.origin)
-        if alignment.drive.strength <= 1:
+        strong = alignment.drive.strength > 1 or (
+            alignment.drive.strength == 1 and abs(view.equalizer.gain - 1) > _SAME_CONTRAST
+        )
+        if not strong:
             return self._view(received, alignment, view.equalizer, grid)
         # The tiled coefficients hardly tell one strength above 1 from the next, or from 1 and a contrast.
         drives = (alignment.drive._replace(strength=s) for s in STRENGTHS if s >= 1)
         views = (self._view(received, alignment.moved(drive=drive), None, grid) for drive in drives)
-        return max(views, key=lambda view: self._agreement(view, alignment.origin))
+        return max(views, key=_agreement_of_layers)
 
     def _agreement(self, view: View, origin: tuple[int, int]) -> float:
+        """How well the untiled coefficients lie on the lattice if the view begins at that block.
+
+        A codec's error of more than half a step makes the mean of cos 2 theta negative at the right place, so
+        a frequency counts only where it is positive.
+        """
         rows, cols = (
             min(view.alignment.blocks[0], MAX_BLOCKS - origin[0]),
             min(view.alignment.blocks[1], MAX_BLOCKS - origin[1]),
@@ -169,7 +188,7 @@ class Lattice:
             / view.alignment.drive.steps[place]
         )
         dither = self.tables.dither[origin[0] : origin[0] + rows, origin[1] : origin[1] + cols, place]
-        return float(np.cos(4 * np.pi * (ratio - dither)).mean())
+        return float(np.cos(4 * np.pi * (ratio - dither)).mean((0, 1)).clip(0).sum())
 
     def _view(
         self,

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from scipy.special import ive
 
-from underdrawing.carriers.lattice.activity import activity
+from underdrawing.carriers.lattice.activity import activity_before
 from underdrawing.carriers.lattice.layout import FREQUENCIES, JPEG_STEPS, LAYERS, MOVES, STEPS, Drive
 from underdrawing.carriers.lattice.quantizer import expected_log_density, log_density_table
 from underdrawing.ops.dct import analyse
@@ -184,7 +184,7 @@ def read(
     quantizer: (n, 2) of the last JPEG in this plane's levels and on its grid, as `find_quantizer` gives it.
     """
     rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
-    texture = activity(plane)
+    texture = activity_before(plane, drive)
     theta = (2 * np.pi) * (analyse(plane, FREQUENCIES) / drive.steps - dither)
     in_use = np.clip(0.5 + (drive.density(texture) - rank) / _MEMBERSHIP_WIDTH, 0.02, 0.98).astype(np.float32)
     in_use *= np.clip(1 - _CLIPPED_COSTS * clipped_share(plane if seen is None else seen), 0.02, 1)[..., None]

@@ -29,6 +29,10 @@ from underdrawing.systems.hidden_code.verifying import FindKey, Judge
 LEAST_SIDE_PX = 64
 STRENGTHS = (1.0, 1.45, 2.1)
 """Of the lattice, tried in turn until the whole code has room."""
+_LARGE_PX = 384
+_LARGE_BITS = 2000
+"""With so many bits a picture whose longer side is greater is content before the last of the strengths, whose
+grain shows in its flat places."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +151,8 @@ class HiddenCode:
             carrier = self._carrier(secret, strength * stronger)
             tried.append((carrier.capacity_bits(image), carrier))
             if tried[-1][0] >= wanted:
+                break
+            if stronger > 1 and max(image.shape) > _LARGE_PX and tried[-1][0] >= _LARGE_BITS:
                 break
         room, carrier = max(tried, key=lambda found: found[0])
         return carrier, min(room, self.most_bits or room)
