@@ -27,10 +27,12 @@ from underdrawing.credentials import anchors, reading, words
 from underdrawing.credentials.repository import ManifestRepository, beside
 from underdrawing.credentials.signing import CredentialSigner, Original
 from underdrawing.data.files import write_atomic
-from underdrawing.data.pictures import Picture, encode_picture, load_picture, save_picture
+from underdrawing.data.pictures import MAX_PIXELS, Picture, encode_picture, load_picture, save_picture
 from underdrawing.metrics.quality import psnr_db, ssim
 from underdrawing.registry.chain import Head
 from underdrawing.registry.facts import Facts
+from underdrawing.registry.hashes import file_hash
+from underdrawing.registry.record import now
 from underdrawing.registry.registration import Mark, Version, record_of
 from underdrawing.registry.retrieval import Match, matches
 from underdrawing.registry.store import Registry, open_registry
@@ -60,12 +62,17 @@ class Embedding(TypedDict, total=False):
 
 
 class Looking(TypedDict, total=False):
-    """Where `verify` looks besides the picture."""
+    """Where `verify` looks besides the picture, how large that may be, and what it writes on demand."""
 
     registry: Registry | str | Path | None
-    """Gives public keys of owners, and the Content Credentials that the file has lost."""
+    """Gives public keys of owners, the facts of the identity, and the Content Credentials that the file has
+    lost."""
     manifests: str | Path | None
     """As in `protect`."""
+    max_pixels: int
+    """Larger files are refused before they are decoded; data.pictures.MAX_PIXELS by default."""
+    pdf: bool
+    """Whether STEM.report.pdf is written too; needs the extra "pdf"."""
 
 
 def protect(
@@ -148,28 +155,41 @@ def verify(
     trust: the folder of known public keys; None is the user's own.
     system: the one that protected the picture.
     stem: how the written files' names start; None takes the source's name.
-    looking: registry, manifests; see Looking.
+    looking: registry, manifests, max_pixels, pdf; see Looking.
     Errors: as in `protect`.
     """
     if unknown := looking.keys() - Looking.__annotations__.keys():
         raise TypeError(f"verify() takes no {', '.join(sorted(unknown))}")
     with named(source):
-        picture = _read(source)
+        picture = _read(source, looking.get("max_pixels", MAX_PIXELS))
         store = trust if isinstance(trust, TrustStore) else trust_store(trust)
         model = zoo.load(system)
         start = time.perf_counter()
-        with _key_finder(store, looking.get("registry")) as find_key:
+        with _asked(looking.get("registry")) as known:
+            find_key = _key_finder(store, known)
             verdict = model.verify(picture.image, secret=load_secret(secret), find_key=find_key)
-        seconds = time.perf_counter() - start
+            seconds = time.perf_counter() - start
+            record = _record(known, verdict.identity)
         signer = _signer(verdict, store)
-        verdict = replace(verdict, signature=replace(verdict.signature, trusted=signer is not None))
+        verdict = _with_trust(verdict, signer)
         kept = manifest_repository(looking.get("manifests"), looking.get("registry"))
-        credentials = _credentials(source, verdict.identity, store, kept)
-        report = VerifyReport(_name(source), verdict, seconds, picture, signer, credentials=credentials)
+        data = _bytes(source) if isinstance(source, str | Path | bytes) else None
+        report = VerifyReport(
+            file=_name(source),
+            verdict=verdict,
+            seconds=seconds,
+            picture=picture,
+            signer=signer,
+            credentials=None if data is None else _credentials(data, verdict.identity, store, kept),
+            sha256=None if data is None else file_hash(data),
+            checked=now(),
+            record=record,
+        )
         if output is None:
             return report
         stem = stem or (Path(source).stem if isinstance(source, str | Path) else "picture")
-        return write_findings(report, Path(output), stem, overwrite=overwrite)
+        pdf = looking.get("pdf", False)
+        return write_findings(report, Path(output), stem, overwrite=overwrite, pdf=pdf)
 
 
 def retrieve(
@@ -310,13 +330,11 @@ def _credited(
 
 
 def _credentials(
-    source: Source, identity: str | None, trust: TrustStore, kept: ManifestRepository | None
-) -> Credentials | None:
-    """What the source's file says; where that does not hold, with what was kept for its identity."""
-    if not isinstance(source, str | Path | bytes):
-        return None
+    data: bytes, identity: str | None, trust: TrustStore, kept: ManifestRepository | None
+) -> Credentials:
+    """What a file says; where that does not hold, with what was kept for its identity."""
     trusted = "".join(anchors.anchors(trust.folder).values())
-    found = reading.read(_bytes(source), identity, trusted)
+    found = reading.read(data, identity, trusted)
     if kept is None or identity is None or found.state in ("valid", "untrusted", "unread"):
         return found
     for store in kept.by_identity(identity):
@@ -327,14 +345,25 @@ def _credentials(
     return found
 
 
-@contextmanager
-def _key_finder(trust: TrustStore, registry: Registry | str | Path | None) -> Iterator[FindKey]:
+def _key_finder(trust: TrustStore, registry: Registry | None) -> FindKey:
     """Where a signer's public key is looked for: in the trust store, then in the registry."""
     if registry is None:
-        yield trust.find
-        return
-    with _opened(registry, create=False) as store:
-        yield lambda short: trust.find(short) or store.find_key(short)
+        return trust.find
+    return lambda short: trust.find(short) or registry.find_key(short)
+
+
+def _record(registry: Registry | None, identity: str | None) -> dict[str, Any] | None:
+    """What a report tells of the latest record of an identity."""
+    found = registry.by_identity(identity) if registry is not None and identity is not None else []
+    if not found:
+        return None
+    told = found[0].to_json()
+    return {name: told[name] for name in ("identity", "registered", "size", "owner", "facts")}
+
+
+def _asked(registry: Registry | str | Path | None) -> AbstractContextManager[Registry | None]:
+    """A registry for one call, if there is one."""
+    return nullcontext(None) if registry is None else _opened(registry, create=False)
 
 
 def _bytes(source: Source) -> bytes:
@@ -400,6 +429,16 @@ def _signer(verdict: Verdict, store: TrustStore) -> str | None:
     return next((name for name, public in store if public.fingerprint == key), None)
 
 
+def _with_trust(verdict: Verdict, signer: str | None) -> Verdict:
+    """The verdict with what the reader's own store says of the key, wherever that was found."""
+    signature = replace(verdict.signature, trusted=signer is not None)
+    message = verdict.message
+    if signature.state == "valid":
+        known = f"trusted here as {signer}" if signer else "not among those trusted here"
+        message = f"{message} The key is {known}."
+    return replace(verdict, signature=signature, message=message)
+
+
 def _identity_bytes(identity: str | bytes | None) -> bytes | None:
     if identity is None:
         return None
@@ -412,13 +451,14 @@ def _identity_bytes(identity: str | bytes | None) -> bytes | None:
     return raw
 
 
-def _read(source: Source) -> Picture:
+def _read(source: Source, max_pixels: int = MAX_PIXELS) -> Picture:
     if isinstance(source, Picture):
         picture = source
     elif isinstance(source, np.ndarray):
         picture = _from_array(source)
     else:
-        picture = load_picture(Path(source) if isinstance(source, str) else source)
+        file = Path(source) if isinstance(source, str) else source
+        picture = load_picture(file, max_pixels=max_pixels)
     height, width = picture.pixels.shape[:2]
     if min(height, width) < SHORTEST_SIDE_PX:
         raise ShapeError(

@@ -164,13 +164,13 @@ def _signature(message: Message, find_key: FindKey) -> Signature:
     if public is None or message.signature is None:
         return Signature("unknown", message.fingerprint.hex())
     state = "valid" if message.signed_by(public) else "invalid"
-    return Signature(state, public.fingerprint, trusted=True)
+    return Signature(state, public.fingerprint)
 
 
 def _words(message: Message, told: Told, signature: Signature, fraction: float, matches: bool | None) -> str:
     who = "Protected" if message.identity is None else f"Protected as {message.identity.hex()}"
     signer = {
-        "valid": f", signed by trusted key {signature.key}",
+        "valid": f", signed by key {signature.key}",
         "invalid": ", but the signature does not hold",
         "unknown": f", signed by key {signature.key}..., which cannot be checked",
         "absent": "",

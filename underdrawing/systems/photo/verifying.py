@@ -118,7 +118,7 @@ def read_signature(marked: Marked, find_key: FindKey) -> Signature:
     if public is None:
         return Signature("unknown", middle.fingerprint.hex())
     valid = payload.check_signature(marked.base, middle, public)
-    return Signature("valid" if valid else "invalid", public.fingerprint, trusted=known is not None)
+    return Signature("valid" if valid else "invalid", public.fingerprint)
 
 
 def _grid_image(received: np.ndarray, marked: Marked) -> np.ndarray:
@@ -191,10 +191,9 @@ def _recover(
 
 
 def _with_message(verdict: Verdict, marked: Marked) -> Verdict:
-    trust = "trusted" if verdict.signature.trusted else "an unlisted"
     who = f"Protected as {verdict.identity}"
     signer = {
-        "valid": f", signed by {trust} key {verdict.signature.key}",
+        "valid": f", signed by key {verdict.signature.key}",
         "invalid": ", but the signature does not hold",
         "unknown": f", signed by key {verdict.signature.key}..., which is not at hand",
         "absent": ", no signature read",
