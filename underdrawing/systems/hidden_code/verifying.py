@@ -164,7 +164,7 @@ def _signature(message: Message, find_key: FindKey) -> Signature:
     if public is None or message.signature is None:
         return Signature("unknown", message.fingerprint.hex())
     state = "valid" if message.signed_by(public) else "invalid"
-    return Signature(state, public.fingerprint)
+    return Signature(state, public.fingerprint, trusted=True)
 
 
 def _words(message: Message, told: Told, signature: Signature, fraction: float, matches: bool | None) -> str:

@@ -118,7 +118,7 @@ def read_signature(marked: Marked, find_key: FindKey) -> Signature:
     if public is None:
         return Signature("unknown", middle.fingerprint.hex())
     valid = payload.check_signature(marked.base, middle, public)
-    return Signature("valid" if valid else "invalid", public.fingerprint)
+    return Signature("valid" if valid else "invalid", public.fingerprint, trusted=known is not None)
 
 
 def _grid_image(received: np.ndarray, marked: Marked) -> np.ndarray:
