@@ -170,6 +170,7 @@ def _serving(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--registry", metavar="DB", help="keep records there; made if not there")
     parser.add_argument("--tokens", metavar="FILE", help="access tokens, as `underdrawing token` writes them")
     parser.add_argument("--sign", metavar="OWNER.pem", help="sign what is protected with this private key")
+    _signing_credentials(parser)
     parser.add_argument("--anonymous", metavar="ROLE", help="what callers without a token may; public abroad")
     parser.add_argument("--workers", type=_processes, metavar="N", help="processes; one a core by default")
 

@@ -1,11 +1,13 @@
 """Who gets in, with what, and how slowly: over real connections to a server with stand-in workers."""
 
+import contextlib
 import json
 import socket
 import threading
 import time
 
 import pytest
+from conftest import wait_for
 from stand_in_work import START, order
 
 from underdrawing.service.gate import Rates
@@ -177,6 +179,23 @@ class TestWork:
         assert server.client().send("/v1/verify", order("answer")).status == 200
         counted = server.client().get("/metrics").body.decode()
         assert 'underdrawing_refused_total{reason="queue"} 3.0' in counted
+
+    def test_too_many_connections_are_told_in_the_same_form_and_counted(self, start):
+        server = start(connections=3, idle_seconds=30)
+        host, port = server.url.removeprefix("http://").rstrip("/").split(":")
+        with contextlib.ExitStack() as held:
+            for _ in range(3):
+                held.enter_context(socket.create_connection((host, int(port))))
+            time.sleep(0.3)
+            said = talk(server, head(Content_Length="5000"), FORM)
+            status, problem = answer(said)
+            assert status == 503 and problem["type"].endswith(":crowded")
+            top = said.partition(b"\r\n\r\n")[0].lower()
+            assert b"retry-after: 2" in top and b"connection: close" in top and b"x-request-id" in top
+            assert answer(talk(server, head("/", "GET")))[0] == 503
+        wait_for(lambda: server.client().get("/v1/about").status == 200, 10)
+        counted = server.client().get("/metrics").body.decode()
+        assert 'method="POST",route="-",status="503"} 1.0' in counted
 
     def test_there_is_nothing_to_examine_with(self, start):
         reply = start().client().send("/v1/examine", order("answer"))
