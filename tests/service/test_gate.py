@@ -3,6 +3,7 @@
 import contextlib
 import json
 import socket
+import sys
 import threading
 import time
 
@@ -10,6 +11,7 @@ import pytest
 from conftest import wait_for
 from stand_in_work import START, order
 
+from underdrawing.credentials.repository import ManifestRepository
 from underdrawing.service.gate import Rates
 from underdrawing.service.problems import Problem
 from underdrawing.service.tokens import TokenFile
@@ -297,3 +299,26 @@ def test_every_answer_forbids_what_the_page_does_not_need(start):
         assert reply.headers["x-content-type-options"] == "nosniff"
         assert reply.headers["referrer-policy"] == "no-referrer"
         assert len(reply.headers["x-request-id"]) == 16
+
+
+def test_a_manifest_that_cannot_be_checked_is_not_handed_out(start, tmp_path, monkeypatch):
+    identity = "0123456789abcdef"
+    kept = ManifestRepository(tmp_path / "kept")
+    kept.add(identity, b"rubbish")
+    server = start(registry=str(tmp_path / "photos.db"), manifests=str(kept.folder))
+    address = f"/v1/records/{identity}/manifest"
+    reply = server.client().get(address)
+    assert reply.status == 404 and reply.json()["type"].endswith(":not-found")
+    monkeypatch.setitem(sys.modules, "c2pa", None)  # as where the extra is not installed
+    reply = server.client().get(address)
+    assert reply.status == 501 and "credentials" in reply.json()["detail"]
+    monkeypatch.undo()
+    kept._of(identity).rename(tmp_path / "away")
+    kept._of(identity).write_bytes(b"a file where a folder should be")
+    assert server.client().get(address).status in (404, 503)
+
+
+def test_credentials_are_asked_for_where_none_are_signed(start):
+    reply = start().client().send("/v1/protect", START, {"credentials": "true"})
+    assert reply.status == 422 and reply.json()["type"].endswith(":no-credentials")
+    assert start().client().get("/v1/about").json()["credentials"] is False

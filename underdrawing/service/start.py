@@ -26,7 +26,7 @@ def start(options: Mapping[str, Any], say: Callable[[str], None]) -> None:
             f"{missing[0]} is missing; install the extra: pip install 'underdrawing[serve]'"
         )
     given = {field.name: options.get(field.name) for field in fields(Settings)}
-    # As for `protect`: one password for whichever of the two keys has one.
+    # As for `protect`, one for both keys; environment variables tell them apart.
     given["sign_password_file"] = given["credentials_password_file"] = options.get("password_file")
     settings = Settings.from_environment(**given)
     if settings.credentials:

@@ -15,7 +15,7 @@ from underdrawing.service.settings import Settings
 from underdrawing.service.worker import Job
 
 STEM = "picture"
-_PREVIEW_PX = 1600
+_PREVIEW_PX = 3200  # enough for four times the page's width
 _PREVIEW_QUALITY = 88
 
 
