@@ -70,6 +70,8 @@ def test_arabic_letters_join(has):
         (f"{HEBREW} (12-05) x", f"x (12-05) {HEBREW[::-1]}"),
         (f"x ({HEBREW})", f"x ({HEBREW[::-1]})"),
         (f"{HEBREW} [U+738B]", f"[U+738B] {HEBREW[::-1]}"),
+        (f"{HEBREW} a25% {HEBREW}", f"{HEBREW[::-1]} a25% {HEBREW[::-1]}"),
+        (f"x [({HEBREW}] y", f"x [({HEBREW[::-1]}] y"),
         (f"{ARABIC} 2024", f"2024 {ARABIC[::-1]}"),
         ("שָׁלוֹם", "םוֹלשָׁ"),
     ],

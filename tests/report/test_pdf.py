@@ -72,9 +72,14 @@ def test_pictures_are_there_as_they_were_found(report):
     assert len(shown) == 7
     mask = next(image for image in shown if (image < 10).mean() > 0.7)
     assert mask[136, 168] > 200 and mask[20, 20] < 30
-    fonts = {font for page in reader.pages for font in page["/Resources"]["/Font"].values()}
-    assert all("/FontFile2" in font.get_object()["/FontDescriptor"] for font in fonts if "/FontDescriptor" in
-               font.get_object())  # fmt: skip
+    fonts = [
+        font.get_object()
+        for page in reader.pages
+        for font in page["/Resources"]["/Font"].get_object().values()
+    ]
+    assert fonts and all("/FontFile2" in font["/FontDescriptor"] for font in fonts)
+    assert reader.metadata.creation_date.strftime("%Y-%m-%dT%H:%M:%SZ") == report.checked
+    assert reader.metadata.title == "suspect.png: Altered"
 
 
 def test_the_same_findings_give_the_same_file(report):

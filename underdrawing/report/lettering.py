@@ -21,6 +21,7 @@ Width = Callable[[str], float]
 _UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 _ZWNJ, _ZWJ = "\u200c", "\u200d"  # in Arabic script they are spelling: letters kept apart, or joined
 _LAM = "\u0644"
+_FARTHEST = 8  # so many marks may stand between two letters that join
 _MIRRORED = dict(zip("()[]{}<>«»‹›≤≥", ")(][}{><»«›‹≥≤", strict=True))
 
 
@@ -111,8 +112,8 @@ def _resolved(kinds: list[str], base: str) -> list[str]:
         kind = before if kind == "NSM" else kind
         if kind in ("L", "R", "AL"):
             strong = kind
-        elif kind == "EN":
-            kind = {"AL": "AN", "L": "L"}.get(strong, "EN")
+        elif kind == "EN" and strong == "AL":
+            kind = "AN"
         found.append(kind)
         before = kind
     for place in range(1, len(found) - 1):  # one separator between digits belongs to the number
@@ -124,21 +125,30 @@ def _resolved(kinds: list[str], base: str) -> list[str]:
         for place in places:  # signs as per cent, beside a number
             if found[place] == "ET" and found[place - step] == "EN":
                 found[place] = "EN"
-    return ["R" if kind == "AL" else kind for kind in found]
+    strong = base
+    for place, kind in enumerate(found):  # a number after a word from left to right is part of it
+        strong = kind if kind in ("L", "R", "AL") else strong
+        found[place] = {"AL": "R", "EN": "L" if strong == "L" else "EN"}.get(kind, kind)
+    return found
 
 
 def _pair_brackets(line: str, kinds: list[str], base: str) -> None:
     """Give both brackets of a pair the direction of what is in them. UAX 9, N0."""
+    pairs: list[tuple[int, int]] = []
     waiting: list[int] = []
     for place, letter in enumerate(line):
         if letter in "([{":
             waiting.append(place)
-        elif letter in ")]}" and waiting and _MIRRORED[line[waiting[-1]]] == letter:
-            start = waiting.pop()
-            inside = {_side(kind) for kind in kinds[start + 1 : place]} - {""}
-            before = next((_side(kind) for kind in reversed(kinds[:start]) if _side(kind)), base)
-            if inside:
-                kinds[start] = kinds[place] = base if base in inside else before
+        elif letter in ")]}":
+            fitting = [n for n, start in enumerate(waiting) if _MIRRORED[line[start]] == letter]
+            if fitting:
+                pairs.append((waiting[fitting[-1]], place))
+                del waiting[fitting[-1] :]
+    for start, end in sorted(pairs):
+        inside = {_side(kind) for kind in kinds[start + 1 : end]} - {""}
+        before = next((_side(kind) for kind in reversed(kinds[:start]) if _side(kind)), base)
+        if inside:
+            kinds[start] = kinds[end] = base if base in inside else before
 
 
 def _neutral(kinds: list[str], base: str) -> list[str]:
@@ -214,8 +224,8 @@ def _joined(text: str, has: Has) -> str:
         if kinds is None:
             drawn.append("" if unit in (_ZWNJ, _ZWJ) else unit)
             continue
-        before = _reaches(units[:place][::-1], "initial")
-        after = _reaches(units[place + 1 :], "final")
+        before = _reaches(units[max(0, place - _FARTHEST) : place][::-1], "initial")
+        after = _reaches(units[place + 1 : place + 1 + _FARTHEST], "final")
         kind = {(True, True): "medial", (True, False): "final", (False, True): "initial"}.get(
             (before, after), "isolated"
         )
@@ -230,7 +240,7 @@ def _joined(text: str, has: Has) -> str:
 
 def _reaches(units: list[str], needed: str) -> bool:
     """Whether the nearest letter on one side, beyond its marks, joins this one."""
-    for unit in units[:8]:
+    for unit in units:
         if unit == _ZWJ or unit == "\u0640":  # a stretched line joins both sides
             return True
         if unit in _forms():

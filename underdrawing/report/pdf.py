@@ -145,7 +145,10 @@ class Sheet:
         from reportlab.pdfgen.canvas import Canvas
 
         buffer = io.BytesIO()
-        canvas = Canvas(buffer, (_WIDTH, _HEIGHT), invariant=1, pageCompression=1, lang="en")
+        look = {"pageCompression": 1, "initialFontName": _PLAIN, "lang": "en"}
+        canvas = Canvas(buffer, (_WIDTH, _HEIGHT), invariant=1, **look)
+        digits = "".join(letter for letter in when if letter.isdecimal())
+        canvas.setDateFormatter(lambda *_now: f"D:{digits}Z")
         canvas.setTitle(_safe(title))
         canvas.setSubject("Who protected a photograph, whether and where it was altered, and what was there")
         canvas.setCreator(program)

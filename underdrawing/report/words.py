@@ -82,7 +82,6 @@ def record_rows(record: dict[str, Any]) -> Rows:
     """What the registry keeps of an identity. record: `record` of the same object."""
     facts = record["facts"]
     found = [(title, _text(facts[name])) for name, title in FACTS.items() if facts.get(name)]
-    found.append(("Identity", record["identity"]))
     found.append(("Registered", date(record["registered"])))
     found.append(("Size of the original", f"{record['size'][0]} x {record['size'][1]} px"))
     if record["owner"]:
