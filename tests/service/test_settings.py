@@ -7,10 +7,12 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from certificates import issue  # whose folder conftest has put on the path
+from cryptography.hazmat.primitives import serialization
 
 from underdrawing import cli
-from underdrawing.core.errors import MissingExtraError, UsageError
-from underdrawing.service import start
+from underdrawing.core.errors import KeyFileError, MissingExtraError, UsageError
+from underdrawing.service import start, work
 from underdrawing.service.settings import PREFIX, Settings, is_loopback
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "SERVICE.md"
@@ -51,6 +53,21 @@ def test_credentials_need_a_place_to_be_kept(tmp_path):
     with pytest.raises(UsageError, match=PREFIX + "MANIFESTS"):
         Settings.from_environment({}, **remote)
     assert Settings.from_environment({}, manifests=str(tmp_path), **remote).manifest_folder == tmp_path
+
+
+def test_their_key_may_have_a_password(tmp_path):
+    issued = issue(tmp_path)
+    key = serialization.load_pem_private_key(issued.key.read_bytes(), None)
+    hidden = serialization.BestAvailableEncryption(b"open sesame")
+    pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    issued.key.write_bytes(key.private_bytes(pem, form, hidden))
+    (tmp_path / "password").write_text("open sesame\n")
+    given = {"credentials": str(issued.chain), "credentials_key": str(issued.key)}
+    settings = Settings(**given, credentials_password_file=str(tmp_path / "password"))
+    assert work._signer(settings).algorithm == "ES256"
+    with pytest.raises(KeyFileError, match="password"):
+        work._signer(Settings(**given))
+    assert work._signer(Settings()) is None
 
 
 def test_signing_them_without_the_extra_ends_the_start(monkeypatch):

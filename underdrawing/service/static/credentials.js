@@ -37,6 +37,12 @@ export function tellCredentials(found, manifest) {
   at("sealed").replaceChildren(...parts);
 }
 
+/** The same in a few words, to be heard. */
+export function credentialsInWords(found) {
+  if (!found) return "";
+  return `Content Credentials: ${STATES[found.state][1]}${found.recovered ? "; found again by the identity" : ""}.`;
+}
+
 const seal = (state, sign, title) =>
   make("p", { className: `seal ${state}` }, make("span", { ariaHidden: "true", textContent: `${sign} ` }), title);
 

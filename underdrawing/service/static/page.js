@@ -1,6 +1,6 @@
 // The page: hands a picture in, waits its turn, and tells the verdict in words.
 
-import { tellCredentials } from "/credentials.js";
+import { credentialsInWords, tellCredentials } from "/credentials.js";
 import { show } from "/views.js";
 
 const STATES = {
@@ -135,7 +135,7 @@ function tell(answer) {
   tellRecords(answer);
   tellFiles(answer);
   at("answer").hidden = false;
-  say(`Verdict: ${title.slice(2)}. ${answer.message}`);
+  say(`Verdict: ${title.slice(2)}. ${answer.message} ${credentialsInWords(answer.credentials)}`);
   at("verdict").focus({ preventScroll: true });
   at("answer").scrollIntoView({ block: "start" });
 }
