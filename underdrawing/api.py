@@ -11,36 +11,33 @@ underdrawing.retrieve("suspect.jpg", "photos.db")[0].record.facts
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-import numpy as np
-
 from underdrawing import zoo
 from underdrawing.coding.keys import Owner, PublicKey, TrustStore
-from underdrawing.core.errors import KeyFileError, RegistryError, ShapeError, UnderdrawingError, UsageError
+from underdrawing.core.errors import KeyFileError, RegistryError, UsageError
 from underdrawing.core.types import Credentials, Verdict
 from underdrawing.credentials import anchors, reading, words
 from underdrawing.credentials.repository import ManifestRepository, beside
 from underdrawing.credentials.signing import CredentialSigner, Original
 from underdrawing.data.files import write_atomic
-from underdrawing.data.pictures import Picture, encode_picture, load_picture, save_picture
+from underdrawing.data.pictures import MAX_PIXELS, Picture, encode_picture, save_picture
+from underdrawing.data.sources import Source, name_of, named, read_source
 from underdrawing.metrics.quality import psnr_db, ssim
 from underdrawing.registry.chain import Head
 from underdrawing.registry.facts import Facts
+from underdrawing.registry.hashes import file_hash
+from underdrawing.registry.record import now
 from underdrawing.registry.registration import Mark, Version, record_of
 from underdrawing.registry.retrieval import Match, matches
 from underdrawing.registry.store import Registry, open_registry
 from underdrawing.report.findings import ProtectReport, VerifyReport, write_findings
 
-Source = str | Path | bytes | np.ndarray | Picture
 FindKey = Callable[[bytes], PublicKey | None]
-
-SHORTEST_SIDE_PX = 64
-"""Pictures with a shorter side are refused: they hold no readable code."""
 
 
 class Embedding(TypedDict, total=False):
@@ -60,12 +57,17 @@ class Embedding(TypedDict, total=False):
 
 
 class Looking(TypedDict, total=False):
-    """Where `verify` looks besides the picture."""
+    """Where `verify` looks besides the picture, how large that may be, and what it writes on demand."""
 
     registry: Registry | str | Path | None
-    """Gives public keys of owners, and the Content Credentials that the file has lost."""
+    """Gives public keys of owners, the facts of the identity, and the Content Credentials that the file has
+    lost."""
     manifests: str | Path | None
     """As in `protect`."""
+    max_pixels: int
+    """Larger files are refused before they are decoded; data.pictures.MAX_PIXELS by default."""
+    pdf: bool
+    """Whether STEM.report.pdf is written too; needs the extra "pdf"."""
 
 
 def protect(
@@ -93,7 +95,7 @@ def protect(
     if unknown := how.keys() - Embedding.__annotations__.keys():
         raise TypeError(f"protect() takes no {', '.join(sorted(unknown))}")
     with named(source):
-        picture = _read(source)
+        picture, data = read_source(source)
         owner = load_owner(sign) if isinstance(sign, str | Path) else sign
         given, kept = _facts(facts, registry), _manifest_place(how, output, registry)
         system = how.get("system", "photo")
@@ -103,7 +105,7 @@ def protect(
         seconds = time.perf_counter() - start
         signer = how.get("credentials")
         if signer is not None and output is not None:
-            original, identity = _original(source, picture), protection.identity
+            original, identity = _original(source, data, picture), protection.identity
             data, store = _credited(protected, Path(output), signer, identity, system, original)
             if kept is not None and identity is not None:
                 kept.add(identity, store)  # before the file: what nobody kept cannot be recovered
@@ -116,7 +118,7 @@ def protect(
             after = Version(protected.pixels, protected.image, output)
             number = _register(registry, before, after, mark, given)
         return ProtectReport(
-            file=_name(source),
+            file=name_of(source),
             output=None if output is None else str(output),
             identity=protection.identity,
             psnr_db=psnr_db(picture.image, protected.image),
@@ -148,28 +150,40 @@ def verify(
     trust: the folder of known public keys; None is the user's own.
     system: the one that protected the picture.
     stem: how the written files' names start; None takes the source's name.
-    looking: registry, manifests; see Looking.
+    looking: registry, manifests, max_pixels, pdf; see Looking.
     Errors: as in `protect`.
     """
     if unknown := looking.keys() - Looking.__annotations__.keys():
         raise TypeError(f"verify() takes no {', '.join(sorted(unknown))}")
     with named(source):
-        picture = _read(source)
+        picture, data = read_source(source, looking.get("max_pixels", MAX_PIXELS))
         store = trust if isinstance(trust, TrustStore) else trust_store(trust)
         model = zoo.load(system)
         start = time.perf_counter()
-        with _key_finder(store, looking.get("registry")) as find_key:
+        with _asked(looking.get("registry")) as known:
+            find_key = _key_finder(store, known)
             verdict = model.verify(picture.image, secret=load_secret(secret), find_key=find_key)
-        seconds = time.perf_counter() - start
+            seconds = time.perf_counter() - start
+            record = _record(known, verdict.identity)
         signer = _signer(verdict, store)
-        verdict = replace(verdict, signature=replace(verdict.signature, trusted=signer is not None))
+        verdict = _with_trust(verdict, signer)
         kept = manifest_repository(looking.get("manifests"), looking.get("registry"))
-        credentials = _credentials(source, verdict.identity, store, kept)
-        report = VerifyReport(_name(source), verdict, seconds, picture, signer, credentials=credentials)
+        report = VerifyReport(
+            file=name_of(source),
+            verdict=verdict,
+            seconds=seconds,
+            picture=picture,
+            signer=signer,
+            credentials=None if data is None else _credentials(data, verdict.identity, store, kept),
+            sha256=None if data is None else file_hash(data),
+            checked=now(),
+            record=record,
+        )
         if output is None:
             return report
         stem = stem or (Path(source).stem if isinstance(source, str | Path) else "picture")
-        return write_findings(report, Path(output), stem, overwrite=overwrite)
+        pdf = looking.get("pdf", False)
+        return write_findings(report, Path(output), stem, overwrite=overwrite, pdf=pdf)
 
 
 def retrieve(
@@ -192,7 +206,7 @@ def retrieve(
     if limit < 1:
         raise RegistryError(f"expected a limit of at least 1, got {limit}")
     with named(source), _opened(registry, create=False) as store:
-        picture = _read(source)
+        picture, _ = read_source(source)
         verdict = zoo.load(system).verify(picture.image, secret=load_secret(secret), find_key=store.find_key)
         return matches(store, picture.image, verdict, limit)
 
@@ -290,10 +304,10 @@ def _mark(system: str, protection: Any, owner: Owner | None) -> Mark:
     return Mark(system, protection.identity, None if owner is None else owner.public, code)
 
 
-def _original(source: Source, picture: Picture) -> Original:
+def _original(source: Source, data: bytes | None, picture: Picture) -> Original:
     """The file that is protected, with whatever Content Credentials it has; an array has no file."""
     name = Path(source).name if isinstance(source, str | Path) else None
-    return Original(name, _bytes(source), picture.format)
+    return Original(name, data or b"", picture.format)
 
 
 def _credited(
@@ -310,13 +324,11 @@ def _credited(
 
 
 def _credentials(
-    source: Source, identity: str | None, trust: TrustStore, kept: ManifestRepository | None
-) -> Credentials | None:
-    """What the source's file says; where that does not hold, with what was kept for its identity."""
-    if not isinstance(source, str | Path | bytes):
-        return None
+    data: bytes, identity: str | None, trust: TrustStore, kept: ManifestRepository | None
+) -> Credentials:
+    """What a file says; where that does not hold, with what was kept for its identity."""
     trusted = "".join(anchors.anchors(trust.folder).values())
-    found = reading.read(_bytes(source), identity, trusted)
+    found = reading.read(data, identity, trusted)
     if kept is None or identity is None or found.state in ("valid", "untrusted", "unread"):
         return found
     for store in kept.by_identity(identity):
@@ -327,21 +339,25 @@ def _credentials(
     return found
 
 
-@contextmanager
-def _key_finder(trust: TrustStore, registry: Registry | str | Path | None) -> Iterator[FindKey]:
+def _key_finder(trust: TrustStore, registry: Registry | None) -> FindKey:
     """Where a signer's public key is looked for: in the trust store, then in the registry."""
     if registry is None:
-        yield trust.find
-        return
-    with _opened(registry, create=False) as store:
-        yield lambda short: trust.find(short) or store.find_key(short)
+        return trust.find
+    return lambda short: trust.find(short) or registry.find_key(short)
 
 
-def _bytes(source: Source) -> bytes:
-    """Of the source's file, which was read as a picture before; empty where there is none."""
-    if isinstance(source, str | Path):
-        return Path(source).read_bytes()
-    return source if isinstance(source, bytes) else b""
+def _record(registry: Registry | None, identity: str | None) -> dict[str, Any] | None:
+    """What a report tells of the latest record of an identity."""
+    found = registry.by_identity(identity) if registry is not None and identity is not None else []
+    if not found:
+        return None
+    told = found[0].to_json()
+    return {name: told[name] for name in ("identity", "registered", "size", "owner", "facts")}
+
+
+def _asked(registry: Registry | str | Path | None) -> AbstractContextManager[Registry | None]:
+    """A registry for one call, if there is one."""
+    return nullcontext(None) if registry is None else _opened(registry, create=False)
 
 
 def _embedding(how: Embedding) -> dict[str, Any]:
@@ -376,7 +392,7 @@ def _register(
         with _opened(registry, create=True) as store:
             (number,) = store.add([record_of(original, protected, mark, facts)])
     except RegistryError as error:
-        name = _name(protected.file)
+        name = name_of(protected.file)
         if name is None:
             raise
         raise RegistryError(f"{error} ({name} is written, but not registered)") from error
@@ -400,6 +416,16 @@ def _signer(verdict: Verdict, store: TrustStore) -> str | None:
     return next((name for name, public in store if public.fingerprint == key), None)
 
 
+def _with_trust(verdict: Verdict, signer: str | None) -> Verdict:
+    """The verdict with what the reader's own store says of the key, wherever that was found."""
+    signature = replace(verdict.signature, trusted=signer is not None)
+    message = verdict.message
+    if signature.state == "valid":
+        known = f"trusted here as {signer}" if signer else "not among those trusted here"
+        message = f"{message} The key is {known}."
+    return replace(verdict, signature=signature, message=message)
+
+
 def _identity_bytes(identity: str | bytes | None) -> bytes | None:
     if identity is None:
         return None
@@ -410,47 +436,3 @@ def _identity_bytes(identity: str | bytes | None) -> bytes | None:
     if len(raw) != 8:
         raise KeyFileError(f"an identity is 16 hex digits (8 bytes), got {identity!r}")
     return raw
-
-
-def _read(source: Source) -> Picture:
-    if isinstance(source, Picture):
-        picture = source
-    elif isinstance(source, np.ndarray):
-        picture = _from_array(source)
-    else:
-        picture = load_picture(Path(source) if isinstance(source, str) else source)
-    height, width = picture.pixels.shape[:2]
-    if min(height, width) < SHORTEST_SIDE_PX:
-        raise ShapeError(
-            f"expected sides of at least {SHORTEST_SIDE_PX} px, got {width}x{height}; "
-            "the picture is too small to carry a code"
-        )
-    return picture
-
-
-def _from_array(array: np.ndarray) -> Picture:
-    gray = array.ndim == 2
-    pixels = np.repeat(array[:, :, None], 3, axis=2) if gray else array
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype not in (np.uint8, np.uint16):
-        raise ShapeError(
-            f"expected (H, W, 3) or (H, W), uint8 or uint16, got {array.shape} {array.dtype}; "
-            "convert the array to RGB first"
-        )
-    return Picture(pixels, alpha=None, gray=gray, format="PNG", icc=None, exif=None, xmp=None)
-
-
-def _name(source: Source | None) -> str | None:
-    return str(source) if isinstance(source, str | Path) else None
-
-
-@contextmanager
-def named(source: object) -> Iterator[None]:
-    """Make sure that the message of an error of ours names the file it is about."""
-    try:
-        yield
-    except UnderdrawingError as error:
-        name = str(source) if isinstance(source, str | Path) else ""
-        text = str(error)
-        if name and name not in text:
-            raise type(error)(f"{name}: {text}") from error
-        raise

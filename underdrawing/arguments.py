@@ -75,9 +75,10 @@ def parser(commands_by_name: Mapping[str, Callable]) -> argparse.ArgumentParser:
     sub = command("verify", _pictures, _system, _secret, _trust_folder)
     sub.add_argument("-o", "--output", metavar="OUT", help="folder for masks, recovered pictures and reports")
     sub.add_argument(
-        "--registry", metavar="DB", help="gives owners' keys, and Content Credentials that were lost"
+        "--registry", metavar="DB", help="gives owners' keys, facts, and Content Credentials that were lost"
     )
     _manifests(sub)
+    sub.add_argument("--pdf", action="store_true", help="write NAME.report.pdf too, beside the HTML")
     _in_bulk(command("bulk", _system, _secret, _trust_folder, _password_file))
     _retrieving(command("retrieve", _inputs, _system, _secret))
     _keeping(command("registry"))
@@ -169,6 +170,7 @@ def _serving(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--registry", metavar="DB", help="keep records there; made if not there")
     parser.add_argument("--tokens", metavar="FILE", help="access tokens, as `underdrawing token` writes them")
     parser.add_argument("--sign", metavar="OWNER.pem", help="sign what is protected with this private key")
+    _signing_credentials(parser)
     parser.add_argument("--anonymous", metavar="ROLE", help="what callers without a token may; public abroad")
     parser.add_argument("--workers", type=_processes, metavar="N", help="processes; one a core by default")
 

@@ -114,6 +114,8 @@ def verify(arguments: argparse.Namespace) -> int:
 
     _check_inputs(arguments, None)
     output = Path(arguments.output) if arguments.output else None
+    if arguments.pdf and output is None:
+        raise UsageError("--pdf writes a file; say with -o where")
     jobs = batch.finding_jobs(arguments.paths, output)
     work = partial(
         one_file.verify_file,
@@ -122,6 +124,7 @@ def verify(arguments: argparse.Namespace) -> int:
         system=arguments.system,
         registry=arguments.registry,
         manifests=arguments.manifests,
+        pdf=arguments.pdf,
         overwrite=arguments.force,
     )
     return max((EXIT_CODES[result["status"]] for result in _run(arguments, jobs, work)), default=0)

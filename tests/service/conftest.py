@@ -20,6 +20,9 @@ import skimage.data
 from PIL import Image
 from stand_in_work import prepare
 
+sys.path.append(str(Path(__file__).parents[1] / "credentials"))
+from certificates import issue
+
 from underdrawing.service.client import Client
 from underdrawing.service.settings import Settings
 from underdrawing.service.tokens import TokenFile
@@ -98,6 +101,8 @@ def desk(tmp_path_factory) -> Iterator[Desk]:
     tokens = {role: file.add(f"the {role}", role) for role in ("reader", "protector", "admin")}
     owner = Owner.create()
     owner.save(folder / "owner.pem")
+    issued = issue(folder / "agency")
+    api.add_anchors(issued.root, "agency", folder / "trust")
     api.add_trusted(owner.public, "the desk", folder / "trust")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("UNDERDRAWING_")}
     environment |= {"UNDERDRAWING_SPOOL": str(folder / "spool"), "UNDERDRAWING_MEGAPIXELS": "4"}
@@ -106,6 +111,7 @@ def desk(tmp_path_factory) -> Iterator[Desk]:
         sys.executable, "-m", "underdrawing.cli", "serve", "--json", "--port", "0", "--workers", "1",
         "--registry", folder / "photos.db", "--tokens", folder / "tokens.json",
         "--sign", folder / "owner.pem", "--trust", folder / "trust",
+        "--credentials", issued.chain, "--credentials-key", issued.key,
     ]  # fmt: skip
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(

@@ -1,5 +1,6 @@
 """The whole way over HTTP: a server as people start it, with real workers, registry, key and tokens."""
 
+import hashlib
 import io
 import json
 import os
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import pypdf
 import pytest
 import skimage.data
 from conftest import png, wait_for
@@ -18,6 +20,7 @@ sys.path.append(str(Path(__file__).parents[1] / "data"))
 from hostile_files import BROKEN, ODD
 
 from underdrawing import api
+from underdrawing.coding.keys import Owner
 
 
 def image_of(reply) -> np.ndarray:
@@ -199,3 +202,109 @@ def test_a_killed_worker_is_replaced(desk, suspect):
     assert reply.status == 500 and reply.json()["type"].endswith(":fault")
     wait_for(lambda: desk.client().get("/readyz").status == 200, 240)
     assert desk.client("reader").send("/v1/verify", suspect).json()["status"] == "altered"
+
+
+def posted(protected: tuple[str, bytes]) -> bytes:
+    """What a platform makes of the photograph: recompressed, without any metadata."""
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(protected[1])).convert("RGB").save(buffer, "JPEG", quality=88)
+    assert b"c2pa" not in buffer.getvalue()
+    return buffer.getvalue()
+
+
+class TestCredentials:
+    def test_they_are_signed_in_and_told_to_the_public(self, desk, protected):
+        told = desk.client().send("/v1/verify", protected[1]).json()
+        found = told["credentials"]
+        assert told["status"] == "intact" and (found["state"], found["issuer"]) == ("valid", "Test Agency")
+        assert found["actions"] == ["c2pa.opened", "c2pa.watermarked.bound"]
+        assert found["soft_binding"] == {
+            "algorithm": "underdrawing.photo.1", "value": protected[0], "agrees": True,
+        }  # fmt: skip
+        assert found["recovered"] is None and "manifest" not in told["artefacts"]
+        assert told["sha256"] == hashlib.sha256(protected[1]).hexdigest()
+        assert told["checked"].endswith("Z")
+
+    def test_they_are_found_again_where_the_file_lost_them(self, desk, protected):
+        told = desk.client().send("/v1/verify", posted(protected)).json()
+        found = told["credentials"]
+        assert found["state"] == "none" and found["recovered"]["state"] == "valid"
+        assert found["recovered"]["issuer"] == "Test Agency"
+        fetched = desk.client().get(told["artefacts"]["manifest"]["url"])
+        assert fetched.headers["content-type"] == "application/c2pa" and fetched.body in protected[1]
+        (record,) = told["records"]
+        kept = desk.client().get(record["manifest"])
+        assert kept.body == fetched.body and f"{protected[0]}.c2pa" in kept.headers["content-disposition"]
+
+    def test_records_and_matches_say_where_they_are_kept(self, desk, protected):
+        address = f"/v1/records/{protected[0]}/manifest"
+        (record,) = desk.client().get(f"/v1/records/{protected[0]}").json()["records"]
+        assert record["manifest"] == address
+        found = desk.client("reader").send("/v1/retrieve", posted(protected)).json()
+        assert found["matches"][0]["manifest"] == address
+        assert desk.client().get("/v1/records/" + "0" * 16 + "/manifest").status == 404
+
+    def test_one_that_was_changed_is_not_given_out(self, desk, photo):
+        client = desk.client("protector")
+        identity = client.send("/v1/protect", photo).json()["identity"]
+        (kept,) = (desk.folder / "photos.db.credentials").rglob(f"{identity}/*.c2pa")
+        kept.write_bytes(kept.read_bytes().replace(identity.encode(), b"ff" * 8))
+        assert desk.client().get(f"/v1/records/{identity}/manifest").status == 404
+
+    def test_they_can_be_left_out(self, desk, photo):
+        told = desk.client("protector").send("/v1/protect", photo, {"credentials": "false"}).json()
+        made = desk.client().get(told["artefacts"]["protected"]["url"]).body
+        assert told["credentials"] is False and b"c2pa" not in made
+        (record,) = desk.client().get(f"/v1/records/{told['identity']}").json()["records"]
+        assert record["manifest"] is None
+
+    def test_a_format_without_room_goes_without_or_fails_as_asked(self, desk, photo):
+        buffer = io.BytesIO()
+        Image.open(io.BytesIO(photo)).save(buffer, "BMP")
+        client = desk.client("protector")
+        told = client.send("/v1/protect", buffer.getvalue()).json()
+        assert told["credentials"] is False and told["artefacts"]["protected"]["media_type"] == "image/bmp"
+        reply = client.send("/v1/protect", buffer.getvalue(), {"credentials": "true"})
+        assert reply.status == 422 and "BMP" in reply.json()["detail"]
+
+    def test_no_key_leaves_the_server(self, desk, protected):
+        told = desk.client("admin").send("/v1/verify", protected[1]).body
+        assert desk.client("admin").get("/v1/about").json()["credentials"] is True
+        secret = (desk.folder / "agency" / "key.pem").read_text().split("\n")[1].encode()
+        assert secret not in told + protected[1] and secret.decode() not in desk.log
+
+
+def test_the_report_is_a_pdf_with_facts_and_credentials(desk, protected, suspect):
+    told = desk.client("reader").send("/v1/verify", suspect).json()
+    file = told["artefacts"]["pdf"]
+    reply = desk.client().get(file["url"])
+    assert reply.headers["content-type"] == file["media_type"] == "application/pdf"
+    assert len(reply.body) == file["bytes"] and "report.pdf" in reply.headers["content-disposition"]
+    pages = pypdf.PdfReader(io.BytesIO(reply.body)).pages
+    text = " ".join(" ".join(page.extract_text().split()) for page in pages)
+    for words in (
+        told["message"],
+        told["sha256"],
+        "Rachel Michetti",
+        "Test Agency",
+        "trusted here as the desk",
+    ):
+        assert words in text, words
+    assert "Confidence" in text
+    public = desk.client().send("/v1/verify", suspect).json()
+    data = desk.client().get(public["artefacts"]["pdf"]["url"]).body
+    assert "Confidence" not in " ".join(
+        page.extract_text() for page in pypdf.PdfReader(io.BytesIO(data)).pages
+    )
+
+
+def test_a_key_that_only_the_registry_knows_holds_and_is_not_trusted(desk, photo):
+    """As of somebody whose archive this server shares."""
+    other = Owner.create()
+    report = api.protect(
+        np.array(Image.open(io.BytesIO(photo))), sign=other, registry=desk.folder / "photos.db"
+    )
+    signature = desk.client().send("/v1/verify", png(report.protected.image)).json()["signature"]
+    assert signature == {
+        "state": "valid", "key": other.public.fingerprint, "trusted": False, "name": None,
+    }  # fmt: skip

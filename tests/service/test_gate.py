@@ -1,13 +1,17 @@
 """Who gets in, with what, and how slowly: over real connections to a server with stand-in workers."""
 
+import contextlib
 import json
 import socket
+import sys
 import threading
 import time
 
 import pytest
+from conftest import wait_for
 from stand_in_work import START, order
 
+from underdrawing.credentials.repository import ManifestRepository
 from underdrawing.service.gate import Rates
 from underdrawing.service.problems import Problem
 from underdrawing.service.tokens import TokenFile
@@ -178,6 +182,23 @@ class TestWork:
         counted = server.client().get("/metrics").body.decode()
         assert 'underdrawing_refused_total{reason="queue"} 3.0' in counted
 
+    def test_too_many_connections_are_told_in_the_same_form_and_counted(self, start):
+        server = start(connections=3, idle_seconds=30)
+        host, port = server.url.removeprefix("http://").rstrip("/").split(":")
+        with contextlib.ExitStack() as held:
+            for _ in range(3):
+                held.enter_context(socket.create_connection((host, int(port))))
+            time.sleep(0.3)
+            said = talk(server, head(Content_Length="5000"), FORM)
+            status, problem = answer(said)
+            assert status == 503 and problem["type"].endswith(":crowded")
+            top = said.partition(b"\r\n\r\n")[0].lower()
+            assert b"retry-after: 2" in top and b"connection: close" in top and b"x-request-id" in top
+            assert answer(talk(server, head("/", "GET")))[0] == 503
+        wait_for(lambda: server.client().get("/v1/about").status == 200, 10)
+        counted = server.client().get("/metrics").body.decode()
+        assert 'method="POST",route="-",status="503"} 1.0' in counted
+
     def test_there_is_nothing_to_examine_with(self, start):
         reply = start().client().send("/v1/examine", order("answer"))
         assert reply.status == 501 and reply.json()["type"].endswith(":not-implemented")
@@ -278,3 +299,26 @@ def test_every_answer_forbids_what_the_page_does_not_need(start):
         assert reply.headers["x-content-type-options"] == "nosniff"
         assert reply.headers["referrer-policy"] == "no-referrer"
         assert len(reply.headers["x-request-id"]) == 16
+
+
+def test_a_manifest_that_cannot_be_checked_is_not_handed_out(start, tmp_path, monkeypatch):
+    identity = "0123456789abcdef"
+    kept = ManifestRepository(tmp_path / "kept")
+    kept.add(identity, b"rubbish")
+    server = start(registry=str(tmp_path / "photos.db"), manifests=str(kept.folder))
+    address = f"/v1/records/{identity}/manifest"
+    reply = server.client().get(address)
+    assert reply.status == 404 and reply.json()["type"].endswith(":not-found")
+    monkeypatch.setitem(sys.modules, "c2pa", None)  # as where the extra is not installed
+    reply = server.client().get(address)
+    assert reply.status == 501 and "credentials" in reply.json()["detail"]
+    monkeypatch.undo()
+    kept._of(identity).rename(tmp_path / "away")
+    kept._of(identity).write_bytes(b"a file where a folder should be")
+    assert server.client().get(address).status in (404, 503)
+
+
+def test_credentials_are_asked_for_where_none_are_signed(start):
+    reply = start().client().send("/v1/protect", START, {"credentials": "true"})
+    assert reply.status == 422 and reply.json()["type"].endswith(":no-credentials")
+    assert start().client().get("/v1/about").json()["credentials"] is False

@@ -17,7 +17,8 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 EXAMPLES = 12
 OPERATIONS = [
     ("POST", "/v1/verify"), ("POST", "/v1/protect"), ("POST", "/v1/retrieve"), ("GET", "/v1/about"),
-    ("GET", "/v1/records/{identity}"), ("GET", "/v1/artefacts/{name}/{file}"),
+    ("GET", "/v1/records/{identity}"), ("GET", "/v1/records/{identity}/manifest"),
+    ("GET", "/v1/artefacts/{name}/{file}"),
 ]  # fmt: skip
 
 

@@ -2,14 +2,17 @@
 
 import re
 import socket
+import sys
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from certificates import issue  # whose folder conftest has put on the path
+from cryptography.hazmat.primitives import serialization
 
 from underdrawing import cli
-from underdrawing.core.errors import MissingExtraError, UsageError
-from underdrawing.service import start
+from underdrawing.core.errors import KeyFileError, MissingExtraError, UsageError
+from underdrawing.service import start, work
 from underdrawing.service.settings import PREFIX, Settings, is_loopback
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "SERVICE.md"
@@ -35,11 +38,42 @@ def test_options_go_before_the_environment():
     ("name", "value"),
     [("PORT", "http"), ("PORT", "70000"), ("PORT", "-1"), ("ANONYMOUS", "king"), ("TOKENS", "/no/such"),
      ("SIGN", "/no/such.pem"), ("TRUST", "/no/such"), ("UPLOAD_MB", "0"), ("JOB_SECONDS", "nan"),
-     ("WORKERS", "1e3")],
+     ("WORKERS", "1e3"), ("CREDENTIALS", "/no/such.pem"), ("CREDENTIALS", __file__)],
 )  # fmt: skip
 def test_what_cannot_be_names_the_variable(name, value):
     with pytest.raises(UsageError, match=PREFIX + name):
         Settings.from_environment({PREFIX + name: value})
+
+
+def test_credentials_need_a_place_to_be_kept(tmp_path):
+    given = {"credentials": __file__, "credentials_key": __file__}
+    assert Settings.from_environment({}, registry="a.db", **given).manifest_folder == Path("a.db.credentials")
+    assert Settings.from_environment({}, **given).manifest_folder is None
+    remote = {"registry": "postgresql://ada@db.example/photos"} | given
+    with pytest.raises(UsageError, match=PREFIX + "MANIFESTS"):
+        Settings.from_environment({}, **remote)
+    assert Settings.from_environment({}, manifests=str(tmp_path), **remote).manifest_folder == tmp_path
+
+
+def test_their_key_may_have_a_password(tmp_path):
+    issued = issue(tmp_path)
+    key = serialization.load_pem_private_key(issued.key.read_bytes(), None)
+    hidden = serialization.BestAvailableEncryption(b"open sesame")
+    pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    issued.key.write_bytes(key.private_bytes(pem, form, hidden))
+    (tmp_path / "password").write_text("open sesame\n")
+    given = {"credentials": str(issued.chain), "credentials_key": str(issued.key)}
+    settings = Settings(**given, credentials_password_file=str(tmp_path / "password"))
+    assert work._signer(settings).algorithm == "ES256"
+    with pytest.raises(KeyFileError, match="password"):
+        work._signer(Settings(**given))
+    assert work._signer(Settings()) is None
+
+
+def test_signing_them_without_the_extra_ends_the_start(monkeypatch):
+    monkeypatch.setitem(sys.modules, "c2pa", None)
+    with pytest.raises(MissingExtraError, match=r"underdrawing\[credentials\]"):
+        start.start({"credentials": __file__, "credentials_key": __file__}, print)
 
 
 def test_names_of_this_machine_alone_where_visitors_may_all():

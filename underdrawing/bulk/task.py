@@ -17,7 +17,7 @@ from underdrawing.registry.record import Record
 from underdrawing.report.findings import finding_pictures
 
 Action = Literal["protect", "verify"]
-_UNREPEATABLE = ("seconds",)  # left out of reports, which the same job has to write alike again
+_UNREPEATABLE = ("seconds", "checked")  # left out of reports, which the same job has to write alike again
 
 
 @dataclass(frozen=True)

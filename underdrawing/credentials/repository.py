@@ -57,6 +57,13 @@ class ManifestRepository:
                 f"{error.filename}: the manifest cannot be read ({error.strerror})"
             ) from error
 
+    def holds(self, identity: str) -> bool:
+        """Whether anything is kept for an identity; not whether it holds. Raises CredentialsError."""
+        try:
+            return any(self._of(identity).glob("*.c2pa"))
+        except OSError as error:
+            raise CredentialsError(f"{error.filename}: cannot be read ({error.strerror})") from error
+
     def _of(self, identity: str) -> Path:
         if not _IDENTITY.fullmatch(identity):
             raise CredentialsError(f"expected an identity of 16 hex digits, got {identity!r}")

@@ -52,8 +52,8 @@ def _state(found: Credentials) -> str:
     if found.signer and found.signer != who:
         who += f" ({found.signer})"
     if found.state == "valid":
-        return f"Content Credentials hold, signed by {who}; certificates that you trust vouch for it."
-    return f"Content Credentials hold, signed as {who}; no certificate that you trust vouches for that name."
+        return f"Content Credentials hold, signed by {who}; a certificate trusted here vouches for it."
+    return f"Content Credentials hold, signed as {who}; no certificate trusted here vouches for that name."
 
 
 def _told(found: Credentials) -> str:

@@ -108,7 +108,7 @@ def load_picture(source: str | Path | bytes | BinaryIO, *, max_pixels: int = MAX
     no such file, truncated, damaged, of another type, animated, of several pages, larger than `max_pixels`,
     CMYK without a profile, 32-bit pixels. MissingExtraError for HEIC without pillow-heif.
     """
-    name, data = _bytes_of(source)
+    name, data = read_bytes(source)
     prefix = f"{name}: " if name else ""
     try:
         with warnings.catch_warnings():
@@ -156,7 +156,8 @@ def encode_picture(
         raise OutputError(f"{path}: cannot be written as {name} ({error})") from error
 
 
-def _bytes_of(source: str | Path | bytes | BinaryIO) -> tuple[str | None, bytes]:
+def read_bytes(source: str | Path | bytes | BinaryIO) -> tuple[str | None, bytes]:
+    """The name of a picture file, where it is known, and its bytes. PictureError where it cannot be read."""
     if isinstance(source, bytes):
         return None, source
     if not isinstance(source, str | Path):

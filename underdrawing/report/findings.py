@@ -8,6 +8,7 @@ STEM.content.png      the whole picture as the hidden code alone tells it
 STEM.c2pa             Content Credentials that the file had lost, as the registry keeps them
 STEM.report.json      the same object that `verify --json` prints
 STEM.report.html      all of it side by side, in one file that needs no other
+STEM.report.pdf       the same on paper's pages, where it is asked for
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from underdrawing import __version__
 from underdrawing.core.types import Credentials, Verdict
 from underdrawing.data.files import write_atomic
 from underdrawing.data.pictures import Picture
-from underdrawing.report.page import page
+from underdrawing.report.page import Figure, figures, page
 
 SOURCE_COLORS = (232, 232, 228, 30, 110, 190, 226, 140, 30)
 """RGB of untouched, decoded and filled in the source map's palette."""
@@ -85,6 +87,13 @@ class VerifyReport:
     written: dict[str, str] | None = None
     credentials: Credentials | None = None
     """What the file's Content Credentials say; None where the source is no file."""
+    sha256: str | None = None
+    """Of the file, 64 hex digits; None where the source is no file."""
+    checked: str = "1970-01-01T00:00:00Z"
+    """When, UTC, as 2026-01-02T03:04:05Z."""
+    record: dict[str, Any] | None = None
+    """The latest record of the identity in a registry: identity, registered, size, owner, facts. It tells of
+    the photograph that was protected, whatever became of that since."""
 
     def to_json(self) -> dict[str, Any]:
         """The object that `verify --json` prints."""
@@ -105,17 +114,28 @@ class VerifyReport:
             "confidence": written.get("confidence"),
             "content": written.get("content"),
             "html": written.get("html"),
+            "pdf": written.get("pdf"),
             "layers": list(verdict.layers),
             "credentials": None if self.credentials is None else self.credentials.to_json(),
             "manifest": written.get("manifest"),
+            "record": self.record,
             "message": verdict.message,
+            "sha256": self.sha256,
+            "checked": self.checked,
+            "version": __version__,
             "seconds": round(self.seconds, 3),
             "details": _plain(verdict.details),
         }
 
 
-def write_findings(report: VerifyReport, folder: Path, stem: str, *, overwrite: bool = False) -> VerifyReport:
-    """Write a report's pictures and pages into `folder`; the report that names them. Raises OutputError."""
+def write_findings(
+    report: VerifyReport, folder: Path, stem: str, *, overwrite: bool = False, pdf: bool = False
+) -> VerifyReport:
+    """Write a report's pictures and pages into `folder`; the report that names them. pdf: that page too.
+
+    OutputError where something cannot be written; MissingExtraError, before anything is, for a PDF without
+    reportlab.
+    """
     written: dict[str, str] = {}
 
     def write(kind: str, suffix: str, data: bytes) -> None:
@@ -124,17 +144,19 @@ def write_findings(report: VerifyReport, folder: Path, stem: str, *, overwrite: 
         written[kind] = str(path)
 
     pictures = finding_pictures(report.verdict)
+    small = figures(Image.fromarray(report.picture.image), pictures, report.verdict.tampered_prob)
+    printed = _pdf(report.to_json(), small) if pdf else None
     for kind, image in pictures.items():
         write(kind, f"{kind}.png", _png(image, report.picture.icc if kind == "recovered" else None))
     recovered = report.credentials.recovered if report.credentials else None
     if recovered is not None and recovered.manifest is not None:
         write("manifest", "c2pa", recovered.manifest)
+    if printed is not None:
+        write("pdf", "report.pdf", printed)
     written["html"] = str(folder / f"{stem}.report.html")
     done = replace(report, written=written)
     text = json.dumps(done.to_json(), indent=2, allow_nan=False) + "\n"
-    received = Image.fromarray(report.picture.image)
-    html = page(done.to_json(), received, pictures, report.verdict.tampered_prob)
-    write("html", "report.html", html.encode("utf-8"))
+    write("html", "report.html", page(done.to_json(), small).encode("utf-8", "replace"))
     write("json", "report.json", text.encode("utf-8"))
     return done
 
@@ -155,6 +177,12 @@ def finding_pictures(verdict: Verdict) -> dict[str, Image.Image]:
     if verdict.content is not None:
         pictures["content"] = Image.fromarray(verdict.content)
     return pictures
+
+
+def _pdf(told: dict[str, Any], small: list[Figure]) -> bytes:
+    from underdrawing.report.pdf import pdf
+
+    return pdf(told, small)
 
 
 def _levels(unit: np.ndarray) -> np.ndarray:

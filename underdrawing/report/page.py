@@ -4,64 +4,58 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from underdrawing.report import words
+
 PREVIEW_PX = 720
-"""Longest side of the pictures inside the page."""
-
-_TITLES = {
-    "overlay": ("Altered area", "what the evidence says was changed, in red"),
-    "mask": ("Mask", "probability of alteration, white = 1"),
-    "recovered": ("Recovered", "what was there"),
-    "source": (
-        "Where each pixel comes from",
-        "pale: untouched; blue: decoded from the hidden code; orange: filled in",
-    ),
-    "confidence": ("Confidence", "how sure each recovered pixel is, white = 1"),
-    "content": ("The hidden sketch alone", "the whole picture as the hidden code tells it"),
-}
-_STATES = {
-    "intact": ("Intact", "#1d7a46"),
-    "altered": ("Altered", "#b3261e"),
-    "unprotected": ("No mark found", "#5f6368"),
-}
-_SIGNATURES = {
-    "valid": "valid",
-    "invalid": "INVALID: it does not hold for this key",
-    "absent": "none was read",
-    "unknown": "cannot be checked: no key with this fingerprint is at hand",
-}
+"""Longest side of the pictures inside a report."""
 
 
-def page(
-    facts: dict[str, Any],
-    received: Image.Image,
-    pictures: dict[str, Image.Image],
-    tampered_prob: np.ndarray | None,
-) -> str:
-    """The page's HTML. `facts`: the report's JSON object; `pictures`: of `findings.finding_pictures`."""
-    figures = [_figure("Received", "what was handed in", received)]
-    shown = dict(pictures)
+class Figure(NamedTuple):
+    """One picture of a report."""
+
+    title: str
+    note: str
+    jpeg: bytes
+    size: tuple[int, int]
+    """Of the JPEG: width and height, px."""
+
+
+def figures(
+    received: Image.Image, pictures: dict[str, Image.Image], tampered_prob: np.ndarray | None
+) -> list[Figure]:
+    """The pictures of a report, small. `pictures`: of `findings.finding_pictures`."""
+    shown = {"received": received, **pictures}
     if tampered_prob is not None:
-        shown = {"overlay": overlay(received, tampered_prob), **shown}
-    figures += [_figure(*_TITLES[kind], shown[kind]) for kind in _TITLES if kind in shown]
-    title, color = _STATES[facts["status"]]
+        shown["overlay"] = overlay(received, tampered_prob)
+    return [_figure(*words.PICTURES[kind], shown[kind]) for kind in words.PICTURES if kind in shown]
+
+
+def page(told: dict[str, Any], shown: Sequence[Figure]) -> str:
+    """The page's HTML. `told`: the object of `verify --json`; `shown`: of `figures`."""
+    title, color = words.state(told)
+    table = words.rows(told)
+    if told["credentials"] is not None:
+        table.append(("Content Credentials", told["credentials"]["message"]))
+    if told["record"] is not None:
+        table += [(f"Registered: {name.lower()}", text) for name, text in words.record_rows(told["record"])]
     template = Template((Path(__file__).parent / "page.html").read_text(encoding="utf-8"))
     return template.substitute(
-        name=escape(Path(facts["file"] or "picture").name),
+        name=escape(Path(told["file"] or "picture").name),
         color=color,
         title=title,
-        message=escape(facts["message"]),
-        rows="\n".join(
-            f"<tr><th>{escape(key)}</th><td>{escape(value)}</td></tr>" for key, value in _rows(facts)
-        ),
-        figures="\n".join(figures),
+        message=escape(told["message"]),
+        rows="\n".join(f"<tr><th>{escape(key)}</th><td>{escape(value)}</td></tr>" for key, value in table),
+        figures="\n".join(map(_html, shown)),
+        meaning=escape(words.MEANING),
     )
 
 
@@ -75,38 +69,22 @@ def overlay(received: Image.Image, tampered_prob: np.ndarray) -> Image.Image:
     return Image.fromarray(np.rint(pale * (1 - 0.65 * weight) + red * 0.65 * weight).astype(np.uint8))
 
 
-def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
-    signature = facts["signature"]
-    rows = [("File", str(facts["file"] or "-")), ("Identity", facts["identity"] or "none read")]
-    rows.append(("Signature", _SIGNATURES[signature["state"]]))
-    if signature["key"]:
-        trusted = f"in your trust store as {signature['name']}"
-        trust = trusted if signature["trusted"] else "not in your trust store"
-        rows.append(("Signer's key", f"{signature['key']} ({trust})"))
-    if facts["altered_fraction"] is not None:
-        rows.append(("Altered area", f"{100 * facts['altered_fraction']:.2f} % of the picture"))
-    if facts["content_matches"] is not None:
-        rows.append(
-            ("Signed content", "is this picture's" if facts["content_matches"] else "is ANOTHER picture's")
-        )
-    if facts["credentials"] is not None:
-        rows.append(("Content Credentials", facts["credentials"]["message"]))
-    rows.append(("Parts of the code read", ", ".join(facts["layers"]) or "none"))
-    rows.append(("Time", f"{facts['seconds']:.2f} s"))
-    return rows
-
-
 def _preview(image: Image.Image) -> Image.Image:
     small = image.convert("RGB")
     small.thumbnail((PREVIEW_PX, PREVIEW_PX))
     return small
 
 
-def _figure(title: str, note: str, image: Image.Image) -> str:
+def _figure(title: str, note: str, image: Image.Image) -> Figure:
     buffer = io.BytesIO()
-    _preview(image).save(buffer, "JPEG", quality=88)
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    small = _preview(image)
+    small.save(buffer, "JPEG", quality=88)
+    return Figure(title, note, buffer.getvalue(), small.size)
+
+
+def _html(figure: Figure) -> str:
+    data = base64.b64encode(figure.jpeg).decode("ascii")
     return (
-        f'<figure><img alt="{escape(title)}" src="data:image/jpeg;base64,{data}">'
-        f"<figcaption><b>{escape(title)}</b><br>{escape(note)}</figcaption></figure>"
+        f'<figure><img alt="{escape(figure.title)}" src="data:image/jpeg;base64,{data}">'
+        f"<figcaption><b>{escape(figure.title)}</b><br>{escape(figure.note)}</figcaption></figure>"
     )

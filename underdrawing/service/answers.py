@@ -12,7 +12,10 @@ from underdrawing.service.tokens import may
 MEDIA = {
     ".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp", ".avif": "image/avif",
     ".tif": "image/tiff", ".bmp": "image/bmp", ".heic": "image/heic", ".html": "text/html; charset=utf-8",
+    ".pdf": "application/pdf", ".c2pa": "application/c2pa",
 }  # fmt: skip
+_KINDS = {".pdf": "pdf", ".c2pa": "manifest"}
+"""Where the suffix tells the kind; elsewhere it stands before the suffix."""
 _PUBLIC_RECORD = ("identity", "registered", "system", "size", "owner", "facts")
 _PLACED = ("number", "hash", "original", "protected")
 
@@ -22,15 +25,19 @@ def artefacts(name: str, sizes: Mapping[str, int]) -> dict[str, Artefact]:
     made = {}
     for file, size in sizes.items():
         path = PurePath(file)
-        kind = PurePath(path.stem).suffix.removeprefix(".") or path.stem
+        kind = _KINDS.get(path.suffix) or PurePath(path.stem).suffix.removeprefix(".") or path.stem
         made[kind] = Artefact(url=f"/v1/artefacts/{name}/{file}", media_type=MEDIA[path.suffix], bytes=size)
     return made
 
 
 def verification(
-    report: dict[str, Any], records: Sequence[Any], links: dict[str, Artefact], seconds: float, role: str
+    report: dict[str, Any],
+    records: Sequence[RecordOut],
+    links: dict[str, Artefact],
+    seconds: float,
+    role: str,
 ) -> Verification:
-    """The answer to a verification. report: `verify --json`; records: entries of the registry."""
+    """The answer to a verification. report: `verify --json`."""
     soft = may(role, "reader")
     return Verification(
         file=report["file"],
@@ -44,7 +51,10 @@ def verification(
         layers=report["layers"] if soft else None,
         details=report["details"] if soft else None,
         seconds=report["seconds"],
-        records=[record(entry.to_json(), role) for entry in records],
+        credentials=report["credentials"],
+        sha256=report["sha256"],
+        checked=report["checked"],
+        records=list(records),
         artefacts=links,
         artefacts_seconds=seconds,
     )
@@ -56,15 +66,16 @@ def protection(report: dict[str, Any], links: dict[str, Artefact], seconds: floa
     return Protection(**told, artefacts=links, artefacts_seconds=seconds)
 
 
-def record(told: dict[str, Any], role: str) -> RecordOut:
-    """A record as a role may see it. told: as `registry show --json` prints it."""
+def record(told: dict[str, Any], role: str, manifest: str | None) -> RecordOut:
+    """A record as a role may see it. told: as `registry show --json` prints it; manifest: an address."""
     names = _PUBLIC_RECORD + (_PLACED if may(role, "reader") else ())
-    return RecordOut(**{name: told[name] for name in names})
+    return RecordOut(**{name: told[name] for name in names}, manifest=manifest)
 
 
-def match(told: dict[str, Any], role: str) -> Match:
-    """A match as a role may see it. told: as in `retrieve --json`."""
-    return Match(by=told["by"], score=told["score"], sure=told["sure"], **record(told, role).model_dump())
+def match(told: dict[str, Any], role: str, manifest: str | None) -> Match:
+    """A match as a role may see it. told: as in `retrieve --json`; manifest: an address."""
+    shown = record(told, role, manifest).model_dump()
+    return Match(by=told["by"], score=told["score"], sure=told["sure"], **shown)
 
 
 def shown_name(name: str | None) -> str | None:

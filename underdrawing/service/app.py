@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from underdrawing import __version__
+from underdrawing.credentials.repository import ManifestRepository
 from underdrawing.service import work
 from underdrawing.service.artefacts import Artefacts, make_root
 from underdrawing.service.gate import Gate
@@ -72,7 +73,9 @@ def _server(settings: Settings, prepare: Prepare) -> Server:
     store = Artefacts(make_root(settings.spool), settings.artefact_seconds, settings.artefact_mb << 20)
     pool = Pool(prepare, limits, lambda kind: metrics.failures.labels(kind).inc())
     metrics = Metrics(lambda: pool.ready, lambda: pool.admitted, lambda: store.size_bytes)
-    return Server(settings, pool, store, metrics, registry)
+    folder = settings.manifest_folder
+    manifests = None if folder is None else ManifestRepository(folder)
+    return Server(settings, pool, store, metrics, registry, manifests)
 
 
 @asynccontextmanager

@@ -33,6 +33,9 @@ NEEDED = {
 """The role that a path and what is below it asks for; others ask for none."""
 PICTURES = ("/v1/verify", "/v1/retrieve", "/v1/protect")
 """Paths that take a picture."""
+CROWDED = "crowded"
+"""In a request's state where its connection is one too many."""
+_CROWDED_SECONDS = 2.0
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 _MOST_CLIENTS = 10_000
 _MOST_DRAINED_BYTES = 8 << 20
@@ -63,6 +66,9 @@ class Gate:
             return
         try:
             headers = Headers(scope=scope)
+            if scope["state"].get(CROWDED):
+                scope["state"]["noted"]["refused"] = "connections"
+                raise Problem(503, "crowded", "too many connections at once", retry_after=_CROWDED_SECONDS)
             self._check_host(headers)
             caller = self._caller(scope, headers)
             scope["state"]["caller"] = caller

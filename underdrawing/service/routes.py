@@ -16,7 +16,16 @@ from underdrawing.core.errors import RegistryError
 from underdrawing.data.files import PICTURE_SUFFIXES
 from underdrawing.service import answers
 from underdrawing.service.problems import Problem
-from underdrawing.service.schemas import About, Found, ProblemOut, Protection, Records, Verification
+from underdrawing.service.schemas import (
+    About,
+    Found,
+    Match,
+    ProblemOut,
+    Protection,
+    RecordOut,
+    Records,
+    Verification,
+)
 from underdrawing.service.server import Server
 from underdrawing.service.tokens import may
 
@@ -24,6 +33,9 @@ _REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; 
 _IDENTITY = "^[0-9a-f]{16}$"
 _ANY_FILE: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/octet-stream": {}}, "description": "the file"}
+}
+_A_MANIFEST: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/c2pa": {}}, "description": "the manifest store"}
 }
 Picture = Annotated[UploadFile, File(description="JPEG, PNG, WebP, AVIF, TIFF, BMP or HEIC")]
 Identity = Annotated[str, InPath(pattern=_IDENTITY, description="16 hex digits")]
@@ -45,6 +57,7 @@ _MEANINGS = {
     422: "a value is not valid, or the picture cannot be worked with",
     429: "too many requests; see Retry-After",
     500: "a fault of the server",
+    501: "this server lacks what is needed for it",
     503: "no room, no registry or no disk just now; see Retry-After",
     504: "the picture took too long",
 }
@@ -71,7 +84,7 @@ def _pictures(server: Server) -> APIRouter:
         server.metrics.verdicts.labels(report["status"]).inc()
         request.state.noted["verdict"] = report["status"]
         links = answers.artefacts(name, await to_thread(server.artefacts.keep, name, done["files"]))
-        records = await to_thread(server.records, report["identity"])
+        records = await to_thread(_records, server, report["identity"], role)
         return answers.verification(report, records, links, server.artefacts.seconds, role)
 
     @router.post("/protect")
@@ -82,9 +95,18 @@ def _pictures(server: Server) -> APIRouter:
         facts: Annotated[
             str | None, Form(max_length=60_000, description="JSON; see docs/REGISTRY.md")
         ] = None,
+        credentials: Annotated[
+            bool | None,
+            Form(
+                description="Content Credentials: false: none; true: or fail; where there is room if absent"
+            ),
+        ] = None,
     ) -> Protection:
         """Hide in a picture a code of its own content and an identity, signed with the server's key."""
+        if credentials and not server.settings.credentials:
+            raise Problem(422, "no-credentials", "this server signs no Content Credentials")
         job = {"do": "protect", "strength": strength, "identity": identity, "facts": _facts(server, facts)}
+        job["credentials"] = credentials
         name, done = await server.work(picture, job, kept=True)
         links = answers.artefacts(name, await to_thread(server.artefacts.keep, name, done["files"]))
         return answers.protection(done["report"], links, server.artefacts.seconds)
@@ -96,7 +118,8 @@ def _pictures(server: Server) -> APIRouter:
         """Find the registered photograph that a picture comes from, by identity or by what it shows."""
         server.need_registry()
         _, matches = await server.work(picture, {"do": "retrieve", "limit": limit}, kept=False)
-        found = [answers.match(told, request.state.caller.role) for told in matches]
+        role = request.state.caller.role
+        found = await to_thread(_matches, server, matches, role)
         return Found(status="found" if found and found[0].sure else "not found", matches=found)
 
     @router.post("/examine", include_in_schema=False)
@@ -114,11 +137,21 @@ def _look_ups(server: Server) -> APIRouter:
     async def records(request: Request, identity: Identity) -> Records:
         """What the registry keeps of an identity, the latest first."""
         server.need_registry()
-        found = await to_thread(server.records, identity)
+        found = await to_thread(_records, server, identity, request.state.caller.role)
         if not found:
             raise Problem(404, "not-found", f"the registry has no record of {identity}")
-        role = request.state.caller.role
-        return Records(records=[answers.record(entry.to_json(), role) for entry in found])
+        return Records(records=found)
+
+    @router.get(
+        "/records/{identity}/manifest",
+        response_class=Response,
+        responses=_problems(401, 403, 404, 422, 501, 503) | _A_MANIFEST,
+    )
+    async def manifest(identity: Identity) -> Response:
+        """The Content Credentials kept for an identity: the latest that hold, as they stood in its file."""
+        store = await to_thread(server.manifest, identity)
+        name = f'attachment; filename="{identity}.c2pa"'
+        return Response(store, media_type=answers.MEDIA[".c2pa"], headers={"Content-Disposition": name})
 
     @router.get(
         "/artefacts/{name}/{file}",
@@ -148,6 +181,7 @@ def _look_ups(server: Server) -> APIRouter:
             role=request.state.caller.role,
             registry=server.registry is not None,
             signs=bool(settings.sign),
+            credentials=bool(settings.credentials),
             upload_bytes=settings.upload_mb << 20,
             megapixels=settings.megapixels,
             artefacts_seconds=settings.artefact_seconds,
@@ -178,6 +212,17 @@ def _operation(server: Server) -> APIRouter:
         return Response(generate_latest(server.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return router
+
+
+def _records(server: Server, identity: str | None, role: str) -> list[RecordOut]:
+    """The records of an identity as a role may see them."""
+    found = server.records(identity)
+    address = server.manifest_address(identity) if found else None
+    return [answers.record(entry.to_json(), role, address) for entry in found]
+
+
+def _matches(server: Server, matches: list[dict[str, Any]], role: str) -> list[Match]:
+    return [answers.match(told, role, server.manifest_address(told["identity"])) for told in matches]
 
 
 def _facts(server: Server, text: str | None) -> dict[str, Any] | None:

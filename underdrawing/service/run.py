@@ -13,6 +13,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from underdrawing.core.errors import UsageError
 from underdrawing.service.app import create_app
+from underdrawing.service.gate import CROWDED
 from underdrawing.service.observe import set_up_logging
 from underdrawing.service.settings import Settings
 
@@ -21,17 +22,22 @@ _GOODBYE_SECONDS = 30
 
 
 class PatientProtocol(H11Protocol):
-    """uvicorn's protocol, with an end to how long the lines before a body may take to arrive.
+    """uvicorn's protocol, with an end to how long the lines before a body may take to arrive, and with a mark
+    on the connections that are too many.
 
     uvicorn itself limits the pause between requests only: a client that sends one byte now and then would
-    hold its connection for ever.
+    hold its connection for ever. And it refuses what is too much in plain text, past the app, its log and its
+    metrics.
     """
 
     patience_s = 10.0
+    most = 200
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if len(self.connections) > self.most:  # the app refuses it in its own words; the gate asks for this
+            self.app_state = {**self.app_state, CROWDED: True}
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -77,7 +83,8 @@ def serve(settings: Settings, say: Callable[[str], None] = lambda _: None) -> No
 
 def protocol_of(settings: Settings) -> type[asyncio.Protocol]:
     """The protocol with the settings' patience."""
-    return type("Protocol", (PatientProtocol,), {"patience_s": settings.idle_seconds})
+    told = {"patience_s": settings.idle_seconds, "most": settings.connections}
+    return type("Protocol", (PatientProtocol,), told)
 
 
 def options(settings: Settings, protocol: type[asyncio.Protocol]) -> dict[str, Any]:
@@ -90,7 +97,6 @@ def options(settings: Settings, protocol: type[asyncio.Protocol]) -> dict[str, A
         "access_log": False,
         "server_header": False,
         "h11_max_incomplete_event_size": _MOST_HEADER_BYTES,
-        "limit_concurrency": settings.connections,
         "timeout_keep_alive": max(1, round(settings.idle_seconds)),
         "timeout_graceful_shutdown": _GOODBYE_SECONDS,
         "proxy_headers": bool(settings.proxies),

@@ -35,6 +35,43 @@ class SignatureOut(BaseModel):
     name: str | None = Field(description="what the trust store calls the key")
 
 
+class SoftBindingOut(BaseModel):
+    """What a manifest says to be hidden in its picture."""
+
+    algorithm: str
+    value: str
+    agrees: bool | None = Field(
+        description="whether that is the identity that was read; null: none was, or the algorithm is not ours"
+    )
+
+
+class ManifestOut(BaseModel):
+    """What one manifest of Content Credentials says, and whether it holds; docs/CREDENTIALS.md."""
+
+    state: Literal["none", "valid", "untrusted", "invalid", "unread"] = Field(
+        description="untrusted: it holds, and no certificate trusted by the server vouches for the signer; "
+        "unread: this server lacks what reads them"
+    )
+    message: str = Field(description="a sentence or two for people")
+    issuer: str | None = Field(description="organization in the signer's certificate")
+    signer: str | None = Field(description="name in that certificate")
+    title: str | None
+    generator: str | None = Field(description="the program that made the manifest")
+    signed: str | None = Field(description="when, as a time-stamping authority says")
+    actions: list[str] = Field(description="as c2pa.opened, in their order")
+    soft_binding: SoftBindingOut | None
+    problems: list[str] = Field(description="codes of the C2PA specification for what does not hold")
+
+
+class CredentialsOut(ManifestOut):
+    """What the Content Credentials of the picture's file say, and those that it lost."""
+
+    recovered: ManifestOut | None = Field(
+        description="kept for the identity that was read, where the file's own do not hold; `manifest` in "
+        "`artefacts` is the file"
+    )
+
+
 class RecordOut(BaseModel):
     """What the registry keeps of a photograph. Without the role reader: no number, hashes, places."""
 
@@ -48,6 +85,7 @@ class RecordOut(BaseModel):
     hash: str | None = Field(None, description="of the registry's chain up to this record")
     original: dict[str, Any] | None = None
     protected: dict[str, Any] | None = None
+    manifest: str | None = Field(None, description="where the Content Credentials kept for it are fetched")
 
 
 class Verification(BaseModel):
@@ -63,12 +101,16 @@ class Verification(BaseModel):
     signature: SignatureOut
     altered_fraction: float | None
     content_matches: bool | None = Field(description="false: the mark was copied from another picture")
+    credentials: CredentialsOut | None
+    sha256: str = Field(description="of the file that was sent")
+    checked: str = Field(description="when, UTC")
     layers: list[str] | None = Field(description="parts of the hidden code that were read")
     details: dict[str, Any] | None
     seconds: float
     records: list[RecordOut] = Field(description="of this identity in the registry, the latest first")
     artefacts: dict[str, Artefact] = Field(
-        description="mask, recovered, source, confidence, content, received, report; what there is"
+        description="what there is of mask, recovered, source, confidence, content, received, manifest, "
+        "report (HTML), pdf (the same)"
     )
     artefacts_seconds: float = Field(description="how long these can be fetched")
 
@@ -83,6 +125,7 @@ class Protection(BaseModel):
     bits: dict[str, int] = Field(description="of each part of the hidden code")
     seconds: float
     registered: int | None = Field(description="number of its record")
+    credentials: bool = Field(description="whether Content Credentials were signed into it")
     artefacts: dict[str, Artefact] = Field(description="protected: the picture, in the format that was sent")
     artefacts_seconds: float
 
@@ -115,6 +158,7 @@ class About(BaseModel):
     role: str
     registry: bool
     signs: bool
+    credentials: bool = Field(description="whether what it protects gets Content Credentials")
     upload_bytes: int
     megapixels: int
     artefacts_seconds: float

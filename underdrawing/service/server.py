@@ -12,7 +12,8 @@ from typing import Any
 
 from fastapi import UploadFile
 
-from underdrawing.core.errors import RegistryError
+from underdrawing.core.errors import CredentialsError, RegistryError
+from underdrawing.credentials.repository import ManifestRepository
 from underdrawing.service.artefacts import Artefacts
 from underdrawing.service.observe import Metrics
 from underdrawing.service.pool import BusyError, JobError, Pool
@@ -20,6 +21,12 @@ from underdrawing.service.problems import Problem
 from underdrawing.service.settings import Settings
 
 _LOG = logging.getLogger("underdrawing.service")
+_STORES = {
+    "RegistryError": "the registry",
+    "OutputError": "the disk",
+    "CredentialsError": "the signing or keeping of Content Credentials",
+}
+"""What is at fault, by the kind of a job's error."""
 _START_BYTES = 32
 _LEAST_FREE_BYTES = 256 << 20
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+", b"BM")
@@ -35,6 +42,8 @@ class Server:
     metrics: Metrics
     registry: Any = None
     """An open registry, for look-ups by identity; None where none is kept."""
+    manifests: ManifestRepository | None = None
+    """Where Content Credentials are kept; None where they are not."""
 
     def check_room(self) -> None:
         """Problem 503 where no picture can be taken now."""
@@ -86,6 +95,35 @@ class Server:
         except RegistryError as error:
             raise Problem(503, "registry", "the registry cannot be used just now", retry_after=30) from error
 
+    def manifest_address(self, identity: str | None) -> str | None:
+        """Where the Content Credentials kept for an identity are fetched; None where there are none."""
+        if self.manifests is None or identity is None:
+            return None
+        try:
+            kept = self.manifests.holds(identity)
+        except CredentialsError as error:
+            raise _unkept(error) from error
+        return f"/v1/records/{identity}/manifest" if kept else None
+
+    def manifest(self, identity: str) -> bytes:
+        """The latest manifest store kept for an identity that holds and names it.
+
+        Problem 404 where there is none, 501 where this server lacks what checks it.
+        """
+        from underdrawing.credentials.reading import recover
+
+        try:
+            stores = [] if self.manifests is None else self.manifests.by_identity(identity)
+        except CredentialsError as error:
+            raise _unkept(error) from error
+        for store in stores:
+            found = recover(store, identity)
+            if found.state == "unread":
+                raise Problem(501, "not-implemented", "this server lacks the extra `credentials`")
+            if found.state != "invalid":
+                return store
+        raise Problem(404, "not-found", f"no Content Credentials are kept for {identity}")
+
     def need_registry(self) -> None:
         """Problem 404 where there is none."""
         if self.registry is None:
@@ -128,11 +166,15 @@ def _job_problem(error: JobError) -> Exception:
         return Problem(413, "too-large", str(error))
     if error.kind == "time":
         return Problem(504, "took-too-long", f"the picture was given up: {error}")
-    if error.kind in ("RegistryError", "OutputError"):
-        what = "the registry" if error.kind == "RegistryError" else "the disk"
+    if what := _STORES.get(error.kind):
         _LOG.error("job", extra={"fields": {"kind": error.kind, "reason": str(error)}})
         return Problem(503, "storage", f"{what} of the server cannot be used just now", retry_after=30)
     return error  # crash, fault, weights: ours; answered as 500, logged with all it says
+
+
+def _unkept(error: CredentialsError) -> Problem:
+    _LOG.error("manifests", extra={"fields": {"reason": str(error)}})
+    return Problem(503, "storage", "the folder of manifests cannot be read just now", retry_after=30)
 
 
 def _disk_problem(error: OSError) -> Exception:

@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from underdrawing.core.errors import UsageError
+from underdrawing.credentials.repository import beside
 
 PREFIX = "UNDERDRAWING_"
+_FILES = (
+    "tokens", "sign", "sign_password_file", "credentials", "credentials_key", "credentials_password_file",
+)  # fmt: skip
 _POSITIVE = ("job_seconds", "upload_mb", "megapixels", "upload_seconds", "idle_seconds", "connections")
 ANONYMOUS = ("auto", "none", "public", "reader", "protector", "admin")
 
@@ -36,7 +40,16 @@ class Settings:
     sign_password_file: str = ""
     """File with that key's password."""
     trust: str = ""
-    """Folder of trusted public keys; empty: the user's own."""
+    """Folder of trusted public keys and certificates; empty: the user's own."""
+    credentials: str = ""
+    """PEM file of the certificates under which Content Credentials are signed into what is protected, the
+    signer's own first; empty: none are."""
+    credentials_key: str = ""
+    """PEM file of the first certificate's private key."""
+    credentials_password_file: str = ""
+    """File with that key's password."""
+    manifests: str = ""
+    """Folder where Content Credentials are kept and looked for; empty: beside a registry in a file."""
     hosts: str = ""
     """Host names, with commas, under which the server answers; empty: every name, or only this machine's own
     where callers without a token may more than the public. Keeps other sites from naming it as theirs."""
@@ -106,12 +119,30 @@ class Settings:
         if self.anonymous not in ANONYMOUS:
             known = ", ".join(ANONYMOUS)
             raise UsageError(f"{PREFIX}ANONYMOUS: expected one of {known}, got {self.anonymous!r}")
-        for name in ("tokens", "sign", "sign_password_file"):
+        for name in _FILES:
             path = getattr(self, name)
             if path and not Path(path).is_file():
                 raise UsageError(f"{PREFIX}{name.upper()}: {path}: no such file")
+        self._check_credentials()
         if self.trust and not Path(self.trust).is_dir():
             raise UsageError(f"{PREFIX}TRUST: {self.trust}: no such folder of public keys")
+
+    def _check_credentials(self) -> None:
+        if bool(self.credentials) != bool(self.credentials_key):
+            raise UsageError(
+                f"{PREFIX}CREDENTIALS and {PREFIX}CREDENTIALS_KEY belong together: certificates, their key"
+            )
+        if self.credentials and self.registry and self.manifest_folder is None:
+            raise UsageError(
+                f"{PREFIX}MANIFESTS: the registry is on a server; name a folder where credentials are kept"
+            )
+
+    @property
+    def manifest_folder(self) -> Path | None:
+        """Where Content Credentials are kept; None: nowhere."""
+        if self.manifests:
+            return Path(self.manifests)
+        return beside(self.registry) if self.registry else None
 
     @property
     def worker_count(self) -> int:

@@ -11,22 +11,28 @@ from typing import Any
 from underdrawing.core.errors import MissingExtraError, UsageError
 from underdrawing.service.settings import Settings
 
-_PACKAGES = ("fastapi", "uvicorn", "prometheus_client", "python_multipart")
+_PACKAGES = ("fastapi", "uvicorn", "prometheus_client", "python_multipart", "reportlab")
 
 
 def start(options: Mapping[str, Any], say: Callable[[str], None]) -> None:
     """Serve until stopped. options: of the command line, by name, None where not given; those that are no
     settings are passed over. `say` hears the server's address.
 
-    UsageError for settings that cannot be used, MissingExtraError without the extra `serve`, RegistryError.
+    UsageError for settings that cannot be used, MissingExtraError without the extra `serve`, or
+    without `credentials` where these are to be signed; RegistryError.
     """
     if missing := [name for name in _PACKAGES if find_spec(name) is None]:
         raise MissingExtraError(
             f"{missing[0]} is missing; install the extra: pip install 'underdrawing[serve]'"
         )
     given = {field.name: options.get(field.name) for field in fields(Settings)}
-    given["sign_password_file"] = options.get("password_file")
+    # As for `protect`, one for both keys; environment variables tell them apart.
+    given["sign_password_file"] = given["credentials_password_file"] = options.get("password_file")
     settings = Settings.from_environment(**given)
+    if settings.credentials:
+        from underdrawing.credentials.package import c2pa
+
+        c2pa()
     from underdrawing.service.run import serve
 
     serve(settings, say)

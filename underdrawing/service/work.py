@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from underdrawing.core.errors import WeightsError
+from underdrawing.core.errors import MissingExtraError, PictureError, WeightsError
 from underdrawing.core.types import Verdict
 from underdrawing.service.settings import Settings
 from underdrawing.service.worker import Job
 
 STEM = "picture"
-_PREVIEW_PX = 1600
+_PREVIEW_PX = 3200  # enough for four times the page's width
 _PREVIEW_QUALITY = 88
 
 
@@ -26,6 +27,10 @@ class Tools:
     trust: Any
     owner: Any = None
     registry: Any = None
+    signer: Any = None
+    """Of Content Credentials."""
+    manifests: Path | None = None
+    """Where these are kept."""
 
 
 def prepare(settings: Settings) -> Callable[[Job], Any]:
@@ -34,20 +39,37 @@ def prepare(settings: Settings) -> Callable[[Job], Any]:
     import torch
 
     from underdrawing import api
+    from underdrawing.credentials.package import c2pa
 
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     _try_out()
-    password = None
-    if settings.sign_password_file:
-        password = Path(settings.sign_password_file).read_bytes().rstrip(b"\r\n")
+    with suppress(MissingExtraError):  # then a verdict says that they cannot be read here
+        c2pa()
     tools = Tools(
         max_pixels=settings.megapixels * 1_000_000,
         trust=api.trust_store(settings.trust or None),
-        owner=api.load_owner(settings.sign, password) if settings.sign else None,
+        owner=api.load_owner(settings.sign, _password(settings.sign_password_file))
+        if settings.sign
+        else None,
         registry=Unplaced(api.open_registry(settings.registry, create=True)) if settings.registry else None,
+        signer=_signer(settings),
+        manifests=settings.manifest_folder,
     )
     return partial(work, tools)
+
+
+def _signer(settings: Settings) -> Any:
+    from underdrawing import api
+
+    if not settings.credentials:
+        return None
+    password = _password(settings.credentials_password_file)
+    return api.load_credentials(settings.credentials, settings.credentials_key, password)
+
+
+def _password(file: str) -> bytes | None:
+    return Path(file).read_bytes().rstrip(b"\r\n") if file else None
 
 
 def _try_out() -> None:
@@ -73,8 +95,12 @@ def work(tools: Tools, job: Job) -> Any:
 
 
 def protect(tools: Tools, job: Job) -> dict[str, Any]:
-    """Write protected.SUFFIX into the job's folder, in the format that came; `protect --json`, its name."""
+    """Write protected.SUFFIX into the job's folder, in the format that came; `protect --json`, its name.
+
+    The job's `credentials`: whether Content Credentials are signed into it; None: where its format has room.
+    """
     from underdrawing import api
+    from underdrawing.credentials.package import MIME
     from underdrawing.data.encoders import SUFFIXES
     from underdrawing.data.pictures import load_picture
 
@@ -82,6 +108,11 @@ def protect(tools: Tools, job: Job) -> dict[str, Any]:
     kind = load_picture(data, max_pixels=tools.max_pixels).format
     suffix = next(suffix for suffix, name in SUFFIXES.items() if name == kind)
     output = Path(job["folder"]) / f"protected{suffix}"
+    if job["credentials"] and kind not in MIME:
+        raise PictureError(
+            f"{kind} files hold no Content Credentials; send another format, or leave them out"
+        )
+    credited = job["credentials"] is not False and kind in MIME
     report = api.protect(
         data,
         output,
@@ -90,6 +121,8 @@ def protect(tools: Tools, job: Job) -> dict[str, Any]:
         facts=job["facts"],
         identity=job["identity"],
         strength=job["strength"],
+        credentials=tools.signer if credited else None,
+        manifests=tools.manifests,
     )
     return {"report": report.to_json(), "files": [output.name]}
 
@@ -97,16 +130,21 @@ def protect(tools: Tools, job: Job) -> dict[str, Any]:
 def verify(tools: Tools, job: Job) -> dict[str, Any]:
     """Write the findings into the job's folder; `verify --json` and the names of what can be fetched."""
     from underdrawing import api
-    from underdrawing.data.pictures import load_picture
     from underdrawing.report.findings import write_findings
 
     folder = Path(job["folder"])
-    picture = load_picture(Path(job["picture"]).read_bytes(), max_pixels=tools.max_pixels)
-    report = replace(api.verify(picture, trust=tools.trust), file=job["name"])
+    report = api.verify(
+        Path(job["picture"]).read_bytes(),
+        trust=tools.trust,
+        registry=tools.registry,
+        manifests=tools.manifests,
+        max_pixels=tools.max_pixels,
+    )
+    report = replace(report, file=job["name"])
     if job["hard"]:
         report = replace(report, verdict=hardened(report.verdict))
-    report = write_findings(report, folder, STEM)
-    _write_preview(picture, folder / f"{STEM}.received.jpg")
+    report = write_findings(report, folder, STEM, pdf=True)
+    _write_preview(report.picture, folder / f"{STEM}.received.jpg")
     # The JSON file names paths of this machine; the answer itself tells the same without them.
     (folder / f"{STEM}.report.json").unlink()
     files = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))

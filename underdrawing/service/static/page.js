@@ -1,5 +1,6 @@
 // The page: hands a picture in, waits its turn, and tells the verdict in words.
 
+import { credentialsInWords, tellCredentials } from "/credentials.js";
 import { show } from "/views.js";
 
 const STATES = {
@@ -18,8 +19,8 @@ const FACTS = {
   caption: "Caption", who: "Who", where: "Where", when: "When", source: "Source", label: "Label", licence: "Licence",
 };
 const FILES = [
-  ["report", "Report (HTML)"], ["recovered", "Recovered picture"], ["mask", "Mask"],
-  ["source", "Source map"], ["confidence", "Confidence map"],
+  ["pdf", "Report (PDF)"], ["report", "Report (HTML)"], ["recovered", "Recovered picture"], ["mask", "Mask"],
+  ["source", "Source map"], ["confidence", "Confidence map"], ["manifest", "Content Credentials that were lost (C2PA)"],
 ];
 const TRIES = 8;
 
@@ -130,10 +131,11 @@ function tell(answer) {
   at("message").textContent = answer.message;
   at("meaning").textContent = meaning;
   at("told").replaceChildren(...rows(told(answer)));
+  tellCredentials(answer.credentials, answer.artefacts.manifest);
   tellRecords(answer);
   tellFiles(answer);
   at("answer").hidden = false;
-  say(`Verdict: ${title.slice(2)}. ${answer.message}`);
+  say(`Verdict: ${title.slice(2)}. ${answer.message} ${credentialsInWords(answer.credentials)}`);
   at("verdict").focus({ preventScroll: true });
   at("answer").scrollIntoView({ block: "start" });
 }
@@ -149,6 +151,7 @@ function told(answer) {
     ["Altered area", answer.altered_fraction === null ? null : `${(100 * answer.altered_fraction).toFixed(2)} % of the picture`],
     ["Signed content", { true: "is this picture's", false: "is ANOTHER picture's" }[answer.content_matches]],
     ["Parts of the code read", answer.layers && (answer.layers.join(", ") || "none")],
+    ["SHA-256 of the file", answer.sha256],
     ["Time", `${answer.seconds.toFixed(2)} s`],
   ];
 }
@@ -171,7 +174,9 @@ function facts(record, words) {
     ["Size", `${record.size[0]} x ${record.size[1]}`], ["Owner's key", record.owner?.fingerprint],
     ["Original", record.original?.place],
   ]));
-  return make("div", {}, ...(words ? [make("p", { textContent: words })] : []), list);
+  const kept = make("a", { href: record.manifest, download: "", textContent: "Its Content Credentials (C2PA)" });
+  return make("div", {}, ...(words ? [make("p", { textContent: words })] : []), list,
+    ...(record.manifest ? [make("p", { className: "files" }, kept)] : []));
 }
 
 async function retrieve() {
@@ -199,8 +204,7 @@ async function retrieve() {
 function tellFiles(answer) {
   const links = FILES.filter(([kind]) => answer.artefacts[kind]).map(([kind, title]) =>
     make("a", { href: `${answer.artefacts[kind].url}?download=true`, textContent: title, download: "" }));
-  const print = make("a", { href: answer.artefacts.report.url, target: "_blank", rel: "noopener" }, "Report to print or save as PDF");
-  links.splice(1, 0, print);
+  at("printed").href = `${answer.artefacts.pdf.url}?download=true`;
   const json = new Blob([JSON.stringify(answer, null, 2)], { type: "application/json" });
   links.push(make("a", { href: URL.createObjectURL(json), textContent: "Answer (JSON)", download: "verification.json" }));
   at("files").replaceChildren(...links.map((link) => make("li", {}, link)));

@@ -1,5 +1,7 @@
 // The stage: one view at a time of the pictures that a verification gave.
 
+import { across, attach, sharpen, showAll } from "/magnifier.js";
+
 const RED = [214, 40, 30];
 const VIEWS = [
   ["compare", "Before and after", ["received", "recovered"],
@@ -41,7 +43,8 @@ export async function show(artefacts, first) {
   at("views").hidden = offered.length < 2;
   at("views").querySelector(`[value=${start[0]}]`).checked = true;
   await fit();
-  await choose(start[0]);
+  showAll();
+  await choose(at("views").querySelector(":checked").value); // somebody may have been quicker
 }
 
 /** Give the stage the received picture's shape, at most three quarters of the window high. */
@@ -71,12 +74,13 @@ async function choose(name) {
   if (marking) {
     paint(await load(urls.mask));
     fade();
+    sharpen();
   }
 }
 
 function split() {
   const part = Number(at("split").value);
-  at("above").style.clipPath = `inset(0 0 0 ${part}%)`;
+  at("above").style.clipPath = `inset(0 0 0 ${100 * across(part / 100)}%)`; // the line stays, the picture moves
   at("edge").style.left = `${part}%`;
   at("split").setAttribute("aria-valuetext", `${part} % received, ${100 - part} % recovered`);
 }
@@ -111,10 +115,10 @@ async function load(url) {
 
 at("split").addEventListener("input", split);
 at("opacity").addEventListener("input", fade);
-at("stage").addEventListener("pointermove", (event) => {
-  if (at("edge").hidden || (event.pointerType === "mouse" && !event.buttons)) return;
-  const box = at("stage").getBoundingClientRect();
-  at("split").value = 100 * (event.clientX - box.left) / box.width;
-  split();
+attach({
+  moved: split,
+  slide(part) {
+    at("split").value = 100 * part;
+    split();
+  },
 });
-at("stage").addEventListener("dragstart", (event) => event.preventDefault());

@@ -170,7 +170,7 @@ def _signature(message: Message, find_key: FindKey) -> Signature:
 def _words(message: Message, told: Told, signature: Signature, fraction: float, matches: bool | None) -> str:
     who = "Protected" if message.identity is None else f"Protected as {message.identity.hex()}"
     signer = {
-        "valid": f", signed by trusted key {signature.key}",
+        "valid": f", signed by key {signature.key}",
         "invalid": ", but the signature does not hold",
         "unknown": f", signed by key {signature.key}..., which cannot be checked",
         "absent": "",

@@ -191,10 +191,9 @@ def _recover(
 
 
 def _with_message(verdict: Verdict, marked: Marked) -> Verdict:
-    trust = "trusted" if verdict.signature.trusted else "an unlisted"
     who = f"Protected as {verdict.identity}"
     signer = {
-        "valid": f", signed by {trust} key {verdict.signature.key}",
+        "valid": f", signed by key {verdict.signature.key}",
         "invalid": ", but the signature does not hold",
         "unknown": f", signed by key {verdict.signature.key}..., which is not at hand",
         "absent": ", no signature read",

@@ -1,0 +1,72 @@
+// The card of Content Credentials: whether the file has any, whose they are, and those that it lost.
+
+const STATES = {
+  none: ["○", "None in this file", "It never had any, or they were removed, as most platforms do."],
+  valid: ["✓", "They hold", "A certificate that this server trusts vouches for who signed."],
+  untrusted: ["?", "They hold, from an unknown signer", "No certificate that this server trusts vouches for the name."],
+  invalid: ["⚠", "They do NOT hold", "The file is not the one that was signed, or they were changed."],
+  unread: ["?", "Cannot be read here", "This server lacks what reads them."],
+};
+const ACTIONS = {
+  "c2pa.created": "created", "c2pa.opened": "opened", "c2pa.edited": "edited", "c2pa.placed": "put together",
+  "c2pa.watermarked": "watermarked", "c2pa.watermarked.bound": "watermarked", "c2pa.watermarked.unbound": "watermarked",
+};
+
+const at = (id) => document.getElementById(id);
+const make = (tag, properties = {}, ...children) => {
+  const node = Object.assign(document.createElement(tag), properties);
+  node.append(...children);
+  return node;
+};
+
+/** Fill the card. found: `credentials` of an answer; manifest: the artefact of what was found again, if any. */
+export function tellCredentials(found, manifest) {
+  at("credentials").hidden = !found;
+  if (!found) return;
+  const [sign, title] = STATES[found.state];
+  const parts = [seal(found.state, sign, title)];
+  if (found.state === "unread") parts.push(make("p", { className: "quiet", textContent: found.message }));
+  else if (found.signer || found.issuer || !found.recovered) parts.push(...told(found));
+  if (found.recovered) {
+    parts.push(seal(found.recovered.state, "↩", "Found again, though this file lost them"), ...told(found.recovered));
+  }
+  if (manifest) {
+    const link = make("a", { href: `${manifest.url}?download=true`, download: "", textContent: "Save them (C2PA)" });
+    parts.push(make("p", { className: "files" }, link));
+  }
+  at("sealed").replaceChildren(...parts);
+}
+
+/** The same in a few words, to be heard. */
+export function credentialsInWords(found) {
+  if (!found) return "";
+  return `Content Credentials: ${STATES[found.state][1]}${found.recovered ? "; found again by the identity" : ""}.`;
+}
+
+const seal = (state, sign, title) =>
+  make("p", { className: `seal ${state}` }, make("span", { ariaHidden: "true", textContent: `${sign} ` }), title);
+
+/** Whose, what was done, and what that is worth, in a few words; all of it on demand. */
+function told(found) {
+  const who = [...new Set([found.issuer, found.signer])].filter(Boolean).join(", ");
+  const done = [...new Set(found.actions.map((action) => ACTIONS[action] ?? action.replace(/^c2pa\./, "")))].join(", ");
+  const binding = found.soft_binding;
+  const named = { true: "The identity that they name is the one read from the picture.",
+    false: "The identity that they name is ANOTHER than the one read from the picture." }[binding?.agrees];
+  const program = found.generator ? ` with ${found.generator}` : "";
+  const parts = [make("p", {
+    textContent: [who && `Signed by ${who}.`, done && `${done[0].toUpperCase()}${done.slice(1)}${program}.`, named]
+      .filter(Boolean).join(" "),
+  }), make("p", { className: "quiet", textContent: STATES[found.state][2] })];
+  const all = rows([
+    ["Signed by", who], ["Signed at", found.signed], ["Title", found.title], ["Made with", found.generator],
+    ["What was done", found.actions.join(", ")],
+    ["Names the mark", binding && `${binding.algorithm}: ${binding.value}`],
+    ["What does not hold", found.problems.join(", ")],
+  ]);
+  if (all.length) parts.push(make("details", {}, make("summary", { textContent: "All of it" }), make("dl", {}, ...all)));
+  return parts.filter((part) => part.textContent);
+}
+
+const rows = (pairs) => pairs.filter(([, value]) => value)
+  .flatMap(([name, value]) => [make("dt", { textContent: name }), make("dd", { textContent: value })]);
