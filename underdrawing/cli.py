@@ -156,13 +156,16 @@ def retrieve(arguments: argparse.Namespace) -> int:
     from underdrawing import batch
 
     _check_inputs(arguments, None)
-    jobs = batch.finding_jobs(arguments.paths, None)
+    jobs = batch.finding_jobs(arguments.paths, Path(arguments.output) if arguments.output else None)
     work = partial(
         one_file.retrieve_file,
         registry=arguments.registry,
         limit=arguments.limit,
         secret=arguments.secret,
         system=arguments.system,
+        manifests=arguments.manifests,
+        trust=arguments.trust,
+        overwrite=arguments.force,
     )
     return max((EXIT_CODES[result["status"]] for result in _run(arguments, jobs, work)), default=0)
 
