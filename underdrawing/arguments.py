@@ -124,6 +124,7 @@ def _in_bulk(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="overwrite files that exist")
     _embedding(parser)
     _registering(parser)
+    _signing_credentials(parser)
 
 
 def _registering(parser: argparse.ArgumentParser) -> None:

@@ -411,7 +411,7 @@ def _check_inputs(arguments: argparse.Namespace, password: bytes | None) -> None
         api.load_secret(arguments.secret)
         if getattr(arguments, "sign", None):
             api.load_owner(arguments.sign, password)
-        if arguments.command == "protect":
+        if "protect" in (arguments.command, needed):
             _check_credentials(arguments, password)
         if getattr(arguments, "trust", None) and not Path(arguments.trust).is_dir():
             raise UsageError(f"{arguments.trust}: there is no such folder of public keys")
