@@ -46,7 +46,7 @@ ROWS = (
     Row("inserted a second, in batches of 1,000", "inserted_per_s", 0, 2000, at_most=False),
     Row("inserted a second of processor time (this process)", "inserted_per_processor_s", 0),
     Row("audit, s", "audit_s", 1),
-    Row("bytes a record", "bytes_per_record", 0),
+    Row("bytes a record, on the disk", "bytes_per_record", 0),
 )
 
 
@@ -67,7 +67,7 @@ def table(results: Path) -> str | None:
         load = at.get("load_average", "unknown")
         lines.append(
             f"- {head}: commit {at['commit']}, {at['date']}, {at['device']}, threads {at['threads']}, "
-            f"load {load}, seed {at['seed']}"
+            f"load {load}, seed {at['seed']}" + (f"; {at['server']}" if "server" in at else "")
         )
     return "\n".join(lines) + "\n"
 

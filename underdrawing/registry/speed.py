@@ -3,7 +3,8 @@
 Records and vectors are random; a query is the vector of one of them with noise of .6 of its size (cosine
 about .86), in part with half of its numbers left out. Medians of single calls, by the clock and, where
 nothing but this process works, by the processor's time. Figures go to results/registry.json, a part for each
-kind of registry, with commit and conditions.
+kind of registry, with commit and conditions. --url measures a registry elsewhere, which has to be empty or to
+hold such records already.
 """
 
 from __future__ import annotations
@@ -40,6 +41,14 @@ _UNSURE_PART = 0.6  # of the numbers count in them
 _NOISE = 0.6
 _ASKED = 200  # records of each kind of question
 Figures = dict[str, float]
+_SIZE = (
+    "SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace "
+    "WHERE nspname = 'underdrawing' AND relkind = 'r'"
+)
+_SETTINGS = (
+    "SELECT current_setting('server_version'), current_setting('shared_buffers'), current_setting('fsync'), "
+    "(SELECT extversion FROM pg_extension WHERE extname = 'vector')"
+)
 
 
 def random_records(rng: np.random.Generator, count: int, owner: PublicKey | None = None) -> list[Record]:
@@ -150,6 +159,31 @@ def _medians(name: str, step: Callable[[], object], turns: int) -> Figures:
     }
 
 
+def _bytes(where: str) -> int:
+    """What the registry takes on the disk; vectors in another service are not counted."""
+    address, _ = split_vectors(where)
+    if address.startswith("postgres"):
+        return int(_asked(address, _SIZE)[0])
+    return Path(address.removeprefix("sqlite:///")).stat().st_size
+
+
+def _server(where: str) -> dict[str, Any]:
+    """What decides how quick a server is; nothing for a file."""
+    address, _ = split_vectors(where)
+    if not address.startswith("postgres"):
+        return {}
+    version, buffers, sync, pgvector = _asked(address, _SETTINGS)
+    told = f"PostgreSQL {version.split()[0]}, shared_buffers {buffers}, fsync {sync}"
+    return {"server": told + (f", pgvector {pgvector}" if pgvector else "")}
+
+
+def _asked(address: str, statement: str) -> tuple:
+    import psycopg
+
+    with psycopg.connect(address) as connection:
+        return connection.execute(statement).fetchone() or ()
+
+
 def _kind(where: str) -> str:
     address, vectors = split_vectors(where)
     keeps = "postgres" if address.startswith("postgres") else "sqlite"
@@ -161,18 +195,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m underdrawing.registry.speed", description=__doc__)
     parser.add_argument("--records", type=int, default=1_000_000)
     parser.add_argument("--batch", type=int, default=1000, help="records added at a time")
-    parser.add_argument("--registry", help="path or URL; one that has records is filled further")
+    parser.add_argument("--url", "--registry", help="or path; one that has records is filled further")
     parser.add_argument("--out", type=Path, default=Path("results/registry.json"))
     given = parser.parse_args()
     at: dict[str, Any] = conditions(PROTOCOL)
     at |= {"load_average": round(os.getloadavg()[0], 1)} if hasattr(os, "getloadavg") else {}
     with tempfile.TemporaryDirectory() as folder:
-        where = given.registry or str(Path(folder) / "registry.db")
+        where = given.url or str(Path(folder) / "registry.db")
         figures: Figures = {}
         for step in measure(where, given.records, given.batch):
             figures |= {name: round(value, 3) for name, value in step.items()}
-            if "://" not in where:
-                figures["bytes_per_record"] = round(Path(where).stat().st_size / given.records)
+            figures["bytes_per_record"] = round(_bytes(where) / given.records)
+            at |= _server(where)
             _keep(given.out, f"{_kind(where)}, {given.records}", {"conditions": at, "figures": figures})
     sys.stdout.write(json.dumps(figures) + "\n")
     return 0
