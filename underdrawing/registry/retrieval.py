@@ -18,7 +18,7 @@ from underdrawing.core.types import FILLED, Credentials, Verdict
 from underdrawing.registry.embedding import embed, placements
 from underdrawing.registry.record import Record
 from underdrawing.registry.store import Entry, Registry
-from underdrawing.registry.vectors import Neighbour
+from underdrawing.registry.vectors import Neighbour, best_of
 
 SURE = 16.0
 """Evidence from which a record counts as found by what it shows. docs/REGISTRY.md has the measurement."""
@@ -77,11 +77,10 @@ def matches(registry: Registry, received: np.ndarray, verdict: Verdict, limit: i
 def nearest(registry: Registry, received: np.ndarray, verdict: Verdict, limit: int) -> list[Neighbour]:
     """The records that show most nearly what a received picture showed before it was altered."""
     seen = list(_seen(received, verdict))
-    views = [embed(image, untrusted) for image, untrusted in seen]
-    found = registry.nearest(views, limit)
+    found = registry.nearest([embed(image, untrusted) for image, untrusted in seen], limit)
     if found and found[0].evidence < SURE:
-        views += [view for image, untrusted in seen for view in placements(image, untrusted)]
-        found = registry.nearest(views, limit)
+        parts = [view for image, untrusted in seen for view in placements(image, untrusted)]
+        found = best_of([*found, *registry.nearest(parts, limit)], limit)
     return found
 
 
