@@ -1,4 +1,4 @@
-"""The table of registries: how quick each kind is, beside what is asked of a million records."""
+"""Tables of registries: how quick each kind is, beside what is asked of a million records, and of indexes."""
 
 from __future__ import annotations
 
@@ -70,6 +70,39 @@ def table(results: Path) -> str | None:
             f"load {load}, seed {at['seed']}" + (f"; {at['server']}" if "server" in at else "")
         )
     return "\n".join(lines) + "\n"
+
+
+INDEX_COLUMNS = (
+    ("bytes_per_vector", "bytes a vector, beside the 496 of the vector", "{:,.0f}"),
+    ("inserted_per_processor_s", "inserted a second", "{:,.0f}"),
+    ("whole_ms", "one view, ms", "{:.1f}"),
+    ("whole_recall", "recall@1", "{:.3f}"),
+    ("half_ms", "half left out, ms", "{:.1f}"),
+    ("half_recall", "recall@1", "{:.3f}"),
+    ("unsure_ms", "27 views, ms", "{:.1f}"),
+    ("unsure_recall", "recall@1", "{:.3f}"),
+)
+
+
+def indexes(results: Path) -> str | None:
+    """Ways to find neighbours, for each collection of vectors; None without results."""
+    path = results / "registry-indexes.json"
+    if not path.is_file():
+        return None
+    lines = ["| vectors | index | " + " | ".join(head for _, head, _ in INDEX_COLUMNS) + " |"]
+    lines.append("|---" * (2 + len(INDEX_COLUMNS)) + "|")
+    told = []
+    for part in json.loads(path.read_text(encoding="utf-8"))["parts"].values():
+        of = f"{part['vectors']:,} {part['kind']}"
+        for row in part["rows"]:
+            cells = [form.format(row[key]) if key in row else "-" for key, _, form in INDEX_COLUMNS]
+            lines.append(f"| {of} | {row['index']} | {' | '.join(cells)} |")
+        at = part["conditions"]
+        faiss = f"faiss-cpu {at['faiss']}, " if "faiss" in at else ""
+        told.append(
+            f"- {of}: commit {at['commit']}, {at['date']}, {at['device']}, {faiss}load {at['load_average']}"
+        )
+    return "\n".join([*lines, "", "One thread, processor time. Conditions:", "", *told]) + "\n"
 
 
 def _head(name: str, part: dict) -> str:

@@ -37,7 +37,8 @@ _DRAWN = _HASHES + _CODE
 PROTOCOL = Protocol("registry")
 UNSURE_VIEWS = 27
 """Views of an unsure search: the picture, mirrored, and as a part at 25 places."""
-_UNSURE_PART = 0.6  # of the numbers count in them
+UNSURE_PART = 0.6
+"""Of the numbers count in them."""
 _NOISE = 0.6
 _ASKED = 200  # records of each kind of question
 Figures = dict[str, float]
@@ -81,7 +82,12 @@ def _random_record(drawn: bytes, owner: PublicKey | None, vector: bytes, facts: 
 
 def noisy_view(record: Record, rng: np.random.Generator, part: float) -> View:
     """A view like a record's vector, of which `part` counts."""
-    vector = np.frombuffer(record.vector or b"", np.int8).astype(np.float32)
+    return noisy(np.frombuffer(record.vector or b"", np.int8), rng, part)
+
+
+def noisy(packed: np.ndarray, rng: np.random.Generator, part: float) -> View:
+    """A view like a vector (496,) int8 with noise of .6 of its size, of which `part` counts."""
+    vector = packed.astype(np.float32)
     vector = vector + _NOISE * float(vector.std()) * rng.standard_normal(DIMENSIONS, dtype=np.float32)
     counts = rng.random(DIMENSIONS) < part
     return View(np.where(counts, vector, 0).astype(np.float32), counts)
@@ -125,7 +131,7 @@ def _nearest(registry: Registry, asked: list[Entry], rng: np.random.Generator) -
         figures = _medians(name, ask, len(asked))
         hits = [number == entry.number for number, entry in zip(found, asked, strict=True)]
         yield figures | {f"{name}_recall_at_1": statistics.mean(hits)}
-    views = [noisy_view(entry.record, rng, _UNSURE_PART) for entry in asked[:UNSURE_VIEWS]]
+    views = [noisy_view(entry.record, rng, UNSURE_PART) for entry in asked[:UNSURE_VIEWS]]
     yield _medians("unsure", lambda: registry.nearest(views, 5), 9)
 
 
@@ -207,14 +213,15 @@ def main() -> int:
             figures |= {name: round(value, 3) for name, value in step.items()}
             figures["bytes_per_record"] = round(_bytes(where) / given.records)
             at |= _server(where)
-            _keep(given.out, f"{_kind(where)}, {given.records}", {"conditions": at, "figures": figures})
+            part = {"conditions": at, "figures": figures}
+            keep(given.out, PROTOCOL.name, f"{_kind(where)}, {given.records}", part)
     sys.stdout.write(json.dumps(figures) + "\n")
     return 0
 
 
-def _keep(out: Path, name: str, part: dict[str, Any]) -> None:
+def keep(out: Path, protocol: str, name: str, part: dict[str, Any]) -> None:
     """Put a part into the results at each step: a run that is ended early keeps what it had measured."""
-    merged: dict[str, Any] = {"name": PROTOCOL.name, "parts": {}}
+    merged: dict[str, Any] = {"name": protocol, "parts": {}}
     if out.is_file():
         merged = json.loads(out.read_text(encoding="utf-8"))
     merged["parts"][name] = part
