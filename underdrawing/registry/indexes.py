@@ -25,7 +25,7 @@ from underdrawing.bench.protocol import Protocol as Conditions
 from underdrawing.bench.run import conditions
 from underdrawing.data.files import find_pictures
 from underdrawing.data.pictures import load_picture
-from underdrawing.registry.embedding import DIMENSIONS, View, embed, evidence, pack, score
+from underdrawing.registry.embedding import DIMENSIONS, View, embed, pack
 from underdrawing.registry.searching import PROPOSED
 from underdrawing.registry.speed import UNSURE_PART, UNSURE_VIEWS, keep, noisy
 from underdrawing.registry.vectors import BYTES_PER_VECTOR, VectorIndex, best_of, ranked
@@ -117,7 +117,7 @@ def indexes(vectors: np.ndarray) -> Iterator[tuple[str, Callable[[], Index]]]:
     inner = faiss.METRIC_INNER_PRODUCT
 
     def inverted() -> Faiss:
-        lists = int(4 * len(vectors) ** 0.5)
+        lists = int(len(vectors) ** 0.5)
         index = faiss.index_factory(DIMENSIONS, f"IVF{lists},SQ8", inner)
         index.train(_directions(vectors[:: max(1, len(vectors) // (40 * lists))]))
         index.nprobe = lists // 16
@@ -177,18 +177,26 @@ def _best(vectors: np.ndarray, views: list[View], proposed: list[np.ndarray]) ->
 
 def exact(vectors: np.ndarray, asked: Asked) -> dict[str, float]:
     """Recall where everything is compared."""
-    figures = {}
+    views = [view for questions in asked.values() for _, found in questions for view in found]
+    queries = np.stack([view.vector for view in views], 1)
+    counts = np.stack([view.counts for view in views], 1).astype(np.float32)
+    sizes, root = np.linalg.norm(queries, axis=0), np.sqrt(counts.sum(0))
+    best, rows = np.full(len(views), -np.inf), np.zeros(len(views), np.int64)
+    for begin in range(0, len(vectors), _BATCH):
+        part = vectors[begin : begin + _BATCH].astype(np.float32)
+        cosines = (part @ queries) / np.maximum(np.sqrt(np.square(part) @ counts) * sizes, 1e-6)
+        row = cosines.argmax(0)
+        sure = np.arctanh(np.minimum(cosines[row, np.arange(len(views))], 0.9999)) * root
+        rows = np.where(sure > best, begin + row, rows)
+        best = np.maximum(sure, best)
+    figures, place = {}, 0
     for kind, questions in asked.items():
         hits = []
-        for row, views in questions:
-            best = (-1.0, -1)
-            for begin in range(0, len(vectors), _BATCH):
-                part = vectors[begin : begin + _BATCH].astype(np.float32)
-                for view in views:
-                    sure = evidence(score(part, view), view)
-                    best = max(best, (float(sure.max()), begin + int(sure.argmax())))
-            hits.append(best[1] == row)
-        figures[f"{kind}_recall"] = statistics.mean(hits)
+        for wanted, found in questions:
+            here = slice(place, place + len(found))
+            hits.append(rows[here][best[here].argmax()] == wanted)
+            place += len(found)
+        figures[f"{kind}_recall"] = statistics.mean(map(float, hits))
     return figures
 
 

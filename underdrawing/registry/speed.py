@@ -202,6 +202,7 @@ def main() -> int:
     parser.add_argument("--records", type=int, default=1_000_000)
     parser.add_argument("--batch", type=int, default=1000, help="records added at a time")
     parser.add_argument("--url", "--registry", help="or path; one that has records is filled further")
+    parser.add_argument("--name", help="of the part of the results; what kind of registry it is by default")
     parser.add_argument("--out", type=Path, default=Path("results/registry.json"))
     given = parser.parse_args()
     at: dict[str, Any] = conditions(PROTOCOL)
@@ -214,7 +215,7 @@ def main() -> int:
             figures["bytes_per_record"] = round(_bytes(where) / given.records)
             at |= _server(where)
             part = {"conditions": at, "figures": figures}
-            keep(given.out, PROTOCOL.name, f"{_kind(where)}, {given.records}", part)
+            keep(given.out, PROTOCOL.name, f"{given.name or _kind(where)}, {given.records}", part)
     sys.stdout.write(json.dumps(figures) + "\n")
     return 0
 
