@@ -23,7 +23,7 @@ def test_measures_and_fills_the_table(tmp_path, monkeypatch, capsys):
     parts["sqlite, 300"]["figures"]["identity_ms"] = 2.5
     out.write_text(json.dumps({"parts": parts}))
     made = tables.fill("<!-- table:registry -->\n<!-- /table -->\n", out.parent)
-    assert "| sqlite, 150 records | sqlite, 300 records |" in made
+    assert "| sqlite, 150 | sqlite, 300 |" in made
     assert "| look-up by identity, ms | <= 2 |" in made and "| 2.500 ✗ |" in made
 
 

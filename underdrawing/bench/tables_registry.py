@@ -56,8 +56,14 @@ def table(results: Path) -> str | None:
     if not path.is_file():
         return None
     parts = json.loads(path.read_text(encoding="utf-8"))["parts"]
+    parts = dict(
+        sorted(parts.items(), key=lambda item: not item[0].startswith("sqlite, 1"))
+    )  # the default first
     heads = [_head(name, part) for name, part in parts.items()]
-    lines = ["| figure | asked | " + " | ".join(heads) + " |", "|---" * (len(parts) + 2) + "|"]
+    lines = [
+        "| figure; kind of registry, records | asked | " + " | ".join(heads) + " |",
+        "|---" * (len(parts) + 2) + "|",
+    ]
     for row in ROWS:
         cells = [row.cell(part["figures"]) for part in parts.values()]
         lines.append(f"| {row.label} | {row.asked()} | " + " | ".join(cells) + " |")
@@ -107,4 +113,4 @@ def indexes(results: Path) -> str | None:
 
 def _head(name: str, part: dict) -> str:
     kind = name.rpartition(", ")[0]
-    return f"{kind}, {part['figures']['records']:,} records"
+    return f"{kind}, {part['figures']['records']:,}"

@@ -81,7 +81,7 @@ class Search(Protocol):
 
 
 class LocalSearch:
-    """All vectors in the memory of this process, 568 bytes each."""
+    """All vectors in the memory of this process, 584 bytes each."""
 
     def __init__(self) -> None:
         self._index, self._last = VectorIndex(), 0

@@ -4,7 +4,7 @@
     all 496 signs of those                       --> the 128 that differ in the fewest
                                                  --> their cosine --> the best
 
-Every step looks only at the numbers that count in the view. Everything is in memory, 568 bytes a vector.
+Every step looks only at the numbers that count in the view. Everything is in memory, 584 bytes a vector.
 """
 
 from __future__ import annotations
@@ -18,34 +18,16 @@ from underdrawing.core.errors import RegistryError
 from underdrawing.registry.embedding import DIMENSIONS, View, evidence, score
 
 _WORDS = -(-DIMENSIONS // 64)
+_FIRST_WORDS = 2  # looked at of all vectors
 _CANDIDATES = 128
-BYTES_PER_VECTOR = 8 + DIMENSIONS + 8 * _WORDS
+BYTES_PER_VECTOR = 8 + DIMENSIONS + 8 * (_FIRST_WORDS + _WORDS)
 """In memory: the record's number, the vector, its signs."""
 _CHUNK = 65_536  # vectors looked at together, so that what is between the steps stays in the cache
-_FIRST_WORDS = 2  # looked at of all vectors
 _KEPT = 1 / 64  # part of the vectors that they leave
 _WHOLE = 32_768  # so many vectors or fewer are looked at whole, in no time
 _MOST = _CHUNK // 8  # kept of a chunk, however many are equally near: pictures of nothing are all alike
 _SAMPLED = 4096  # vectors by which that part's largest distance is estimated
 _FIRST_ROOM = 1024
-
-
-def _order() -> np.ndarray:
-    """The place of each of the 496 signs in 8 words, what tells most in the fewest signs first: (496,)."""
-    numbers = np.arange(DIMENSIONS)
-    fine, middle, coarse = numbers[:256], numbers[256:448].reshape(64, 3), numbers[448:].reshape(16, 3)
-    cell = np.arange(64)
-    later = (cell // 8 + 2 * cell) % 4 == 3  # a quarter of the cells, all over the frame
-    colour = middle[:, 1:].ravel()
-    first = coarse[:, 0], middle[~later, 0]
-    second = coarse[:, 1:].ravel(), middle[later, 0], colour[::8]
-    rest = np.delete(colour, np.s_[::8]), fine
-    places = np.empty(DIMENSIONS, np.intp)
-    places[np.concatenate([*first, *second, *rest])] = numbers
-    return places
-
-
-_PLACES = _order()
 
 
 @dataclass(frozen=True)
@@ -68,7 +50,7 @@ class VectorIndex:
         self._numbers = np.empty(0, np.int64)
         self._vectors = np.empty((0, DIMENSIONS), np.int8)
         self._first = np.empty((_FIRST_WORDS, 0), np.uint64)  # by word, as all of them are read
-        self._rest = np.empty((0, _WORDS - _FIRST_WORDS), np.uint64)  # by vector, as few are
+        self._signs = np.empty((0, _WORDS), np.uint64)  # by vector, as few are
 
     def __len__(self) -> int:
         return self._count
@@ -88,8 +70,7 @@ class VectorIndex:
         here = slice(self._count, end)
         self._numbers[here] = numbers
         self._vectors[here] = vectors
-        signs = _signs(vectors)
-        self._first[:, here], self._rest[here] = signs[:, :_FIRST_WORDS].T, signs[:, _FIRST_WORDS:]
+        self._first[:, here], self._signs[here] = _first_words(vectors > 0).T, _words(vectors > 0)
         self._count = end
 
     def search(self, views: Iterable[View], limit: int) -> list[Neighbour]:
@@ -103,7 +84,7 @@ class VectorIndex:
         """Rows of each view whose cosine is worth computing, at least 128 where there are as many."""
         if self._count <= _CANDIDATES:
             return [np.arange(self._count)] * len(views)
-        first, rest = self._first[:, : self._count], self._rest[: self._count]
+        first, signs = self._first[:, : self._count], self._signs[: self._count]
         sample = None
         if self._count > _WHOLE:
             sample = first[:, :: self._count // _SAMPLED].copy()
@@ -112,7 +93,7 @@ class VectorIndex:
         for start in range(0, self._count, _CHUNK):
             for scan in scans:
                 scan.look_at(start, first[:, start : start + _CHUNK])
-        return [scan.nearest(rest) for scan in scans]
+        return [scan.nearest(signs) for scan in scans]
 
     def _make_room(self, wanted: int) -> None:
         room = len(self._numbers)
@@ -121,11 +102,15 @@ class VectorIndex:
         larger = max(wanted, 2 * room, _FIRST_ROOM)
         numbers, vectors = np.empty(larger, np.int64), np.empty((larger, DIMENSIONS), np.int8)
         first = np.empty((_FIRST_WORDS, larger), np.uint64)
-        rest = np.empty((larger, _WORDS - _FIRST_WORDS), np.uint64)
+        signs = np.empty((larger, _WORDS), np.uint64)
         here = slice(0, self._count)
-        numbers[here], vectors[here], rest[here] = self._numbers[here], self._vectors[here], self._rest[here]
+        numbers[here], vectors[here], signs[here] = (
+            self._numbers[here],
+            self._vectors[here],
+            self._signs[here],
+        )
         first[:, here] = self._first[:, here]
-        self._numbers, self._vectors, self._first, self._rest = numbers, vectors, first, rest
+        self._numbers, self._vectors, self._first, self._signs = numbers, vectors, first, signs
 
 
 class _Scan:
@@ -135,9 +120,10 @@ class _Scan:
         """sample: (2, s) uint64, first words of some vectors of many. room: to work in, (_CHUNK,) uint64,
         uint8 and uint8."""
         self._room = room
-        self._own, self._counts = _signs(view.vector[None])[0], _words(view.counts[None])[0]
+        own, counts = view.vector[None] > 0, view.counts[None]
+        self._first_own, self._first_counts = _first_words(own)[0], _first_words(counts)[0]
+        self._own, self._counts = _words(own)[0], _words(counts)[0]
         self._rows: list[np.ndarray] = []
-        self._distances: list[np.ndarray] = []
         self._furthest, self._chosen = 64 * _FIRST_WORDS, sample is not None
         if sample is not None:
             distances, place = self._first_distances(sample), int(_KEPT * sample.shape[1])
@@ -149,25 +135,24 @@ class _Scan:
         rows = np.flatnonzero(distances <= self._furthest)
         if self._chosen and len(rows) > _MOST:
             rows = np.sort(rows[np.argsort(distances[rows], kind="stable")[:_MOST]])
-        self._distances.append(distances[rows])
         self._rows.append(rows + start)
 
-    def nearest(self, rest: np.ndarray) -> np.ndarray:
+    def nearest(self, signs: np.ndarray) -> np.ndarray:
         """The 128 rows that differ in the fewest signs, or all where fewer are left; of equals the first.
-        rest: (n, 6) uint64, the other words of all vectors."""
-        rows, distances = np.concatenate(self._rows), np.concatenate(self._distances)
-        differing = np.empty((_WORDS - _FIRST_WORDS, len(rows)), np.uint64)
-        np.bitwise_xor(rest.take(rows, axis=0).T, self._own[_FIRST_WORDS:, None], out=differing)
-        np.bitwise_and(differing, self._counts[_FIRST_WORDS:, None], out=differing)
-        distances = np.bitwise_count(differing).sum(0, dtype=np.uint16) + distances
+        signs: (n, 8) uint64, of all vectors."""
+        rows = np.concatenate(self._rows)
+        differing = np.empty((_WORDS, len(rows)), np.uint64)
+        np.bitwise_xor(signs.take(rows, axis=0).T, self._own[:, None], out=differing)
+        np.bitwise_and(differing, self._counts[:, None], out=differing)
+        distances = np.bitwise_count(differing).sum(0, dtype=np.uint16)
         return rows[np.argsort(distances, kind="stable")[:_CANDIDATES]]
 
     def _first_distances(self, signs: np.ndarray) -> np.ndarray:
         """In how many signs (2, m) first words differ from the view's: (m,) uint8, until the next."""
         differing, ones, distances = (room[: signs.shape[1]] for room in self._room)
         for word in range(_FIRST_WORDS):
-            np.bitwise_xor(signs[word], self._own[word], out=differing)
-            np.bitwise_and(differing, self._counts[word], out=differing)
+            np.bitwise_xor(signs[word], self._first_own[word], out=differing)
+            np.bitwise_and(differing, self._first_counts[word], out=differing)
             np.bitwise_count(differing, out=ones if word else distances)
         return np.add(distances, ones, out=distances)
 
@@ -192,12 +177,15 @@ def best_of(found: Iterable[Neighbour], limit: int) -> list[Neighbour]:
     return sorted(best.values(), key=lambda one: (-one.evidence, one.number))[:limit]
 
 
-def _signs(vectors: np.ndarray) -> np.ndarray:
-    return _words(vectors > 0)
-
-
 def _words(bits: np.ndarray) -> np.ndarray:
-    """(n, 496) bool -> (n, 8) uint64, in the order of _PLACES, the rest 0."""
-    ordered = np.zeros((len(bits), 64 * _WORDS), bool)
-    ordered[:, _PLACES] = bits
-    return np.packbits(ordered, axis=1).view(np.uint64)
+    """(n, 496) bool -> (n, 8) uint64, the rest 0."""
+    packed = np.zeros((len(bits), 8 * _WORDS), np.uint8)
+    packed[:, : DIMENSIONS // 8] = np.packbits(bits, axis=1)
+    return packed.view(np.uint64)
+
+
+def _first_words(bits: np.ndarray) -> np.ndarray:
+    """The 128 of (n, 496) bool that tell most of the whole frame, (n, 2) uint64: luma of the grid of 8x8, all
+    of the one of 4x4, and a little of the colours of the former."""
+    chosen = np.concatenate([bits[:, 256:448:3], bits[:, 448:496], bits[:, 257:448:12]], axis=1)
+    return np.packbits(chosen, axis=1).view(np.uint64)
