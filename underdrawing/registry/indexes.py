@@ -3,7 +3,7 @@
 Vectors are random, or with --photos those of parts of photographs. Each index proposes 128 records a view,
 which are ranked by their cosine over what counts, as the registry does with whatever a service proposes. The
 views are vectors with noise of .6 of their size: whole; with half of the numbers left out; and 27 at once, of
-which one is of a record and the others of pictures that are in no index. `exact` compares everything. One
+which one is of a record and the others of vectors that are in no index. `exact` compares everything. One
 thread; medians of processor time. Needs faiss-cpu (extra bench); figures go to results/registry-indexes.json.
 """
 
