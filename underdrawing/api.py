@@ -22,10 +22,11 @@ from underdrawing.coding.keys import Owner, PublicKey, TrustStore
 from underdrawing.core.errors import KeyFileError, RegistryError, UsageError
 from underdrawing.core.types import Credentials, Verdict
 from underdrawing.credentials import anchors, reading, words
+from underdrawing.credentials.recovery import kept_for
 from underdrawing.credentials.repository import ManifestRepository, beside
 from underdrawing.credentials.signing import CredentialSigner, Original
 from underdrawing.data.files import write_atomic
-from underdrawing.data.pictures import MAX_PIXELS, Picture, encode_picture, save_picture
+from underdrawing.data.pictures import MAX_PIXELS, Picture, save_picture
 from underdrawing.data.sources import Source, name_of, named, read_source
 from underdrawing.metrics.quality import psnr_db, ssim
 from underdrawing.registry.chain import Head
@@ -35,7 +36,7 @@ from underdrawing.registry.record import now
 from underdrawing.registry.registration import Mark, Version, record_of
 from underdrawing.registry.retrieval import Match, matches
 from underdrawing.registry.store import Registry, open_registry
-from underdrawing.report.findings import ProtectReport, VerifyReport, write_findings
+from underdrawing.report.findings import ProtectReport, VerifyReport, write_findings, write_manifests
 
 FindKey = Callable[[bytes], PublicKey | None]
 
@@ -54,6 +55,19 @@ class Embedding(TypedDict, total=False):
     """Who signs Content Credentials into the output; None writes none."""
     manifests: str | Path | None
     """Folder where those are kept for `verify`; None is the one beside a registry in a file."""
+
+
+class Giving(TypedDict, total=False):
+    """How `retrieve` gives back Content Credentials."""
+
+    manifests: str | Path | None
+    """Folder where they are kept, as in `protect`."""
+    trust: TrustStore | str | Path | None
+    """As in `verify`: whose certificates vouch for who signed."""
+    overwrite: bool
+    """Whether files that exist are replaced."""
+    stem: str | None
+    """How the written files' names start; None takes the source's name."""
 
 
 class Looking(TypedDict, total=False):
@@ -105,8 +119,11 @@ def protect(
         seconds = time.perf_counter() - start
         signer = how.get("credentials")
         if signer is not None and output is not None:
-            original, identity = _original(source, data, picture), protection.identity
-            data, store = _credited(protected, Path(output), signer, identity, system, original)
+            identity = protection.identity
+            told = {"identity": identity, "system": system}
+            data, store = signer.sign_picture(
+                protected, Path(output), **told, original=_original(source, data, picture)
+            )
             if kept is not None and identity is not None:
                 kept.add(identity, store)  # before the file: what nobody kept cannot be recovered
             write_atomic(Path(output), data, overwrite)
@@ -181,34 +198,44 @@ def verify(
         )
         if output is None:
             return report
-        stem = stem or (Path(source).stem if isinstance(source, str | Path) else "picture")
         pdf = looking.get("pdf", False)
-        return write_findings(report, Path(output), stem, overwrite=overwrite, pdf=pdf)
+        return write_findings(report, Path(output), stem or _stem(source), overwrite=overwrite, pdf=pdf)
 
 
 def retrieve(
     source: Source,
     registry: Registry | str | Path,
+    output: str | Path | None = None,
     *,
     limit: int = 5,
     secret: str | Path | bytes | None = None,
     system: str = "photo",
+    **giving: Unpack[Giving],
 ) -> list[Match]:
     """The registered photographs that a picture leads to, the best first, at most `limit`.
 
     By the identity that is read from it; where none is, or the registry does not know it, by what it shows:
     recovered, without what no evidence tells. Then `sure` says whether chance is ruled out; the others are
-    merely the nearest.
+    merely the nearest. Each says what is kept of its record's Content Credentials, checked as in `verify`.
 
     source, secret, system: as in `verify`. registry: an open one, a path or a URL.
+    output: a folder; what is kept for records that are sure is written there: STEM.c2pa, and of further
+    identities STEM.IDENTITY.c2pa.
+    giving: manifests, trust, overwrite, stem; see Giving.
     Errors: as in `protect`.
     """
+    if unknown := giving.keys() - Giving.__annotations__.keys():
+        raise TypeError(f"retrieve() takes no {', '.join(sorted(unknown))}")
     if limit < 1:
         raise RegistryError(f"expected a limit of at least 1, got {limit}")
     with named(source), _opened(registry, create=False) as store:
         picture, _ = read_source(source)
         verdict = zoo.load(system).verify(picture.image, secret=load_secret(secret), find_key=store.find_key)
-        return matches(store, picture.image, verdict, limit)
+        found = matches(store, picture.image, verdict, limit)
+        kept = manifest_repository(giving.get("manifests"), registry)
+        if kept is not None:
+            found = _with_credentials(found, kept, giving.get("trust"))
+        return found if output is None else _given_back(found, Path(output), source, giving)
 
 
 def trust_store(folder: str | Path | None = None) -> TrustStore:
@@ -310,19 +337,6 @@ def _original(source: Source, data: bytes | None, picture: Picture) -> Original:
     return Original(name, data or b"", picture.format)
 
 
-def _credited(
-    protected: Picture,
-    output: Path,
-    signer: CredentialSigner,
-    identity: str | None,
-    system: str,
-    original: Original,
-) -> tuple[bytes, bytes]:
-    """The output's file with Content Credentials in it, and the manifest store alone."""
-    data, format = encode_picture(protected, output)
-    return signer.sign(data, format, identity=identity, system=system, original=original)
-
-
 def _credentials(
     data: bytes, identity: str | None, trust: TrustStore, kept: ManifestRepository | None
 ) -> Credentials:
@@ -331,12 +345,40 @@ def _credentials(
     found = reading.read(data, identity, trusted)
     if kept is None or identity is None or found.state in ("valid", "untrusted", "unread"):
         return found
-    for store in kept.by_identity(identity):
-        recovered = reading.recover(store, identity, trusted)
-        if recovered.state != "invalid":
-            message = f"{found.message} {words.recovered(recovered)}"
-            return replace(found, message=message, recovered=recovered)
-    return found
+    recovered = kept_for(kept, identity, trusted)
+    if recovered.state in ("none", "invalid"):
+        return found
+    return replace(found, message=f"{found.message} {words.recovered(recovered)}", recovered=recovered)
+
+
+def _with_credentials(
+    found: list[Match], kept: ManifestRepository, trust: TrustStore | str | Path | None
+) -> list[Match]:
+    """Matches with what is kept for their records' identities."""
+    store = trust if isinstance(trust, TrustStore) else trust_store(trust)
+    trusted = "".join(anchors.anchors(store.folder).values())
+    identities = dict.fromkeys(match.record.identity for match in found if match.record.identity)
+    told = {identity: kept_for(kept, identity, trusted) for identity in identities}
+    return [replace(match, credentials=told.get(match.record.identity or "")) for match in found]
+
+
+def _given_back(found: list[Match], output: Path, source: Source, giving: Giving) -> list[Match]:
+    """Write what is kept for the sure ones; the matches with the files' names."""
+    stores = {
+        match.record.identity: match.credentials.manifest
+        for match in found
+        if match.sure and match.record.identity and match.credentials and match.credentials.manifest
+    }
+    stem = giving.get("stem") or _stem(source)
+    written = write_manifests(stores, output, stem, overwrite=giving.get("overwrite", False))
+    return [
+        replace(match, manifest=written.get(match.record.identity or "") if match.sure else None)
+        for match in found
+    ]
+
+
+def _stem(source: Source) -> str:
+    return Path(source).stem if isinstance(source, str | Path) else "picture"
 
 
 def _key_finder(trust: TrustStore, registry: Registry | None) -> FindKey:

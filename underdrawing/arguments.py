@@ -80,7 +80,7 @@ def parser(commands_by_name: Mapping[str, Callable]) -> argparse.ArgumentParser:
     _manifests(sub)
     sub.add_argument("--pdf", action="store_true", help="write NAME.report.pdf too, beside the HTML")
     _in_bulk(command("bulk", _system, _secret, _trust_folder, _password_file))
-    _retrieving(command("retrieve", _inputs, _system, _secret))
+    _retrieving(command("retrieve", _pictures, _system, _secret, _trust_folder))
     _keeping(command("registry"))
     _serving(command("serve", _password_file, _trust_folder))
     _tokens(command("token"))
@@ -125,6 +125,7 @@ def _in_bulk(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="overwrite files that exist")
     _embedding(parser)
     _registering(parser)
+    _signing_credentials(parser)
 
 
 def _registering(parser: argparse.ArgumentParser) -> None:
@@ -152,6 +153,8 @@ def _manifests(parser: argparse.ArgumentParser) -> None:
 
 def _retrieving(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--registry", required=True, metavar="DB", help="where to look: a file or URL")
+    parser.add_argument("-o", "--output", metavar="OUT", help="folder for Content Credentials that were kept")
+    _manifests(parser)
     parser.add_argument("--limit", type=_limit, default=5, metavar="N", help="so many records; 5 by default")
 
 

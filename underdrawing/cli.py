@@ -159,13 +159,16 @@ def retrieve(arguments: argparse.Namespace) -> int:
     from underdrawing import batch
 
     _check_inputs(arguments, None)
-    jobs = batch.finding_jobs(arguments.paths, None)
+    jobs = batch.finding_jobs(arguments.paths, Path(arguments.output) if arguments.output else None)
     work = partial(
         one_file.retrieve_file,
         registry=arguments.registry,
         limit=arguments.limit,
         secret=arguments.secret,
         system=arguments.system,
+        manifests=arguments.manifests,
+        trust=arguments.trust,
+        overwrite=arguments.force,
     )
     return max((EXIT_CODES[result["status"]] for result in _run(arguments, jobs, work)), default=0)
 
@@ -411,7 +414,7 @@ def _check_inputs(arguments: argparse.Namespace, password: bytes | None) -> None
         api.load_secret(arguments.secret)
         if getattr(arguments, "sign", None):
             api.load_owner(arguments.sign, password)
-        if arguments.command == "protect":
+        if "protect" in (arguments.command, needed):
             _check_credentials(arguments, password)
         if getattr(arguments, "trust", None) and not Path(arguments.trust).is_dir():
             raise UsageError(f"{arguments.trust}: there is no such folder of public keys")

@@ -30,9 +30,11 @@ def verify_file(job: Any, **options: Any) -> dict[str, Any]:
 
 
 def retrieve_file(job: Any, *, registry: str, **options: Any) -> dict[str, Any]:
-    """Look for the job's file in the registry; the object to print."""
+    """Look for the job's file in the registry, manifests beside its target; the object to print."""
     from underdrawing import api
 
+    if job.target is not None:
+        options |= {"output": job.target.parent, "stem": job.target.name}
     found = api.retrieve(job.path, _open(registry), **options)
     status = "found" if found and found[0].sure else "not found"
     return {"file": str(job.path), "status": status, "matches": [match.to_json() for match in found]}

@@ -33,9 +33,13 @@ def sentence(result: dict[str, Any]) -> str:
 
 
 def _match(found: dict[str, Any]) -> str:
-    """One line of a retrieval for people."""
+    """A record of a retrieval for people, with what is kept of its Content Credentials."""
     how = "by identity" if found["by"] == "identity" else f"alike {found['score']:.2f}"
     doubt = "" if found["sure"] else ", not sure"
     place = found["original"]["place"] or "-"
     facts = "; ".join(v if isinstance(v, str) else ", ".join(v) for v in found["facts"].values())
-    return f"  {how}{doubt}: record {found['number']}, {place}{': ' if facts else ''}{facts}"
+    told = f"  {how}{doubt}: record {found['number']}, {place}{': ' if facts else ''}{facts}"
+    credentials = found["credentials"]
+    if credentials and credentials["state"] != "none":
+        told += f"\n    {credentials['message']}"
+    return told + (f"\n    {found['manifest']}" if found["manifest"] else "")

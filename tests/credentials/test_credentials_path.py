@@ -14,6 +14,7 @@ from PIL import Image
 from underdrawing import api, cli
 from underdrawing.core.errors import UsageError
 from underdrawing.credentials.repository import ManifestRepository, beside
+from underdrawing.report.findings import write_manifests
 
 
 @pytest.fixture(scope="module")
@@ -166,3 +167,97 @@ def test_format_that_holds_none_writes_nothing(desk, issued, tmp_path, capsys):
     arguments = ["--credentials", issued.chain, "--credentials-key", issued.key]
     assert run("protect", desk / "photo.png", "-o", tmp_path / "out.bmp", *arguments) == 3
     assert "BMP" in capsys.readouterr().err and not (tmp_path / "out.bmp").exists()
+
+
+class TestRetrieving:
+    """What was kept comes back with the record, however the record was found."""
+
+    def retrieved(self, capsys, *arguments: object) -> dict:
+        capsys.readouterr()
+        self.code = run("retrieve", *arguments, "--json")
+        return json.loads(capsys.readouterr().out)
+
+    @pytest.fixture
+    def own(self, desk) -> bytes:
+        """The manifest that was signed with the photograph."""
+        (kept,) = (desk / "photos.db.credentials").rglob("*.c2pa")
+        return kept.read_bytes()
+
+    def test_by_identity_it_is_written_out(self, desk, own, capsys, tmp_path):
+        lost = stripped(desk / "protected.jpg", tmp_path / "posted.jpg")
+        arguments = [
+            lost,
+            "--registry",
+            desk / "photos.db",
+            "--trust",
+            desk / "trust",
+            "-o",
+            tmp_path / "out",
+        ]
+        (match,) = self.retrieved(capsys, *arguments)["matches"]
+        assert self.code == 0 and match["by"] == "identity"
+        assert match["credentials"]["state"] == "valid" and match["credentials"]["issuer"] == "Test Agency"
+        assert match["manifest"] == str(tmp_path / "out" / "posted.c2pa")
+        assert Path(match["manifest"]).read_bytes() == own
+        capsys.readouterr()
+        assert run("retrieve", *arguments) == 3
+        assert "exists already" in capsys.readouterr().err
+        assert run("retrieve", *arguments, "--force") == 0
+        said = capsys.readouterr().out
+        assert "Test Agency" in said and "posted.c2pa" in said
+
+    def test_by_what_it_shows_too(self, desk, own, tmp_path):
+        unmarked = Image.fromarray(skimage.data.astronaut()).resize((400, 400))
+        (match,) = api.retrieve(
+            np.asarray(unmarked), desk / "photos.db", tmp_path, trust=desk / "trust", limit=1
+        )
+        assert (match.by, match.sure) == ("embedding", True)
+        assert match.credentials.state == "valid" and match.credentials.manifest == own
+        assert Path(match.manifest) == tmp_path / "picture.c2pa" and Path(match.manifest).read_bytes() == own
+
+    def test_what_is_merely_near_is_told_and_not_written(self, desk, own, tmp_path):
+        (match,) = api.retrieve(skimage.data.coffee(), desk / "photos.db", tmp_path / "out", limit=1)
+        assert not match.sure and match.credentials.state == "untrusted" and match.manifest is None
+        assert not (tmp_path / "out").exists()
+
+    def test_changed_or_planted_ones_are_not_given_back(self, desk, own, capsys, tmp_path):
+        with api.open_registry(desk / "photos.db") as registry:
+            identity = registry.get([1])[0].record.identity
+        folder = tmp_path / "kept"
+        arguments = [desk / "protected.jpg", "--registry", desk / "photos.db", "--manifests", folder]
+        arguments += ["-o", tmp_path / "out"]
+        states = []
+        for store in (
+            None,
+            own.replace(b"photo.png", b"other.png"),
+            own.replace(identity.encode(), b"f" * 16),
+            own,
+        ):
+            if store is not None:
+                ManifestRepository(folder).add(identity, store)
+            (match,) = self.retrieved(capsys, *arguments)["matches"]
+            states.append((match["credentials"]["state"], bool(match["manifest"])))
+        assert states == [("none", False), ("invalid", False), ("invalid", False), ("untrusted", True)]
+        assert [path.read_bytes() for path in (tmp_path / "out").iterdir()] == [own]
+
+    def test_two_photographs_in_one_get_two_files(self, tmp_path):
+        kept = {"a" * 16: b"one", "b" * 16: b"two"}
+        written = write_manifests(kept, tmp_path, "posted")
+        assert written == {
+            "a" * 16: f"{tmp_path}/posted.c2pa",
+            "b" * 16: f"{tmp_path}/posted.{'b' * 16}.c2pa",
+        }
+        assert [Path(written[identity]).read_bytes() for identity in kept] == [b"one", b"two"]
+
+    def test_without_a_folder_nobody_looked(self, desk, tmp_path):
+        with api.open_registry(desk / "photos.db") as registry:
+            match = api.retrieve(desk / "protected.jpg", registry)[0]
+            assert match.credentials.state == "untrusted"  # the folder is beside the open registry, too
+
+            class Elsewhere:
+                find_key, by_identity = registry.find_key, registry.by_identity
+
+            match = api.retrieve(desk / "protected.jpg", Elsewhere())[0]
+            assert match.credentials is None and match.to_json()["credentials"] is None
+        with pytest.raises(TypeError, match="manifest"):
+            api.retrieve(desk / "protected.jpg", desk / "photos.db", manifest=tmp_path)

@@ -8,10 +8,13 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 USER = "nobody"  # PostgreSQL does not run as root
 START_S = 60
+TESTING = ("shared_buffers=64MB", "fsync=off")
+"""What a killed process has written is with the system: only a loss of power needs fsync."""
 
 
 def system_programs() -> Path | None:
@@ -42,7 +45,9 @@ def copied(programs: Path, folder: Path) -> Path:
 class Server:
     """One server on a Unix socket, with one database."""
 
-    def __init__(self, programs: Path) -> None:
+    def __init__(self, programs: Path, options: Sequence[str] = TESTING) -> None:
+        """options: settings of the server, as `name=value`."""
+        self._options = ("listen_addresses=", "max_connections=40", *options)
         self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path has to be short
         self._as = {}
         if os.geteuid() == 0:
@@ -71,9 +76,7 @@ class Server:
 
     def _launch(self) -> None:
         command = [str(self._programs / "postgres"), "-D", str(self.folder / "data"), "-k", str(self.folder)]
-        # what a killed process has written is with the system: only a loss of power needs fsync
-        options = ("listen_addresses=", "shared_buffers=64MB", "max_connections=40", "fsync=off")
-        command += [word for option in options for word in ("-c", option)]
+        command += [word for option in self._options for word in ("-c", option)]
         with (self.folder / "log").open("a") as log:
             self._process = subprocess.Popen(
                 command, cwd=self.folder, stderr=log, stdout=log, start_new_session=True, **self._as

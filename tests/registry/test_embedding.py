@@ -11,7 +11,7 @@ from PIL import Image
 from underdrawing.core.errors import ShapeError
 from underdrawing.registry.embedding import DIMENSIONS, View, embed, evidence, pack, placements, score
 from underdrawing.registry.retrieval import SURE
-from underdrawing.registry.vectors import VectorIndex
+from underdrawing.registry.vectors import VectorIndex, _first_words
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +116,29 @@ def test_signs_first_gives_what_all_cosines_give():
         found = index.search([view], 1)[0]
         assert found.number == wanted + 1 == scores.argmax() + 1
         assert found.score == pytest.approx(scores.max(), abs=1e-5)
+
+
+def test_many_vectors_are_searched_by_their_first_words_and_nothing_is_lost():
+    """More than are looked at whole: 100,000, in which views with half of their numbers find their own."""
+    rng = np.random.default_rng(7)
+    vectors = np.clip(36 * rng.standard_normal((100_000, DIMENSIONS), np.float32), -127, 127).astype(np.int8)
+    index = VectorIndex()
+    index.add(range(1, 100_001), [row.tobytes() for row in vectors])
+    wanted, views = rng.integers(0, 100_000, 27), []
+    for row in wanted:
+        counts = rng.random(DIMENSIONS) < 0.5
+        disturbed = vectors[row] + rng.normal(0, 22, DIMENSIONS)
+        views.append(View(np.where(counts, disturbed, 0).astype(np.float32), counts))
+    found = index.search(views, 27)
+    assert {one.number for one in found} == {row + 1 for row in wanted}
+    alone = [index.search([view], 1)[0] for view in views]
+    assert [one.number for one in alone] == [row + 1 for row in wanted]
+    assert {(one.number, one.evidence) for one in alone} == {(one.number, one.evidence) for one in found}
+    blind = View(np.zeros(DIMENSIONS, np.float32), np.zeros(DIMENSIONS, bool))
+    assert index.search([blind], 3)[0].evidence == 0
+
+
+def test_the_first_words_hold_128_signs_of_the_coarse_grids_once():
+    one_by_one = np.bitwise_count(_first_words(np.eye(DIMENSIONS, dtype=bool))).sum(1)
+    assert one_by_one.sum() == 128 and one_by_one.max() == 1
+    assert not one_by_one[:256].any() and one_by_one[448:].all()

@@ -35,6 +35,9 @@ class WrongService:
         assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
         self.there |= dict(zip(numbers, vectors, strict=True))
 
+    def ready(self) -> None:
+        assert self.there
+
     def propose(self, queries, limit):
         return [[3, 700, 5] for _ in queries]
 
@@ -75,6 +78,26 @@ def test_what_pgvector_lost_comes_back(with_pgvector):
     with open_registry(url + "&vectors=pgvector") as registry:
         assert [found.number for found in registry.nearest(VIEWS[1:2], 1)] == [9]
     assert with_pgvector.ask("SELECT count(*) FROM underdrawing.nearby_grids_1") == "20"
+
+
+def test_pgvector_links_what_was_there_before_at_once(with_pgvector):
+    url = with_pgvector.url()
+    filled(url + "&vectors=memory", 300).close()
+    of_graphs = (
+        "SELECT indexdef FROM pg_indexes WHERE tablename = 'nearby_grids_1' AND indexdef LIKE '%hnsw%'"
+    )
+    with_pgvector.ask("DROP TABLE IF EXISTS underdrawing.nearby_grids_1")
+    for _ in range(2):
+        with open_registry(url + "&vectors=pgvector") as registry:
+            assert registry.nearest(VIEWS[:1], 1)[0].number == 4
+            registry.add([record(registry.head().count + 1)])
+        assert len(with_pgvector.ask(of_graphs).splitlines()) == 1
+    assert with_pgvector.ask("SELECT count(*) FROM underdrawing.nearby_grids_1") == "302"
+    # a process that was killed between vectors and graph
+    with_pgvector.ask("DROP INDEX underdrawing.nearby_grids_1_vector_idx")
+    with open_registry(url) as registry:
+        assert registry.nearest(VIEWS[1:2], 1)[0].number == 9
+    assert with_pgvector.ask(of_graphs)
 
 
 def test_pgvector_that_is_not_there_is_told(postgres):

@@ -151,6 +151,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "photo-attacks": photo_attacks_table,
     "photo-peers": photo_peers_table,
     "registry": _or_empty(tables_registry.table),
+    "registry-indexes": _or_empty(tables_registry.indexes),
     "service-load": _or_empty(tables_service.load_table),
     "service-page": _or_empty(tables_service.page_table),
 }

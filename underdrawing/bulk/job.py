@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -12,6 +13,7 @@ from underdrawing import api
 from underdrawing.batch import Job, Result, Work, pooled
 from underdrawing.bulk.journal import Journal
 from underdrawing.bulk.places import SHARD_SUFFIX, Place
+from underdrawing.bulk.signed import signer
 from underdrawing.bulk.task import Task
 from underdrawing.bulk.units import do_unit
 from underdrawing.core.errors import UsageError
@@ -76,6 +78,10 @@ class BulkJob:
 def _settings(task: Task) -> dict[str, Any]:
     """All that the output depends on, without secrets."""
     owner = None if task.sign is None else api.load_owner(task.sign, task.password)
+    chain = None
+    if task.credentials is not None:
+        who = signer(task.credentials, task.credentials_key or "", task.password)
+        chain = hashlib.sha256(who.chain).hexdigest()
     return {
         "action": task.action,
         "input": task.input,
@@ -85,5 +91,7 @@ def _settings(task: Task) -> dict[str, Any]:
         "signed_by": None if owner is None else owner.public.fingerprint,
         "private": task.secret is not None,
         "registry": task.registry,
+        "credentials": chain,
+        "manifests": None if task.manifests is None else str(task.manifests),
         "seed": task.seed or None,
     }

@@ -5,7 +5,7 @@
     {"file": "a/c.jpg", "status": "error", ...}          one that failed; tried again when the job goes on
 
 A line that a kill cut short is dropped. Outputs are written before their line, whole, and would come out the
-same again: a lost line costs time and nothing else.
+same again, or are kept where they are signed: a lost line costs time and nothing else.
 """
 
 from __future__ import annotations

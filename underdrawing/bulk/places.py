@@ -53,6 +53,11 @@ class Place:
         wanted = (p for p in paths if p.suffix.lower() in suffixes and not any(x[0] == "." for x in p.parts))
         return sorted(map(str, wanted))
 
+    def holds(self, name: str) -> bool:
+        """Whether there is a file of this name."""
+        with self._named(name):
+            return self._system.isfile(self._path(name))
+
     @contextmanager
     def reading(self, name: str) -> Iterator[BinaryIO]:
         """The file, open."""

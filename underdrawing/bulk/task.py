@@ -8,10 +8,13 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from underdrawing import api
+from underdrawing.bulk.signed import is_signed, signer
+from underdrawing.credentials.repository import ManifestRepository
+from underdrawing.credentials.signing import Original
 from underdrawing.data.pictures import encode_picture
 from underdrawing.registry.record import Record
 from underdrawing.report.findings import finding_pictures
@@ -37,7 +40,15 @@ class Task:
     trust: str | None = None
     registry: str | None = None
     facts: str | None = None
+    credentials: str | None = None
+    """File of the certificates under which Content Credentials are signed; None writes none."""
+    credentials_key: str | None = None
+    manifests: str | None = None
     overwrite: bool = False
+
+    def repository(self) -> ManifestRepository | None:
+        """Where manifests are kept."""
+        return api.manifest_repository(self.manifests, self.registry)
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,8 @@ class Done:
     files: dict[str, bytes]
     told: dict[str, Any]
     record: Record | None = None
+    manifest: tuple[str, bytes] | None = None
+    """Identity and manifest store that were signed just now, to be kept before the files are written."""
 
 
 def identity(seed: str, key: str) -> bytes:
@@ -54,10 +67,16 @@ def identity(seed: str, key: str) -> bytes:
     return hmac.digest(bytes.fromhex(seed), key.encode("utf-8", "surrogateescape"), "sha256")[:8]
 
 
-def work_on(task: Task, name: str, key: str, data: bytes) -> Done:
-    """Protect or verify one picture. name: of its file, as outputs are to be called. key: what tells it from
-    every other picture of the job."""
-    return _protect(task, name, key, data) if task.action == "protect" else _verify(task, name, data)
+def work_on(task: Task, name: str, key: str, data: bytes, earlier: bytes | None = None) -> Done:
+    """Protect or verify one picture.
+
+    name: of its file, as outputs are to be called. key: what tells it from every other picture of the job.
+    earlier: the file that is in the output's place already, looked at where Content Credentials are signed:
+    if it is this picture with credentials of this job, it stays as it is.
+    """
+    if task.action == "verify":
+        return _verify(task, name, data)
+    return _protect(task, (name, key), data, earlier)
 
 
 def place_record(done: Done, original: str, protected: str, name: str) -> Record | None:
@@ -97,7 +116,8 @@ class _Kept:
         return [0]
 
 
-def _protect(task: Task, name: str, key: str, data: bytes) -> Done:
+def _protect(task: Task, names: tuple[str, str], data: bytes, earlier: bytes | None) -> Done:
+    name, key = names
     kept = _Kept()
     report = api.protect(
         data,
@@ -109,16 +129,31 @@ def _protect(task: Task, name: str, key: str, data: bytes) -> Done:
         registry=None if task.registry is None else kept,  # type: ignore[arg-type]  # only `add` is called
         facts=None if task.facts is None else api.load_facts(task.facts),
     )
-    told = report.to_json() | {"file": name, "output": name}
-    left_out = (*_UNREPEATABLE, "registered", "credentials")
+    told = report.to_json() | {"file": name, "output": name, "credentials": task.credentials is not None}
+    left_out = (*_UNREPEATABLE, "registered") + (() if task.credentials else ("credentials",))
     told = {field: value for field, value in told.items() if field not in left_out}
     protected, _ = encode_picture(report.protected, Path(name))
-    return Done({name: protected}, told, kept.record)
+    if task.credentials is None:
+        return Done({name: protected}, told, kept.record)
+    who = signer(task.credentials, task.credentials_key or "", task.password)
+    if earlier is not None and is_signed(earlier, protected, report.identity, who.chain):
+        return Done({name: earlier}, told, kept.record)
+    original = Original(PurePosixPath(name).name, data, report.protected.format)
+    signed, store = who.sign_picture(
+        report.protected, Path(name), identity=report.identity, system=task.system, original=original
+    )
+    manifest = None if report.identity is None else (report.identity, store)
+    return Done({name: signed}, told, kept.record, manifest)
 
 
 def _verify(task: Task, name: str, data: bytes) -> Done:
     report = api.verify(
-        data, trust=task.trust, secret=task.secret, system=task.system, registry=task.registry
+        data,
+        trust=task.trust,
+        secret=task.secret,
+        system=task.system,
+        registry=task.registry,
+        manifests=task.manifests,
     )
     files = {}
     for kind, image in finding_pictures(report.verdict).items():
@@ -126,6 +161,10 @@ def _verify(task: Task, name: str, data: bytes) -> Done:
         image.save(buffer, "PNG", compress_level=2)
         files[f"{name}.{kind}.png"] = buffer.getvalue()
     written = {kind: f"{name}.{kind}.png" for kind in finding_pictures(report.verdict)}
+    recovered = report.credentials.recovered if report.credentials else None
+    if recovered is not None and recovered.manifest is not None:
+        written["manifest"] = f"{name}.c2pa"
+        files[written["manifest"]] = recovered.manifest
     told = replace(report, written=written).to_json() | {"file": name}
     told = {field: value for field, value in told.items() if field not in _UNREPEATABLE}
     files[f"{name}.report.json"] = (json.dumps(told, indent=2, allow_nan=False) + "\n").encode()

@@ -8,10 +8,11 @@ shard     NAME.tar --> NAME.tar: other members as they were; each picture, then 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterable
-from contextlib import closing
+from collections import Counter, deque
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import closing, suppress
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -19,6 +20,7 @@ from underdrawing.batch import Job, attempt
 from underdrawing.bulk.places import SHARD_SUFFIX, Place
 from underdrawing.bulk.shards import ShardWriter, is_picture, members
 from underdrawing.bulk.task import Done, Task, place_record, register, work_on
+from underdrawing.core.errors import UnderdrawingError
 from underdrawing.registry.record import Record
 
 _MOST_FAILURES = 100  # told of one shard; all of them are told in the shard itself
@@ -38,7 +40,9 @@ def do_unit(task: Task, job: Job) -> dict[str, Any]:
 def _picture(task: Task, name: str) -> dict[str, Any]:
     source, target = _places(task)
     with source.reading(name) as file:
-        done = work_on(task, name, name, file.read())
+        data = file.read()
+    done = work_on(task, name, name, data, _earlier_file(task, target, name))
+    _keep(task, [done.manifest])
     digests = [
         target.put(path, lambda file, data=data: _fill(file, data), overwrite=task.overwrite)  # type: ignore[misc]
         for path, data in done.files.items()
@@ -53,10 +57,11 @@ def _shard(task: Task, name: str) -> dict[str, Any]:
     counts: Counter[str] = Counter()
     failed: list[str] = []
     records: list[Record | None] = []
+    manifests: list[tuple[str, bytes] | None] = []
 
-    def member(key: str, path: str, data: bytes) -> Iterable[tuple[str, bytes]]:
+    def member(key: str, path: str, data: bytes, earlier: bytes | None) -> Collection[tuple[str, bytes]]:
         def work(_: Job) -> dict[str, Any]:
-            return {"status": "done", "done": work_on(task, path, key, data)}
+            return {"status": "done", "done": work_on(task, path, key, data, earlier)}
 
         result = attempt(work, Job(Path(path)))
         if result["status"] == "error":
@@ -65,20 +70,52 @@ def _shard(task: Task, name: str) -> dict[str, Any]:
             return [(f"{path}.underdrawing.json", _json(result))]
         done: Done = result["done"]
         counts[done.told["status"]] += 1
+        manifests.append(done.manifest)
         records.append(place_record(done, f"{source.url(name)}::{path}", f"{target.url(name)}::{path}", path))
         more = {f"{path}.underdrawing.json": _json(done.told)} if task.action == "protect" else {}
-        return (done.files | more).items()
+        return list((done.files | more).items())
 
     def fill(file: BinaryIO) -> None:
-        with closing(ShardWriter(file)) as writer, source.reading(name) as archive:
+        earlier = _earlier_members(task, target, name)
+        with closing(earlier), closing(ShardWriter(file)) as writer, source.reading(name) as archive:
             for number, (path, data) in enumerate(members(archive)):
-                pairs = member(f"{name}::{number}:{path}", path, data) if is_picture(path) else [(path, data)]
+                there = next(earlier, None)
+                pairs: Collection[tuple[str, bytes]] = [(path, data)]
+                if is_picture(path):
+                    pairs = member(f"{name}::{number}:{path}", path, data, there)
                 for inside, content in pairs:
                     writer.add(inside, content)
+                deque(islice(earlier, len(pairs) - 1), maxlen=0)
+        _keep(task, manifests)
 
     digest = target.put(name, fill, overwrite=task.overwrite)
     register(task, records)
     return _line(name, target, counts) | {"sha256": digest, "failed": failed[:_MOST_FAILURES]}
+
+
+def _earlier_file(task: Task, target: Place, name: str) -> bytes | None:
+    """What is in the output's place already, where it may be a file that this job has signed."""
+    if task.credentials is None or not target.holds(name):
+        return None
+    with target.reading(name) as file:
+        return file.read()
+
+
+def _earlier_members(task: Task, target: Place, name: str) -> Iterator[bytes]:
+    """The same for a shard: the contents of its members, as far as it can be read."""
+    if task.credentials is None or not target.holds(name):
+        return
+    with suppress(UnderdrawingError), target.reading(name) as file:
+        for _, content in members(file):
+            yield content
+
+
+def _keep(task: Task, manifests: Iterable[tuple[str, bytes] | None]) -> None:
+    """Keep manifests before the file that they are in is there: what nobody kept cannot be recovered."""
+    repository = task.repository()
+    for manifest in manifests:
+        if repository is not None and manifest is not None:
+            repository.add(*manifest)
 
 
 def _line(name: str, target: Place, counts: Counter[str]) -> dict[str, Any]:

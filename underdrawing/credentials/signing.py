@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from underdrawing.core.errors import CredentialsError, KeyFileError
 from underdrawing.credentials import manifest
 from underdrawing.credentials.package import MIME, c2pa, context
+from underdrawing.data.pictures import Picture, encode_picture
 
 _CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 _LARGEST_FILE = 1 << 20
@@ -87,6 +88,14 @@ class CredentialSigner:
         except package.C2paError as error:
             raise CredentialsError(f"Content Credentials cannot be signed ({error})") from error
         return signed.getvalue(), bytes(store)
+
+    def sign_picture(
+        self, picture: Picture, path: Path, *, identity: str | None, system: str, original: Original
+    ) -> tuple[bytes, bytes]:
+        """`sign` for the file of a picture as `path` would hold it, in its suffix's format, unwritten.
+        Errors: those of `sign` and of encode_picture."""
+        data, format = encode_picture(picture, path)
+        return self.sign(data, format, identity=identity, system=system, original=original)
 
 
 def _add_original(builder: Any, original: Original, data: bytes, format: str) -> None:

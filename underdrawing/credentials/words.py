@@ -8,6 +8,7 @@ from underdrawing.core.types import Credentials
 from underdrawing.credentials.manifest import PREFIX
 
 NONE = "This file carries no Content Credentials."
+NOT_KEPT = "No Content Credentials are kept for it."
 DAMAGED = "Content Credentials are there, but damaged beyond reading"
 OF_ANOTHER = "underdrawing.softBinding.mismatch"
 """Our own code for a manifest that was kept under an identity which it does not name."""
@@ -42,6 +43,11 @@ def with_message(found: Credentials) -> Credentials:
 def recovered(kept: Credentials) -> str:
     """One sentence more for a file whose identity led to a manifest that was kept."""
     return f"By its identity, the registry gives back those of the protected picture. {kept.message}"
+
+
+def refused(kept: Credentials) -> Credentials:
+    """Of a manifest that was kept and does not hold: why, and not the manifest."""
+    return replace(kept, message=f"What is kept for it is not given back. {kept.message}", manifest=None)
 
 
 def _state(found: Credentials) -> str:

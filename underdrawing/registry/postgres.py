@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 _PAGE = 2000  # records read at a time
 _JOINED = f"{SCHEMA}.records LEFT JOIN {SCHEMA}.vectors USING (number)"
-_SELECT = f"SELECT number, hash, text, vector FROM {_JOINED} "
+_SELECT = (  # not joined: without statistics, as after many were added, a join may read all vectors
+    f"SELECT number, hash, text, (SELECT vector FROM {SCHEMA}.vectors v WHERE v.number = records.number) "
+    f"FROM {SCHEMA}.records "
+)
 _HEAD = f"SELECT count, hash FROM {SCHEMA}.head"
 _PATIENCE_S = 20  # with a server that is started anew, where it has to be asked whether it kept something
 

@@ -84,6 +84,9 @@ class QdrantService:
                 batch = models.Batch(ids=list(numbers[here]), vectors=vectors[here].tolist())
                 self._client.upsert(self._name, batch, wait=True)
 
+    def ready(self) -> None:
+        """Nothing: Qdrant makes its graph by itself."""
+
     def propose(self, queries: np.ndarray, limit: int) -> list[list[int]]:
         from qdrant_client import models
 

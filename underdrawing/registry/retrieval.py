@@ -14,11 +14,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from underdrawing.core.types import FILLED, Verdict
+from underdrawing.core.types import FILLED, Credentials, Verdict
 from underdrawing.registry.embedding import embed, placements
 from underdrawing.registry.record import Record
 from underdrawing.registry.store import Entry, Registry
-from underdrawing.registry.vectors import Neighbour
+from underdrawing.registry.vectors import Neighbour, best_of
 
 SURE = 16.0
 """Evidence from which a record counts as found by what it shows. docs/REGISTRY.md has the measurement."""
@@ -34,6 +34,11 @@ class Match:
     """1 by identity; otherwise the cosine between what both show, at most 1."""
     sure: bool
     """By embedding: whether chance is ruled out, as measured. By identity: always."""
+    credentials: Credentials | None = None
+    """What is kept of the record's Content Credentials, checked; state "none" where nothing is. None where
+    nobody looked: the record has no identity, or there is no folder of manifests."""
+    manifest: str | None = None
+    """The file that they were written to."""
 
     @property
     def record(self) -> Record:
@@ -44,7 +49,9 @@ class Match:
         """The object in `retrieve --json`: the record without its code, which is for machines."""
         found = self.entry.to_json()
         found.pop("code")
-        return {"by": self.by, "score": round(self.score, 4), "sure": self.sure} | found
+        told = None if self.credentials is None else self.credentials.to_json()
+        kept = {"credentials": told, "manifest": self.manifest}
+        return {"by": self.by, "score": round(self.score, 4), "sure": self.sure} | found | kept
 
 
 def matches(registry: Registry, received: np.ndarray, verdict: Verdict, limit: int) -> list[Match]:
@@ -70,11 +77,10 @@ def matches(registry: Registry, received: np.ndarray, verdict: Verdict, limit: i
 def nearest(registry: Registry, received: np.ndarray, verdict: Verdict, limit: int) -> list[Neighbour]:
     """The records that show most nearly what a received picture showed before it was altered."""
     seen = list(_seen(received, verdict))
-    views = [embed(image, untrusted) for image, untrusted in seen]
-    found = registry.nearest(views, limit)
+    found = registry.nearest([embed(image, untrusted) for image, untrusted in seen], limit)
     if found and found[0].evidence < SURE:
-        views += [view for image, untrusted in seen for view in placements(image, untrusted)]
-        found = registry.nearest(views, limit)
+        parts = [view for image, untrusted in seen for view in placements(image, untrusted)]
+        found = best_of([*found, *registry.nearest(parts, limit)], limit)
     return found
 
 

@@ -57,6 +57,9 @@ class VectorService(Protocol):
     def put(self, numbers: Sequence[int], vectors: np.ndarray) -> None:
         """Keep (n, 496) float32 vectors of length 1; those that are there stay as they are."""
 
+    def ready(self) -> None:
+        """Everything that was there when it was opened has been put; called before the first proposal."""
+
     def propose(self, queries: np.ndarray, limit: int) -> list[list[int]]:
         """For each of (n, 496) float32 queries the records with the largest inner products."""
 
@@ -78,7 +81,7 @@ class Search(Protocol):
 
 
 class LocalSearch:
-    """All vectors in the memory of this process, 568 bytes each."""
+    """All vectors in the memory of this process, 584 bytes each."""
 
     def __init__(self) -> None:
         self._index, self._last = VectorIndex(), 0
@@ -102,7 +105,7 @@ class RemoteSearch:
     """A service proposes; evidence is computed from the registry's own vectors, as in LocalSearch."""
 
     def __init__(self, service: VectorService) -> None:
-        self._service, self._last, self._open = service, 0, False
+        self._service, self._last, self._open, self._ready = service, 0, False, False
 
     def added(self, source: VectorSource) -> None:
         """Send what is new. The records are safe already, so a service that is away is only told of."""
@@ -145,6 +148,9 @@ class RemoteSearch:
             if lacking:
                 self._service.put([number for number, _ in lacking], _directions(lacking))
             self._last = rows[-1][0]
+        if not self._ready:
+            self._service.ready()
+            self._ready = True
         return True
 
 

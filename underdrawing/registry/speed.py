@@ -3,7 +3,8 @@
 Records and vectors are random; a query is the vector of one of them with noise of .6 of its size (cosine
 about .86), in part with half of its numbers left out. Medians of single calls, by the clock and, where
 nothing but this process works, by the processor's time. Figures go to results/registry.json, a part for each
-kind of registry, with commit and conditions.
+kind of registry, with commit and conditions. --url measures a registry elsewhere, which has to be empty or to
+hold such records already.
 """
 
 from __future__ import annotations
@@ -36,10 +37,19 @@ _DRAWN = _HASHES + _CODE
 PROTOCOL = Protocol("registry")
 UNSURE_VIEWS = 27
 """Views of an unsure search: the picture, mirrored, and as a part at 25 places."""
-_UNSURE_PART = 0.6  # of the numbers count in them
+UNSURE_PART = 0.6
+"""Of the numbers count in them."""
 _NOISE = 0.6
 _ASKED = 200  # records of each kind of question
 Figures = dict[str, float]
+_SIZE = (
+    "SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace "
+    "WHERE nspname = 'underdrawing' AND relkind = 'r'"
+)
+_SETTINGS = (
+    "SELECT current_setting('server_version'), current_setting('shared_buffers'), current_setting('fsync'), "
+    "(SELECT extversion FROM pg_extension WHERE extname = 'vector')"
+)
 
 
 def random_records(rng: np.random.Generator, count: int, owner: PublicKey | None = None) -> list[Record]:
@@ -72,7 +82,12 @@ def _random_record(drawn: bytes, owner: PublicKey | None, vector: bytes, facts: 
 
 def noisy_view(record: Record, rng: np.random.Generator, part: float) -> View:
     """A view like a record's vector, of which `part` counts."""
-    vector = np.frombuffer(record.vector or b"", np.int8).astype(np.float32)
+    return noisy(np.frombuffer(record.vector or b"", np.int8), rng, part)
+
+
+def noisy(packed: np.ndarray, rng: np.random.Generator, part: float) -> View:
+    """A view like a vector (496,) int8 with noise of .6 of its size, of which `part` counts."""
+    vector = packed.astype(np.float32)
     vector = vector + _NOISE * float(vector.std()) * rng.standard_normal(DIMENSIONS, dtype=np.float32)
     counts = rng.random(DIMENSIONS) < part
     return View(np.where(counts, vector, 0).astype(np.float32), counts)
@@ -116,7 +131,7 @@ def _nearest(registry: Registry, asked: list[Entry], rng: np.random.Generator) -
         figures = _medians(name, ask, len(asked))
         hits = [number == entry.number for number, entry in zip(found, asked, strict=True)]
         yield figures | {f"{name}_recall_at_1": statistics.mean(hits)}
-    views = [noisy_view(entry.record, rng, _UNSURE_PART) for entry in asked[:UNSURE_VIEWS]]
+    views = [noisy_view(entry.record, rng, UNSURE_PART) for entry in asked[:UNSURE_VIEWS]]
     yield _medians("unsure", lambda: registry.nearest(views, 5), 9)
 
 
@@ -150,6 +165,31 @@ def _medians(name: str, step: Callable[[], object], turns: int) -> Figures:
     }
 
 
+def _bytes(where: str) -> int:
+    """What the registry takes on the disk; vectors in another service are not counted."""
+    address, _ = split_vectors(where)
+    if address.startswith("postgres"):
+        return int(_asked(address, _SIZE)[0])
+    return Path(address.removeprefix("sqlite:///")).stat().st_size
+
+
+def _server(where: str) -> dict[str, Any]:
+    """What decides how quick a server is; nothing for a file."""
+    address, _ = split_vectors(where)
+    if not address.startswith("postgres"):
+        return {}
+    version, buffers, sync, pgvector = _asked(address, _SETTINGS)
+    told = f"PostgreSQL {version.split()[0]}, shared_buffers {buffers}, fsync {sync}"
+    return {"server": told + (f", pgvector {pgvector}" if pgvector else "")}
+
+
+def _asked(address: str, statement: str) -> tuple:
+    import psycopg
+
+    with psycopg.connect(address) as connection:
+        return connection.execute(statement).fetchone() or ()
+
+
 def _kind(where: str) -> str:
     address, vectors = split_vectors(where)
     keeps = "postgres" if address.startswith("postgres") else "sqlite"
@@ -161,26 +201,28 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m underdrawing.registry.speed", description=__doc__)
     parser.add_argument("--records", type=int, default=1_000_000)
     parser.add_argument("--batch", type=int, default=1000, help="records added at a time")
-    parser.add_argument("--registry", help="path or URL; one that has records is filled further")
+    parser.add_argument("--url", "--registry", help="or path; one that has records is filled further")
+    parser.add_argument("--name", help="of the part of the results; what kind of registry it is by default")
     parser.add_argument("--out", type=Path, default=Path("results/registry.json"))
     given = parser.parse_args()
     at: dict[str, Any] = conditions(PROTOCOL)
     at |= {"load_average": round(os.getloadavg()[0], 1)} if hasattr(os, "getloadavg") else {}
     with tempfile.TemporaryDirectory() as folder:
-        where = given.registry or str(Path(folder) / "registry.db")
+        where = given.url or str(Path(folder) / "registry.db")
         figures: Figures = {}
         for step in measure(where, given.records, given.batch):
             figures |= {name: round(value, 3) for name, value in step.items()}
-            if "://" not in where:
-                figures["bytes_per_record"] = round(Path(where).stat().st_size / given.records)
-            _keep(given.out, f"{_kind(where)}, {given.records}", {"conditions": at, "figures": figures})
+            figures["bytes_per_record"] = round(_bytes(where) / given.records)
+            at |= _server(where)
+            part = {"conditions": at, "figures": figures}
+            keep(given.out, PROTOCOL.name, f"{given.name or _kind(where)}, {given.records}", part)
     sys.stdout.write(json.dumps(figures) + "\n")
     return 0
 
 
-def _keep(out: Path, name: str, part: dict[str, Any]) -> None:
+def keep(out: Path, protocol: str, name: str, part: dict[str, Any]) -> None:
     """Put a part into the results at each step: a run that is ended early keeps what it had measured."""
-    merged: dict[str, Any] = {"name": PROTOCOL.name, "parts": {}}
+    merged: dict[str, Any] = {"name": protocol, "parts": {}}
     if out.is_file():
         merged = json.loads(out.read_text(encoding="utf-8"))
     merged["parts"][name] = part

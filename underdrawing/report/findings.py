@@ -16,6 +16,7 @@ from __future__ import annotations
 import io
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,19 @@ def write_findings(
     write("html", "report.html", page(done.to_json(), small).encode("utf-8", "replace"))
     write("json", "report.json", text.encode("utf-8"))
     return done
+
+
+def write_manifests(
+    kept: Mapping[str, bytes], folder: Path, stem: str, *, overwrite: bool = False
+) -> dict[str, str]:
+    """Write manifest stores by identity into `folder`, the first as STEM.c2pa, more as STEM.IDENTITY.c2pa;
+    their paths by identity. Raises OutputError."""
+    written: dict[str, str] = {}
+    for identity, store in kept.items():
+        path = folder / (f"{stem}.{identity}.c2pa" if written else f"{stem}.c2pa")
+        write_atomic(path, store, overwrite)
+        written[identity] = str(path)
+    return written
 
 
 def finding_pictures(verdict: Verdict) -> dict[str, Image.Image]:

@@ -13,6 +13,7 @@ from typing import Any
 from fastapi import UploadFile
 
 from underdrawing.core.errors import CredentialsError, RegistryError
+from underdrawing.credentials.recovery import kept_for
 from underdrawing.credentials.repository import ManifestRepository
 from underdrawing.service.artefacts import Artefacts
 from underdrawing.service.observe import Metrics
@@ -110,18 +111,14 @@ class Server:
 
         Problem 404 where there is none, 501 where this server lacks what checks it.
         """
-        from underdrawing.credentials.reading import recover
-
         try:
-            stores = [] if self.manifests is None else self.manifests.by_identity(identity)
+            found = None if self.manifests is None else kept_for(self.manifests, identity)
         except CredentialsError as error:
             raise _unkept(error) from error
-        for store in stores:
-            found = recover(store, identity)
-            if found.state == "unread":
-                raise Problem(501, "not-implemented", "this server lacks the extra `credentials`")
-            if found.state != "invalid":
-                return store
+        if found is not None and found.manifest is not None:
+            return found.manifest
+        if found is not None and found.state == "unread":
+            raise Problem(501, "not-implemented", "this server lacks the extra `credentials`")
         raise Problem(404, "not-found", f"no Content Credentials are kept for {identity}")
 
     def need_registry(self) -> None:
