@@ -70,11 +70,14 @@ def edited(picture):
 def test_an_edit_after_a_codec_is_found_and_undone(system, protected):
     change, marked = protected
     tampered, mask = edited(marked)
-    verdict = system.verify(Jpeg(70)(tampered, np.random.default_rng(0)))
+    received = Jpeg(70)(tampered, np.random.default_rng(0))
+    verdict = system.verify(received)
     assert verdict.status == "altered" and verdict.identity == IDENTITY.hex()
     assert count_mask(verdict.tampered_prob, mask).f1 > 0.9
     assert (verdict.source_map[mask] == DECODED).mean() > 0.9
     assert masked_psnr_db(PHOTO, verdict.recovered, mask) > 20
+    outside = masked_psnr_db(PHOTO, verdict.recovered, ~mask)
+    assert outside > masked_psnr_db(PHOTO, received, ~mask) + 0.3, "the mark is still in what is left"
     assert 0 < verdict.confidence[mask].min() < 1 and verdict.confidence[~mask].mean() > 0.95
     assert verdict.details["code_bits"] == change.bits["code"] > 4000
 

@@ -12,7 +12,7 @@ generated has `generate` in place of `embed`; who only reads needs not know whic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -56,6 +56,9 @@ class Reading:
     frame: Frame | None = None
     """Which part of the marked picture was received. None where the carrier cannot tell, or takes only whole
     ones."""
+    change_back: Callable[[np.ndarray], np.ndarray] | None = None
+    """From a picture (h, w, 3) in the whole's frame that tells about what was there, what to add to the
+    received one, (H, W, 3) float32, to take the mark out of it. None where the carrier cannot."""
 
     @property
     def bits(self) -> np.ndarray:

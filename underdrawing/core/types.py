@@ -40,7 +40,8 @@ class Verdict:
     tampered_prob: np.ndarray | None = None
     """(H, W) float32 in [0, 1], in the received picture's own frame, calibrated."""
     recovered: np.ndarray | None = None
-    """(H, W, 3) uint8 RGB, in the received picture's own frame."""
+    """(H, W, 3) uint8 RGB, in the received picture's own frame. Some systems take their mark out of the
+    untouched part, as far as they know where each coefficient was moved from."""
     source_map: np.ndarray | None = None
     """(H, W) uint8: UNTOUCHED, DECODED from the hidden code, or FILLED in by a prior."""
     confidence: np.ndarray | None = None

@@ -18,6 +18,7 @@ its own.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, Literal, NamedTuple
@@ -31,6 +32,7 @@ from underdrawing.carriers.lattice.frame import WholeFrame, grid_size, resize, t
 from underdrawing.carriers.lattice.lattice import Lattice, is_small
 from underdrawing.carriers.lattice.layout import LIFTS, Drive, natural_strength, nearest_strength
 from underdrawing.carriers.lattice.reader import Reader
+from underdrawing.carriers.lattice.unmarking import change_back
 from underdrawing.coding import payload
 from underdrawing.coding.bits import crc32, from_bytes, from_int, to_bytes, to_int
 from underdrawing.coding.keystream import PUBLIC_SECRET
@@ -123,9 +125,8 @@ class LatticeCarrier:
         marked = np.clip(np.rint(plan.plane + change), 0, 255)
         if not np.array_equal(base_code.decode(lattice.reads_back(marked, plan.drive)).bits, header):
             raise CapacityError(f"this picture of {width}x{height} px is too flat to carry a readable header")
-        gray = bool((image_u8 == image_u8[..., :1]).all())
         residual = to_picture(change, plan.size, (height, width))
-        moved = image_u8 + residual[..., None] * (GRAY_DIRECTION if gray else COLOUR_DIRECTION)
+        moved = image_u8 + residual[..., None] * _direction(image_u8)
         return np.clip(np.rint(moved), 0, 255).astype(np.uint8)
 
     def read(self, received_u8: np.ndarray, count: int | None = None) -> Reading:
@@ -151,7 +152,28 @@ class LatticeCarrier:
         checked = np.array_equal(crc32(hard, domain=_DOMAIN), check)
         if checked:
             soft_bits = np.where(hard, -CERTAIN, CERTAIN).astype(np.float32)
-        return Reading(soft_bits, True, checked, *self._placed(mark, received_u8))
+        placed = self._placed(mark, received_u8)
+        direct = checked and mark.view.alignment.is_direct
+        undoing = self._undoing(mark, placed[1], _direction(received_u8)) if direct else None
+        return Reading(soft_bits, True, checked, *placed, undoing)
+
+    def _undoing(
+        self, mark: Mark, frame: WholeFrame, direction: np.ndarray
+    ) -> Callable[[np.ndarray], np.ndarray]:
+        """See Reading.change_back; zero beyond the blocks in view."""
+        view, (top, left) = mark.view, mark.view.alignment.origin
+        rows, cols = mark.reading.cosine.shape[:2]
+        dither = self._lattice().tables.dither[top : top + rows, left : left + cols]
+
+        def change_of(told: np.ndarray) -> np.ndarray:
+            part = luma(told)[8 * top : 8 * (top + rows), 8 * left : 8 * (left + cols)]
+            steps = view.alignment.drive.steps
+            change = change_back(view.plane, part, dither, mark.known, mark.reading, steps)
+            whole = np.zeros(frame.size, np.float32)
+            whole[8 * top : 8 * (top + rows), 8 * left : 8 * (left + cols)] = change
+            return frame.to_received(whole)[..., None] * direction
+
+        return change_of
 
     def _placed(self, mark: Mark, received_u8: np.ndarray) -> tuple[np.ndarray, WholeFrame]:
         """Evidence in the received frame, and that frame."""
@@ -193,6 +215,11 @@ class LatticeCarrier:
 
 
 _DOMAIN = b"underdrawing carried message"
+
+
+def _direction(image_u8: np.ndarray) -> np.ndarray:
+    """(3,) RGB along which a change of luma is made: gray pictures stay gray."""
+    return GRAY_DIRECTION if (image_u8 == image_u8[..., :1]).all() else COLOUR_DIRECTION
 
 
 def _header(bits: np.ndarray, in_middle: int) -> bytes:

@@ -70,6 +70,8 @@ class Judge:
         in_frame = np.clip(scene.received(scene.probability), 0, 1)
         fraction = float((in_frame > _ALTERED).mean())
         recovered, source, confidence = self._recover(received, scene, told)
+        if told.telling and reading.change_back is not None and matches is not False:
+            recovered = _without_mark(recovered, source, reading.change_back(told.picture))
         signature = _signature(message, find_key)
         return Verdict(
             status="altered" if fraction > 0 or matches is False else "intact",
@@ -108,6 +110,13 @@ class Judge:
         written = np.clip(scene.received(whole), 0, 255)
         confidence[region] = _sureness(scene, told.picture) if told.telling else 0.0
         return faded_in(received, written, region), source, confidence
+
+
+def _without_mark(recovered: np.ndarray, source: np.ndarray, change: np.ndarray) -> np.ndarray:
+    """The recovered picture (H, W, 3) uint8, where it is the received one, with the mark taken out."""
+    received = (source == UNTOUCHED).astype(np.float32)
+    share = cv2.GaussianBlur(received, (0, 0), 1.0) * received
+    return np.clip(np.rint(recovered + share[..., None] * change), 0, 255).astype(np.uint8)
 
 
 def joined(image: np.ndarray, whole: np.ndarray, hidden: np.ndarray) -> np.ndarray:

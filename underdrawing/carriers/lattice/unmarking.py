@@ -1,0 +1,82 @@
+"""Taking a mark out again: what each coefficient most likely was before it was moved.
+
+Where a layer was decoded, the point q that a coefficient was moved towards is known, so before it lay within
+half a step of q. What came back tells a little more, for the sturdy layers go only a part of the way
+(distortion compensation leaves 1 - MOVES of the distance), and the hidden code tells about what was there:
+
+    u = x - q:   u ~ N(told - q, spread^2),   received - q = (1 - MOVES) u + N(0, noise^2),   |u| <= step / 2
+
+The answer is the mean of that truncated normal density. Spread and noise are measured in the picture itself.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import ndtr
+
+from underdrawing.carriers.lattice.layout import FREQUENCIES, LAYERS, MOVES
+from underdrawing.carriers.lattice.read import Reading
+from underdrawing.ops.dct import analyse, synthesise
+
+_LEAST_BLOCKS = 8  # of a class of activity, that spread and noise are measured in
+_LEAST_SPREAD = 1.0  # levels, of the picture about what its code tells
+_LEAST_NOISE = 0.3  # levels: rounding to whole ones
+_SURE = 0.5  # probability from which a coefficient counts as in use
+_UNLIKELY = 1e-6  # probability below which a truncated density is taken for its nearest end
+_MAD = 0.6745  # median of the absolute value of a standard normal variable
+
+
+def change_back(
+    plane: np.ndarray,
+    told: np.ndarray,
+    dither: np.ndarray,
+    known: dict[str, np.ndarray],
+    reading: Reading,
+    steps: np.ndarray,
+) -> np.ndarray:
+    """What to add to the received luma plane (8 r, 8 c) for the likeliest one before it was marked, float32.
+
+    told: (8 r, 8 c) luma as the hidden code tells it. dither: (r, c, n) of these blocks. known: bits (r, c,
+    frequencies of the layer) of the layers that were decoded. steps: (n,) of the drive, luma levels.
+    """
+    received, expected = analyse(plane, FREQUENCIES), analyse(told, FREQUENCIES)
+    back = np.zeros_like(received)
+    for name, bits in known.items():
+        start = LAYERS[name].start  # a small grid's base goes on in the middle
+        for k in range(start, start + bits.shape[2]):
+            offset = dither[..., k] + np.float32(0.5) * bits[..., k - start]
+            point = (np.rint(received[..., k] / steps[k] - offset) + offset) * steps[k]
+            used = reading.in_use[..., k] * (1 - reading.altered)
+            for b in np.unique(reading.bins):
+                here = reading.bins == b
+                if here.sum() < _LEAST_BLOCKS:
+                    continue
+                seen, guess = received[..., k][here] - point[here], expected[..., k][here] - point[here]
+                was = _before(seen, guess, used[here], float(steps[k]), float(1 - MOVES[k]))
+                back[..., k][here] = used[here] * (was - seen)
+    return synthesise(back, FREQUENCIES)
+
+
+def _before(seen: np.ndarray, guess: np.ndarray, used: np.ndarray, step: float, left: float) -> np.ndarray:
+    """Where coefficients lay before, as `seen` and `guess` relative to their points, (m,) levels."""
+    cell = step * step / 12
+    total = float(((seen - guess) ** 2).mean())
+    variance = max(total - float(used.mean()) * (1 - left) ** 2 * cell, 0.05 * total, _LEAST_SPREAD**2)
+    mean = guess
+    if left > 0:
+        sure = used > _SURE
+        noise = float(np.median(np.abs(seen[sure]))) / _MAD if sure.any() else step
+        noise2 = max(noise * noise - left * left * cell, _LEAST_NOISE**2)
+        precision = 1 / variance + left * left / noise2
+        mean = (guess / variance + left * seen / noise2) / precision
+        variance = 1 / precision
+    return _truncated_mean(mean, np.sqrt(variance), step / 2)
+
+
+def _truncated_mean(mean: np.ndarray, deviation: float, reach: float) -> np.ndarray:
+    """Mean of a normal density of that mean and deviation, cut off at -reach and reach."""
+    low, high = (-reach - mean) / deviation, (reach - mean) / deviation
+    share = ndtr(high) - ndtr(low)
+    slope = (np.exp(-0.5 * low * low) - np.exp(-0.5 * high * high)) / np.sqrt(2 * np.pi)
+    inside = mean + deviation * slope / np.maximum(share, _UNLIKELY)
+    return np.clip(np.where(share > _UNLIKELY, inside, mean), -reach, reach)
