@@ -70,7 +70,7 @@ class Judge:
         in_frame = np.clip(scene.received(scene.probability), 0, 1)
         fraction = float((in_frame > _ALTERED).mean())
         recovered, source, confidence = self._recover(received, scene, told)
-        if told.telling and reading.change_back is not None and matches is not False:
+        if fraction > 0 and told.telling and reading.change_back is not None and matches is not False:
             recovered = _without_mark(recovered, source, reading.change_back(told.picture))
         signature = _signature(message, find_key)
         return Verdict(
