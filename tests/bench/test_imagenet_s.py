@@ -26,7 +26,14 @@ from underdrawing.bench.imagenet_s.saliency import salient
 from underdrawing.bench.protocol import IMAGENET_S
 from underdrawing.bench.run import RunOptions
 from underdrawing.bench.subject import Subject
-from underdrawing.core.errors import MissingExtraError, PictureError, ShapeError, UsageError, WeightsError
+from underdrawing.core.errors import (
+    CapacityError,
+    MissingExtraError,
+    PictureError,
+    ShapeError,
+    UsageError,
+    WeightsError,
+)
 from underdrawing.core.types import Verdict
 from underdrawing.nets.efficientnet_lite import EfficientNetLite, last_features, load_efficientnet_lite0
 from underdrawing.nets.package_weights import package_weights
@@ -244,6 +251,18 @@ def test_a_perfect_subject_scores_as_the_original_and_a_blind_one_as_the_tampere
     )
     assert lines["blind"].count("✗") == 2 and "✗" not in lines["tampered, nothing done"]
     assert "| Hidden-Code (paper) | none stated | 0.9231 | - | 0.8744 | - |" in text
+
+
+def test_a_picture_that_holds_no_mark_counts_as_one_that_nobody_protected(folder, builder, tmp_path):
+    class Roomless(Remembering):
+        def protect(self, image_u8, **how):
+            raise CapacityError("too flat")
+
+    subjects = [Subject("roomless", Roomless(False), None)]
+    figures = imagenet_s.run_imagenet_s(subjects, folder, tmp_path, builder=builder)["figures"]
+    assert not any(key.startswith("container/") for key in figures)
+    for key in [key for key in figures if key.startswith("tampered/")]:
+        assert figures[key.replace("tampered/", "roomless/")] == figures[key]
 
 
 def test_some_photos_are_searched_among_all_and_two_processes_measure_the_same(folder, builder, tmp_path):
