@@ -117,18 +117,9 @@ def protect(
         protection = model.protect(picture.image, owner=owner, secret=load_secret(secret), **_embedding(how))
         protected = replace(picture, pixels=protection.apply(picture.pixels))
         seconds = time.perf_counter() - start
-        signer = how.get("credentials")
-        if signer is not None and output is not None:
-            identity = protection.identity
-            told = {"identity": identity, "system": system}
-            data, store = signer.sign_picture(
-                protected, Path(output), **told, original=_original(source, data, picture)
-            )
-            if kept is not None and identity is not None:
-                kept.add(identity, store)  # before the file: what nobody kept cannot be recovered
-            write_atomic(Path(output), data, overwrite)
-        elif output is not None:
-            save_picture(protected, Path(output), overwrite=overwrite)
+        if output is not None:
+            original = _original(source, data, picture)
+            _write(protected, Path(output), how, (protection.identity, original), kept, overwrite)
         number, mark = None, _mark(system, protection, owner)
         if registry is not None:
             before = Version(picture.pixels, picture.image, _file(source))
@@ -145,7 +136,7 @@ def protect(
             signed_by=None if owner is None else owner.public.fingerprint,
             protected=protected,
             registered=number,
-            credentials=signer is not None,
+            credentials=how.get("credentials") is not None,
         )
 
 
@@ -323,6 +314,27 @@ def load_facts(path: str | Path) -> Facts:
 def parse_head(text: str) -> Head:
     """The end of a registry's chain, as `registry audit` printed it. RegistryError for anything else."""
     return Head.parse(text)
+
+
+def _write(
+    protected: Picture,
+    output: Path,
+    how: Embedding,
+    about: tuple[str | None, Original],
+    kept: ManifestRepository | None,
+    overwrite: bool,
+) -> None:
+    """Write a protected picture, with Content Credentials where they are asked for. about: its identity and
+    the original."""
+    (identity, original), signer = about, how.get("credentials")
+    if signer is None:
+        save_picture(protected, output, overwrite=overwrite)
+        return
+    system = how.get("system", "photo")
+    data, store = signer.sign_picture(protected, output, identity=identity, system=system, original=original)
+    if kept is not None and identity is not None:
+        kept.add(identity, store)  # before the file: what nobody kept cannot be recovered
+    write_atomic(output, data, overwrite)
 
 
 def _mark(system: str, protection: Any, owner: Owner | None) -> Mark:

@@ -104,7 +104,7 @@ def run_part(part: Part, subject: Subject, sets: PhotoSets, protocol: Protocol, 
     rows, by_photo = [], []
     for done, (job, found) in enumerate(_measured(part, subject, protocol, jobs, options.workers), 1):
         rows += found
-        by_photo.append({"photo": job.photo.name, "rows": [[place, dict(values)] for place, values in found]})
+        by_photo.append({"photo": job.photo.name, "rows": _by_values(found)})
         options.progress(part.name, done, len(jobs))
     return {
         "part": part.name,
@@ -203,5 +203,27 @@ def merge(results: Path, name: str) -> dict:
 def write_table(path: Path, table: dict) -> None:
     """Write a result so that no half file stays."""
     fresh = path.with_suffix(".part")
-    fresh.write_text(json.dumps(table, indent=1, sort_keys=True, default=float) + "\n", encoding="utf-8")
+    head = {name: value for name, value in table.items() if name != "rows" or not value}
+    text = json.dumps(head, indent=1, sort_keys=True, default=float)
+    if table.get("rows"):  # one a line: a photo's are most of a file
+        lines = ",\n".join(json.dumps(row, sort_keys=True, default=float) for row in table["rows"])
+        text = f'{text[:-2]},\n "rows": [\n{lines}\n ]\n}}'
+    fresh.write_text(text + "\n", encoding="utf-8")
     fresh.replace(path)
+
+
+def _by_values(rows: Sequence[Row]) -> list[list]:
+    """Places and their values to six digits: [place, ..., values] where several places share them."""
+    found: list[list] = []
+    last: object = None
+    for place, values in rows:
+        if values is last:
+            found[-1].insert(-1, place)
+        else:
+            found.append([place, {name: _digits(value) for name, value in values.items()}])
+        last = values
+    return found
+
+
+def _digits(value: object) -> object:
+    return float(f"{value:.6g}") if isinstance(value, float) else value
