@@ -22,7 +22,7 @@ from underdrawing.carriers.lattice.reader import (
 )  # fmt: skip
 from underdrawing.core.errors import WeightsError
 from underdrawing.metrics.masks import count_mask
-from underdrawing.ops.color import COLOUR_DIRECTION, luma
+from underdrawing.ops.color import COLOUR_DIRECTION, luma, with_luma_changed
 from underdrawing.systems.photo.pool import fill, load
 from underdrawing.systems.photo.samples import SIDE, draw
 
@@ -44,8 +44,9 @@ def protected(lattice):
     layers = {
         name: rng.integers(0, 2, code_length(name, *_GRID)).astype(np.uint8) for name in ("middle", "top")
     }
-    change = lattice.embed(luma(image), base, layers, Drive())[..., None] * COLOUR_DIRECTION
-    return np.clip(np.rint(image + change), 0, 255).astype(np.uint8), {"base": base, **layers}
+    change = lattice.embed(luma(image), base, layers, Drive())
+    marked = np.rint(with_luma_changed(image, change, COLOUR_DIRECTION)).astype(np.uint8)
+    return marked, {"base": base, **layers}
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ from underdrawing.carriers.lattice.quantizer import find_quantizer
 from underdrawing.carriers.lattice.read import read
 from underdrawing.metrics.quality import psnr_db
 from underdrawing.metrics.ssimulacra2 import ssimulacra2
-from underdrawing.ops.color import COLOUR_DIRECTION, luma
+from underdrawing.ops.color import COLOUR_DIRECTION, luma, with_luma_changed
 from underdrawing.ops.dct import analyse, synthesise
 
 CHANNELS: tuple[Channel, ...] = (
@@ -55,7 +55,7 @@ def _marked(image: np.ndarray, lattice: Lattice, rng: np.random.Generator) -> tu
 
 
 def _changed(image: np.ndarray, residual: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(image + residual[..., None] * COLOUR_DIRECTION), 0, 255).astype(np.uint8)
+    return np.rint(with_luma_changed(image, residual, COLOUR_DIRECTION)).astype(np.uint8)
 
 
 def carried(
@@ -73,7 +73,7 @@ def carried(
         quantizer = find_quantizer(analyse(plane, FREQUENCIES)) if received.shape == image.shape else None
         reading = read(corrected, *tables, Drive(), quantizer=quantizer).with_altered(nothing)
         for layer, place in LAYERS.items():
-            yield channel.name, layer, information(reading, place, bits[..., place])
+            yield channel.name, layer, float(information(reading, place, bits[..., place]).sum())
             reading = reading.with_known(bits[..., : place.stop], nothing)
 
 

@@ -1,7 +1,8 @@
-"""Luma, and the cheapest change of colour that changes it."""
+"""Luma, and the cheapest change of colour that changes it, within what a pixel can be."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as in JFIF
@@ -17,3 +18,36 @@ GRAY_DIRECTION = np.ones(3, np.float32)
 def luma(image: np.ndarray) -> np.ndarray:
     """(H, W, 3) RGB of any scale -> (H, W) float32 luma in the same scale."""
     return image.astype(np.float32, copy=False) @ LUMA
+
+
+_LEAST_POWER = 0.09  # of the channels that can still move: red alone makes up for what the others cannot do
+_LEAST_SHORTFALL = 0.25  # 8-bit levels of luma that are worth it
+_ROUNDS = 2
+
+
+def with_luma_changed(
+    pixels: np.ndarray, change: np.ndarray, direction: np.ndarray, limit: float = 255.0
+) -> np.ndarray:
+    """Pixels (H, W, 3) with their luma changed by (H, W) as far as [0, limit] allows, float32, not rounded.
+
+    Along `direction`, per unit of luma; where that ends at black or full, as green does in a deep red, by the
+    other channels, as long as that is not too dear: blue alone would take nine times the change.
+    """
+    result = change[..., None] * direction
+    result += pixels
+    cut = cv2.inRange(result, (0, 0, 0), (limit, limit, limit)) == 0
+    np.clip(result, 0, limit, out=result)
+    if cut.any():
+        result[cut] = _made_up(pixels[cut].astype(np.float32), result[cut], change[cut], limit)
+    return result
+
+
+def _made_up(before: np.ndarray, moved: np.ndarray, change: np.ndarray, limit: float) -> np.ndarray:
+    """Pixels (n, 3), moved the shortest way as far as it goes, with the rest of the change (n,)."""
+    for _ in range(_ROUNDS):
+        missing = (change - (moved - before) @ LUMA)[:, None]
+        free = np.where(missing > 0, moved < limit, moved > 0)
+        free &= np.abs(missing) > _LEAST_SHORTFALL * limit / 255
+        power = np.maximum(free @ LUMA**2, _LEAST_POWER)[:, None]
+        moved = np.clip(moved + missing / power * LUMA * free, 0, limit)
+    return moved

@@ -62,6 +62,17 @@ def is_small(rows: int, cols: int) -> bool:
     return rows * cols < SMALL_BLOCKS
 
 
+def _doubtful(strength: float, equalizer: Equalizer, grid: tuple[int, int]) -> bool:
+    """Whether the tiled coefficients may have been wrong about the strength.
+
+    They hardly tell one above 1 from the next, or from 1 and a contrast; nor any from any in a soft picture,
+    whose coefficients all lie in the cells around zero. Only large pictures have one below 1 by themselves.
+    """
+    if strength < 1:
+        return max(grid) < MAX_BLOCKS
+    return strength > 1 or abs(equalizer.gain - 1) > _SAME_CONTRAST
+
+
 class Lattice:
     """The carrier for one reading key; `base_bits` is the length of the base layer's codeword."""
 
@@ -95,7 +106,15 @@ class Lattice:
     def capacity(
         self, plane: np.ndarray, drive: Drive, ease: float = 1.0, qualities: Sequence[int] = (50, 90)
     ) -> dict[str, dict[int, float]]:
-        """Bits that middle and top of this plane would each carry through JPEGs of these qualities.
+        """The sums over all blocks of capacity_by_block."""
+        by_block = self.capacity_by_block(plane, drive, ease, qualities)
+        return {name: {q: float(m.sum()) for q, m in maps.items()} for name, maps in by_block.items()}
+
+    def capacity_by_block(
+        self, plane: np.ndarray, drive: Drive, ease: float = 1.0, qualities: Sequence[int] = (50, 90)
+    ) -> dict[str, dict[int, np.ndarray]]:
+        """Bits that middle and top of each block (r, c) of this plane would carry through JPEGs of these
+        qualities.
 
         Under 100 the coefficients in use, under 0 the bits of the middle after a resize by .7. Where the
         strength is above 1, under 90 stands the JPEG whose quantizer is as many times larger.
@@ -112,7 +131,7 @@ class Lattice:
         used = self.tables.rank[:rows, :cols] < drive.density(texture)
         marked = plane + synthesise(moves * used, FREQUENCIES)
         tables = self.tables.dither[:rows, :cols], self.tables.rank[:rows, :cols]
-        result = {name: {100: float(used[..., LAYERS[name]].sum())} for name in LAYERS}
+        result = {name: {100: used[..., LAYERS[name]].sum(2)} for name in LAYERS}
         middle = LAYERS["middle"]
         larger = max(1.0, drive.steps[middle.start] / STEPS[middle.start])
         result["middle"][0] = after_resize(used[..., middle], texture / larger)
@@ -162,14 +181,13 @@ class Lattice:
         if len(options) > 1:
             options.sort(key=lambda origin: -self._agreement(view, origin))
         alignment = view.alignment.moved(origin=options[0] if options else view.alignment.origin)
-        strong = alignment.drive.strength > 1 or (
-            alignment.drive.strength == 1 and abs(view.equalizer.gain - 1) > _SAME_CONTRAST
-        )
-        if not strong:
+        if not _doubtful(alignment.drive.strength, view.equalizer, grid):
             return self._view(received, alignment, view.equalizer, grid)
-        # The tiled coefficients hardly tell one strength above 1 from the next, or from 1 and a contrast.
-        drives = (alignment.drive._replace(strength=s) for s in STRENGTHS if s >= 1)
-        views = (self._view(received, alignment.moved(drive=drive), None, grid) for drive in drives)
+        least = min(1.0, alignment.drive.strength)
+        drives = (alignment.drive._replace(strength=s) for s in STRENGTHS if s >= least)
+        views = [self._view(received, alignment.moved(drive=drive), None, grid) for drive in drives]
+        contrasts = [v for v in views if v.equalizer != Equalizer()]
+        views += [self._view(received, v.alignment, Equalizer(), grid) for v in contrasts]
         return max(views, key=_agreement_of_layers)
 
     def _agreement(self, view: View, origin: tuple[int, int]) -> float:

@@ -2,7 +2,7 @@
 is.
 
     base     version, grid | bits in the middle 16 | bits in the top 16 | CRC-32 of the message
-    middle   the first bits of the message, through the codec of its reach and an edit of a third of the frame
+    middle   the first bits of the message, through the codec of its reach and the largest edit to be survived
     top      what does not fit there; not used where the reach is "jpeg50"
 
     reach    middle through                top through
@@ -26,6 +26,7 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 
 from underdrawing.carriers.carrier import CERTAIN, Reading, checked_count, checked_message, checked_picture
+from underdrawing.carriers.lattice.capacity import left_by_edit
 from underdrawing.carriers.lattice.embed import CODE_LIMITS, code_length
 from underdrawing.carriers.lattice.finding import BASE_CODE_BITS, Mark, decode_layer, find
 from underdrawing.carriers.lattice.frame import WholeFrame, grid_size, resize, to_picture
@@ -38,16 +39,14 @@ from underdrawing.coding.bits import crc32, from_bytes, from_int, to_bytes, to_i
 from underdrawing.coding.keystream import PUBLIC_SECRET
 from underdrawing.coding.ldpc import Code, code, short_code
 from underdrawing.core.errors import CapacityError
-from underdrawing.ops.color import COLOUR_DIRECTION, GRAY_DIRECTION, luma
+from underdrawing.ops.color import COLOUR_DIRECTION, GRAY_DIRECTION, luma, with_luma_changed
 
 LEAST_SIDE_PX = 64
 _HIGHEST_RATE = 0.48  # information bits per coded bit; a code needs most of its word for parity
-# Bits of a message for each bit of information that a layer carries through the codec: what the largest edit
-# to be survived leaves (.7 of the frame; with "jpeg70" .6, and less is asked of the middle, which has the
-# front of the message), times what belief propagation can use (.7), times what a colour JPEG with its
-# rounding leaves of the top (.85).
-_MIDDLE = {"jpeg50": 0.49, "jpeg70": 0.36, "jpeg90": 0.49}
-_TOP = {"jpeg70": 0.36, "jpeg90": 0.42}
+# Bits of a message for each bit of information that is left: what belief propagation can use, and what a
+# colour JPEG with its rounding leaves of the top at JPEG 90.
+_MIDDLE = 0.66
+_TOP = {"jpeg70": 0.66, "jpeg90": 0.56}
 _LEAST_BASE = 600  # coefficients of the base layer in use, below which it would not be found again
 _LEAST_ODDS = 1e-6  # probability that no place is surer than
 _SHORT = 256  # bits up to which ordered statistics are worth their time
@@ -82,6 +81,8 @@ class LatticeCarrier:
     moved: bool = True
     """Whether to look for the mark in parts, scalings and rotations of a marked picture too, which takes many
     seconds where there is none."""
+    edit: float = 0.4
+    """Share of the frame that may be altered after, where it carries most, with the message still whole."""
 
     tells_length: ClassVar[bool] = True
 
@@ -95,7 +96,7 @@ class LatticeCarrier:
         return Reader()
 
     def capacity_bits(self, image_u8: np.ndarray) -> int:
-        """Measured by marking the picture's luma and compressing it.
+        """Measured by marking the picture's luma and compressing it, less what the worst edit takes away.
 
         0 below 64 px; and with reach "jpeg50" below 196 blocks of 8x8, where the header takes the middle's
         place.
@@ -126,8 +127,7 @@ class LatticeCarrier:
         if not np.array_equal(base_code.decode(lattice.reads_back(marked, plan.drive)).bits, header):
             raise CapacityError(f"this picture of {width}x{height} px is too flat to carry a readable header")
         residual = to_picture(change, plan.size, (height, width))
-        moved = image_u8 + residual[..., None] * _direction(image_u8)
-        return np.clip(np.rint(moved), 0, 255).astype(np.uint8)
+        return np.rint(with_luma_changed(image_u8, residual, _direction(image_u8))).astype(np.uint8)
 
     def read(self, received_u8: np.ndarray, count: int | None = None) -> Reading:
         """See Reader. A mark whose message has another length than `count` is present, its bits erased."""
@@ -198,15 +198,16 @@ class LatticeCarrier:
         lattice = self._lattice()
         for lift in LIFTS:
             drive = Drive(strength, lift)
-            carried = lattice.capacity(plane, drive, natural, (70,) if self.reach == "jpeg70" else (50, 90))
-            if carried["base"][100] >= _LEAST_BASE or strength >= 1:
+            qualities = (70,) if self.reach == "jpeg70" else (50, 90)
+            carried = lattice.capacity_by_block(plane, drive, natural, qualities)
+            if carried["base"][100].sum() >= _LEAST_BASE or strength >= 1:
                 break
         middle = top = 0.0
         kept = [70] if self.reach == "jpeg70" else [50, 0]
         if not is_small(rows, cols):
-            middle = _MIDDLE[self.reach] * min(carried["middle"][quality] for quality in kept)
+            middle = _MIDDLE * min(left_by_edit(carried["middle"][q], self.edit) for q in kept)
         if self.reach != "jpeg50":
-            top = _TOP[self.reach] * carried["top"][70 if self.reach == "jpeg70" else 90]
+            top = _TOP[self.reach] * left_by_edit(carried["top"][qualities[-1]], self.edit)
         sizes = [
             int(min(max(room, 0.0), _HIGHEST_RATE * code_length(name, rows, cols)))
             for name, room in (("middle", middle), ("top", top))

@@ -33,6 +33,8 @@ _LARGE_PX = 384
 _LARGE_BITS = 2000
 """With so many bits a picture whose longer side is greater is content before the last of the strengths, whose
 grain shows in its flat places."""
+_SMALL_EDIT = 0.1
+"""Share of the frame that an edit may hit where identity and signature have no room to survive more."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,9 @@ class HiddenCode:
         overhead = message.overhead_bits(owner is not None)
         wanted = overhead + self.code.wanted_bits(height, width)
         wanted = min(wanted, self.most_bits or wanted)
-        carrier, room = self._roomy(image, secret, strength, wanted)
+        carrier, room = self._roomy(image, self._carriers(secret, strength), wanted)
+        if room < overhead:
+            carrier, room = self._roomy(image, self._carriers(secret, strength, _SMALL_EDIT), wanted)
         anonymous = self.code_alone or room < overhead
         if owner is not None and anonymous:
             raise CapacityError(
@@ -128,7 +132,7 @@ class HiddenCode:
 
         find_key: the public key whose fingerprint starts with these four bytes, or None.
         """
-        carrier = self._carrier(secret, 1.0)
+        carrier = self._carriers(secret, 1.0)[0]
         count = None if carrier.tells_length else self._count(image, carrier)
         reading = carrier.read(image, count)
         read = message.unpack(reading.soft_bits, self.code_alone)
@@ -142,28 +146,30 @@ class HiddenCode:
             raise CapacityError(f"{bits} bits hold no code")
         return told.picture
 
-    def _roomy(
-        self, image: np.ndarray, secret: bytes | None, strength: float, wanted: int
-    ) -> tuple[Carrier, int]:
-        """The gentlest carrier with room for so many bits, or the one with most, and its room."""
+    def _roomy(self, image: np.ndarray, carriers: list[Carrier], wanted: int) -> tuple[Carrier, int]:
+        """The first of the carriers with room for so many bits, or the one with most, and its room."""
         tried = []
-        for stronger in STRENGTHS if self.carrier is None else (1.0,):
-            carrier = self._carrier(secret, strength * stronger)
+        for turn, carrier in enumerate(carriers):
             tried.append((carrier.capacity_bits(image), carrier))
             if tried[-1][0] >= wanted:
                 break
-            if stronger > 1 and max(image.shape) > _LARGE_PX and tried[-1][0] >= _LARGE_BITS:
+            if turn and max(image.shape) > _LARGE_PX and tried[-1][0] >= _LARGE_BITS:
                 break
         room, carrier = max(tried, key=lambda found: found[0])
         return carrier, min(room, self.most_bits or room)
 
-    def _carrier(self, secret: bytes | None, strength: float) -> Carrier:
+    def _carriers(self, secret: bytes | None, strength: float, edit: float | None = None) -> list[Carrier]:
+        """The carrier that was given, or the lattice at rising strengths; edit: see LatticeCarrier."""
         if self.carrier is not None:
             if secret is not None:
                 raise CapacityError(f"{self.carrier.name} takes no secret; leave it out, or use the lattice")
-            return self.carrier
-        lattice = LatticeCarrier("jpeg70", strength)
-        return lattice if secret is None else replace(lattice, secret=secret)
+            return [self.carrier]
+        lattice = LatticeCarrier("jpeg70")
+        if secret is not None:
+            lattice = replace(lattice, secret=secret)
+        if edit is not None:
+            lattice = replace(lattice, edit=edit)
+        return [replace(lattice, strength=strength * stronger) for stronger in STRENGTHS]
 
     def _count(self, image: np.ndarray, carrier: Carrier) -> int:
         """Bits of the message that a carrier which does not tell is given for pictures of that size."""

@@ -17,12 +17,12 @@ from underdrawing.coding import payload
 from underdrawing.coding.keys import Owner
 from underdrawing.coding.ldpc import code, short_code
 from underdrawing.core.errors import CapacityError, CodeError, ShapeError
-from underdrawing.ops.color import COLOUR_DIRECTION, GRAY_DIRECTION, luma
+from underdrawing.ops.color import COLOUR_DIRECTION, GRAY_DIRECTION, luma, with_luma_changed
 from underdrawing.systems.photo import rates
 from underdrawing.systems.photo.parts import SketchCodec
 
 LEAST_SIDE_PX = 64
-_STRIP_ROWS = 512  # rows of a large picture that are changed at a time
+_STRIP_ROWS = 64  # rows of a large picture that are changed at a time
 _EXACT_PIXELS = (
     1 << 21
 )  # up to here luma is computed in float; above, eight bits before averaging lose nothing
@@ -54,10 +54,8 @@ class Protection:
         result = np.empty_like(pixels)
         for top in range(0, len(pixels), _STRIP_ROWS):
             part = slice(top, top + _STRIP_ROWS)
-            change = self.residual[part, :, None] * (self.direction * np.float32(unit))
-            change += pixels[part]
-            np.rint(change, out=change)
-            result[part] = np.clip(change, 0, limit, out=change)
+            change = self.residual[part] * np.float32(unit)
+            result[part] = np.rint(with_luma_changed(pixels[part], change, self.direction, limit))
         return result
 
 

@@ -21,7 +21,7 @@ from underdrawing.carriers.lattice.lattice import Lattice, View
 from underdrawing.carriers.lattice.layout import LAYERS, LIFTS, Drive
 from underdrawing.carriers.lattice.reader import measured
 from underdrawing.data.shards import random_crop
-from underdrawing.ops.color import COLOUR_DIRECTION, luma
+from underdrawing.ops.color import COLOUR_DIRECTION, luma, with_luma_changed
 from underdrawing.systems.photo import rates
 
 SIDE = 256
@@ -104,8 +104,9 @@ def _protect(
         for name in sizes
         if sizes[name]
     }
-    change = lattice.embed(luma(image), base, layers, drive)[..., None] * COLOUR_DIRECTION
-    return np.clip(np.rint(image + change), 0, 255).astype(np.uint8), {"base": base, **layers}
+    change = lattice.embed(luma(image), base, layers, drive)
+    marked = np.rint(with_luma_changed(image, change, COLOUR_DIRECTION)).astype(np.uint8)
+    return marked, {"base": base, **layers}
 
 
 def _alter(
@@ -179,7 +180,7 @@ def _known(
         if name not in codewords:
             break
         bits = codewords[name][lattice.layer_index(view, name, grid)]
-        told = information(measured(view.reading, known), LAYERS[name], bits)
+        told = information(measured(view.reading, known), LAYERS[name], bits).sum()
         if _DECODABLE * told < size:
             break
         known[name] = bits
