@@ -166,6 +166,36 @@ def test_every_strength_is_read_through_the_codec_it_reaches(strength, part):
     assert (reading.evidence[untouched] < 0).mean() < 0.003
 
 
+def scene_with_object(blur: float, contrast: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A sharp disc before soft surroundings, where it is, and something soft to paint over it."""
+    soft = 128 + contrast * (cv2.GaussianBlur(PHOTO, (0, 0), blur).astype(np.float32) - 128)
+    y, x = np.mgrid[: PHOTO.shape[0], : PHOTO.shape[1]]
+    disc = (y - 144) ** 2 + (x - 144) ** 2 < 100**2
+    soft = soft.astype(np.uint8)
+    return np.where(disc[..., None], PHOTO, soft), disc, soft[::-1]
+
+
+def test_there_is_room_for_an_edit_of_what_carries_most():
+    scene, disc, soft = scene_with_object(12, 0.4)
+    read = {}
+    for edit in (0.4, 0.1):
+        carrier = LatticeCarrier("jpeg70", 2.1, moved=False, edit=edit)
+        bits = np.random.default_rng(4).integers(0, 2, carrier.capacity_bits(scene), dtype=np.uint8)
+        altered = np.where(disc[..., None], soft, carrier.embed(scene, bits))
+        read[edit] = carrier.read(Jpeg(70)(altered, np.random.default_rng(0)), None).checked
+    assert 0.3 < disc.mean() < 0.4
+    assert read == {0.4: True, 0.1: False}
+
+
+def test_a_deep_red_is_read_through_the_codec():
+    red = (PHOTO * np.array([0.9, 0.02, 0.1])).astype(np.uint8)
+    carrier = LatticeCarrier("jpeg70", 2.1, moved=False)
+    bits = np.random.default_rng(4).integers(0, 2, carrier.capacity_bits(red), dtype=np.uint8)
+    reading = carrier.read(Jpeg(70)(carrier.embed(red, bits), np.random.default_rng(0)), None)
+    assert len(bits) > 3000 and reading.checked and np.array_equal(reading.bits, bits)
+    assert (reading.evidence < 0).mean() < 0.01
+
+
 def test_the_reach_decides_what_is_lost():
     through = {}
     for reach, quality in (("jpeg70", 70), ("jpeg90", 70)):

@@ -9,7 +9,7 @@ from skimage import data
 from underdrawing.attacks.channel import Blur, Contrast, Jpeg, Noise
 from underdrawing.carriers.lattice import sync
 from underdrawing.carriers.lattice.activity import activity, activity_before
-from underdrawing.carriers.lattice.capacity import information
+from underdrawing.carriers.lattice.capacity import information, left_by_edit
 from underdrawing.carriers.lattice.embed import change, code_index, code_length
 from underdrawing.carriers.lattice.frame import Alignment, grid_size
 from underdrawing.carriers.lattice.lattice import Lattice
@@ -160,6 +160,16 @@ def test_middle_layer_keeps_its_information(marked, channel, least):
     bits = layers["middle"][lattice.layer_index(view, "middle", (SIDE // 8, SIDE // 8))]
     used = lattice.in_use(luma(image), layers, Drive())[..., LAYERS["middle"]].sum()
     assert information(reading, LAYERS["middle"], bits).sum() > least * used
+
+
+def test_the_worst_edit_takes_what_carries_most():
+    even, heap = np.ones((32, 48)), np.ones((32, 48))
+    heap[8:24, 16:40] = 5  # a quarter of the blocks, five eighths of the bits
+    assert left_by_edit(even, 0.4) == pytest.approx(0.6 * even.size, abs=1)
+    assert left_by_edit(heap, 0.25) == pytest.approx(0.75 * heap.size, rel=0.1)
+    assert left_by_edit(heap, 0.4) < left_by_edit(heap, 0.25) < left_by_edit(heap, 0) == heap.sum()
+    scattered = np.random.default_rng(0).permutation(heap.ravel()).reshape(heap.shape)
+    assert left_by_edit(scattered, 0.25) > 1.15 * left_by_edit(heap, 0.25)
 
 
 def test_noise_leaves_the_base_layer_readable(marked):

@@ -10,6 +10,7 @@ from skimage import data
 
 from underdrawing.attacks.channel import Jpeg
 from underdrawing.carriers.carrier import CERTAIN, Reading, checked_message
+from underdrawing.carriers.posthoc.lattice import LatticeCarrier
 from underdrawing.coding.keys import Owner
 from underdrawing.core.errors import CapacityError, ShapeError
 from underdrawing.core.types import DECODED, FILLED, UNTOUCHED
@@ -141,6 +142,17 @@ def test_no_room_for_a_scale_or_a_signature_is_an_error():
         HiddenCode(carrier=Lsb(300)).protect(PHOTO, owner=Owner.create())
     with pytest.raises(ShapeError, match="63"):
         HiddenCode().protect(PHOTO[:63])
+
+
+def test_identity_and_signature_settle_for_smaller_edits_where_a_large_one_leaves_nothing():
+    soft = 128 + 0.3 * (cv2.GaussianBlur(PHOTO, (0, 0), 30).astype(np.float32) - 128)
+    scene = soft.astype(np.uint8)
+    scene[48:208, 48:208] = PHOTO[48:208, 48:208]
+    assert LatticeCarrier("jpeg70", 2.1).capacity_bits(scene) < HEAD_BITS
+    owner = Owner.create()
+    change = HiddenCode().protect(scene, identity=IDENTITY, owner=owner)
+    verdict = HiddenCode().verify(change.apply(scene), find_key={owner.public.short: owner.public}.get)
+    assert verdict.identity == IDENTITY.hex() and verdict.signature.state == "valid"
 
 
 @pytest.mark.parametrize("sketches", [True, False])

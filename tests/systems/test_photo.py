@@ -115,6 +115,14 @@ def test_a_mark_written_into_another_photograph_is_called_a_copy(system, owner, 
     assert "another" in verdict.message
 
 
+@pytest.mark.parametrize("quality", [90, 70, 50])
+def test_a_deep_red_is_not_taken_for_altered(system, photo, quality):
+    red = (photo * np.array([0.9, 0.02, 0.1])).astype(np.uint8)
+    marked = system.protect(red, identity=IDENTITY).apply(red)
+    verdict = system.verify(Jpeg(quality)(marked, np.random.default_rng(0)))
+    assert verdict.status == "intact" and verdict.identity == IDENTITY.hex()
+
+
 def test_gray_pictures_stay_gray(system, photo):
     gray = np.repeat(photo[:, :, :1], 3, axis=2)
     result = system.protect(gray, identity=IDENTITY).apply(gray)

@@ -62,17 +62,6 @@ def is_small(rows: int, cols: int) -> bool:
     return rows * cols < SMALL_BLOCKS
 
 
-def _doubtful(strength: float, equalizer: Equalizer, grid: tuple[int, int]) -> bool:
-    """Whether the tiled coefficients may have been wrong about the strength.
-
-    They hardly tell one above 1 from the next, or from 1 and a contrast; nor any from any in a soft picture,
-    whose coefficients all lie in the cells around zero. Only large pictures have one below 1 by themselves.
-    """
-    if strength < 1:
-        return max(grid) < MAX_BLOCKS
-    return strength > 1 or abs(equalizer.gain - 1) > _SAME_CONTRAST
-
-
 class Lattice:
     """The carrier for one reading key; `base_bits` is the length of the base layer's codeword."""
 
@@ -181,13 +170,14 @@ class Lattice:
         if len(options) > 1:
             options.sort(key=lambda origin: -self._agreement(view, origin))
         alignment = view.alignment.moved(origin=options[0] if options else view.alignment.origin)
-        if not _doubtful(alignment.drive.strength, view.equalizer, grid):
+        strong = alignment.drive.strength > 1 or (
+            alignment.drive.strength == 1 and abs(view.equalizer.gain - 1) > _SAME_CONTRAST
+        )
+        if not strong:
             return self._view(received, alignment, view.equalizer, grid)
-        least = min(1.0, alignment.drive.strength)
-        drives = (alignment.drive._replace(strength=s) for s in STRENGTHS if s >= least)
-        views = [self._view(received, alignment.moved(drive=drive), None, grid) for drive in drives]
-        contrasts = [v for v in views if v.equalizer != Equalizer()]
-        views += [self._view(received, v.alignment, Equalizer(), grid) for v in contrasts]
+        # The tiled coefficients hardly tell one strength above 1 from the next, or from 1 and a contrast.
+        drives = (alignment.drive._replace(strength=s) for s in STRENGTHS if s >= 1)
+        views = (self._view(received, alignment.moved(drive=drive), None, grid) for drive in drives)
         return max(views, key=_agreement_of_layers)
 
     def _agreement(self, view: View, origin: tuple[int, int]) -> float:
