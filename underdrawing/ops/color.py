@@ -20,9 +20,8 @@ def luma(image: np.ndarray) -> np.ndarray:
     return image.astype(np.float32, copy=False) @ LUMA
 
 
-_LEAST_POWER = 0.09  # of the channels that can still move: red alone makes up for what the others cannot do
-_LEAST_SHORTFALL = 0.25  # 8-bit levels of luma that are worth it
-_ROUNDS = 2
+_LEAST_POWER = 0.05  # of the channels that can still move: red or green; blue needs nine times as much
+_LEAST_SHORTFALL = 1.0  # 8-bit levels of luma that are worth it
 
 
 def with_luma_changed(
@@ -31,7 +30,7 @@ def with_luma_changed(
     """Pixels (H, W, 3) with their luma changed by (H, W) as far as [0, limit] allows, float32, not rounded.
 
     Along `direction`, per unit of luma; where that ends at black or full, as green does in a deep red, by the
-    other channels, as long as that is not too dear: blue alone would take nine times the change.
+    other channels.
     """
     result = change[..., None] * direction
     result += pixels
@@ -44,10 +43,9 @@ def with_luma_changed(
 
 def _made_up(before: np.ndarray, moved: np.ndarray, change: np.ndarray, limit: float) -> np.ndarray:
     """Pixels (n, 3), moved the shortest way as far as it goes, with the rest of the change (n,)."""
-    for _ in range(_ROUNDS):
-        missing = (change - (moved - before) @ LUMA)[:, None]
-        free = np.where(missing > 0, moved < limit, moved > 0)
-        free &= np.abs(missing) > _LEAST_SHORTFALL * limit / 255
-        power = np.maximum(free @ LUMA**2, _LEAST_POWER)[:, None]
-        moved = np.clip(moved + missing / power * LUMA * free, 0, limit)
-    return moved
+    missing = (change - (moved - before) @ LUMA)[:, None]
+    free = np.where(missing > 0, moved < limit, moved > 0)
+    power = (free @ LUMA**2)[:, None]
+    worth = (power > _LEAST_POWER) & (np.abs(missing) > _LEAST_SHORTFALL * limit / 255)
+    more = np.where(worth, missing / np.maximum(power, _LEAST_POWER), 0)
+    return np.clip(moved + more * LUMA * free, 0, limit)
