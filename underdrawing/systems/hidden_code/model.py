@@ -106,7 +106,7 @@ class HiddenCode:
         wanted = overhead + self.code.wanted_bits(height, width)
         wanted = min(wanted, self.most_bits or wanted)
         carrier, room = self._roomy(image, self._carriers(secret, strength), wanted)
-        if room < overhead:
+        if self.carrier is None and room < (1 if self.code_alone else overhead):
             carrier, room = self._roomy(image, self._carriers(secret, strength, _SMALL_EDIT), wanted)
         anonymous = self.code_alone or room < overhead
         if owner is not None and anonymous:
