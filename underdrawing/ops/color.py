@@ -21,7 +21,7 @@ def luma(image: np.ndarray) -> np.ndarray:
 
 
 _LEAST_POWER = 0.05  # of the channels that can still move: red or green; blue needs nine times as much
-_LEAST_SHORTFALL = 1.0  # 8-bit levels of luma that are worth it
+_LEAST_SHORTFALL = 2.0  # 8-bit levels of luma that are worth it
 
 
 def with_luma_changed(
