@@ -62,7 +62,7 @@ _BASE_SPREAD = LAYERS["middle"].stop
 _TOP_STEP = 2.4 * np.array([3, 3, 4, 3, 4, 5, 5, 4, 5, 4, 6], np.float32)
 STEPS = np.concatenate([np.full(2, 52.0), np.full(4, 26.5), np.full(2, 23.0), _TOP_STEP]).astype(np.float32)
 
-MOVES = np.concatenate([np.full(8, 0.85), np.ones(len(TOP))]).astype(np.float32)
+MOVES = np.concatenate([np.full(8, 0.84), np.ones(len(TOP))]).astype(np.float32)
 """Part of the way to the nearest lattice point that a coefficient is moved (distortion compensation, Chen and
 Wornell 2001): the last part costs more energy than it brings once a codec adds its own error."""
 
