@@ -2,8 +2,11 @@
 
 import asyncio
 import os
+import threading
 import time
 from functools import partial
+from multiprocessing import active_children
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import pytest
@@ -97,6 +100,23 @@ def test_a_process_does_so_many_jobs(attempt):
 
     pids, _ = attempt(scenario, jobs_per_worker=2)
     assert pids[0] == pids[1] != pids[2] == pids[3]
+
+
+def test_a_pool_that_closes_while_a_process_starts_leaves_none(attempt, monkeypatch):
+    start, entered = SpawnProcess.start, threading.Event()
+
+    def slowly(process):
+        entered.set()
+        time.sleep(0.5)
+        start(process)
+
+    async def scenario(pool, job):
+        assert await asyncio.to_thread(entered.wait, 30)
+
+    before = set(active_children())
+    monkeypatch.setattr(SpawnProcess, "start", slowly)
+    attempt(scenario)
+    assert not set(active_children()) - before
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ The queue is as long as there are workers, so that whoever is admitted waits for
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -151,7 +151,7 @@ class Pool:
 
 
 class _Worker:
-    """One process and the pipe to it. Called by one thread at a time."""
+    """One process and the pipe to it. Called by one thread at a time; `stop` by any."""
 
     def __init__(self, prepare: Prepare, limits: Limits) -> None:
         self._prepare, self._limits = prepare, limits
@@ -159,6 +159,7 @@ class _Worker:
         self._pipe: Connection | None = None
         self._jobs = 0
         self._stopped = False
+        self._switching = threading.Lock()  # a process is killed whole or not yet there, never half started
         self.ready = False
 
     @property
@@ -169,13 +170,14 @@ class _Worker:
     def restart(self) -> str | None:
         """A new process; None, or why it does not come up."""
         self._kill()
-        if self._stopped:
-            return "the pool is closed"
-        self._pipe, theirs = _SPAWN.Pipe()
-        self._process = _SPAWN.Process(
-            target=work_off, args=(theirs, self._prepare, self._limits.worker_mb), daemon=True
-        )
-        self._process.start()
+        with self._switching:
+            if self._stopped:
+                return "the pool is closed"
+            self._pipe, theirs = _SPAWN.Pipe()
+            self._process = _SPAWN.Process(
+                target=work_off, args=(theirs, self._prepare, self._limits.worker_mb), daemon=True
+            )
+            self._process.start()
         theirs.close()
         self._jobs = 0
         answer = self._wait(_START_SECONDS)
@@ -198,10 +200,10 @@ class _Worker:
 
     def stop(self) -> None:
         """End the process at once."""
-        self._stopped = True
-        self.ready = False
-        if self._process is not None:
-            with contextlib.suppress(ValueError):  # it is being replaced at this moment
+        with self._switching:
+            self._stopped = True
+            self.ready = False
+            if self._process is not None:
                 self._process.kill()
 
     def _wait(self, seconds: float) -> Answer:
@@ -214,12 +216,13 @@ class _Worker:
             return Answer("crash", "the process died")
 
     def _kill(self) -> None:
-        self.ready = False
-        if self._process is not None:
-            self._process.kill()
-            self._process.join()
-            self._process.close()
-            self._process = None
+        with self._switching:
+            self.ready = False
+            if self._process is not None:
+                self._process.kill()
+                self._process.join()
+                self._process.close()
+                self._process = None
         if self._pipe is not None:
             self._pipe.close()
             self._pipe = None
