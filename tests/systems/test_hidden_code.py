@@ -148,7 +148,7 @@ def test_identity_and_signature_settle_for_smaller_edits_where_a_large_one_leave
     soft = 128 + 0.3 * (cv2.GaussianBlur(PHOTO, (0, 0), 30).astype(np.float32) - 128)
     scene = soft.astype(np.uint8)
     scene[48:208, 48:208] = PHOTO[48:208, 48:208]
-    assert LatticeCarrier("jpeg70", 2.1).capacity_bits(scene) < HEAD_BITS
+    assert LatticeCarrier("jpeg70", 2.1, edit=0.4).capacity_bits(scene) < HEAD_BITS
     owner = Owner.create()
     change = HiddenCode().protect(scene, identity=IDENTITY, owner=owner)
     verdict = HiddenCode().verify(change.apply(scene), find_key={owner.public.short: owner.public}.get)

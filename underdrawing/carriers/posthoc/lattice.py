@@ -81,7 +81,7 @@ class LatticeCarrier:
     moved: bool = True
     """Whether to look for the mark in parts, scalings and rotations of a marked picture too, which takes many
     seconds where there is none."""
-    edit: float = 0.4
+    edit: float = 0.2
     """Share of the frame that may be altered after, where it carries most, with the message still whole."""
 
     tells_length: ClassVar[bool] = True

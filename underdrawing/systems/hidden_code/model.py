@@ -33,8 +33,9 @@ _LARGE_PX = 384
 _LARGE_BITS = 2000
 """With so many bits a picture whose longer side is greater is content before the last of the strengths, whose
 grain shows in its flat places."""
-_SMALL_EDIT = 0.1
-"""Share of the frame that an edit may hit where identity and signature have no room to survive more."""
+_EDIT, _SMALL_EDIT = 0.4, 0.1
+"""Share of the frame that an edit may hit; and where identity and signature have no room to survive so
+much."""
 
 
 @dataclass(frozen=True)
@@ -158,17 +159,15 @@ class HiddenCode:
         room, carrier = max(tried, key=lambda found: found[0])
         return carrier, min(room, self.most_bits or room)
 
-    def _carriers(self, secret: bytes | None, strength: float, edit: float | None = None) -> list[Carrier]:
+    def _carriers(self, secret: bytes | None, strength: float, edit: float = _EDIT) -> list[Carrier]:
         """The carrier that was given, or the lattice at rising strengths; edit: see LatticeCarrier."""
         if self.carrier is not None:
             if secret is not None:
                 raise CapacityError(f"{self.carrier.name} takes no secret; leave it out, or use the lattice")
             return [self.carrier]
-        lattice = LatticeCarrier("jpeg70")
+        lattice = LatticeCarrier("jpeg70", edit=edit)
         if secret is not None:
             lattice = replace(lattice, secret=secret)
-        if edit is not None:
-            lattice = replace(lattice, edit=edit)
         return [replace(lattice, strength=strength * stronger) for stronger in STRENGTHS]
 
     def _count(self, image: np.ndarray, carrier: Carrier) -> int:
