@@ -41,7 +41,7 @@ def marked(photo):
     base = rng.integers(0, 2, 512, dtype=np.uint8)
     layers = {n: rng.integers(0, 2, code_length(n, rows, cols), dtype=np.uint8) for n in ("middle", "top")}
     residual = lattice.embed(luma(photo), base, layers, Drive())
-    image = np.rint(with_luma_changed(photo, residual, COLOUR_DIRECTION)).astype(np.uint8)
+    image = with_luma_changed(photo, residual, COLOUR_DIRECTION)
     return lattice, image, base, layers
 
 

@@ -45,7 +45,7 @@ def protected(lattice):
         name: rng.integers(0, 2, code_length(name, *_GRID)).astype(np.uint8) for name in ("middle", "top")
     }
     change = lattice.embed(luma(image), base, layers, Drive())
-    marked = np.rint(with_luma_changed(image, change, COLOUR_DIRECTION)).astype(np.uint8)
+    marked = with_luma_changed(image, change, COLOUR_DIRECTION)
     return marked, {"base": base, **layers}
 
 

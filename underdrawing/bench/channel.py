@@ -55,7 +55,7 @@ def _marked(image: np.ndarray, lattice: Lattice, rng: np.random.Generator) -> tu
 
 
 def _changed(image: np.ndarray, residual: np.ndarray) -> np.ndarray:
-    return np.rint(with_luma_changed(image, residual, COLOUR_DIRECTION)).astype(np.uint8)
+    return with_luma_changed(image, residual, COLOUR_DIRECTION)
 
 
 def carried(

@@ -24,25 +24,24 @@ _LEAST_POWER = 0.05  # of the channels that can still move: red or green; blue n
 _LEAST_SHORTFALL = 2.0  # 8-bit levels of luma that are worth it
 
 
-def with_luma_changed(
-    pixels: np.ndarray, change: np.ndarray, direction: np.ndarray, limit: float = 255.0
-) -> np.ndarray:
-    """Pixels (H, W, 3) with their luma changed by (H, W) as far as [0, limit] allows, float32, not rounded.
+def with_luma_changed(pixels: np.ndarray, change: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """Pixels (H, W, 3) uint8 or uint16, same type, with their luma changed by (H, W) in their own levels.
 
     Along `direction`, per unit of luma; where that ends at black or full, as green does in a deep red, by the
     other channels.
     """
+    limit = float(np.iinfo(pixels.dtype).max)
     result = change[..., None] * direction
     result += pixels
     cut = cv2.inRange(result, (0, 0, 0), (limit, limit, limit)) == 0
     np.clip(result, 0, limit, out=result)
     if cut.any():
-        result[cut] = _made_up(pixels[cut].astype(np.float32), result[cut], change[cut], limit)
-    return result
+        result[cut] = _compensated(pixels[cut].astype(np.float32), result[cut], change[cut], limit)
+    return np.rint(result, out=result).astype(pixels.dtype)
 
 
-def _made_up(before: np.ndarray, moved: np.ndarray, change: np.ndarray, limit: float) -> np.ndarray:
-    """Pixels (n, 3), moved the shortest way as far as it goes, with the rest of the change (n,)."""
+def _compensated(before: np.ndarray, moved: np.ndarray, change: np.ndarray, limit: float) -> np.ndarray:
+    """Pixels (n, 3), moved along the direction as far as it goes, with what misses of the change (n,)."""
     missing = (change - (moved - before) @ LUMA)[:, None]
     free = np.where(missing > 0, moved < limit, moved > 0)
     power = (free @ LUMA**2)[:, None]

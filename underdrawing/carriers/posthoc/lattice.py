@@ -127,7 +127,7 @@ class LatticeCarrier:
         if not np.array_equal(base_code.decode(lattice.reads_back(marked, plan.drive)).bits, header):
             raise CapacityError(f"this picture of {width}x{height} px is too flat to carry a readable header")
         residual = to_picture(change, plan.size, (height, width))
-        return np.rint(with_luma_changed(image_u8, residual, _direction(image_u8))).astype(np.uint8)
+        return with_luma_changed(image_u8, residual, _direction(image_u8))
 
     def read(self, received_u8: np.ndarray, count: int | None = None) -> Reading:
         """See Reader. A mark whose message has another length than `count` is present, its bits erased."""

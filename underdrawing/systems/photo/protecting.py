@@ -50,12 +50,11 @@ class Protection:
     def apply(self, pixels: np.ndarray) -> np.ndarray:
         """The protected pixels of the photograph (H, W, 3) uint8 or uint16, same type."""
         unit = 257.0 if pixels.dtype == np.uint16 else 1.0
-        limit = 65535 if pixels.dtype == np.uint16 else 255
         result = np.empty_like(pixels)
         for top in range(0, len(pixels), _STRIP_ROWS):
             part = slice(top, top + _STRIP_ROWS)
             change = self.residual[part] * np.float32(unit)
-            result[part] = np.rint(with_luma_changed(pixels[part], change, self.direction, limit))
+            result[part] = with_luma_changed(pixels[part], change, self.direction)
         return result
 
 

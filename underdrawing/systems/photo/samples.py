@@ -105,7 +105,7 @@ def _protect(
         if sizes[name]
     }
     change = lattice.embed(luma(image), base, layers, drive)
-    marked = np.rint(with_luma_changed(image, change, COLOUR_DIRECTION)).astype(np.uint8)
+    marked = with_luma_changed(image, change, COLOUR_DIRECTION)
     return marked, {"base": base, **layers}
 
 
