@@ -20,7 +20,7 @@ from underdrawing.bench.photos import PhotoSets, hash_photos
 from underdrawing.bench.protocol import Protocol
 from underdrawing.bench.run import conditions, write_table
 from underdrawing.bench.stats import Row, summarize
-from underdrawing.mending.blending import inpainted
+from underdrawing.judging.blending import inpainted
 from underdrawing.metrics.quality import masked_psnr_db
 from underdrawing.systems.hidden_code.content import ContentCode
 from underdrawing.systems.hidden_code.message import Message

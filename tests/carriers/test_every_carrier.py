@@ -9,7 +9,7 @@ from underdrawing.attacks.channel import Jpeg
 from underdrawing.carriers import registry
 from underdrawing.carriers.carrier import CERTAIN, Carrier, Reading, prefix_scales
 from underdrawing.carriers.extras import optional
-from underdrawing.carriers.posthoc.lattice import LatticeCarrier
+from underdrawing.carriers.lattice.carrier import LatticeCarrier
 from underdrawing.carriers.repeating import gathered, repeated
 from underdrawing.core.errors import (
     CapacityError,

@@ -11,18 +11,18 @@ from underdrawing.carriers.lattice import sync
 from underdrawing.carriers.lattice.activity import activity, activity_before
 from underdrawing.carriers.lattice.capacity import information, left_by_edit
 from underdrawing.carriers.lattice.embed import change, code_index, code_length
-from underdrawing.carriers.lattice.frame import Alignment, grid_size
+from underdrawing.carriers.lattice.grid import Alignment, grid_size
 from underdrawing.carriers.lattice.lattice import Lattice
-from underdrawing.carriers.lattice.layout import (
+from underdrawing.carriers.lattice.parameters import (
     FREQUENCIES,
     LAYERS,
     MOVES,
     STEPS,
-    Drive,
-    natural_strength,
+    EmbeddingLevel,
+    default_strength_for_size,
     nearest_strength,
 )
-from underdrawing.carriers.lattice.read import altered_probability, evidence, soft_bits
+from underdrawing.carriers.lattice.soft_bits import altered_probability, evidence, soft_bits
 from underdrawing.ops.color import COLOUR_DIRECTION, LUMA, luma, with_luma_changed
 from underdrawing.ops.dct import analyse, basis, synthesise
 
@@ -40,14 +40,14 @@ def marked(photo):
     rows = cols = SIDE // 8
     base = rng.integers(0, 2, 512, dtype=np.uint8)
     layers = {n: rng.integers(0, 2, code_length(n, rows, cols), dtype=np.uint8) for n in ("middle", "top")}
-    residual = lattice.embed(luma(photo), base, layers, Drive())
+    residual = lattice.embed(luma(photo), base, layers, EmbeddingLevel())
     image = with_luma_changed(photo, residual, COLOUR_DIRECTION)
     return lattice, image, base, layers
 
 
 def first_view(lattice, image):
     received = luma(image)
-    likely = (a for a in sync.intact(received, lattice.tables) if a.drive.strength == 1)
+    likely = (a for a in sync.intact(received, lattice.tables) if a.level.strength == 1)
     return lattice.view(received, next(likely))
 
 
@@ -68,16 +68,16 @@ def test_change_leads_towards_the_named_lattice():
     shape = (4, 4, len(FREQUENCIES))
     c = rng.normal(0, 60, shape).astype(np.float32)
     bits, dither = rng.integers(0, 2, shape), rng.random(shape, dtype=np.float32)
-    for drive in (Drive(), Drive(strength=2.1)):
-        moves = change(c, bits, dither, drive)
-        assert (np.abs(moves) <= drive.steps / 2 + 1e-3).all()
-        phase = np.mod((c + moves / MOVES) / drive.steps - dither - 0.5 * bits + 0.25, 1) - 0.25
+    for level in (EmbeddingLevel(), EmbeddingLevel(strength=2.1)):
+        moves = change(c, bits, dither, level)
+        assert (np.abs(moves) <= level.steps / 2 + 1e-3).all()
+        phase = np.mod((c + moves / MOVES) / level.steps - dither - 0.5 * bits + 0.25, 1) - 0.25
         assert np.abs(phase).max() < 1e-3
 
 
 def test_strength_fills_the_picture_before_it_enlarges_the_steps(photo):
     texture = activity(luma(photo))
-    archival, usual, robust = Drive(0.5), Drive(), Drive(strength=2.1)
+    archival, usual, robust = EmbeddingLevel(0.5), EmbeddingLevel(), EmbeddingLevel(strength=2.1)
     assert np.allclose(archival.steps, 0.5 * STEPS) and np.array_equal(usual.steps, STEPS)
     assert (robust.steps > STEPS).all() and (robust.steps[:2] < 1.5 * STEPS[:2]).all()
     assert robust.steps[-1] > 2.1 * STEPS[-1]
@@ -91,43 +91,45 @@ def test_the_untiled_coefficients_tell_strengths_apart_that_a_flat_picture_confu
     flat = cv2.GaussianBlur(luma(photo), (0, 0), 8)
     rows = cols = SIDE // 8
     layers = {n: rng.integers(0, 2, code_length(n, rows, cols), dtype=np.uint8) for n in ("middle", "top")}
-    drive = Drive(strength=2.1)
-    received = np.rint(flat + lattice.embed(flat, rng.integers(0, 2, 512, dtype=np.uint8), layers, drive))
+    level = EmbeddingLevel(strength=2.1)
+    received = np.rint(flat + lattice.embed(flat, rng.integers(0, 2, 512, dtype=np.uint8), layers, level))
     first = next(sync.intact(received, lattice.tables))
-    assert first.drive.strength == 1.45, "no longer confused: the test needs another picture"
+    assert first.level.strength == 1.45, "no longer confused: the test needs another picture"
     view = lattice.placed(lattice.view(received, first), received, (rows, cols))
-    assert view.alignment.drive.strength == 2.1
+    assert view.alignment.level.strength == 2.1
 
 
 def test_a_brighter_picture_is_not_taken_for_one_of_larger_steps(marked):
     lattice, image, _, _ = marked
-    ratio = float(Drive(strength=1.45).steps[0] / STEPS[0])
+    ratio = float(EmbeddingLevel(strength=1.45).steps[0] / STEPS[0])
     received = luma(image) * np.float32(ratio)
     first = next(sync.intact(received, lattice.tables))
-    assert first.drive.strength == 1.45, "no longer confused: the test asks for nothing"
+    assert first.level.strength == 1.45, "no longer confused: the test asks for nothing"
     view = lattice.placed(lattice.view(received, first), received, (SIDE // 8, SIDE // 8))
-    assert view.alignment.drive.strength == 1
+    assert view.alignment.level.strength == 1
     assert abs(view.equalizer.gain - ratio) < 0.02
 
 
-@pytest.mark.parametrize("drive", [Drive(), Drive(strength=1.45), Drive(strength=2.1)])
-def test_the_reader_knows_what_is_in_use_although_the_mark_is_texture_itself(photo, drive):
+@pytest.mark.parametrize(
+    "level", [EmbeddingLevel(), EmbeddingLevel(strength=1.45), EmbeddingLevel(strength=2.1)]
+)
+def test_the_reader_knows_what_is_in_use_although_the_mark_is_texture_itself(photo, level):
     lattice, rng = Lattice(base_bits=512), np.random.default_rng(5)
     plane, rows = luma(photo), SIDE // 8
     layers = {n: rng.integers(0, 2, code_length(n, rows, rows), dtype=np.uint8) for n in ("middle", "top")}
-    marked = plane + lattice.embed(plane, rng.integers(0, 2, 512, dtype=np.uint8), layers, drive)
+    marked = plane + lattice.embed(plane, rng.integers(0, 2, 512, dtype=np.uint8), layers, level)
     received = luma(
         Jpeg(70)(np.repeat(np.clip(np.rint(marked), 0, 255).astype(np.uint8)[..., None], 3, 2), rng)
     )
-    true = drive.density(activity(plane))
-    off = np.abs(drive.density(activity_before(received, drive)) - true).mean()
+    true = level.density(activity(plane))
+    off = np.abs(level.density(activity_before(received, level)) - true).mean()
     assert off < 0.04
-    assert off < 0.75 * np.abs(drive.density(activity(received)) - true).mean()
+    assert off < 0.75 * np.abs(level.density(activity(received)) - true).mean()
 
 
 def test_a_lift_uses_more_of_the_middle_layer_and_of_nothing_else():
     texture = np.geomspace(0.5, 20, 30)[None].astype(np.float32)
-    plain, lifted = Drive().density(texture), Drive(lift=2.8).density(texture)
+    plain, lifted = EmbeddingLevel().density(texture), EmbeddingLevel(texture_gain=2.8).density(texture)
     middle = LAYERS["middle"]
     assert (lifted[..., middle] >= plain[..., middle]).all()
     assert lifted[..., middle].sum() > 1.3 * plain[..., middle].sum()
@@ -158,7 +160,7 @@ def test_middle_layer_keeps_its_information(marked, channel, least):
     nothing = np.zeros(view.reading.altered.shape, np.float32)
     reading = view.reading.with_known(base_bits, nothing)
     bits = layers["middle"][lattice.layer_index(view, "middle", (SIDE // 8, SIDE // 8))]
-    used = lattice.in_use(luma(image), layers, Drive())[..., LAYERS["middle"]].sum()
+    used = lattice.in_use(luma(image), layers, EmbeddingLevel())[..., LAYERS["middle"]].sum()
     assert information(reading, LAYERS["middle"], bits).sum() > least * used
 
 
@@ -247,7 +249,11 @@ def test_alignment_maps_there_and_back():
 def test_large_pictures_have_a_grid_of_at_most_1024_and_a_fainter_mark():
     assert grid_size(3000, 4000) == (768, 1024)
     assert grid_size(600, 800) == (600, 800)
-    assert nearest_strength(natural_strength(4000)) < nearest_strength(natural_strength(1500)) < 1
+    assert (
+        nearest_strength(default_strength_for_size(4000))
+        < nearest_strength(default_strength_for_size(1500))
+        < 1
+    )
 
 
 def test_activity_is_nearly_the_same_after_a_codec(photo):

@@ -8,18 +8,18 @@ from skimage import data
 
 from underdrawing.attacks.channel import Jpeg
 from underdrawing.carriers.lattice.embed import code_length
-from underdrawing.carriers.lattice.frame import Alignment
+from underdrawing.carriers.lattice.grid import Alignment
 from underdrawing.carriers.lattice.lattice import Lattice, View
-from underdrawing.carriers.lattice.layout import FREQUENCIES, LAYERS, Drive
-from underdrawing.carriers.lattice.reader import (
+from underdrawing.carriers.lattice.locator import (
     FEATURES,
-    Reader,
+    Locator,
     block_features,
     founded,
     log_ratios,
     measured,
     shortfall,
 )  # fmt: skip
+from underdrawing.carriers.lattice.parameters import FREQUENCIES, LAYERS, EmbeddingLevel
 from underdrawing.core.errors import WeightsError
 from underdrawing.metrics.masks import count_mask
 from underdrawing.ops.color import COLOUR_DIRECTION, luma, with_luma_changed
@@ -44,7 +44,7 @@ def protected(lattice):
     layers = {
         name: rng.integers(0, 2, code_length(name, *_GRID)).astype(np.uint8) for name in ("middle", "top")
     }
-    change = lattice.embed(luma(image), base, layers, Drive())
+    change = lattice.embed(luma(image), base, layers, EmbeddingLevel())
     marked = with_luma_changed(image, change, COLOUR_DIRECTION)
     return marked, {"base": base, **layers}
 
@@ -127,7 +127,7 @@ def test_the_shipped_reader_finds_the_edit(lattice, protected, edit, quality, na
     received = edit[0] if quality is None else Jpeg(quality)(edit[0], np.random.default_rng(1))
     view = see(lattice, received)
     known = bits_of(lattice, view, protected[1], names)
-    probability = Reader().locate(view, known, received)
+    probability = Locator().locate(view, known, received)
     assert probability.shape == edit[1].shape
     assert probability.dtype == np.float32
     assert count_mask(probability, edit[1]).f1 > least
@@ -138,13 +138,13 @@ def test_an_untouched_picture_is_left_alone(lattice, protected, quality):
     received = protected[0] if quality is None else Jpeg(quality)(protected[0], np.random.default_rng(1))
     view = see(lattice, received)
     known = bits_of(lattice, view, protected[1], ("base", "middle"))
-    assert (Reader().locate(view, known, received) > 0.5).mean() < 0.003
+    assert (Locator().locate(view, known, received) > 0.5).mean() < 0.003
 
 
 def test_missing_weights_are_said_to_be_missing(lattice, protected, tmp_path):
     view = see(lattice, protected[0])
     with pytest.raises(WeightsError, match="none"):
-        Reader(tmp_path / "none.safetensors").locate(view, {}, protected[0])
+        Locator(tmp_path / "none.safetensors").locate(view, {}, protected[0])
 
 
 def test_samples_are_drawn_alike_from_the_same_seed_and_know_their_own_bits(lattice):

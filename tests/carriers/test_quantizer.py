@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from underdrawing.carriers.lattice.layout import FREQUENCIES, JPEG_STEPS
+from underdrawing.carriers.lattice.parameters import FREQUENCIES, JPEG_STEPS
 from underdrawing.carriers.lattice.quantizer import (
     COSINES,
     expected_log_density,

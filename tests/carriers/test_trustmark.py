@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from underdrawing.carriers.posthoc import trustmark
+from underdrawing.carriers.third_party import trustmark
 from underdrawing.core.errors import MissingExtraError, WeightsError
 
 FILES = ("trustmark_Q.yaml", "encoder_Q.ckpt", "decoder_Q.ckpt")

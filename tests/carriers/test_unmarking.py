@@ -8,8 +8,8 @@ from scipy import integrate, stats
 from skimage import data
 
 from underdrawing.attacks.channel import Jpeg, Nothing
+from underdrawing.carriers.lattice.carrier import LatticeCarrier
 from underdrawing.carriers.lattice.unmarking import _truncated_mean
-from underdrawing.carriers.posthoc.lattice import LatticeCarrier
 from underdrawing.metrics.quality import psnr_db
 
 SIDE = 256

@@ -10,7 +10,7 @@ from skimage import data
 
 from underdrawing.attacks.channel import Jpeg
 from underdrawing.carriers.carrier import CERTAIN, Reading, checked_message
-from underdrawing.carriers.posthoc.lattice import LatticeCarrier
+from underdrawing.carriers.lattice.carrier import LatticeCarrier
 from underdrawing.coding.keys import Owner
 from underdrawing.core.errors import CapacityError, ShapeError
 from underdrawing.core.types import DECODED, FILLED, UNTOUCHED

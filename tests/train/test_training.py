@@ -8,7 +8,7 @@ import pytest
 import torch
 from skimage import data
 
-from underdrawing.codes.sketch.sketch_net import Config
+from underdrawing.content.sketch.sketch_net import Config
 from underdrawing.data.shards import random_crop
 from underdrawing.systems.photo.training_sketch import Recipe, SketchTraining, fresh, set_start
 from underdrawing.train.loop import Run, train

@@ -21,11 +21,11 @@ from underdrawing.bench.protocol import Protocol
 from underdrawing.bench.run import conditions, write_table
 from underdrawing.carriers.lattice.capacity import information
 from underdrawing.carriers.lattice.equalize import find_equalizer
-from underdrawing.carriers.lattice.frame import resize
+from underdrawing.carriers.lattice.grid import resize
 from underdrawing.carriers.lattice.lattice import Lattice
-from underdrawing.carriers.lattice.layout import FREQUENCIES, LAYERS, STEPS, Drive
+from underdrawing.carriers.lattice.parameters import FREQUENCIES, LAYERS, STEPS, EmbeddingLevel
 from underdrawing.carriers.lattice.quantizer import find_quantizer
-from underdrawing.carriers.lattice.read import read
+from underdrawing.carriers.lattice.soft_bits import read
 from underdrawing.metrics.quality import psnr_db
 from underdrawing.metrics.ssimulacra2 import ssimulacra2
 from underdrawing.ops.color import COLOUR_DIRECTION, luma, with_luma_changed
@@ -69,9 +69,9 @@ def carried(
     for channel in CHANNELS:
         received, _ = channel.attack(marked, rng)
         plane = resize(luma(received), image.shape[:2])
-        corrected = find_equalizer(plane, *tables, Drive()).apply(plane)
+        corrected = find_equalizer(plane, *tables, EmbeddingLevel()).apply(plane)
         quantizer = find_quantizer(analyse(plane, FREQUENCIES)) if received.shape == image.shape else None
-        reading = read(corrected, *tables, Drive(), quantizer=quantizer).with_altered(nothing)
+        reading = read(corrected, *tables, EmbeddingLevel(), quantizer=quantizer).with_altered(nothing)
         for layer, place in LAYERS.items():
             yield channel.name, layer, float(information(reading, place, bits[..., place]).sum())
             reading = reading.with_known(bits[..., : place.stop], nothing)

@@ -139,7 +139,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of photo sets")
     parser.add_argument("--out", type=Path, default=Path("results/code-alone.json"))
     parser.add_argument("--photos", type=int, default=Protocol.photos)
-    parser.add_argument("--code", default="underdrawing.codes.sketch.sketch:Sketch", help="module:class")
+    parser.add_argument("--code", default="underdrawing.content.sketch.sketch:Sketch", help="module:class")
     given = parser.parse_args()
     module, _, name = given.code.partition(":")
     code = getattr(importlib.import_module(module), name)()

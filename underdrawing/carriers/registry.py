@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from underdrawing.carriers.carrier import Carrier
-from underdrawing.carriers.posthoc.dwt_dct_svd import DwtDctSvd
-from underdrawing.carriers.posthoc.lattice import LatticeCarrier
-from underdrawing.carriers.posthoc.rivagan import RivaGan
-from underdrawing.carriers.posthoc.trustmark import TrustMark
+from underdrawing.carriers.lattice.carrier import LatticeCarrier
+from underdrawing.carriers.third_party.dwt_dct_svd import DwtDctSvd
+from underdrawing.carriers.third_party.rivagan import RivaGan
+from underdrawing.carriers.third_party.trustmark import TrustMark
 from underdrawing.core.errors import MissingExtraError, UsageError, WeightsError
 
 POST_HOC: dict[str, Callable[[], Carrier]] = {

@@ -16,7 +16,7 @@ SYSTEMS = {
     "hidden-code-tokens": "underdrawing.systems.hidden_code.training_tokens",
     "imuge": "underdrawing.systems.imuge.training",
     "photo-fusion": "underdrawing.systems.photo.training_fusion",
-    "photo-reader": "underdrawing.systems.photo.training_reader",
+    "photo-reader": "underdrawing.systems.photo.training_locator",
     "photo-sketch": "underdrawing.systems.photo.training_sketch",
     "photo-sketch-code": "underdrawing.systems.photo.training_context",
 }

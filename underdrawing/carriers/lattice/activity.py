@@ -8,7 +8,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from underdrawing.carriers.lattice.layout import FREQUENCIES, MOVES, Drive
+from underdrawing.carriers.lattice.parameters import FREQUENCIES, MOVES, EmbeddingLevel
 from underdrawing.ops.dct import synthesise
 
 _FLOOR = 0.1  # variance in levels^2 that every picture has; keeps the activity of a flat one above zero
@@ -26,18 +26,18 @@ def activity(plane: np.ndarray) -> np.ndarray:
     return _harmonic(_variance(plane))
 
 
-def activity_before(marked: np.ndarray, drive: Drive) -> np.ndarray:
+def activity_before(marked: np.ndarray, level: EmbeddingLevel) -> np.ndarray:
     """The activity that a marked plane had before, as the embedder saw it, (8 r, 8 c) float32 -> (r, c).
 
     The mark is texture itself, as much as its density says, and that follows from the activity: so the one at
-    which both agree is looked for. Where a drive above 1 fills soft places, that is the difference between
+    which both agree is looked for. Where a level above 1 fills soft places, that is the difference between
     knowing which coefficients are in use and not.
     """
     variance = _variance(marked)
     found = _harmonic(variance)
-    energy = (drive.steps * MOVES) ** 2 / 12 * _half_resolution_power()
+    energy = (level.steps * MOVES) ** 2 / 12 * _half_resolution_power()
     for _ in range(_ROUNDS):
-        added = np.repeat(np.repeat((drive.density(found) * energy).sum(2), 4, 0), 4, 1)
+        added = np.repeat(np.repeat((level.density(found) * energy).sum(2), 4, 0), 4, 1)
         own = variance - cv2.boxFilter(added.astype(np.float32), -1, (5, 5))
         found = np.sqrt(found * _harmonic(np.maximum(own, _LEAST_LEFT * variance)))
     return found

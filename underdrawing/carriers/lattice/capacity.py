@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from underdrawing.carriers.lattice.layout import FREQUENCIES, LAYERS, Drive
+from underdrawing.carriers.lattice.parameters import FREQUENCIES, LAYERS, EmbeddingLevel
 from underdrawing.carriers.lattice.quantizer import find_quantizer
-from underdrawing.carriers.lattice.read import Reading, read, soft_bits
+from underdrawing.carriers.lattice.soft_bits import Reading, read, soft_bits
 from underdrawing.ops.dct import analyse
 
 
@@ -57,7 +57,7 @@ def after_jpeg(
     quality: int,
     bits: np.ndarray,
     tables: tuple[np.ndarray, np.ndarray],
-    drive: Drive,
+    level: EmbeddingLevel,
     aligned: bool,
 ) -> dict[str, np.ndarray]:
     """Bits that middle and top of each block (r, c) carry through a JPEG of the marked luma plane (8 r, 8 c);
@@ -71,7 +71,7 @@ def after_jpeg(
     plane = np.asarray(Image.open(buffer), np.float32)
     quantizer = find_quantizer(analyse(plane, FREQUENCIES)) if aligned else None
     each = 2 if len(bits) > _MANY_ROWS else 1
-    reading = read(plane, *tables, drive, quantizer=quantizer).crop(slice(None, None, each), slice(None))
+    reading = read(plane, *tables, level, quantizer=quantizer).crop(slice(None, None, each), slice(None))
     shape, bits, result = bits.shape[:2], bits[::each], {}
     nothing = np.zeros(bits.shape[:2], np.float32)
     for name, before in (("middle", "base"), ("top", "middle")):

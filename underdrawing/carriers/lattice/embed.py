@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from underdrawing.carriers.lattice.layout import FREQUENCIES, LAYERS, MOVES, Drive, KeyTables
+from underdrawing.carriers.lattice.parameters import FREQUENCIES, LAYERS, MOVES, EmbeddingLevel, KeyTables
 from underdrawing.coding.keystream import permutation
 
 CODE_LIMITS = {"middle": 32768, "top": 65536}
@@ -42,11 +42,13 @@ def symbols(
     return result
 
 
-def change(coefficients: np.ndarray, bits: np.ndarray, dither: np.ndarray, drive: Drive) -> np.ndarray:
+def change(
+    coefficients: np.ndarray, bits: np.ndarray, dither: np.ndarray, level: EmbeddingLevel
+) -> np.ndarray:
     """What to add to go towards the nearest points of the lattice step * (Z + dither + bit / 2).
 
     All arrays (rows, cols, n).
     """
     offset = dither + np.float32(0.5) * bits
-    nearest = (np.rint(coefficients / drive.steps - offset) + offset) * drive.steps
+    nearest = (np.rint(coefficients / level.steps - offset) + offset) * level.steps
     return MOVES * (nearest - coefficients)

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import fft
 
 from underdrawing.carriers.lattice.activity import activity
-from underdrawing.carriers.lattice.layout import FREQUENCIES, LAYERS, Drive
+from underdrawing.carriers.lattice.parameters import FREQUENCIES, LAYERS, EmbeddingLevel
 from underdrawing.ops.dct import analyse
 
 _TUNED = FREQUENCIES[: LAYERS["middle"].stop]
@@ -59,13 +59,13 @@ def sharpen(plane: np.ndarray, blur: float) -> np.ndarray:
 
 
 def _gathering(
-    plane: np.ndarray, dither: np.ndarray, rank: np.ndarray, drive: Drive, gains: np.ndarray
+    plane: np.ndarray, dither: np.ndarray, rank: np.ndarray, level: EmbeddingLevel, gains: np.ndarray
 ) -> np.ndarray:
     """Mean of cos 2 theta over base and middle for each gain to be divided out, (len(gains),)."""
     n = len(_TUNED)
-    weight = (rank[..., :n] < drive.density(activity(plane))[..., :n]).astype(np.float32)
+    weight = (rank[..., :n] < level.density(activity(plane))[..., :n]).astype(np.float32)
     used = weight > 0
-    ratio = (analyse(plane, _TUNED) / drive.steps[:n])[used]
+    ratio = (analyse(plane, _TUNED) / level.steps[:n])[used]
     offset = dither[..., :n][used]
     step = max(1, len(ratio) // 6000)  # six thousand coefficients settle a mean to one in a hundred
     ratio, offset = ratio[::step], offset[::step]
@@ -73,22 +73,26 @@ def _gathering(
 
 
 def find_equalizer(
-    plane: np.ndarray, dither: np.ndarray, rank: np.ndarray, drive: Drive, blurs: tuple[float, ...] = BLURS
+    plane: np.ndarray,
+    dither: np.ndarray,
+    rank: np.ndarray,
+    level: EmbeddingLevel,
+    blurs: tuple[float, ...] = BLURS,
 ) -> Equalizer:
     """The correction under which an aligned plane gathers best on the lattice of the given slices of the key
     tables."""
-    untouched = _gathering(plane, dither, rank, drive, np.ones(1, np.float32))[0]
+    untouched = _gathering(plane, dither, rank, level, np.ones(1, np.float32))[0]
     if untouched > 0.6:
         return Equalizer()
     best, found = max(untouched + _LEAST_GAIN, _LEAST_GATHERING), Equalizer()
     for blur in blurs:
-        scores = _gathering(sharpen(plane, blur) if blur else plane, dither, rank, drive, _GAINS)
+        scores = _gathering(sharpen(plane, blur) if blur else plane, dither, rank, level, _GAINS)
         peak = int(scores.argmax())
         if scores[peak] > best:
             best, found = scores[peak], Equalizer(blur, float(_GAINS[peak]))
     if best < _GATHERED:
         for gamma in _GAMMAS:
-            scores = _gathering(straighten(plane, gamma), dither, rank, drive, _FEW_GAINS)
+            scores = _gathering(straighten(plane, gamma), dither, rank, level, _FEW_GAINS)
             peak = int(scores.argmax())
             if scores[peak] > best + _LEAST_GAIN:
                 best, found = scores[peak], Equalizer(0.0, float(_FEW_GAINS[peak]), gamma)

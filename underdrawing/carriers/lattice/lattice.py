@@ -13,8 +13,8 @@ from underdrawing.carriers.lattice.activity import activity
 from underdrawing.carriers.lattice.capacity import after_jpeg, after_resize
 from underdrawing.carriers.lattice.embed import change, code_index, code_length, symbols
 from underdrawing.carriers.lattice.equalize import BLURS, Equalizer, find_equalizer
-from underdrawing.carriers.lattice.frame import Alignment
-from underdrawing.carriers.lattice.layout import (
+from underdrawing.carriers.lattice.grid import Alignment
+from underdrawing.carriers.lattice.parameters import (
     FREQUENCIES,
     LAYERS,
     MAX_BLOCKS,
@@ -23,11 +23,11 @@ from underdrawing.carriers.lattice.layout import (
     STEPS,
     STRENGTHS,
     TILE,
-    Drive,
+    EmbeddingLevel,
     key_tables,
 )
 from underdrawing.carriers.lattice.quantizer import find_quantizer
-from underdrawing.carriers.lattice.read import PRIOR_ALTERED, Reading, evidence, gather, read, soft_bits
+from underdrawing.carriers.lattice.soft_bits import PRIOR_ALTERED, Reading, evidence, gather, read, soft_bits
 from underdrawing.coding.keystream import PUBLIC_SECRET
 from underdrawing.ops.dct import analyse, synthesise
 
@@ -49,9 +49,9 @@ class View:
 
 
 def _agreement_of_layers(view: View) -> float:
-    """How much more likely the view's drive makes middle and top than none does, in nats over all blocks.
+    """How much more likely the view's level makes middle and top than none does, in nats over all blocks.
 
-    Some blocks are altered, and speak against every drive alike.
+    Some blocks are altered, and speak against every level alike.
     """
     told = sum(evidence(view.reading, LAYERS[name]) for name in ("middle", "top"))
     return float(np.logaddexp(np.log1p(-PRIOR_ALTERED) + told, np.log(PRIOR_ALTERED)).sum())
@@ -73,34 +73,34 @@ class Lattice:
     # protect
 
     def embed(
-        self, plane: np.ndarray, base: np.ndarray, layers: dict[str, np.ndarray], drive: Drive
+        self, plane: np.ndarray, base: np.ndarray, layers: dict[str, np.ndarray], level: EmbeddingLevel
     ) -> np.ndarray:
         """Residual (8 r, 8 c) float32 that makes the plane carry a base codeword and those of the layers
         given."""
         rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
         bits = symbols(base, layers, (rows, cols), self.secret, self.tables)
         coefficients = analyse(plane, FREQUENCIES)
-        moves = change(coefficients, bits, self.tables.dither[:rows, :cols], drive)
-        return synthesise(moves * self.in_use(plane, layers, drive), FREQUENCIES)
+        moves = change(coefficients, bits, self.tables.dither[:rows, :cols], level)
+        return synthesise(moves * self.in_use(plane, layers, level), FREQUENCIES)
 
-    def in_use(self, plane: np.ndarray, layers: dict[str, np.ndarray], drive: Drive) -> np.ndarray:
+    def in_use(self, plane: np.ndarray, layers: dict[str, np.ndarray], level: EmbeddingLevel) -> np.ndarray:
         """(r, c, n) bool: the coefficients that the embedder moves."""
         rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
-        used = self.tables.rank[:rows, :cols] < drive.density(activity(plane))
+        used = self.tables.rank[:rows, :cols] < level.density(activity(plane))
         for name in ("middle", "top"):
             if name not in layers and not (name == "middle" and is_small(rows, cols)):
                 used[..., LAYERS[name]] = False
         return used
 
     def capacity(
-        self, plane: np.ndarray, drive: Drive, ease: float = 1.0, qualities: Sequence[int] = (50, 90)
+        self, plane: np.ndarray, level: EmbeddingLevel, ease: float = 1.0, qualities: Sequence[int] = (50, 90)
     ) -> dict[str, dict[int, float]]:
         """The sums over all blocks of capacity_by_block."""
-        by_block = self.capacity_by_block(plane, drive, ease, qualities)
+        by_block = self.capacity_by_block(plane, level, ease, qualities)
         return {name: {q: float(m.sum()) for q, m in maps.items()} for name, maps in by_block.items()}
 
     def capacity_by_block(
-        self, plane: np.ndarray, drive: Drive, ease: float = 1.0, qualities: Sequence[int] = (50, 90)
+        self, plane: np.ndarray, level: EmbeddingLevel, ease: float = 1.0, qualities: Sequence[int] = (50, 90)
     ) -> dict[str, dict[int, np.ndarray]]:
         """Bits that middle and top of each block (r, c) of this plane would carry through JPEGs of these
         qualities.
@@ -115,27 +115,27 @@ class Lattice:
         # any bits will do; these are at hand
         bits = (self.tables.dither[:rows, :cols] * 4096).astype(np.uint8) & 1
         coefficients = analyse(plane, FREQUENCIES)
-        moves = change(coefficients, bits, self.tables.dither[:rows, :cols], drive)
+        moves = change(coefficients, bits, self.tables.dither[:rows, :cols], level)
         texture = activity(plane)
-        used = self.tables.rank[:rows, :cols] < drive.density(texture)
+        used = self.tables.rank[:rows, :cols] < level.density(texture)
         marked = plane + synthesise(moves * used, FREQUENCIES)
         tables = self.tables.dither[:rows, :cols], self.tables.rank[:rows, :cols]
         result = {name: {100: used[..., LAYERS[name]].sum(2)} for name in LAYERS}
         middle = LAYERS["middle"]
-        larger = max(1.0, drive.steps[middle.start] / STEPS[middle.start])
+        larger = max(1.0, level.steps[middle.start] / STEPS[middle.start])
         result["middle"][0] = after_resize(used[..., middle], texture / larger)
         for quality in qualities:
-            reach = max(1.0, drive.steps[-1] / STEPS[-1]) if quality == 90 else 1.0
+            reach = max(1.0, level.steps[-1] / STEPS[-1]) if quality == 90 else 1.0
             worst = round(100 - (100 - quality) * reach * ease)
-            for name, carried in after_jpeg(marked, worst, bits, tables, drive, ease == 1).items():
+            for name, carried in after_jpeg(marked, worst, bits, tables, level, ease == 1).items():
                 result[name][quality] = carried
         return result
 
-    def reads_back(self, marked: np.ndarray, drive: Drive) -> np.ndarray:
+    def reads_back(self, marked: np.ndarray, level: EmbeddingLevel) -> np.ndarray:
         """Soft bits of the base codeword in a marked luma plane whose place is known."""
         rows, cols = marked.shape[0] // 8, marked.shape[1] // 8
-        alignment = Alignment(*marked.shape, marked.shape, drive=drive)
-        reading = read(marked, self.tables.dither[:rows, :cols], self.tables.rank[:rows, :cols], drive)
+        alignment = Alignment(*marked.shape, marked.shape, level=level)
+        reading = read(marked, self.tables.dither[:rows, :cols], self.tables.rank[:rows, :cols], level)
         return self.base_soft_bits(View(alignment, Equalizer(), marked, reading), is_small(rows, cols))
 
     # verify
@@ -170,14 +170,14 @@ class Lattice:
         if len(options) > 1:
             options.sort(key=lambda origin: -self._agreement(view, origin))
         alignment = view.alignment.moved(origin=options[0] if options else view.alignment.origin)
-        strong = alignment.drive.strength > 1 or (
-            alignment.drive.strength == 1 and abs(view.equalizer.gain - 1) > _SAME_CONTRAST
+        strong = alignment.level.strength > 1 or (
+            alignment.level.strength == 1 and abs(view.equalizer.gain - 1) > _SAME_CONTRAST
         )
         if not strong:
             return self._view(received, alignment, view.equalizer, grid)
         # The tiled coefficients hardly tell one strength above 1 from the next, or from 1 and a contrast.
-        drives = (alignment.drive._replace(strength=s) for s in STRENGTHS if s >= 1)
-        views = (self._view(received, alignment.moved(drive=drive), None, grid) for drive in drives)
+        candidates = (alignment.level._replace(strength=s) for s in STRENGTHS if s >= 1)
+        views = (self._view(received, alignment.moved(level=level), None, grid) for level in candidates)
         return max(views, key=_agreement_of_layers)
 
     def _agreement(self, view: View, origin: tuple[int, int]) -> float:
@@ -193,7 +193,7 @@ class Lattice:
         place = slice(PERIODIC, None)
         ratio = (
             analyse(view.plane[: 8 * rows, : 8 * cols], FREQUENCIES[place])
-            / view.alignment.drive.steps[place]
+            / view.alignment.level.steps[place]
         )
         dither = self.tables.dither[origin[0] : origin[0] + rows, origin[1] : origin[1] + cols, place]
         return float(np.cos(4 * np.pi * (ratio - dither)).mean((0, 1)).clip(0).sum())
@@ -217,14 +217,14 @@ class Lattice:
         if equalizer is None:
             # a JPEG on the same grid leaves less than would be taken for a blur, but no blur
             blurs = BLURS if quantizer is None or not quantizer.any() else (0.0,)
-            equalizer = find_equalizer(plane, dither, rank, alignment.drive, blurs)
+            equalizer = find_equalizer(plane, dither, rank, alignment.level, blurs)
         corrected = equalizer.apply(plane)
         if corrected is not plane:  # only now does it show how many coefficients are in use
-            _, drive = sync.score_in_place(corrected, self.tables, alignment.origin, alignment.drive.strength)
-            alignment = alignment.moved(drive=drive)
+            _, level = sync.score_in_place(corrected, self.tables, alignment.origin, alignment.level.strength)
+            alignment = alignment.moved(level=level)
         if quantizer is not None:
             quantizer = quantizer / equalizer.gain
-        reading = read(corrected, dither, rank, alignment.drive, plane, quantizer)
+        reading = read(corrected, dither, rank, alignment.level, plane, quantizer)
         return View(alignment, equalizer, corrected, reading)
 
     def base_index(self, view: View, small: bool = False) -> np.ndarray:

@@ -18,18 +18,18 @@ from scipy import fft
 
 from underdrawing.carriers.lattice.activity import activity
 from underdrawing.carriers.lattice.equalize import sharpen
-from underdrawing.carriers.lattice.frame import Alignment, grid_size, resize
-from underdrawing.carriers.lattice.layout import (
+from underdrawing.carriers.lattice.grid import Alignment, grid_size, resize
+from underdrawing.carriers.lattice.parameters import (
     CANONICAL_SIDE,
     FREQUENCIES,
-    LIFTS,
     PERIODIC,
     STEPS,
     STRENGTHS,
+    TEXTURE_GAINS,
     TILE,
-    Drive,
+    EmbeddingLevel,
     KeyTables,
-    natural_strength,
+    default_strength_for_size,
     nearest_strength,
 )
 from underdrawing.ops.dct import analyse, basis
@@ -58,18 +58,20 @@ _ANGLES = tuple(a for k in range(1, 14) for a in (0.25 * k, -0.25 * k))
 
 def score_in_place(
     plane: np.ndarray, tables: KeyTables, origin: tuple[int, int], strength: float
-) -> tuple[float, Drive]:
-    """Score of a plane whose blocks lie at a known origin of the tile, and the drive it is best under."""
+) -> tuple[float, EmbeddingLevel]:
+    """Score of a plane whose blocks lie at a known origin of the tile, and the level it is best under."""
     rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
     dither, rank = tile_view(tables.dither, origin, rows, cols), tile_view(tables.rank, origin, rows, cols)
     texture = activity(plane)
-    gathered = np.cos(4 * np.pi * (analyse(plane, _TUNED) / Drive(strength).steps[:PERIODIC] - dither))
-    best = -np.inf, Drive(strength)
-    for lift in LIFTS:
-        drive = Drive(strength, lift)
-        weight = (rank < drive.density(texture)[..., :PERIODIC]) * _WEIGHTS
+    gathered = np.cos(
+        4 * np.pi * (analyse(plane, _TUNED) / EmbeddingLevel(strength).steps[:PERIODIC] - dither)
+    )
+    best = -np.inf, EmbeddingLevel(strength)
+    for texture_gain in TEXTURE_GAINS:
+        level = EmbeddingLevel(strength, texture_gain)
+        weight = (rank < level.density(texture)[..., :PERIODIC]) * _WEIGHTS
         score = float((gathered * weight).sum() / np.sqrt((weight**2).sum() / 2 + 1))
-        best = max(best, (score, drive))
+        best = max(best, (score, level))
     return best
 
 
@@ -85,7 +87,7 @@ def _separable(strength: float) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
     ones = basis(tuple((u, 0) for u in range(8))).reshape(8, 8, 8)[:, :, 0] * np.sqrt(8)
     return tuple(
         (ones[u], ones[v] * np.float32(4 * np.pi / step))
-        for (u, v), step in zip(_TUNED, Drive(strength).steps, strict=False)
+        for (u, v), step in zip(_TUNED, EmbeddingLevel(strength).steps, strict=False)
     )
 
 
@@ -138,11 +140,11 @@ def best_offset(
 
 
 def _likely_density(texture: np.ndarray, strength: float) -> np.ndarray:
-    share = Drive(strength).density(texture)
+    share = EmbeddingLevel(strength).density(texture)
     if share[..., :PERIODIC].mean() < _FLAT:  # so flat a picture was probably lifted
-        share = Drive(strength, LIFTS[2]).density(texture)
+        share = EmbeddingLevel(strength, TEXTURE_GAINS[2]).density(texture)
     # where a picture is busy, the part of a pixel that a search is off by silences the lattice
-    larger = Drive(strength).steps[0] / STEPS[0]
+    larger = EmbeddingLevel(strength).steps[0] / STEPS[0]
     return share / (1 + (texture / (_BUSY * larger)) ** 2)[..., None]
 
 
@@ -184,7 +186,7 @@ def searched(
             window, matrix, window.shape[::-1], flags=flags, borderMode=cv2.BORDER_REFLECT
         )
     window = _presharpened(window, whole.scaled[0] / whole.height)
-    score, (dy, dx), origin = best_offset(window, tables, whole.drive.strength)
+    score, (dy, dx), origin = best_offset(window, tables, whole.level.strength)
     # walk back from the window's first block to the picture's
     top, left = y + dy, x + dx
     first = (origin[0] - top // 8) % TILE, (origin[1] - left // 8) % TILE
@@ -194,7 +196,7 @@ def searched(
 
 def likely_strengths(long_side_px: int) -> tuple[float, ...]:
     """The strengths worth a long search: those that `protect` takes by itself for a picture of this size."""
-    return tuple(dict.fromkeys((nearest_strength(natural_strength(long_side_px)), 1.0, 2.1)))[:2]
+    return tuple(dict.fromkeys((nearest_strength(default_strength_for_size(long_side_px)), 1.0, 2.1)))[:2]
 
 
 def intact(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
@@ -218,7 +220,7 @@ def intact(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
         if size == grid_size(height, width):
             # noise can drown the sum of cos 2 theta and still leave the base layer's code readable
             likely = likely_strengths(max(height, width))
-            yield from (a for a in found if a not in clear and a.drive.strength in likely)
+            yield from (a for a in found if a not in clear and a.level.strength in likely)
 
 
 def _a_pixel_off(best: Alignment, received: np.ndarray, tables: KeyTables) -> Alignment:
@@ -227,7 +229,7 @@ def _a_pixel_off(best: Alignment, received: np.ndarray, tables: KeyTables) -> Al
     rows, cols = best.scaled
     sizes = ((rows + d, cols) if rows < cols else (rows, cols + d) for d in (-1, 1))
     others = (best.moved(scaled=size) for size in sizes)
-    scored = [_scored(a, a.sample(received), tables, best.drive.strength) for a in others]
+    scored = [_scored(a, a.sample(received), tables, best.level.strength) for a in others]
     return max((best, *scored), key=lambda a: a.score)
 
 
@@ -270,7 +272,7 @@ def _over_strengths(
     work: np.ndarray, tables: KeyTables, whole: Alignment, strengths: tuple[float, ...]
 ) -> Iterator[Alignment]:
     plane = resize(whole.oriented(work), whole.scaled)
-    found = [searched(whole.moved(drive=Drive(s)), plane, tables, _WINDOW) for s in strengths]
+    found = [searched(whole.moved(level=EmbeddingLevel(s)), plane, tables, _WINDOW) for s in strengths]
     clear = (a for a in found if a.score > THRESHOLD and min(a.blocks) > 2)
     yield from sorted(clear, key=lambda a: -a.score)
 
@@ -318,7 +320,9 @@ def _cropped_from_larger(
     found, place = [], _promising(work, _WINDOW, strengths[0])
     for factor in np.exp(np.arange(0, np.log(_LEAST_PART), -_PART_STEP)):
         originals = (long_side / factor, long_side / factor / _SHRUNK)
-        for strength in dict.fromkeys(nearest_strength(natural_strength(side)) for side in originals):
+        for strength in dict.fromkeys(
+            nearest_strength(default_strength_for_size(side)) for side in originals
+        ):
             for whole in _at_scales(work, np.array([factor]), strength):
                 plane = resize(work, whole.scaled)
                 tried = [searched(whole, plane, tables, _WINDOW, shift, place) for shift in _HALF_SHIFTS]
@@ -349,7 +353,7 @@ def _promising(work: np.ndarray, side: int, strength: float) -> tuple[float, flo
 def _at_scales(work: np.ndarray, factors: np.ndarray, strength: float) -> Iterator[Alignment]:
     height, width = work.shape
     for factor in factors:
-        whole = Alignment(height, width, _scaled(height, width, factor), drive=Drive(strength))
+        whole = Alignment(height, width, _scaled(height, width, factor), level=EmbeddingLevel(strength))
         if min(whole.scaled) >= 72 and max(whole.scaled) <= 2 * CANONICAL_SIDE:
             yield whole
 
@@ -359,8 +363,8 @@ def _scaled(height: int, width: int, factor: float) -> tuple[int, int]:
 
 
 def _scored(alignment: Alignment, plane: np.ndarray, tables: KeyTables, strength: float) -> Alignment:
-    score, drive = score_in_place(plane, tables, alignment.origin, strength)
-    return alignment.moved(drive=drive, score=score)
+    score, level = score_in_place(plane, tables, alignment.origin, strength)
+    return alignment.moved(level=level, score=score)
 
 
 def refined(alignment: Alignment, received: np.ndarray, tables: KeyTables) -> Alignment:
@@ -368,7 +372,7 @@ def refined(alignment: Alignment, received: np.ndarray, tables: KeyTables) -> Al
     of .1."""
 
     def scored(candidate: Alignment) -> Alignment:
-        return _scored(candidate, candidate.sample(received), tables, candidate.drive.strength)
+        return _scored(candidate, candidate.sample(received), tables, candidate.level.strength)
 
     best = scored(alignment)
     for step in (2, 1, 0.5):

@@ -14,8 +14,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtr
 
-from underdrawing.carriers.lattice.layout import FREQUENCIES, LAYERS, MOVES
-from underdrawing.carriers.lattice.read import Reading
+from underdrawing.carriers.lattice.parameters import FREQUENCIES, LAYERS, MOVES
+from underdrawing.carriers.lattice.soft_bits import Reading
 from underdrawing.ops.dct import analyse, synthesise
 
 _LEAST_BLOCKS = 8  # of a class of activity, that spread and noise are measured in
@@ -37,7 +37,7 @@ def change_back(
     """What to add to the received luma plane (8 r, 8 c) for the likeliest one before it was marked, float32.
 
     told: (8 r, 8 c) luma as the hidden code tells it. dither: (r, c, n) of these blocks. known: bits (r, c,
-    frequencies of the layer) of the layers that were decoded. steps: (n,) of the drive, luma levels.
+    frequencies of the layer) of the layers that were decoded. steps: (n,) of the level, luma levels.
     """
     received, expected = analyse(plane, FREQUENCIES), analyse(told, FREQUENCIES)
     back = np.zeros_like(received)

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from underdrawing.codes.sketch.fusion import Fusion
-from underdrawing.codes.sketch.sketch import SYMBOLS_FROM_BITS, Sketch
+from underdrawing.content.sketch.fusion import Fusion
+from underdrawing.content.sketch.sketch import SYMBOLS_FROM_BITS, Sketch
 from underdrawing.core.errors import CapacityError, CodeError
-from underdrawing.mending.blending import inpainted
+from underdrawing.judging.blending import inpainted
 from underdrawing.systems.hidden_code.message import Kind, Message
 from underdrawing.systems.hidden_code.recovery import Recovery
 from underdrawing.systems.hidden_code.recovery_net import Choice

@@ -30,7 +30,7 @@ class Kind(IntEnum):
     CODED = 1
     """Tokens by the transformer's probabilities (token_coder)."""
     SKETCH = 2
-    """The main job's code (codes/sketch)."""
+    """The main job's code (content/sketch)."""
 
 
 @dataclass(frozen=True)

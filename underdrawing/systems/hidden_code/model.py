@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from underdrawing.carriers.carrier import Carrier
-from underdrawing.carriers.posthoc.lattice import LatticeCarrier
+from underdrawing.carriers.lattice.carrier import LatticeCarrier
 from underdrawing.coding.keys import Owner
 from underdrawing.core.errors import CapacityError, ShapeError
 from underdrawing.core.types import Verdict

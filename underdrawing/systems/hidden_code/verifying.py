@@ -13,13 +13,13 @@ import cv2
 import numpy as np
 
 from underdrawing.carriers.carrier import Frame, Reading
-from underdrawing.carriers.lattice.read import clipped_share
+from underdrawing.carriers.lattice.soft_bits import clipped_share
 from underdrawing.coding.keys import PublicKey
 from underdrawing.core.types import DECODED, FILLED, UNTOUCHED, Signature, Verdict
-from underdrawing.mending.blending import faded_in, spread, to_write_anew
-from underdrawing.mending.contradiction import contradicted
-from underdrawing.mending.likeness import likeness
-from underdrawing.mending.support import extreme, gap_levels, grain_of, supported
+from underdrawing.judging.agreement import correlation
+from underdrawing.judging.blending import blend, recovery_region, spread
+from underdrawing.judging.contradiction import contradicted
+from underdrawing.judging.regions import abs_error, drop_unsupported_regions, extreme, gradients
 from underdrawing.systems.hidden_code.content import ContentCode, Told
 from underdrawing.systems.hidden_code.message import Message
 
@@ -97,7 +97,7 @@ class Judge:
         self, received: np.ndarray, scene: _Scene, told: Told
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Recovered picture, source map and confidence in the received frame."""
-        anew = to_write_anew(scene.probability) > 0
+        anew = recovery_region(scene.probability) > 0
         region = scene.received((anew & scene.seen).astype(np.float32)) > 0.5
         source = np.where(region, DECODED if told.telling else FILLED, UNTOUCHED).astype(np.uint8)
         confidence = np.ones(region.shape, np.float32)
@@ -109,7 +109,7 @@ class Judge:
             whole = joined(scene.image, whole, hidden)
         written = np.clip(scene.received(whole), 0, 255)
         confidence[region] = _sureness(scene, told.picture) if told.telling else 0.0
-        return faded_in(received, written, region), source, confidence
+        return blend(received, written, region), source, confidence
 
 
 def _without_mark(recovered: np.ndarray, source: np.ndarray, change: np.ndarray) -> np.ndarray:
@@ -148,10 +148,12 @@ def _compared(scene: _Scene, told: np.ndarray | None) -> tuple[_Scene, bool | No
     clipped = clipped_share(extreme(scene.image))[: blocks.shape[0], : blocks.shape[1]]
     probability = scene.probability
     if blocks.shape == clipped.shape and not (np.array(scene.image.shape[:2]) % 8).any():
-        gap = gap_levels(scene.image, told)
-        probability = supported(probability, np.zeros_like(blocks), clipped, gap, grain_of(scene.image, told))
+        gap = abs_error(scene.image, told)
+        probability = drop_unsupported_regions(
+            probability, np.zeros_like(blocks), clipped, gap, gradients(scene.image, told)
+        )
         probability = np.where(contradicted(scene.image, told, probability), _TOLD, probability)
-    alike = likeness(scene.image, told, (1 - probability) * scene.seen)
+    alike = correlation(scene.image, told, (1 - probability) * scene.seen)
     matches = None if alike is None else alike > _LEAST_LIKENESS
     if matches is False:
         probability = np.ones_like(probability)
@@ -163,7 +165,7 @@ def _sureness(scene: _Scene, told: np.ndarray) -> float:
     known = (scene.probability < _UNKNOWN) & scene.seen
     if known.sum() < _LEAST_PIXELS:
         return 0.0
-    return float((gap_levels(scene.image, told)[known] < _NEAR_LEVELS).mean())
+    return float((abs_error(scene.image, told)[known] < _NEAR_LEVELS).mean())
 
 
 def _signature(message: Message, find_key: FindKey) -> Signature:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from underdrawing.carriers.lattice.embed import code_length
-from underdrawing.carriers.lattice.finding import Mark, decode_layer
 from underdrawing.carriers.lattice.lattice import Lattice
+from underdrawing.carriers.lattice.mark import Mark, decode_layer
 from underdrawing.coding import payload
 from underdrawing.coding.ldpc import Decoded, code
 from underdrawing.core.errors import CodeError

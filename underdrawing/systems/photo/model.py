@@ -17,13 +17,13 @@ from functools import cached_property
 
 import numpy as np
 
-from underdrawing.carriers.lattice.finding import BASE_CODE_BITS, find
 from underdrawing.carriers.lattice.lattice import Lattice
+from underdrawing.carriers.lattice.mark import BASE_CODE_BITS, find
 from underdrawing.coding.keys import Owner
 from underdrawing.core.types import Verdict
 from underdrawing.systems.photo import protecting, verifying
 from underdrawing.systems.photo.decoding import decode_layers
-from underdrawing.systems.photo.parts import BlockReader, Fuser, SketchCodec
+from underdrawing.systems.photo.parts import BlockLocator, Fuser, SketchCodec
 from underdrawing.systems.photo.protecting import Protection, picture_luma
 
 
@@ -33,21 +33,21 @@ class Photo:
     @cached_property
     def sketch(self) -> SketchCodec:
         """The code of the content."""
-        from underdrawing.codes.sketch.sketch import Sketch
+        from underdrawing.content.sketch.sketch import Sketch
 
         return Sketch()
 
     @cached_property
-    def reader(self) -> BlockReader:
+    def reader(self) -> BlockLocator:
         """Localization."""
-        from underdrawing.carriers.lattice.reader import Reader
+        from underdrawing.carriers.lattice.locator import Locator
 
-        return Reader()
+        return Locator()
 
     @cached_property
     def fusion(self) -> Fuser:
         """Recovery."""
-        from underdrawing.codes.sketch.fusion import Fusion
+        from underdrawing.content.sketch.fusion import Fusion
 
         return Fusion()
 
@@ -64,7 +64,7 @@ class Photo:
         signature.
 
         identity: drawn at random where none is given. secret: private mode, only readers with it find
-        anything. strength: multiplies the steps; the nearest of carriers.lattice.layout.STRENGTHS is taken.
+        anything. strength: multiplies the steps; the nearest of carriers.lattice.parameters.STRENGTHS is taken.
         Raises ShapeError where a side is shorter than 64 px.
         """
         return protecting.protect(

@@ -22,7 +22,7 @@ class SketchCodec(Protocol):
         code."""
 
 
-class BlockReader(Protocol):
+class BlockLocator(Protocol):
     """Localization."""
 
     def locate(self, view: View, known: dict[str, np.ndarray], image: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from underdrawing.carriers.lattice.lattice import Lattice
-from underdrawing.carriers.lattice.reader import block_features, measured
+from underdrawing.carriers.lattice.locator import block_features, measured
 from underdrawing.data.shards import held_out_names, load_photos
 from underdrawing.systems.photo.samples import draw
 

@@ -9,10 +9,15 @@ import cv2
 import numpy as np
 
 from underdrawing.carriers.lattice.embed import code_length
-from underdrawing.carriers.lattice.finding import BASE_CODE_BITS
-from underdrawing.carriers.lattice.frame import grid_size, resize, to_picture
+from underdrawing.carriers.lattice.grid import grid_size, resize, to_picture
 from underdrawing.carriers.lattice.lattice import Lattice, is_small
-from underdrawing.carriers.lattice.layout import LIFTS, Drive, natural_strength, nearest_strength
+from underdrawing.carriers.lattice.mark import BASE_CODE_BITS
+from underdrawing.carriers.lattice.parameters import (
+    TEXTURE_GAINS,
+    EmbeddingLevel,
+    default_strength_for_size,
+    nearest_strength,
+)
 from underdrawing.coding import payload
 from underdrawing.coding.keys import Owner
 from underdrawing.coding.ldpc import code, short_code
@@ -29,7 +34,7 @@ _EXACT_PIXELS = (
 _LEAST_CONTENT_BITS = 60
 _MANY_BLOCKS = 2000  # a larger picture is looked at from farther away
 _LARGE_ROOM = 2.0  # on a large picture, where capacity is measured on the grid and not on the picture itself
-_NEARLY = 0.95  # of the room that could be had is worth a gentler drive
+_NEARLY = 0.95  # of the room that could be had is worth a gentler level
 
 
 @dataclass(frozen=True)
@@ -84,14 +89,14 @@ def protect(
             f"expected sides of at least {LEAST_SIDE_PX} px, got {width}x{height}; too small to protect"
         )
     identity = identity or secrets.token_bytes(8)
-    natural = natural_strength(max(height, width))
+    natural = default_strength_for_size(max(height, width))
     strength = nearest_strength(strength * natural)
     lattice = Lattice(secret, BASE_CODE_BITS)
     size = grid_size(height, width)
     rows, cols = size[0] // 8, size[1] // 8
     plane = np.ascontiguousarray(resize(picture_luma(image), size)[: 8 * rows, : 8 * cols])
 
-    drive, index = _fitted(lattice, plane, strength, natural, owner is not None)
+    level, index = _fitted(lattice, plane, strength, natural, owner is not None)
     k_middle, k_top = rates.sizes(index, rows, cols)
     budgets = payload.budgets(k_middle, k_top, owner is not None)
     small = resize(image, size)[: 8 * rows, : 8 * cols]
@@ -105,8 +110,8 @@ def protect(
         if bits is not None
     }
     first = short_code(BASE_CODE_BITS, payload.BASE_BITS).encode(layers.base)
-    change = lattice.embed(plane, first, coded, drive)
-    if not _reads_back(lattice, plane + change, layers.base, drive):
+    change = lattice.embed(plane, first, coded, level)
+    if not _reads_back(lattice, plane + change, layers.base, level):
         raise CapacityError(
             f"this picture of {width}x{height} px is too small or too flat to carry a readable identity"
         )
@@ -149,30 +154,30 @@ def unpack_code(code: bytes) -> list[np.ndarray]:
 
 def _fitted(
     lattice: Lattice, plane: np.ndarray, strength: float, ease: float, signed: bool
-) -> tuple[Drive, int]:
-    """The gentlest drive under which this luma plane holds what has to survive, and its rate index.
+) -> tuple[EmbeddingLevel, int]:
+    """The gentlest level under which this luma plane holds what has to survive, and its rate index.
 
     See Lattice.capacity for `ease`.
     """
     rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
     least_middle = payload.middle_overhead(signed) + _LEAST_CONTENT_BITS
     tried = []
-    for lift in LIFTS[1:] if rows * cols > _MANY_BLOCKS and ease == 1 else LIFTS:
-        drive = Drive(strength, lift)
-        capacity = lattice.capacity(plane, drive, ease)
+    for texture_gain in TEXTURE_GAINS[1:] if rows * cols > _MANY_BLOCKS and ease == 1 else TEXTURE_GAINS:
+        level = EmbeddingLevel(strength, texture_gain)
+        capacity = lattice.capacity(plane, level, ease)
         index = rates.choose(capacity, rows, cols, least_middle)
         if is_small(rows, cols):  # the middle layer's place is taken
-            return drive, index & 15
-        tried.append((rates.room(capacity, least_middle), drive, index))
+            return level, index & 15
+        tried.append((rates.room(capacity, least_middle), level, index))
         if tried[-1][0] >= (1 if ease == 1 else _LARGE_ROOM):
             break
     enough = _NEARLY * max(room for room, _, _ in tried)
-    return next((drive, index) for room, drive, index in tried if room >= enough)
+    return next((level, index) for room, level, index in tried if room >= enough)
 
 
-def _reads_back(lattice: Lattice, marked: np.ndarray, base: np.ndarray, drive: Drive) -> bool:
+def _reads_back(lattice: Lattice, marked: np.ndarray, base: np.ndarray, level: EmbeddingLevel) -> bool:
     """Whether a reader would find the base layer in this luma, rounded and cut off as pixels are."""
-    soft = lattice.reads_back(np.clip(np.rint(marked), 0, 255), drive)
+    soft = lattice.reads_back(np.clip(np.rint(marked), 0, 255), level)
     return np.array_equal(short_code(BASE_CODE_BITS, payload.BASE_BITS).decode(soft).bits, base)
 
 

@@ -16,10 +16,10 @@ from underdrawing.attacks.channel import Jpeg
 from underdrawing.attacks.geometry import Scale
 from underdrawing.carriers.lattice.capacity import information
 from underdrawing.carriers.lattice.embed import code_length
-from underdrawing.carriers.lattice.frame import Alignment
+from underdrawing.carriers.lattice.grid import Alignment
 from underdrawing.carriers.lattice.lattice import Lattice, View
-from underdrawing.carriers.lattice.layout import LAYERS, LIFTS, Drive
-from underdrawing.carriers.lattice.reader import measured
+from underdrawing.carriers.lattice.locator import measured
+from underdrawing.carriers.lattice.parameters import LAYERS, TEXTURE_GAINS, EmbeddingLevel
 from underdrawing.data.shards import random_crop
 from underdrawing.ops.color import COLOUR_DIRECTION, luma, with_luma_changed
 from underdrawing.systems.photo import rates
@@ -64,13 +64,15 @@ def _attempt(photos: list[np.ndarray], lattice: Lattice, rng: np.random.Generato
     side = SIDE + _MARGIN
     pick, other = rng.integers(len(photos), size=2)
     image, donor = (random_crop(photos[i], side, (side, 416), rng) for i in (pick, other))
-    drive = Drive(float(rng.choice(_STRENGTHS, p=_SHARES)), float(rng.choice(LIFTS, p=_LIFT_SHARES)))
+    level = EmbeddingLevel(
+        float(rng.choice(_STRENGTHS, p=_SHARES)), float(rng.choice(TEXTURE_GAINS, p=_LIFT_SHARES))
+    )
     plane = luma(image)
-    index = rates.choose(lattice.capacity(plane, drive), side // 8, side // 8, 380)
-    protected, codewords = _protect(image, lattice, drive, index, rng)
-    stranger = _protect(donor, lattice, drive, index, rng)[0] if rng.random() < 0.2 else None
+    index = rates.choose(lattice.capacity(plane, level), side // 8, side // 8, 380)
+    protected, codewords = _protect(image, lattice, level, index, rng)
+    stranger = _protect(donor, lattice, level, index, rng)[0] if rng.random() < 0.2 else None
     altered, mask = _alter(protected, donor, stranger, rng)
-    received, alignment = _send(altered, drive, rng)
+    received, alignment = _send(altered, level, rng)
     view = lattice.view(luma(received), alignment)
     if not _readable(lattice.base_soft_bits(view), codewords["base"]):
         return None
@@ -94,7 +96,7 @@ def _readable(soft: np.ndarray, bits: np.ndarray) -> bool:
 
 
 def _protect(
-    image: np.ndarray, lattice: Lattice, drive: Drive, index: int, rng: np.random.Generator
+    image: np.ndarray, lattice: Lattice, level: EmbeddingLevel, index: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     rows, cols = image.shape[0] // 8, image.shape[1] // 8
     sizes = dict(zip(("middle", "top"), rates.sizes(index, rows, cols), strict=True))
@@ -104,7 +106,7 @@ def _protect(
         for name in sizes
         if sizes[name]
     }
-    change = lattice.embed(luma(image), base, layers, drive)
+    change = lattice.embed(luma(image), base, layers, level)
     marked = with_luma_changed(image, change, COLOUR_DIRECTION)
     return marked, {"base": base, **layers}
 
@@ -144,14 +146,16 @@ def _recoloured(
     return np.where(mask[..., None], np.clip(np.rint(toned), 0, 255).astype(np.uint8), image)
 
 
-def _send(altered: np.ndarray, drive: Drive, rng: np.random.Generator) -> tuple[np.ndarray, Alignment]:
+def _send(
+    altered: np.ndarray, level: EmbeddingLevel, rng: np.random.Generator
+) -> tuple[np.ndarray, Alignment]:
     """A random channel, and where the grid lies in what comes out, as synchronization would find it."""
     y = x = 0
     if rng.random() < 0.2:
         y, x = (int(v) for v in rng.integers(0, _MARGIN, 2))
     cut = np.ascontiguousarray(altered[y:, x:])
     height, width = cut.shape[:2]
-    if drive.strength < _WEAK:
+    if level.strength < _WEAK:
         cut = cv2.resize(cut, (2 * width, 2 * height), interpolation=cv2.INTER_CUBIC)
     if rng.random() < 0.25:
         sent = Scale(float(rng.choice([rng.uniform(0.5, 1.5), 0.7, 0.75, 0.5])))(cut, rng)
@@ -163,7 +167,7 @@ def _send(altered: np.ndarray, drive: Drive, rng: np.random.Generator) -> tuple[
         sent = suites.sample_channel(cut, rng)
     offset = (float(-y % 8), float(-x % 8))
     origin = (-(-y // 8), -(-x // 8))
-    return sent, Alignment(*sent.shape[:2], (height, width), offset, origin, drive)
+    return sent, Alignment(*sent.shape[:2], (height, width), offset, origin, level)
 
 
 def _known(

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from underdrawing.codes.sketch.entropy import (
+from underdrawing.content.sketch.entropy import (
     CONDITION_BITS,
     EXACT,
     FRACTIONS,
@@ -29,8 +29,8 @@ from underdrawing.codes.sketch.entropy import (
     WEIGHT_BITS,
     EntropyCode,
 )  # fmt: skip
-from underdrawing.codes.sketch.layout import CONDITION_UNITS, condition_numbers, step_size, stretch
-from underdrawing.codes.sketch.sketch_net import Config, SketchNet
+from underdrawing.content.sketch.parameters import CONDITION_UNITS, condition_numbers, step_size, stretch
+from underdrawing.content.sketch.sketch_net import Config, SketchNet
 from underdrawing.data.shards import held_out_names, load_photos, random_crop
 from underdrawing.nets.context import SYMBOL_LIMIT, ContextModel, logistic_bits
 from underdrawing.train.checkpoint import load_checkpoint

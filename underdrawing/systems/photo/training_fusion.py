@@ -21,9 +21,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from underdrawing.attacks.tamper import blob, box, free_form
-from underdrawing.codes.sketch.fusion import Fusion, base, prepare
-from underdrawing.codes.sketch.fusion_net import FusionNet
-from underdrawing.codes.sketch.sketch import Sketch
+from underdrawing.content.sketch.fusion import Fusion, base, prepare
+from underdrawing.content.sketch.fusion_net import FusionNet
+from underdrawing.content.sketch.sketch import Sketch
 from underdrawing.systems.photo import pool
 from underdrawing.train.checkpoint import load_checkpoint
 from underdrawing.train.loop import Run, train

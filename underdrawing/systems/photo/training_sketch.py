@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from underdrawing.codes.sketch.sketch_net import BLOCK, STEP_REFERENCE, Config, SketchNet, conditions
+from underdrawing.content.sketch.sketch_net import BLOCK, STEP_REFERENCE, Config, SketchNet, conditions
 from underdrawing.data.shards import held_out_names, load_photos, random_crop
 from underdrawing.nets.lapped import mix_borders
 from underdrawing.nets.quantizer_start import start_quantizer

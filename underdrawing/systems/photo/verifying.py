@@ -7,17 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from underdrawing.carriers.lattice.read import clipped_share
+from underdrawing.carriers.lattice.soft_bits import clipped_share
 from underdrawing.coding import payload
 from underdrawing.coding.keys import PublicKey
 from underdrawing.core.errors import CodeError
 from underdrawing.core.types import DECODED, FILLED, UNTOUCHED, Signature, Verdict
-from underdrawing.mending.blending import faded_in, inpainted, to_write_anew
-from underdrawing.mending.contradiction import contradicted
-from underdrawing.mending.likeness import likeness
-from underdrawing.mending.support import extreme, gap_levels, supported
+from underdrawing.judging.agreement import correlation
+from underdrawing.judging.blending import blend, inpainted, recovery_region
+from underdrawing.judging.contradiction import contradicted
+from underdrawing.judging.regions import abs_error, drop_unsupported_regions, extreme
 from underdrawing.systems.photo.decoding import Marked
-from underdrawing.systems.photo.parts import BlockReader, Fuser, SketchCodec
+from underdrawing.systems.photo.parts import BlockLocator, Fuser, SketchCodec
 
 FindKey = Callable[[bytes], PublicKey | None]
 
@@ -34,7 +34,7 @@ def judge(
     received: np.ndarray,
     marked: Marked,
     sketch: SketchCodec,
-    reader: BlockReader,
+    reader: BlockLocator,
     fuser: Fuser,
     find_key: FindKey,
 ) -> Verdict:
@@ -45,8 +45,8 @@ def judge(
     content = _content(marked, sketch)
     signature = read_signature(marked, find_key)
     told = None if content is None else _part_in_view(content, marked, image)
-    gap = None if told is None else gap_levels(image, told)
-    probability = supported(probability, marked.evidence(), clipped_share(extreme(image)), gap)
+    gap = None if told is None else abs_error(image, told)
+    probability = drop_unsupported_regions(probability, marked.evidence(), clipped_share(extreme(image)), gap)
     matches = None
     if told is not None:
         matches = _content_matches(image, told, probability, _content_bits(marked), sketch)
@@ -88,8 +88,8 @@ def details(marked: Marked) -> dict:
         "angle_degrees": alignment.angle,
         "mirrored": alignment.mirrored,
         "upside_down": alignment.upside_down,
-        "strength": alignment.drive.strength,
-        "lift": alignment.drive.lift,
+        "strength": alignment.level.strength,
+        "lift": alignment.level.texture_gain,
         "grid_blocks": (marked.base.rows, marked.base.cols),
         "share_of_frame": round(rows * cols / (marked.base.rows * marked.base.cols), 4),
         "equalizer": {
@@ -157,10 +157,10 @@ def _content_matches(
     """
     if bits < _LEAST_CONTENT_BITS:
         return None
-    alike = likeness(image, told, 1 - probability)
+    alike = correlation(image, told, 1 - probability)
     if alike is not None and alike <= _CLEAR_CORRELATION:
         own = sketch.decode(sketch.encode(image, [bits]), *image.shape[:2])
-        again = likeness(own, told, 1 - probability)
+        again = correlation(own, told, 1 - probability)
         alike = alike if again is None else max(alike, again)
     return None if alike is None else alike > _LEAST_CORRELATION
 
@@ -175,7 +175,7 @@ def _recover(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Recovered picture, source map and confidence in the received frame."""
     alignment = marked.view.alignment
-    anew = to_write_anew(probability)
+    anew = recovery_region(probability)
     region = alignment.to_received(anew.astype(np.float32)) > 0.5
     source = np.where(region, DECODED if content is not None else FILLED, UNTOUCHED).astype(np.uint8)
     if not region.any():
@@ -187,7 +187,7 @@ def _recover(
         grid, sure = fuser.recover(image, anew.astype(np.float32), told)
     written = np.clip(alignment.to_received(grid.astype(np.float32)), 0, 255)
     confidence = np.where(region, np.clip(alignment.to_received(sure), 0, 1), 1).astype(np.float32)
-    return faded_in(received, written, region), source, confidence
+    return blend(received, written, region), source, confidence
 
 
 def _with_message(verdict: Verdict, marked: Marked) -> Verdict:

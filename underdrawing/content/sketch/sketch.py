@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from safetensors import safe_open
 
-from underdrawing.codes.sketch.entropy import EntropyCode
-from underdrawing.codes.sketch.layout import (
+from underdrawing.content.sketch.entropy import EntropyCode
+from underdrawing.content.sketch.parameters import (
     FIELDS_FIRST,
     FIELDS_NEXT,
     Grid,
@@ -29,7 +29,7 @@ from underdrawing.codes.sketch.layout import (
     stretch,
     take,
 )  # fmt: skip
-from underdrawing.codes.sketch.sketch_net import BLOCK, Config, SketchNet, conditions
+from underdrawing.content.sketch.sketch_net import BLOCK, Config, SketchNet, conditions
 from underdrawing.core.errors import CapacityError, CodeError, ShapeError, WeightsError
 from underdrawing.nets.residual_quantizer import token_grid
 

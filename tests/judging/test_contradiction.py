@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from underdrawing.mending.contradiction import contradicted
+from underdrawing.judging.contradiction import contradicted
 
 SIDE = 256
 

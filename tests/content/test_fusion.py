@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from skimage import data
 
-from underdrawing.codes.sketch.fusion import CHANNELS, Fusion, prepare
+from underdrawing.content.sketch.fusion import CHANNELS, Fusion, prepare
 from underdrawing.core.errors import WeightsError
-from underdrawing.mending.blending import spread
+from underdrawing.judging.blending import spread
 from underdrawing.systems.photo.training_fusion import as_flagged
 
 _SIDE = 256

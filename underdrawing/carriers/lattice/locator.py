@@ -1,7 +1,7 @@
 """Localization: a small network that hears what every block says of itself and sees where things end.
 
     view + known bits --> concentration measured again --> block features (r, c, FEATURES)
-    block features + received RGB --> ReaderNet --> P(altered) per grid pixel
+    block features + received RGB --> LocatorNet --> P(altered) per grid pixel
 
 Where a layer was decoded, its coefficients are asked for the right lattice; where not, for any of the two.
 """
@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 
 from underdrawing.carriers.lattice.lattice import View
-from underdrawing.carriers.lattice.layout import FREQUENCIES, LAYERS
-from underdrawing.carriers.lattice.read import Reading, altered_probability
+from underdrawing.carriers.lattice.parameters import FREQUENCIES, LAYERS
+from underdrawing.carriers.lattice.soft_bits import Reading, altered_probability
 
-WEIGHTS = Path(__file__).parent / "weights" / "reader.safetensors"
+WEIGHTS = Path(__file__).parent / "weights" / "locator.safetensors"
 FEATURES = 2 * len(FREQUENCIES) + 4 * len(LAYERS) + 1
 """Numbers that describe a block."""
 
@@ -30,7 +30,7 @@ _SHORTFALL_PER_BLOCK = 0.02  # and on average
 _ROUNDS = 2  # of measuring the channel with the altered blocks discounted
 
 
-class Reader:
+class Locator:
     """Finds the altered pixels; loads its weights at the first use."""
 
     def __init__(self, weights: Path = WEIGHTS):
@@ -57,9 +57,9 @@ class Reader:
 
     @cached_property
     def _net(self):
-        from underdrawing.carriers.lattice.reader_net import load_reader
+        from underdrawing.carriers.lattice.locator_net import load_locator
 
-        return load_reader(self._path)
+        return load_locator(self._path)
 
 
 def measured(reading: Reading, known: dict[str, np.ndarray]) -> Reading:

@@ -37,7 +37,7 @@ MAX_BLOCKS = CANONICAL_SIDE // 8
 STRENGTHS = (1.0, 0.35, 0.5, 0.7, 1.45, 2.1)
 """How hard a picture may be driven, in the order a reader tries them."""
 
-LIFTS = (1.0, 1.4, 2.0, 2.8, 4.0, 5.6)
+TEXTURE_GAINS = (1.0, 1.4, 2.0, 2.8, 4.0, 5.6)
 """Times by which a picture may be taken to be more textured than it is: a flat one has to use more of itself
 for the middle layer, which holds the signature; under strength 1, which large ones have, for the base too."""
 
@@ -82,14 +82,14 @@ _GROWTH = np.repeat(np.float32([0.5, 0.5, 1.5]), [2, 6, len(TOP)])
 base and middle, which reach far enough as they are, grow slower than those of the top."""
 
 
-class Drive(NamedTuple):
+class EmbeddingLevel(NamedTuple):
     """How hard the lattice is driven into one picture: what a reader has to find out before it can read."""
 
     strength: float = 1.0
     """Multiplies the steps to 1; above, it fills the picture too; one of STRENGTHS."""
-    lift: float = 1.0
+    texture_gain: float = 1.0
     """Multiplies the activity that decides how many coefficients of the middle, and under strength 1 of the
-    base, are in use; one of LIFTS."""
+    base, are in use; one of TEXTURE_GAINS."""
 
     @property
     def steps(self) -> np.ndarray:
@@ -100,16 +100,20 @@ class Drive(NamedTuple):
 
     def density(self, activity: np.ndarray) -> np.ndarray:
         """Share of coefficients in use, (r, c) activity -> (r, c, n) float32 for the n FREQUENCIES."""
-        level = np.log(np.maximum(activity, 1e-3)) + _FILL * max(0.0, np.log(self.strength))
-        lifts = {"base": self.lift if self.strength < 1 else 1.0, "middle": self.lift, "top": 1.0}
+        log_activity = np.log(np.maximum(activity, 1e-3)) + _FILL * max(0.0, np.log(self.strength))
+        gains = {
+            "base": self.texture_gain if self.strength < 1 else 1.0,
+            "middle": self.texture_gain,
+            "top": 1.0,
+        }
         result = np.empty((*activity.shape, len(FREQUENCIES)), np.float32)
         for name, points in _DENSITY.items():
-            level_here = level + np.log(lifts[name])
-            result[..., LAYERS[name]] = np.interp(level_here, _ACTIVITY_POINTS, points)[..., None]
+            gained = log_activity + np.log(gains[name])
+            result[..., LAYERS[name]] = np.interp(gained, _ACTIVITY_POINTS, points)[..., None]
         return result
 
 
-def natural_strength(long_side_px: int) -> float:
+def default_strength_for_size(long_side_px: int) -> float:
     """The strength that a picture of this size wants before anybody asks for more or less.
 
     On a large picture the residual is enlarged: seen pixel by pixel it is a slow wave in soft surroundings,

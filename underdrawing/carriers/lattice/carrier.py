@@ -28,11 +28,16 @@ import numpy as np
 from underdrawing.carriers.carrier import CERTAIN, Reading, checked_count, checked_message, checked_picture
 from underdrawing.carriers.lattice.capacity import left_by_edit
 from underdrawing.carriers.lattice.embed import CODE_LIMITS, code_length
-from underdrawing.carriers.lattice.finding import BASE_CODE_BITS, Mark, decode_layer, find
-from underdrawing.carriers.lattice.frame import WholeFrame, grid_size, resize, to_picture
+from underdrawing.carriers.lattice.grid import WholeFrame, grid_size, resize, to_picture
 from underdrawing.carriers.lattice.lattice import Lattice, is_small
-from underdrawing.carriers.lattice.layout import LIFTS, Drive, natural_strength, nearest_strength
-from underdrawing.carriers.lattice.reader import Reader
+from underdrawing.carriers.lattice.locator import Locator
+from underdrawing.carriers.lattice.mark import BASE_CODE_BITS, Mark, decode_layer, find
+from underdrawing.carriers.lattice.parameters import (
+    TEXTURE_GAINS,
+    EmbeddingLevel,
+    default_strength_for_size,
+    nearest_strength,
+)
 from underdrawing.carriers.lattice.unmarking import change_back
 from underdrawing.coding import payload
 from underdrawing.coding.bits import crc32, from_bytes, from_int, to_bytes, to_int
@@ -56,7 +61,7 @@ class _Plan(NamedTuple):
     """How one picture is to be driven, and what its layers take."""
 
     plane: np.ndarray
-    drive: Drive
+    level: EmbeddingLevel
     size: tuple[int, int]
     middle: int
     top: int
@@ -92,8 +97,8 @@ class LatticeCarrier:
         return f"lattice-{self.reach}"
 
     @cached_property
-    def _reader(self) -> Reader:
-        return Reader()
+    def _reader(self) -> Locator:
+        return Locator()
 
     def capacity_bits(self, image_u8: np.ndarray) -> int:
         """Measured by marking the picture's luma and compressing it, less what the worst edit takes away.
@@ -122,15 +127,15 @@ class LatticeCarrier:
         lattice = self._lattice()
         base_code = short_code(BASE_CODE_BITS, payload.BASE_BITS)
         words = {n: _code(n, grid, len(part)).encode(part) for n, part in parts.items() if len(part)}
-        change = lattice.embed(plan.plane, base_code.encode(header), words, plan.drive)
+        change = lattice.embed(plan.plane, base_code.encode(header), words, plan.level)
         marked = np.clip(np.rint(plan.plane + change), 0, 255)
-        if not np.array_equal(base_code.decode(lattice.reads_back(marked, plan.drive)).bits, header):
+        if not np.array_equal(base_code.decode(lattice.reads_back(marked, plan.level)).bits, header):
             raise CapacityError(f"this picture of {width}x{height} px is too flat to carry a readable header")
         residual = to_picture(change, plan.size, (height, width))
         return with_luma_changed(image_u8, residual, _direction(image_u8))
 
     def read(self, received_u8: np.ndarray, count: int | None = None) -> Reading:
-        """See Reader. A mark whose message has another length than `count` is present, its bits erased."""
+        """See Locator. A mark whose message has another length than `count` is present, its bits erased."""
         checked_picture(received_u8)
         if count is not None:
             checked_count(count, sum(CODE_LIMITS.values()), self.name)
@@ -167,7 +172,7 @@ class LatticeCarrier:
 
         def change_of(told: np.ndarray) -> np.ndarray:
             part = luma(told)[8 * top : 8 * (top + rows), 8 * left : 8 * (left + cols)]
-            steps = view.alignment.drive.steps
+            steps = view.alignment.level.steps
             change = change_back(view.plane, part, dither, mark.known, mark.reading, steps)
             whole = np.zeros(frame.size, np.float32)
             whole[8 * top : 8 * (top + rows), 8 * left : 8 * (left + cols)] = change
@@ -190,16 +195,16 @@ class LatticeCarrier:
 
     def _plan(self, image_u8: np.ndarray) -> _Plan:
         height, width = image_u8.shape[:2]
-        natural = natural_strength(max(height, width))
+        natural = default_strength_for_size(max(height, width))
         strength = nearest_strength(self.strength * natural)
         size = grid_size(height, width)
         rows, cols = size[0] // 8, size[1] // 8
         plane = np.ascontiguousarray(resize(luma(image_u8), size)[: 8 * rows, : 8 * cols])
         lattice = self._lattice()
-        for lift in LIFTS:
-            drive = Drive(strength, lift)
+        for texture_gain in TEXTURE_GAINS:
+            level = EmbeddingLevel(strength, texture_gain)
             qualities = (70,) if self.reach == "jpeg70" else (50, 90)
-            carried = lattice.capacity_by_block(plane, drive, natural, qualities)
+            carried = lattice.capacity_by_block(plane, level, natural, qualities)
             if carried["base"][100].sum() >= _LEAST_BASE or strength >= 1:
                 break
         middle = top = 0.0
@@ -212,7 +217,7 @@ class LatticeCarrier:
             int(min(max(room, 0.0), _HIGHEST_RATE * code_length(name, rows, cols)))
             for name, room in (("middle", middle), ("top", top))
         ]
-        return _Plan(plane, drive, size, *sizes)
+        return _Plan(plane, level, size, *sizes)
 
 
 _DOMAIN = b"underdrawing carried message"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from underdrawing.codes.sketch.sketch import Sketch
+from underdrawing.content.sketch.sketch import Sketch
 from underdrawing.core.errors import CapacityError, CodeError, ShapeError, WeightsError
 from underdrawing.metrics.quality import psnr_db
 

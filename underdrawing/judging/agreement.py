@@ -9,7 +9,7 @@ _LEAST_CELLS = 8  # of 16 px that have to be left to compare
 _LEAST_CONTRAST = 3.0  # levels; a picture flatter than this correlates with nothing
 
 
-def likeness(first: np.ndarray, second: np.ndarray, weight: np.ndarray) -> float | None:
+def correlation(first: np.ndarray, second: np.ndarray, weight: np.ndarray) -> float | None:
     """Weighted correlation of two pictures at 1/16 of the size, gray; None where one of them is flat."""
     size = max(4, first.shape[1] // 16), max(4, first.shape[0] // 16)
     w, a, b = (

@@ -13,14 +13,14 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from underdrawing.carriers.lattice.reader import FEATURES
+from underdrawing.carriers.lattice.locator import FEATURES
 from underdrawing.core.errors import WeightsError
 from underdrawing.nets.unet import Mix, conv, enlarge
 
 _FINE, _QUARTER, _BLOCK, _COARSE = 16, 24, 48, 56
 
 
-class ReaderNet(nn.Module):
+class LocatorNet(nn.Module):
     """Block features (B, FEATURES, r, c) and RGB (B, 3, 8 r, 8 c) uint8 -> logits (B, 1, 8 r, 8 c)."""
 
     def __init__(self) -> None:
@@ -57,9 +57,9 @@ class ReaderNet(nn.Module):
         return F.pixel_shuffle(self.out(x), 2) * self.temperature + self.bias
 
 
-def load_reader(path: Path) -> ReaderNet:
+def load_locator(path: Path) -> LocatorNet:
     """The network with the weights of a file; WeightsError where they cannot be read or do not fit."""
-    net = ReaderNet()
+    net = LocatorNet()
     try:
         net.load_state_dict({name: value.float() for name, value in load_file(path).items()})
     except (OSError, ValueError, RuntimeError) as error:

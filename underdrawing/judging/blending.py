@@ -11,7 +11,7 @@ _RIM_PX = 5  # of the grid around these that are written anew too
 _REACH_PX = 5  # that inpainting looks around a pixel
 
 
-def to_write_anew(probability: np.ndarray) -> np.ndarray:
+def recovery_region(probability: np.ndarray) -> np.ndarray:
     """(H, W) uint8, 1 where a picture is to be written anew, from the probability that a pixel was altered.
 
     A rim around the mask belongs to it: a pixel of the edit that stays is far worse than an untouched one
@@ -32,7 +32,7 @@ def _beside(altered: np.ndarray, suspect: np.ndarray) -> np.ndarray:
     return (np.isin(labels, np.unique(labels[altered])) & suspect).astype(np.uint8)
 
 
-def faded_in(received: np.ndarray, written: np.ndarray, region: np.ndarray) -> np.ndarray:
+def blend(received: np.ndarray, written: np.ndarray, region: np.ndarray) -> np.ndarray:
     """What is written (H, W, 3) float inside the region (H, W) bool, the received uint8 elsewhere: uint8.
 
     The outermost pixels fade into the picture, so that no seam is seen.

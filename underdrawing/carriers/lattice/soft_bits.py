@@ -20,7 +20,14 @@ import numpy as np
 from scipy.special import ive
 
 from underdrawing.carriers.lattice.activity import activity_before
-from underdrawing.carriers.lattice.layout import FREQUENCIES, JPEG_STEPS, LAYERS, MOVES, STEPS, Drive
+from underdrawing.carriers.lattice.parameters import (
+    FREQUENCIES,
+    JPEG_STEPS,
+    LAYERS,
+    MOVES,
+    STEPS,
+    EmbeddingLevel,
+)
 from underdrawing.carriers.lattice.quantizer import expected_log_density, log_density_table
 from underdrawing.ops.dct import analyse
 
@@ -174,7 +181,7 @@ def read(
     plane: np.ndarray,
     dither: np.ndarray,
     rank: np.ndarray,
-    drive: Drive,
+    level: EmbeddingLevel,
     seen: np.ndarray | None = None,
     quantizer: np.ndarray | None = None,
 ) -> Reading:
@@ -184,9 +191,9 @@ def read(
     quantizer: (n, 2) of the last JPEG in this plane's levels and on its grid, as `find_quantizer` gives it.
     """
     rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
-    texture = activity_before(plane, drive)
-    theta = (2 * np.pi) * (analyse(plane, FREQUENCIES) / drive.steps - dither)
-    in_use = np.clip(0.5 + (drive.density(texture) - rank) / _MEMBERSHIP_WIDTH, 0.02, 0.98).astype(np.float32)
+    texture = activity_before(plane, level)
+    theta = (2 * np.pi) * (analyse(plane, FREQUENCIES) / level.steps - dither)
+    in_use = np.clip(0.5 + (level.density(texture) - rank) / _MEMBERSHIP_WIDTH, 0.02, 0.98).astype(np.float32)
     in_use *= np.clip(1 - _CLIPPED_COSTS * clipped_share(plane if seen is None else seen), 0.02, 1)[..., None]
     bins = np.digitize(texture, _BINS)
     cosine = np.cos(theta).astype(np.float32)
@@ -195,7 +202,7 @@ def read(
     box = np.zeros((len(FREQUENCIES), 3))
     box[:, 2] = 1 - MOVES
     if quantizer is not None:
-        box[:, :2] = np.round(quantizer / drive.steps[:, None], 3)
+        box[:, :2] = np.round(quantizer / level.steps[:, None], 3)
     return Reading(cosine, in_use, nothing, nothing, prior, bins, box).with_altered(prior)
 
 

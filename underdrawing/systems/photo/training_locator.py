@@ -3,7 +3,7 @@
     python -m underdrawing.train photo-reader --data DIR --minutes 15 --out runs/reader
 
 Fills out/pool and out/val first (samples.py, pool.py), trains, calibrates on val by one temperature and one
-bias, prints what it reaches there, and writes out/reader.safetensors.
+bias, prints what it reaches there, and writes out/locator.safetensors.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
-from underdrawing.carriers.lattice.reader_net import ReaderNet
+from underdrawing.carriers.lattice.locator_net import LocatorNet
 from underdrawing.metrics.masks import count_mask
 from underdrawing.systems.photo import pool
 from underdrawing.train.checkpoint import load_checkpoint
@@ -49,7 +49,7 @@ class ReaderTraining:
 
     def __init__(self, samples: dict[str, np.ndarray], recipe: Recipe):
         self.samples, self.recipe = samples, recipe
-        self.module = ReaderNet().to(memory_format=torch.channels_last)
+        self.module = LocatorNet().to(memory_format=torch.channels_last)
         learned = [p for p in self.module.parameters() if p.requires_grad]
         self.players = {"reader": [{"params": learned, "lr": recipe.learning_rate}]}
 
@@ -86,7 +86,7 @@ def tensors(samples: dict[str, np.ndarray], picks: np.ndarray) -> tuple[Tensor, 
 
 
 @torch.no_grad()
-def predict(net: ReaderNet, samples: dict[str, np.ndarray], batch: int = 16) -> Tensor:
+def predict(net: LocatorNet, samples: dict[str, np.ndarray], batch: int = 16) -> Tensor:
     """Logits (N, H, W) for a whole set of samples."""
     parts = []
     for start in range(0, len(samples["mask"]), batch):
@@ -96,7 +96,7 @@ def predict(net: ReaderNet, samples: dict[str, np.ndarray], batch: int = 16) -> 
     return torch.cat(parts)
 
 
-def calibrate(net: ReaderNet, samples: dict[str, np.ndarray]) -> dict[str, float]:
+def calibrate(net: LocatorNet, samples: dict[str, np.ndarray]) -> dict[str, float]:
     """Fit temperature and bias on held-out samples in place; returns what is reached there.
 
     By likelihood alone: false alarms sit in a few pictures that are hardly readable, and a bias that silenced
@@ -150,14 +150,14 @@ def make(data: Path, minutes: float, out: Path, resume: bool) -> dict[str, float
 
 
 def export(out: Path, recipe: Recipe, minutes: float) -> dict[str, float]:
-    """Calibrate the averaged weights of out/checkpoint.pt and write out/reader.safetensors."""
+    """Calibrate the averaged weights of out/checkpoint.pt and write out/locator.safetensors."""
     state = load_checkpoint(out / "checkpoint.pt")
-    net = ReaderNet()
+    net = LocatorNet()
     net.load_state_dict({**state["module"], **state["average"]})
     net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
     reached = calibrate(net, pool.load(out / "val", _FIELDS))
     stated = {"recipe": json.dumps(asdict(recipe)), "minutes": str(minutes), "steps": str(state["step"]),
               "held_out": json.dumps({k: round(v, 5) for k, v in reached.items()})}  # fmt: skip
     half = {name: value.half().contiguous() for name, value in net.state_dict().items()}
-    save_file(half, out / "reader.safetensors", stated)
+    save_file(half, out / "locator.safetensors", stated)
     return reached

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from underdrawing.carriers.lattice.lattice import Lattice, View, is_small
-from underdrawing.carriers.lattice.layout import LAYERS
-from underdrawing.carriers.lattice.read import Reading, altered_probability, evidence
+from underdrawing.carriers.lattice.parameters import LAYERS
+from underdrawing.carriers.lattice.soft_bits import Reading, altered_probability, evidence
 from underdrawing.coding import payload
 from underdrawing.coding.ldpc import Code, Decoded, short_code
 from underdrawing.core.errors import CodeError

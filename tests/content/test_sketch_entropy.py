@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from underdrawing.codes.sketch.entropy import EXACT, TABLE_BITS, EntropyCode
-from underdrawing.codes.sketch.layout import condition_numbers, put, step_size, stretch, take
-from underdrawing.codes.sketch.sketch import Sketch
+from underdrawing.content.sketch.entropy import EXACT, TABLE_BITS, EntropyCode
+from underdrawing.content.sketch.parameters import condition_numbers, put, step_size, stretch, take
+from underdrawing.content.sketch.sketch import Sketch
 from underdrawing.core.errors import CodeError
 from underdrawing.systems.photo.training_context import whole_tables
 

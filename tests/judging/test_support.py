@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from skimage import data
 
-from underdrawing.mending.support import grain_of, supported
+from underdrawing.judging.regions import drop_unsupported_regions, gradients
 
 
 def test_an_area_that_shows_what_the_code_tells_is_not_altered_unless_it_lost_its_grain():
@@ -13,15 +13,15 @@ def test_an_area_that_shows_what_the_code_tells_is_not_altered_unless_it_lost_it
     against, bright = np.full((8, 8), -9, np.float32), np.zeros((8, 8), np.float32)
     photo = data.astronaut()[100:164, 200:264]
     told = cv2.GaussianBlur(photo, (0, 0), 3)
-    gap, grain = np.full((64, 64), 10, np.float32), grain_of(photo, told)
+    gap, grain = np.full((64, 64), 10, np.float32), gradients(photo, told)
     gap[16:48, 16:48] = 5
-    assert supported(probability, against, bright, gap, grain).max() < 0.5
-    assert supported(probability, against, bright, gap).max() > 0.5
-    assert supported(probability, against, bright, gap, grain_of(told, told)).max() > 0.5
+    assert drop_unsupported_regions(probability, against, bright, gap, grain).max() < 0.5
+    assert drop_unsupported_regions(probability, against, bright, gap).max() > 0.5
+    assert drop_unsupported_regions(probability, against, bright, gap, gradients(told, told)).max() > 0.5
     gap[16:48, 16:48] = 15
-    assert supported(probability, against, bright, gap, grain).max() > 0.5
+    assert drop_unsupported_regions(probability, against, bright, gap, grain).max() > 0.5
     everywhere = np.full_like(probability, 0.9)
-    assert supported(everywhere, against, bright, gap, grain).min() > 0.5
+    assert drop_unsupported_regions(everywhere, against, bright, gap, grain).min() > 0.5
 
 
 def test_a_void_counts_where_the_signed_content_tells_of_something_else():
@@ -30,9 +30,9 @@ def test_a_void_counts_where_the_signed_content_tells_of_something_else():
     silent, black = np.zeros((8, 8), np.float32), np.zeros((8, 8), np.float32)
     black[2:6, 2:6] = 1
     gap = np.full((64, 64), 10, np.float32)
-    assert supported(probability, silent, black, gap).max() < 0.5
+    assert drop_unsupported_regions(probability, silent, black, gap).max() < 0.5
     gap[16:48, 16:48] = 60
-    assert supported(probability, silent, black, gap).max() > 0.5
+    assert drop_unsupported_regions(probability, silent, black, gap).max() > 0.5
 
 
 def test_a_line_along_the_rim_is_no_alteration_and_a_bar_is():
@@ -40,4 +40,4 @@ def test_a_line_along_the_rim_is_no_alteration_and_a_bar_is():
     for width, altered in ((3, False), (8, True)):
         probability = np.zeros((128, 128), np.float32)
         probability[-width:, 10:120] = 0.9
-        assert (supported(probability, against, bright).max() > 0.5) == altered
+        assert (drop_unsupported_regions(probability, against, bright).max() > 0.5) == altered

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from underdrawing.codes.sketch.fusion import CHANNELS
+from underdrawing.content.sketch.fusion import CHANNELS
 from underdrawing.core.errors import WeightsError
 from underdrawing.nets.unet import Mix, conv, enlarge
 

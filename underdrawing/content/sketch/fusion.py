@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from scipy.special import erf
 
-from underdrawing.mending.blending import spread
+from underdrawing.judging.blending import spread
 
 WEIGHTS = Path(__file__).parent / "weights" / "fusion.safetensors"
 CHANNELS = 13
@@ -67,7 +67,7 @@ class Fusion:
 
     @cached_property
     def _net(self):
-        from underdrawing.codes.sketch.fusion_net import load_fusion
+        from underdrawing.content.sketch.fusion_net import load_fusion
 
         return load_fusion(self._path)
 

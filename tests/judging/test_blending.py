@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from underdrawing.mending.blending import faded_in, to_write_anew
+from underdrawing.judging.blending import blend, recovery_region
 
 
 def test_only_suspects_beside_an_altered_pixel_are_written_anew():
     probability = np.zeros((60, 60), np.float32)
     probability[2:10, 2:10] = probability[40:50, 40:50] = 0.3
-    assert not to_write_anew(probability).any()
+    assert not recovery_region(probability).any()
     probability[4:6, 4:6] = 0.9
-    anew = to_write_anew(probability)
+    anew = recovery_region(probability)
     assert anew[:10, :10].all() and not anew[20:].any()
     assert anew[12, 5] and not anew[18, 5]  # and a rim around them
 
@@ -18,6 +18,6 @@ def test_only_suspects_beside_an_altered_pixel_are_written_anew():
 def test_what_is_written_joins_without_a_seam():
     received, region = np.full((40, 40, 3), 100, np.uint8), np.zeros((40, 40), bool)
     region[10:30, 10:30] = True
-    mended = faded_in(received, np.full((40, 40, 3), 200, np.float32), region)
+    mended = blend(received, np.full((40, 40, 3), 200, np.float32), region)
     assert (mended[~region] == 100).all() and (mended[15:25, 15:25] == 200).all()
     assert 100 < mended[20, 10, 0] < mended[20, 11, 0] < 200

@@ -21,7 +21,7 @@ _LEAST_AREA_BLOCKS = 2.0  # a flagged area smaller than this is no alteration bu
 _LEAST_REACH_PX = 3.0  # from an area's middle to its border: what is thinner is the frame's rim, or an edge
 
 
-def supported(
+def drop_unsupported_regions(
     probability: np.ndarray,
     evidence: np.ndarray,
     clipped: np.ndarray,
@@ -35,7 +35,7 @@ def supported(
     the signed content tells (`gap`, (8 r, 8 c) levels). Where no content was read, some of its blocks or of
     those beside it have to contradict what was written (`evidence`, (r, c) log-likelihood ratios "untouched
     over altered"). An area nearer to the content than untouched places usually are shows what it showed,
-    unless it lost its grain (`grain`, see grain_of), as under a blur.
+    unless it lost its grain (`grain`, see gradients), as under a blur.
     """
     flagged = (probability > 0.5).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(flagged, connectivity=8)
@@ -59,7 +59,7 @@ def supported(
     return result
 
 
-def gap_levels(image: np.ndarray, told: np.ndarray) -> np.ndarray:
+def abs_error(image: np.ndarray, told: np.ndarray) -> np.ndarray:
     """(H, W) float32 levels between the picture and its signed content, mean of the channels."""
     return np.abs(image.astype(np.float32) - told).mean(2)
 
@@ -72,7 +72,7 @@ def _is_far(gap: np.ndarray | None, here: np.ndarray, flagged: np.ndarray) -> bo
     return far and _times_usual(gap, here, flagged) > _FAR
 
 
-def grain_of(image: np.ndarray, told: np.ndarray) -> np.ndarray:
+def gradients(image: np.ndarray, told: np.ndarray) -> np.ndarray:
     """(2, H, W) float32: how much the picture (H, W, 3) and its code's picture change from pixel to pixel."""
     grays = (picture.astype(np.float32).mean(2) for picture in (image, told))
     return np.stack([cv2.magnitude(cv2.Sobel(g, -1, 1, 0), cv2.Sobel(g, -1, 0, 1)) for g in grays])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 
-from underdrawing.carriers.lattice.layout import CANONICAL_SIDE, Drive
+from underdrawing.carriers.lattice.parameters import CANONICAL_SIDE, EmbeddingLevel
 
 
 def grid_size(height: int, width: int) -> tuple[int, int]:
@@ -32,7 +32,7 @@ class Alignment:
     """(y, x) of the first block's corner in the resized picture, px."""
     origin: tuple[int, int] = (0, 0)
     """(row, column) of the first block on the grid; known only up to the tile before the header is read."""
-    drive: Drive = field(default_factory=Drive)
+    level: EmbeddingLevel = field(default_factory=EmbeddingLevel)
     angle: float = 0.0
     """Degrees that the received picture is turned counter-clockwise about its centre before it is resized."""
     mirrored: bool = False

@@ -19,7 +19,7 @@ import numpy as np
 
 from underdrawing.carriers.carrier import Reading, checked_count, checked_message, checked_picture
 from underdrawing.carriers.extras import optional
-from underdrawing.carriers.lattice.read import concentration_of, log_i0
+from underdrawing.carriers.lattice.soft_bits import concentration_of, log_i0
 
 BLOCK_PX = 8
 STEP = 36.0
