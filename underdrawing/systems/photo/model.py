@@ -64,7 +64,7 @@ class Photo:
         signature.
 
         identity: drawn at random where none is given. secret: private mode, only readers with it find
-        anything. strength: multiplies the steps; the nearest of carriers.lattice.parameters.STRENGTHS is taken.
+        anything. strength: multiplies the steps; the nearest of STRENGTHS is taken.
         Raises ShapeError where a side is shorter than 64 px.
         """
         return protecting.protect(
