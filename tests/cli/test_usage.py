@@ -35,7 +35,7 @@ def test_wrong_usage_ends_with_64(run, arguments):
     assert ran.out == ""
 
 
-@pytest.mark.parametrize("command", [[], *([name] for name in cli.COMMANDS)])
+@pytest.mark.parametrize("command", [[], *([name] for name in cli.summaries())])
 def test_help(run, command):
     ran = run(*command, "--help")
     assert ran.code == 0

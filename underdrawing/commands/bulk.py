@@ -1,0 +1,65 @@
+"""Protect or verify folders and shards of any size; run again after a kill, it goes on."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from underdrawing.commands import _flags
+from underdrawing.commands._checks import check_inputs, read_password
+from underdrawing.commands._output import print_batch, print_result
+from underdrawing.core.errors import UsageError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Places, engine, and the flags of protect and verify."""
+    _flags.add_system(parser)
+    _flags.add_trust(parser)
+    _flags.add_password_file(parser)
+    parser.add_argument("action", choices=["protect", "verify"], help="what to do with every picture")
+    parser.add_argument("input", metavar="INPUT", help="folder of pictures and shards, or its URL")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="another folder, or its URL")
+    parser.add_argument("--journal", metavar="FILE", help="what is done; OUT.journal by default")
+    _flags.add_jobs(parser)
+    parser.add_argument("--engine", choices=["processes", "ray"], default="processes", help="Ray: the extra")
+    parser.add_argument("--seed", metavar="HEX", help="of the identities; drawn, and kept in the journal")
+    parser.add_argument("--sign", metavar="OWNER.pem", help="protect: sign with this private key")
+    _flags.add_force(parser)
+    _flags.add_protection(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do all units that are left."""
+    from dataclasses import fields
+
+    from underdrawing.bulk.job import BulkJob, in_processes
+    from underdrawing.bulk.on_ray import on_ray
+    from underdrawing.bulk.task import Task
+
+    password = read_password(arguments.password_file)
+    check_inputs(arguments, arguments.action, password)
+    names = {field.name for field in fields(Task)} - {"seed", "password", "overwrite"}
+    options = {name: getattr(arguments, name) for name in names}
+    task = Task(seed=_seed(arguments.seed), password=password, overwrite=arguments.force, **options)
+    engine = on_ray if arguments.engine == "ray" else in_processes
+    with BulkJob(task, arguments.journal) as job:
+        total, left, journal = len(job.names), job.left, job.journal.path
+        code = print_batch(arguments, job.run(arguments.jobs, engine), left, sentence)
+        summary = {"status": "finished", "units": total, "done before": total - left, "left": job.left}
+        text = f"{total} units: {total - left} done before, {job.left} left; noted in {journal}"
+        print_result(arguments, summary | {"journal": str(journal)}, text)
+    return code
+
+
+def sentence(result: dict[str, Any]) -> str:
+    """A unit as text: its pictures counted by status, and those that failed."""
+    counts = ", ".join(f"{count} {status}" for status, count in sorted(result["counts"].items()))
+    line = f"{result['file']} -> {result['output']}: {counts or 'no picture'}"
+    return "\n  ".join([line, *result["failed"]])
+
+
+def _seed(text: str | None) -> str:
+    try:
+        return bytes.fromhex(text or "").hex()
+    except ValueError as error:
+        raise UsageError(f"expected a seed in hex digits, got {text!r}") from error

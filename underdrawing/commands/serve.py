@@ -1,0 +1,38 @@
+"""Serve the web page and the HTTP API until stopped; docs/SERVICE.md lists all settings."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+
+from underdrawing.commands import _flags
+from underdrawing.commands._output import DONE, print_result
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Settings of the server that are often changed; all have environment variables."""
+    _flags.add_password_file(parser)
+    _flags.add_trust(parser)
+    parser.add_argument("--host", help="address to listen on; 127.0.0.1 by default")
+    parser.add_argument("--port", type=int, help="8000 by default; 0 takes a free one")
+    parser.add_argument("--registry", metavar="DB", help="keep records there; made if not there")
+    parser.add_argument("--tokens", metavar="FILE", help="access tokens, as `underdrawing token` writes them")
+    parser.add_argument("--sign", metavar="OWNER.pem", help="sign what is protected with this private key")
+    _flags.add_credentials(parser)
+    parser.add_argument("--anonymous", metavar="ROLE", help="what callers without a token may; public abroad")
+    parser.add_argument(
+        "--workers", type=_flags.processes, metavar="N", help="processes; one a core by default"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until interrupted."""
+    from underdrawing.service.start import start
+
+    def print_address(url: str) -> None:
+        result = {"status": "serving", "url": url}
+        print_result(arguments, result, f"serving at {url}, ctrl-C stops it")
+
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn closes everything, then raises the signal again
+        start(vars(arguments), print_address)
+    return DONE

@@ -1,0 +1,31 @@
+"""Train one of the shipped networks again, or go on with a training that was stopped."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from underdrawing.commands._output import DONE, print_result
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The training, its data and its output."""
+    parser.add_argument("name", metavar="SYSTEM", help="what to train, as imuge or photo-sketch")
+    parser.add_argument(
+        "--recipe", metavar="RECIPE", help="one of the system's named recipes, as lean-cpu-2h"
+    )
+    parser.add_argument("--data", required=True, metavar="DIR", help="folder of tar shards with photographs")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="folder of checkpoint and log")
+    parser.add_argument("--minutes", type=float, help="time of work over all resumptions")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in OUT")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train."""
+    from underdrawing.train.__main__ import start
+
+    data, output = Path(arguments.data), Path(arguments.output)
+    last = start(arguments.name, data, output, arguments.minutes, arguments.resume, arguments.recipe)
+    result = {"status": "trained", "output": arguments.output, "last": str(last)}
+    print_result(arguments, result, f"trained: {last}")
+    return DONE

@@ -1,0 +1,62 @@
+"""Say of each picture who protected it, whether and where it was altered, and what was there."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from underdrawing.commands import _flags
+from underdrawing.commands._checks import check_inputs
+from underdrawing.commands._output import run_batch
+from underdrawing.core.errors import UsageError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Pictures, output, and where keys, facts and credentials are looked up."""
+    _flags.add_paths(parser)
+    _flags.add_system(parser)
+    _flags.add_trust(parser)
+    parser.add_argument(
+        "-o", "--output", metavar="OUT", help="folder for masks, recovered pictures and reports"
+    )
+    parser.add_argument(
+        "--registry", metavar="DB", help="gives owners' keys, facts, and Content Credentials that were lost"
+    )
+    _flags.add_manifests(parser)
+    parser.add_argument("--pdf", action="store_true", help="write NAME.report.pdf too, beside the HTML")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Verify every picture."""
+    from underdrawing import batch
+
+    check_inputs(arguments, "verify")
+    output = Path(arguments.output) if arguments.output else None
+    if arguments.pdf and output is None:
+        raise UsageError("--pdf writes a file; say with -o where")
+    names = ("trust", "secret", "system", "registry", "manifests", "pdf")
+    options = {name: getattr(arguments, name) for name in names}
+    work = partial(verify_file, overwrite=arguments.force, **options)
+    return run_batch(arguments, batch.finding_jobs(arguments.paths, output), work, sentence)
+
+
+def verify_file(job: Any, **options: Any) -> dict[str, Any]:
+    """Verify the job's file; the files of its report go to the job's target, if any."""
+    from underdrawing import api
+
+    if job.target is None:
+        return api.verify(job.path, **options).to_json()
+    return api.verify(job.path, job.target.parent, stem=job.target.name, **options).to_json()
+
+
+def sentence(result: dict[str, Any]) -> str:
+    """A verdict as text: what the picture holds, its Content Credentials, the report."""
+    lines = [f"{result['file']}: {result['status'].upper()}: {result['message']}"]
+    credentials = result["credentials"]
+    if credentials and (credentials["recovered"] or credentials["state"] not in ("none", "unread")):
+        lines.append(f"  {credentials['message']}")
+    if result["html"]:
+        lines.append(f"  {result['html']}")
+    return "\n".join(lines)
