@@ -9,6 +9,7 @@ from skimage import data
 from underdrawing.bench import carriers
 from underdrawing.carriers.carrier import Reading
 from underdrawing.core.errors import CapacityError
+from underdrawing.ops.protection import Protection
 
 
 class Forgetful:
@@ -21,7 +22,7 @@ class Forgetful:
 
     def embed(self, image_u8, bits):
         self.bits, self.protected = bits, image_u8 // 2 * 2
-        return self.protected
+        return Protection.between(image_u8, self.protected)
 
     def read(self, received_u8, count):
         wrong = np.zeros(count, np.uint8)

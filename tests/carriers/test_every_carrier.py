@@ -37,7 +37,7 @@ def carrier(request) -> Carrier:
 def sent(carrier) -> tuple[np.ndarray, np.ndarray]:
     """A message of all that fits, and the photograph that carries it."""
     bits = np.random.default_rng(3).integers(0, 2, carrier.capacity_bits(PHOTO), dtype=np.uint8)
-    return bits, carrier.embed(PHOTO, bits)
+    return bits, carrier.embed(PHOTO, bits).apply(PHOTO)
 
 
 def test_what_is_embedded_is_read(carrier, sent):
@@ -71,7 +71,7 @@ def test_it_survives_jpeg_90(carrier, sent):
 
 def test_a_short_message_is_read_too(carrier):
     bits = np.array([1, 0, 1], np.uint8)
-    reading = carrier.read(carrier.embed(PHOTO, bits), 3)
+    reading = carrier.read(carrier.embed(PHOTO, bits).apply(PHOTO), 3)
     assert np.array_equal(reading.bits, bits)
 
 
@@ -118,7 +118,7 @@ def test_the_lattice_tells_an_unmarked_picture_and_another_length():
     carrier = LatticeCarrier(moved=False)
     nothing = carrier.read(PHOTO, 8)
     assert nothing.present is False and nothing.checked is False and not nothing.soft_bits.any()
-    marked = carrier.embed(PHOTO, np.ones(8, np.uint8))
+    marked = carrier.embed(PHOTO, np.ones(8, np.uint8)).apply(PHOTO)
     other = carrier.read(marked, 9)
     assert other.present is True and other.checked is False and not other.soft_bits.any()
     assert LatticeCarrier(secret=b"another", moved=False).read(marked, 8).present is False
@@ -129,7 +129,7 @@ def test_the_front_of_a_message_on_the_lattice_outlives_its_end():
     sturdy = LatticeCarrier(moved=False).capacity_bits(PHOTO)
     bits = np.random.default_rng(4).integers(0, 2, carrier.capacity_bits(PHOTO), dtype=np.uint8)
     assert len(bits) > 2 * sturdy
-    received = Jpeg(70)(carrier.embed(PHOTO, bits), np.random.default_rng(0))
+    received = Jpeg(70)(carrier.embed(PHOTO, bits).apply(PHOTO), np.random.default_rng(0))
     reading = carrier.read(received, len(bits))
     assert reading.checked is False
     assert np.array_equal(reading.bits[:sturdy], bits[:sturdy])
@@ -141,7 +141,7 @@ def test_the_front_of_a_message_on_the_lattice_outlives_its_end():
 def test_the_whole_frame_of_a_part_is_known():
     carrier = LatticeCarrier("jpeg70", strength=2.1)
     bits = np.random.default_rng(4).integers(0, 2, 400, dtype=np.uint8)
-    part = carrier.embed(PHOTO, bits)[16:, 24:]
+    part = carrier.embed(PHOTO, bits).apply(PHOTO)[16:, 24:]
     reading = carrier.read(part, None)
     assert np.array_equal(reading.bits, bits) and reading.frame.size == PHOTO.shape[:2]
     whole = reading.frame.whole(part)
@@ -155,7 +155,7 @@ def test_the_whole_frame_of_a_part_is_known():
 def test_every_strength_is_read_through_the_codec_it_reaches(strength, part):
     carrier = LatticeCarrier("jpeg70", strength, moved=False)
     bits = np.random.default_rng(4).integers(0, 2, carrier.capacity_bits(PHOTO), dtype=np.uint8)
-    marked = carrier.embed(PHOTO, bits)
+    marked = carrier.embed(PHOTO, bits).apply(PHOTO)
     side = int(PHOTO.shape[0] * part**0.5)
     marked[40 : 40 + side, 60 : 60 + side] = cv2.GaussianBlur(PHOTO, (0, 0), 9)[:side, :side]
     reading = carrier.read(Jpeg(70)(marked, np.random.default_rng(0)), None)
@@ -181,7 +181,7 @@ def test_there_is_room_for_an_edit_of_what_carries_most():
     for edit in (0.4, 0.1):
         carrier = LatticeCarrier("jpeg70", 2.1, moved=False, edit=edit)
         bits = np.random.default_rng(4).integers(0, 2, carrier.capacity_bits(scene), dtype=np.uint8)
-        altered = np.where(disc[..., None], soft, carrier.embed(scene, bits))
+        altered = np.where(disc[..., None], soft, carrier.embed(scene, bits).apply(scene))
         read[edit] = carrier.read(Jpeg(70)(altered, np.random.default_rng(0)), None).checked
     assert 0.3 < disc.mean() < 0.4
     assert read == {0.4: True, 0.1: False}
@@ -191,7 +191,7 @@ def test_a_deep_red_is_read_through_the_codec():
     red = (PHOTO * np.array([0.9, 0.02, 0.1])).astype(np.uint8)
     carrier = LatticeCarrier("jpeg70", 2.1, moved=False)
     bits = np.random.default_rng(4).integers(0, 2, carrier.capacity_bits(red), dtype=np.uint8)
-    reading = carrier.read(Jpeg(70)(carrier.embed(red, bits), np.random.default_rng(0)), None)
+    reading = carrier.read(Jpeg(70)(carrier.embed(red, bits).apply(red), np.random.default_rng(0)), None)
     assert len(bits) > 3000 and reading.checked and np.array_equal(reading.bits, bits)
     assert (reading.evidence < 0).mean() < 0.01
 
@@ -201,7 +201,7 @@ def test_the_reach_decides_what_is_lost():
     for reach, quality in (("jpeg70", 70), ("jpeg90", 70)):
         carrier = LatticeCarrier(reach, moved=False)
         bits = np.random.default_rng(4).integers(0, 2, carrier.capacity_bits(PHOTO), dtype=np.uint8)
-        received = Jpeg(quality)(carrier.embed(PHOTO, bits), np.random.default_rng(0))
+        received = Jpeg(quality)(carrier.embed(PHOTO, bits).apply(PHOTO), np.random.default_rng(0))
         through[reach] = carrier.read(received, None).checked
     assert through == {"jpeg70": True, "jpeg90": False}
 

@@ -102,8 +102,8 @@ def test_the_decoders_logits_become_soft_bits(package, capsys):
     put_weights(package)
     carrier, photo = trustmark.TrustMark(), data.astronaut()
     bits = np.random.default_rng(1).integers(0, 2, 100, dtype=np.uint8)
-    reading = carrier.read(carrier.embed(photo, bits), 100)
+    reading = carrier.read(carrier.embed(photo, bits).apply(photo), 100)
     assert np.array_equal(reading.soft_bits, 3 - 6 * bits.astype(np.float32))
-    short = carrier.read(carrier.embed(photo, bits[:7]), 7)
+    short = carrier.read(carrier.embed(photo, bits[:7]).apply(photo), 7)
     assert np.array_equal(short.bits, bits[:7]) and np.abs(short.soft_bits).min() == 3 * (100 // 7)
     assert capsys.readouterr().out == ""

@@ -16,7 +16,6 @@ from underdrawing.core.errors import RegistryError
 from underdrawing.core.types import FILLED, Verdict
 from underdrawing.registry.hashes import file_hash, pixel_hash
 from underdrawing.registry.retrieval import matches
-from underdrawing.systems.photo.protecting import unpack_code
 
 FACTS = {"caption": "An astronaut.", "who": ["Eileen Collins"], "when": "1999", "licence": "CC0-1.0"}
 
@@ -182,6 +181,16 @@ class TestMatches:
         assert found.sure and found.record.identity == "aa" * 8
 
 
+def unpacked(code: bytes) -> list[np.ndarray]:
+    """The layers of a packed content code, without empty ones."""
+    layers = []
+    while code:
+        length, code = int.from_bytes(code[:4], "big"), code[4:]
+        layers.append(np.unpackbits(np.frombuffer(code, np.uint8), count=length))
+        code = code[-(-length // 8) :]
+    return [bits for bits in layers if len(bits)]
+
+
 def test_real_photo_is_found_by_identity_and_without_one(tmp_path, astronaut):
     owner = Owner.create()
     with api.open_registry(tmp_path / "photos.db", create=True) as registry:
@@ -195,7 +204,7 @@ def test_real_photo_is_found_by_identity_and_without_one(tmp_path, astronaut):
         assert found.record.facts.who == ("Eileen Collins",)
         assert found.record.owner.raw == owner.public.raw
 
-        kept = unpack_code(found.record.code)  # the registry's code is the one in the picture
+        kept = unpacked(found.record.code)  # the registry's code is the one in the picture
         verdict = api.verify(report.protected, trust=tmp_path).verdict
         from underdrawing import zoo
 

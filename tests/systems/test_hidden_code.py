@@ -16,6 +16,7 @@ from underdrawing.core.errors import CapacityError, ShapeError
 from underdrawing.core.types import DECODED, FILLED, UNTOUCHED
 from underdrawing.metrics.masks import count_mask
 from underdrawing.metrics.quality import masked_psnr_db
+from underdrawing.ops.protection import Protection
 from underdrawing.systems.hidden_code.content import ContentCode
 from underdrawing.systems.hidden_code.message import HEAD_BITS, Kind, Message
 from underdrawing.systems.hidden_code.model import HiddenCode
@@ -44,7 +45,7 @@ class Lsb:
         red = marked[..., 0].reshape(-1)
         red[: len(bits)] = red[: len(bits)] & 254 | bits
         marked[..., 0] = red.reshape(marked.shape[:2])
-        return marked
+        return Protection.between(image_u8, marked)
 
     def read(self, received_u8, count):
         bits = received_u8[..., 0].reshape(-1)[:count] & 1

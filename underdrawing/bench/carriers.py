@@ -33,7 +33,7 @@ def measure_photo(carrier: Carrier, image_u8: np.ndarray, rng: np.random.Generat
     room = carrier.capacity_bits(image_u8)
     bits = rng.integers(0, 2, room, dtype=np.uint8)
     try:
-        protected = carrier.embed(image_u8, bits)
+        protected = carrier.embed(image_u8, bits).apply(image_u8)
     except CapacityError:
         return {"bits": 0.0}
     row = {"bits": float(room), "psnr_db": psnr_db(image_u8, protected)}

@@ -3,7 +3,7 @@
     carrier = registry.carrier("lattice")
     room = carrier.capacity_bits(image_u8)                 # |m|
     k = prefix_scales(code.scale_bits, room)               # the prefix of the hidden code that fits
-    protected_u8 = carrier.embed(image_u8, bits)           # at most |m| bits
+    protection = carrier.embed(image_u8, bits)             # at most |m| bits
     reading = carrier.read(received_u8, len(bits))         # soft bits, evidence
 
 Bits are uint8 arrays of 0 and 1, pictures (H, W, 3) uint8 RGB. A carrier that marks a picture while it is
@@ -19,6 +19,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from underdrawing.core.errors import CapacityError, CodeError, ShapeError, UsageError
+from underdrawing.ops.protection import Protection
 
 CERTAIN = 25.0
 """Soft bit of what a checksum vouches for, as large as belief propagation makes use of."""
@@ -90,9 +91,11 @@ class Reader(Protocol):
 class Carrier(Reader, Protocol):
     """Post-hoc: takes any picture."""
 
-    def embed(self, image_u8: np.ndarray, bits: np.ndarray) -> np.ndarray:
-        """The protected picture, same shape. CapacityError for more bits than `capacity_bits`, ShapeError for
-        no picture, CodeError for no bits."""
+    def embed(self, image_u8: np.ndarray, bits: np.ndarray) -> Protection:
+        """The change that makes the picture carry the bits.
+
+        CapacityError for more bits than `capacity_bits`, ShapeError for no picture, CodeError for no bits.
+        """
 
 
 @runtime_checkable

@@ -42,6 +42,12 @@ def crc32(*parts: np.ndarray, domain: bytes) -> np.ndarray:
     return from_int(zlib.crc32(data), 32)
 
 
+def pack_code(layers: tuple[np.ndarray, ...]) -> bytes:
+    """Layers of a content code as bytes: for each its length in bits (4 bytes, big-endian), then the bits,
+    padded to whole bytes."""
+    return b"".join(len(bits).to_bytes(4, "big") + to_bytes(bits) for bits in layers)
+
+
 class BitReader:
     """Takes fields off the front of a bit array; CodeError when it runs out."""
 

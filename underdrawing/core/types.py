@@ -13,6 +13,9 @@ CredentialsState = Literal["none", "valid", "untrusted", "invalid", "unread"]
 
 UNTOUCHED, DECODED, FILLED = 0, 1, 2  # values of a source map
 
+ALTERED_PROBABILITY = 0.5
+"""A pixel whose tampered_prob is above this counts as altered."""
+
 
 @dataclass(frozen=True)
 class Signature:

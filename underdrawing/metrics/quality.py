@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from underdrawing.core.errors import ShapeError
+from underdrawing.ops.color import luma
 from underdrawing.ops.ssim import TAPS, ssim_map
 
 IDENTICAL_DB = 100.0
@@ -62,11 +63,6 @@ def masked_ssim(image: np.ndarray, other: np.ndarray, mask: np.ndarray) -> float
         return float("nan")
     planes = (ssim_map(image[..., c], other[..., c])[centres] for c in range(3))
     return float(np.mean([plane.mean(dtype=np.float64) for plane in planes]))
-
-
-def luma(image: np.ndarray) -> np.ndarray:
-    """(H, W) float32 luma in 8-bit levels, BT.601 weights, not rounded."""
-    return image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def smooth_places(image: np.ndarray) -> np.ndarray:

@@ -15,6 +15,11 @@ GRAY_DIRECTION = np.ones(3, np.float32)
 """Per unit of luma, the change that keeps a gray picture gray."""
 
 
+def luma_direction(image: np.ndarray) -> np.ndarray:
+    """(3,) direction in which to change the luma of a picture (H, W, 3); a gray picture stays gray."""
+    return GRAY_DIRECTION if (image == image[..., :1]).all() else COLOUR_DIRECTION
+
+
 def luma(image: np.ndarray) -> np.ndarray:
     """(H, W, 3) RGB of any scale -> (H, W) float32 luma in the same scale."""
     return image.astype(np.float32, copy=False) @ LUMA

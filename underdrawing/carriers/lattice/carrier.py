@@ -44,7 +44,8 @@ from underdrawing.coding.bits import crc32, from_bytes, from_int, to_bytes, to_i
 from underdrawing.coding.keystream import PUBLIC_SECRET
 from underdrawing.coding.ldpc import Code, code, short_code
 from underdrawing.core.errors import CapacityError
-from underdrawing.ops.color import COLOUR_DIRECTION, GRAY_DIRECTION, luma, with_luma_changed
+from underdrawing.ops.color import luma, luma_direction
+from underdrawing.ops.protection import Protection
 
 LEAST_SIDE_PX = 64
 _HIGHEST_RATE = 0.48  # information bits per coded bit; a code needs most of its word for parity
@@ -112,7 +113,7 @@ class LatticeCarrier:
         plan = self._plan(image_u8)
         return plan.middle + plan.top
 
-    def embed(self, image_u8: np.ndarray, bits: np.ndarray) -> np.ndarray:
+    def embed(self, image_u8: np.ndarray, bits: np.ndarray) -> Protection:
         """See Carrier; CapacityError also where the picture is too flat to be found again."""
         checked_picture(image_u8)
         height, width = image_u8.shape[:2]
@@ -131,8 +132,7 @@ class LatticeCarrier:
         marked = np.clip(np.rint(plan.plane + change), 0, 255)
         if not np.array_equal(base_code.decode(lattice.reads_back(marked, plan.level)).bits, header):
             raise CapacityError(f"this picture of {width}x{height} px is too flat to carry a readable header")
-        residual = to_picture(change, plan.size, (height, width))
-        return with_luma_changed(image_u8, residual, _direction(image_u8))
+        return Protection(to_picture(change, plan.size, (height, width)), luma_direction(image_u8))
 
     def read(self, received_u8: np.ndarray, count: int | None = None) -> Reading:
         """See Locator. A mark whose message has another length than `count` is present, its bits erased."""
@@ -159,7 +159,7 @@ class LatticeCarrier:
             soft_bits = np.where(hard, -CERTAIN, CERTAIN).astype(np.float32)
         placed = self._placed(mark, received_u8)
         direct = checked and mark.view.alignment.is_direct
-        undoing = self._undoing(mark, placed[1], _direction(received_u8)) if direct else None
+        undoing = self._undoing(mark, placed[1], luma_direction(received_u8)) if direct else None
         return Reading(soft_bits, True, checked, *placed, undoing)
 
     def _undoing(
@@ -221,11 +221,6 @@ class LatticeCarrier:
 
 
 _DOMAIN = b"underdrawing carried message"
-
-
-def _direction(image_u8: np.ndarray) -> np.ndarray:
-    """(3,) RGB along which a change of luma is made: gray pictures stay gray."""
-    return GRAY_DIRECTION if (image_u8 == image_u8[..., :1]).all() else COLOUR_DIRECTION
 
 
 def _header(bits: np.ndarray, in_middle: int) -> bytes:

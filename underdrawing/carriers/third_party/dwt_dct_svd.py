@@ -20,6 +20,7 @@ import numpy as np
 from underdrawing.carriers.carrier import Reading, checked_count, checked_message, checked_picture
 from underdrawing.carriers.extras import optional
 from underdrawing.carriers.lattice.soft_bits import concentration_of, log_i0
+from underdrawing.ops.protection import Protection
 
 BLOCK_PX = 8
 STEP = 36.0
@@ -55,7 +56,7 @@ class DwtDctSvd:
         height, width = image_u8.shape[:2]
         return _blocks(height) * _blocks(width) // self.copies if height * width >= LEAST_PIXELS else 0
 
-    def embed(self, image_u8: np.ndarray, bits: np.ndarray) -> np.ndarray:
+    def embed(self, image_u8: np.ndarray, bits: np.ndarray) -> Protection:
         """See Carrier."""
         checked_message(bits, self.capacity_bits(image_u8), self.name)
         pywt = optional("pywt", "rivagan")
@@ -64,7 +65,7 @@ class DwtDctSvd:
         approximation, details = pywt.dwt2(plane.astype(np.float64), "haar")
         self._embedder(bits.tolist()).encode_frame(approximation, STEP)
         plane[:] = np.clip(np.rint(pywt.idwt2((approximation, details), "haar")), 0, 255)
-        return cv2.cvtColor(yuv, cv2.COLOR_YUV2RGB)
+        return Protection.between(image_u8, cv2.cvtColor(yuv, cv2.COLOR_YUV2RGB))
 
     def read(self, received_u8: np.ndarray, count: int | None) -> Reading:
         """See Reader. The frame has to be as it was: no crop, no other size."""

@@ -16,6 +16,7 @@ from underdrawing.carriers.carrier import Reading, checked_count, checked_messag
 from underdrawing.carriers.extras import optional
 from underdrawing.carriers.repeating import gathered, repeated
 from underdrawing.core.errors import WeightsError
+from underdrawing.ops.protection import Protection
 
 BITS = 32
 LEAST_PIXELS = 256 * 256
@@ -42,11 +43,12 @@ class RivaGan:
         checked_picture(image_u8)
         return BITS if image_u8.shape[0] * image_u8.shape[1] >= LEAST_PIXELS else 0
 
-    def embed(self, image_u8: np.ndarray, bits: np.ndarray) -> np.ndarray:
+    def embed(self, image_u8: np.ndarray, bits: np.ndarray) -> Protection:
         """See Carrier. A shorter message is repeated."""
         checked_message(bits, self.capacity_bits(image_u8), self.name)
         model = self._model()(repeated(bits, BITS).tolist(), BITS)
-        return np.ascontiguousarray(model.encode(np.ascontiguousarray(image_u8[..., ::-1]))[..., ::-1])
+        protected = model.encode(np.ascontiguousarray(image_u8[..., ::-1]))[..., ::-1]
+        return Protection.between(image_u8, protected)
 
     def read(self, received_u8: np.ndarray, count: int | None) -> Reading:
         """See Reader."""

@@ -25,6 +25,7 @@ from underdrawing.carriers.carrier import Reading, checked_count, checked_messag
 from underdrawing.carriers.extras import optional
 from underdrawing.carriers.repeating import gathered, repeated
 from underdrawing.core.errors import MissingExtraError, WeightsError
+from underdrawing.ops.protection import Protection
 
 BITS = 100
 LEAST_SIDE_PX = 150
@@ -55,13 +56,13 @@ class TrustMark:
         checked_picture(image_u8)
         return BITS if min(image_u8.shape[:2]) >= LEAST_SIDE_PX else 0
 
-    def embed(self, image_u8: np.ndarray, bits: np.ndarray) -> np.ndarray:
+    def embed(self, image_u8: np.ndarray, bits: np.ndarray) -> Protection:
         """See Carrier. A shorter message is repeated."""
         checked_message(bits, self.capacity_bits(image_u8), self.name)
         message = "".join(map(str, repeated(bits, BITS)))
         model = _model(self.variant)
         marked = model.encode(Image.fromarray(image_u8), message, MODE="binary", WM_STRENGTH=self.strength)
-        return np.asarray(marked)
+        return Protection.between(image_u8, np.asarray(marked))
 
     def read(self, received_u8: np.ndarray, count: int | None) -> Reading:
         """See Reader."""

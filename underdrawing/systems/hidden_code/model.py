@@ -11,16 +11,18 @@ The carrier is driven only as hard as the code needs, up to a container of about
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from underdrawing.carriers.carrier import Carrier
 from underdrawing.carriers.lattice.carrier import LatticeCarrier
+from underdrawing.coding.bits import pack_code
 from underdrawing.coding.keys import Owner
 from underdrawing.core.errors import CapacityError, ShapeError
 from underdrawing.core.types import Verdict
+from underdrawing.ops.protection import Protection
 from underdrawing.systems.hidden_code import message
 from underdrawing.systems.hidden_code.content import ContentCode
 from underdrawing.systems.hidden_code.tokens import Tokenizer
@@ -36,27 +38,6 @@ grain shows in its flat places."""
 _EDIT, _SMALL_EDIT = 0.4, 0.1
 """Share of the frame that an edit may hit; and where identity and signature have no room to survive so
 much."""
-
-
-@dataclass(frozen=True)
-class Carried:
-    """What `protect` made of one photograph."""
-
-    residual: np.ndarray
-    """(H, W, 3) int16, change in 8-bit levels."""
-    identity: str | None
-    """16 hex digits; None where the carrier had room for the code alone."""
-    bits: dict[str, int] = field(default_factory=dict)
-    """Bits by kind: message (all) and code (of these)."""
-    code: bytes = b""
-    """The hidden code as a registry keeps it: its length in bits (4 bytes, the high one first), then the
-    bits."""
-
-    def apply(self, pixels: np.ndarray) -> np.ndarray:
-        """The protected pixels of the photograph (H, W, 3) uint8 or uint16, same type."""
-        limit = np.iinfo(pixels.dtype).max
-        moved = pixels.astype(np.int32) + self.residual.astype(np.int32) * (limit // 255)
-        return np.clip(moved, 0, limit).astype(pixels.dtype)
 
 
 class HiddenCode:
@@ -90,7 +71,7 @@ class HiddenCode:
         identity: bytes | None = None,
         secret: bytes | None = None,
         strength: float = 1.0,
-    ) -> Carried:
+    ) -> Protection:
         """Hide in a photograph (H, W, 3) uint8 its own code and, where there is room, an identity of 8 bytes
         and the owner's signature.
 
@@ -185,9 +166,10 @@ class HiddenCode:
         bits: np.ndarray,
         code: np.ndarray,
         identity: str | None,
-    ) -> Carried:
+    ) -> Protection:
         if not carrier.tells_length and identity is not None:  # who reads it reads all that there is room for
             bits = np.pad(bits, (0, self._count(image, carrier) - len(bits)))
-        residual = carrier.embed(image, bits).astype(np.int16) - image
-        packed = len(code).to_bytes(4, "big") + np.packbits(code).tobytes()
-        return Carried(residual, identity, {"message": len(bits), "code": len(code)}, packed)
+        # as changes of 8-bit pixels: a picture of 16 bits is changed by whole 8-bit levels too
+        protection = Protection.between(image, carrier.embed(image, bits).apply(image))
+        counts = {"message": len(bits), "code": len(code)}
+        return replace(protection, identity=identity, bits=counts, code=pack_code((code,)))

@@ -11,7 +11,6 @@ the full size. The networks: published.py or lean.py, whichever the weights are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ import torch
 from underdrawing.coding.keys import Owner
 from underdrawing.core.errors import CapacityError, ShapeError, WeightsError
 from underdrawing.core.types import DECODED, UNTOUCHED, Verdict
+from underdrawing.ops.protection import Protection
 from underdrawing.systems.imuge.inference import (
     WORKING_PX,
     binary_mask,
@@ -35,23 +35,6 @@ WEIGHTS = Path(__file__).parent / "weights" / "imuge.safetensors"
 LEAST_SIDE_PX = 128
 """Smaller pictures keep too little of the residual: of an untouched one of 64 px a sixth is flagged."""
 _ALTERED = 0.002  # part of the frame below which marked pixels count as noise of the prediction
-
-
-@dataclass(frozen=True)
-class Immunization:
-    """What `protect` adds."""
-
-    residual: np.ndarray
-    """(H, W, 3) float32, in 8-bit levels."""
-    identity: str | None = None
-    """Imuge hides none."""
-    bits: dict[str, int] = field(default_factory=dict)
-
-    def apply(self, pixels: np.ndarray) -> np.ndarray:
-        """The protected pixels, uint8 or uint16 as given."""
-        top = np.iinfo(pixels.dtype).max
-        moved = pixels.astype(np.float32) + self.residual * (top / 255)
-        return np.clip(np.rint(moved), 0, top).astype(pixels.dtype)
 
 
 class Imuge:
@@ -77,7 +60,7 @@ class Imuge:
         identity: bytes | None = None,
         secret: bytes | None = None,
         strength: float = 1.0,
-    ) -> Immunization:
+    ) -> Protection:
         """The residual for a photograph (H, W, 3) uint8. strength: multiplies it.
 
         ShapeError where a side is under 128 px. CapacityError for a secret or an owner: Imuge writes no
@@ -88,7 +71,7 @@ class Imuge:
         height, width = _sides(image)
         small = to_tensor(resized(image, WORKING_PX, WORKING_PX))
         residual = to_array(self.networks.immunize(small) - small)
-        return Immunization(resized(255 * strength * residual, height, width))
+        return Protection(resized(255 * strength * residual, height, width))
 
     @torch.inference_mode()
     def verify(self, image: np.ndarray, *, secret: bytes | None = None, find_key: Any = None) -> Verdict:

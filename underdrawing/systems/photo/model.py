@@ -21,10 +21,11 @@ from underdrawing.carriers.lattice.lattice import Lattice
 from underdrawing.carriers.lattice.mark import BASE_CODE_BITS, find
 from underdrawing.coding.keys import Owner
 from underdrawing.core.types import Verdict
+from underdrawing.ops.protection import Protection
 from underdrawing.systems.photo import protecting, verifying
 from underdrawing.systems.photo.decoding import decode_layers
 from underdrawing.systems.photo.parts import BlockLocator, Fuser, SketchCodec
-from underdrawing.systems.photo.protecting import Protection, picture_luma
+from underdrawing.systems.photo.protecting import picture_luma
 
 
 class Photo:

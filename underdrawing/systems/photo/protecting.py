@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -19,15 +18,16 @@ from underdrawing.carriers.lattice.parameters import (
     nearest_strength,
 )
 from underdrawing.coding import payload
+from underdrawing.coding.bits import pack_code
 from underdrawing.coding.keys import Owner
 from underdrawing.coding.ldpc import code, short_code
-from underdrawing.core.errors import CapacityError, CodeError, ShapeError
-from underdrawing.ops.color import COLOUR_DIRECTION, GRAY_DIRECTION, luma, with_luma_changed
+from underdrawing.core.errors import CapacityError, ShapeError
+from underdrawing.ops.color import luma, luma_direction
+from underdrawing.ops.protection import Protection
 from underdrawing.systems.photo import rates
 from underdrawing.systems.photo.parts import SketchCodec
 
 LEAST_SIDE_PX = 64
-_STRIP_ROWS = 64  # rows of a large picture that are changed at a time
 _EXACT_PIXELS = (
     1 << 21
 )  # up to here luma is computed in float; above, eight bits before averaging lose nothing
@@ -35,32 +35,6 @@ _LEAST_CONTENT_BITS = 60
 _MANY_BLOCKS = 2000  # a larger picture is looked at from farther away
 _LARGE_ROOM = 2.0  # on a large picture, where capacity is measured on the grid and not on the picture itself
 _NEARLY = 0.95  # of the room that could be had is worth a gentler level
-
-
-@dataclass(frozen=True)
-class Protection:
-    """What `protect` made of one photograph."""
-
-    residual: np.ndarray
-    """(H, W) float32, change of luma in 8-bit levels."""
-    direction: np.ndarray
-    """(3,) change of R, G and B per unit of luma."""
-    identity: str
-    """16 hex digits."""
-    bits: dict[str, int] = field(default_factory=dict)
-    """Bits by kind: base, middle, top (information), content (of these), coded."""
-    code: bytes = b""
-    """The hidden code of the content as a registry keeps it; see pack_code."""
-
-    def apply(self, pixels: np.ndarray) -> np.ndarray:
-        """The protected pixels of the photograph (H, W, 3) uint8 or uint16, same type."""
-        unit = 257.0 if pixels.dtype == np.uint16 else 1.0
-        result = np.empty_like(pixels)
-        for top in range(0, len(pixels), _STRIP_ROWS):
-            part = slice(top, top + _STRIP_ROWS)
-            change = self.residual[part] * np.float32(unit)
-            result[part] = with_luma_changed(pixels[part], change, self.direction)
-        return result
 
 
 def picture_luma(image: np.ndarray) -> np.ndarray:
@@ -115,7 +89,6 @@ def protect(
         raise CapacityError(
             f"this picture of {width}x{height} px is too small or too flat to carry a readable identity"
         )
-    gray = bool((image[..., 0] == image[..., 1]).all() and (image[..., 1] == image[..., 2]).all())
     bits = {
         "base": len(layers.base),
         "middle": k_middle,
@@ -125,31 +98,11 @@ def protect(
     }
     return Protection(
         to_picture(change, size, (height, width)),
-        GRAY_DIRECTION if gray else COLOUR_DIRECTION,
+        luma_direction(image),
         identity.hex(),
         bits,
         pack_code(contents),
     )
-
-
-def pack_code(contents: tuple[np.ndarray, ...]) -> bytes:
-    """The layers of a hidden code as bytes: for each its length in bits (4 bytes, the high one first), then
-    the bits, filled up to whole bytes."""
-    return b"".join(len(bits).to_bytes(4, "big") + np.packbits(bits).tobytes() for bits in contents)
-
-
-def unpack_code(code: bytes) -> list[np.ndarray]:
-    """The layers that `pack_code` packed, without empty ones: what the sketch decodes. CodeError where they
-    are cut short."""
-    layers = []
-    while code:
-        length, code = int.from_bytes(code[:4], "big"), code[4:]
-        size = -(-length // 8)
-        if len(code) < size:
-            raise CodeError(f"expected {size} bytes of a hidden code, got {len(code)}")
-        layers.append(np.unpackbits(np.frombuffer(code[:size], np.uint8), count=length))
-        code = code[size:]
-    return [bits for bits in layers if len(bits)]
 
 
 def _fitted(
