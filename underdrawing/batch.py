@@ -1,7 +1,7 @@
-"""Many files, one after the other or in several processes: one bad file never stops the rest.
+"""Batches of files, in one process or several: an error in one file becomes its result, and the rest go on.
 
-Work is a function of one Job that returns the JSON object to print. Whatever goes wrong with one file comes
-back as {"file": ..., "status": "error", "message": ...}, and the batch goes on.
+The work of a batch is a function of one Job that returns the JSON object to print. Its errors come back as
+{"file": ..., "status": "error", "message": ...}.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import errno
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -26,20 +27,20 @@ class Job:
 
     path: Path
     target: Path | None = None
-    """Where its result goes: a file for protect, folder and stem for verify; None writes nothing."""
+    """Where results are written: a file, or a folder with the stem of file names; None: nowhere."""
     problem: str | None = None
-    """Why there is nothing to do: the message to report for it."""
+    """Error message of a job that cannot be done."""
 
 
-_AHEAD = 16  # jobs a process that are handed out: nobody waits, and what is not begun is not in memory
+_QUEUED_PER_PROCESS = 16  # enough that no process waits; jobs beyond these are not in memory
 Result = dict[str, Any]
 Work = Callable[[Job], Result]
 
 
-def collect(paths: Sequence[str]) -> list[tuple[Path, Path]]:
-    """All pictures below `paths`, each once, as (path, place relative to the argument it came from).
+def find_inputs(paths: Sequence[str]) -> list[tuple[Path, Path]]:
+    """All pictures below `paths`, each once, with their places relative to the argument that named them.
 
-    An argument that names nothing is kept, as it is, so that reading it gives its error in its turn.
+    An argument that names nothing is returned as it is: the error comes when the file is read.
     """
     found: dict[Path, Path] = {}
     for path in paths:
@@ -51,19 +52,19 @@ def collect(paths: Sequence[str]) -> list[tuple[Path, Path]]:
     return list(found.items())
 
 
-def output_jobs(paths: Sequence[str], output: Path, *, overwrite: bool) -> list[Job]:
-    """Jobs that write one picture each: `output` is a file for one input file, a folder otherwise."""
-    found = collect(paths)
-    one_file = len(found) == 1 and len(paths) == 1 and not Path(paths[0]).is_dir()
+def file_jobs(paths: Sequence[str], output: Path, *, overwrite: bool) -> list[Job]:
+    """Jobs whose target is one picture: `output` itself for one input file, else a file below `output`."""
+    inputs = find_inputs(paths)
+    one_file = len(inputs) == 1 and len(paths) == 1 and not Path(paths[0]).is_dir()
     if one_file and output.suffix.lower() in PICTURE_SUFFIXES and not output.is_dir():
         targets = [output]
     else:
-        targets = [output / relative for _, relative in found]
-    seen = Counter(targets)
+        targets = [output / relative for _, relative in inputs]
+    inputs_by_target = Counter(targets)
     jobs = []
-    for (path, _), target in zip(found, targets, strict=True):
+    for (path, _), target in zip(inputs, targets, strict=True):
         problem = None
-        if seen[target] > 1:
+        if inputs_by_target[target] > 1:
             problem = f"{target}: several inputs would be written there; protect their folders one by one"
         elif target.exists() and path.exists() and target.samefile(path) and not overwrite:
             problem = f"{target}: is the input itself; choose another output, or ask for it with --force"
@@ -71,62 +72,72 @@ def output_jobs(paths: Sequence[str], output: Path, *, overwrite: bool) -> list[
     return jobs
 
 
-def finding_jobs(paths: Sequence[str], output: Path | None) -> list[Job]:
-    """Jobs that lay down findings: targets are folder / stem, with the suffix kept where stems collide."""
-    found = collect(paths)
+def stem_jobs(paths: Sequence[str], output: Path | None) -> list[Job]:
+    """Jobs whose target is folder / stem of several files, or None; equal stems keep their suffixes."""
+    inputs = find_inputs(paths)
     if output is None:
-        return [Job(path) for path, _ in found]
-    seen = Counter(relative.with_suffix("") for _, relative in found)
+        return [Job(path) for path, _ in inputs]
+    stems = Counter(relative.with_suffix("") for _, relative in inputs)
     jobs = []
-    for path, relative in found:
+    for path, relative in inputs:
         stem = relative.with_suffix("")
-        jobs.append(Job(path, output / (stem if seen[stem] == 1 else relative)))
+        jobs.append(Job(path, output / (stem if stems[stem] == 1 else relative)))
     return jobs
 
 
 def run(jobs: Sequence[Job], work: Work, processes: int = 1) -> Iterator[Result]:
-    """The results in the jobs' order. More than one process needs a `work` that can be pickled."""
+    """Results in the order of the jobs. With more than one process, `work` has to be picklable."""
     if processes <= 1 or len(jobs) <= 1:
         yield from map(partial(attempt, work), jobs)
         return
-    early: dict[int, Result] = {}
-    place = 0
+    waiting: dict[int, Result] = {}
+    following = 0
     for number, result in pooled(jobs, work, min(processes, len(jobs))):
-        early[number] = result
-        while place in early:
-            yield early.pop(place)
-            place += 1
+        waiting[number] = result
+        while following in waiting:
+            yield waiting.pop(following)
+            following += 1
 
 
 def pooled(jobs: Iterable[Job], work: Work, processes: int) -> Iterator[tuple[int, Result]]:
-    """Results as they come, each with its job's place, of `processes` processes besides this one.
+    """Results of `processes` child processes as they come, each with the number of its job.
 
-    Jobs are taken as they are needed, so there may be millions. UnderdrawingError where a process is killed.
+    Jobs are drawn from the iterable when a process can take them, so their number is not limited.
+    UnderdrawingError where a process is killed.
     """
     from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
-    # Threads of torch and OpenCV do not survive a fork, and several pools of threads fight for the cores.
-    inherited = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = "1"
-    pool = ProcessPoolExecutor(processes, get_context("spawn"), _prepare_process)
     begun: dict[Future[Result], int] = {}
     numbered = enumerate(jobs)
+    with _one_thread_per_process():
+        # Spawned, since the threads of torch and OpenCV do not survive a fork.
+        pool = ProcessPoolExecutor(processes, get_context("spawn"), _prepare_process)
+        try:
+            while True:
+                for number, job in islice(numbered, _QUEUED_PER_PROCESS * processes - len(begun)):
+                    begun[pool.submit(attempt, work, job)] = number
+                if not begun:
+                    return
+                for future in wait(begun, return_when=FIRST_COMPLETED).done:
+                    yield begun.pop(future), future.result()
+        except BrokenProcessPool as error:
+            raise UnderdrawingError(
+                "a process was killed, perhaps for want of memory; the rest is not done"
+            ) from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _one_thread_per_process() -> Iterator[None]:
+    """Limit OpenMP in child processes that start meanwhile: several thread pools compete for the cores."""
+    inherited = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = "1"
     try:
-        while True:
-            for number, job in islice(numbered, _AHEAD * processes - len(begun)):
-                begun[pool.submit(attempt, work, job)] = number
-            if not begun:
-                return
-            for future in wait(begun, return_when=FIRST_COMPLETED).done:
-                yield begun.pop(future), future.result()
-    except BrokenProcessPool as error:
-        raise UnderdrawingError(
-            "a process was killed, perhaps for want of memory; the rest is not done"
-        ) from error
+        yield
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
         if inherited is None:
             del os.environ["OMP_NUM_THREADS"]
         else:
@@ -134,7 +145,7 @@ def pooled(jobs: Iterable[Job], work: Work, processes: int) -> Iterator[tuple[in
 
 
 def attempt(work: Work, job: Job) -> Result:
-    """Work on one file; an error becomes its result."""
+    """The result of one job; an exception is converted to an error result."""
     try:
         if job.problem is not None:
             raise OutputError(job.problem)
@@ -145,11 +156,11 @@ def attempt(work: Work, job: Job) -> Result:
         message = "not enough memory for this picture"
     except OSError as error:
         message = _reason(error)
-    except Exception as error:  # a fault of ours in one file must not cost the others theirs
+    except Exception as error:  # a bug that one file triggers must not stop the others
         message = f"internal error, please report it: {type(error).__name__}: {error}"
     name = str(job.path)
-    mentioned = name in message or (job.target is not None and str(job.target) in message)
-    return {"file": name, "status": "error", "message": message if mentioned else f"{name}: {message}"}
+    named = name in message or (job.target is not None and str(job.target) in message)
+    return {"file": name, "status": "error", "message": message if named else f"{name}: {message}"}
 
 
 def _reason(error: OSError) -> str:
@@ -163,6 +174,5 @@ def _prepare_process() -> None:
 
     import cv2
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C reaches all; whoever works finishes its file
-
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C reaches every process; each finishes its file
     cv2.setNumThreads(1)

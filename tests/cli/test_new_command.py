@@ -31,7 +31,7 @@ def add_arguments(parser):
 def run(arguments):
     from underdrawing import batch
 
-    jobs = batch.finding_jobs(arguments.paths, None)
+    jobs = batch.stem_jobs(arguments.paths, None)
     return run_batch(arguments, jobs, partial(count, unit=arguments.unit), sentence)
 
 

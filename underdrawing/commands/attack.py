@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.suite not in SUITES:
         raise UsageError(f"no suite is called {arguments.suite!r}; there are: {', '.join(SUITES)}")
-    jobs = batch.finding_jobs(arguments.paths, Path(arguments.output))
+    jobs = batch.stem_jobs(arguments.paths, Path(arguments.output))
     work = partial(attack_file, suite=arguments.suite, seed=arguments.seed, overwrite=arguments.force)
     return run_batch(arguments, jobs, work, sentence)
 

@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     password = read_password(arguments.password_file)
     check_inputs(arguments, "protect", password)
-    jobs = batch.output_jobs(arguments.paths, Path(arguments.output), overwrite=arguments.force)
+    jobs = batch.file_jobs(arguments.paths, Path(arguments.output), overwrite=arguments.force)
     if arguments.identity and len(jobs) > 1:
         raise UsageError("--identity names one picture; give one picture, or let identities be drawn")
     names = ("sign", "secret", "identity", "strength", "system", "registry", "facts", "credentials")

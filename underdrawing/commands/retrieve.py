@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     from underdrawing import batch
 
     check_inputs(arguments, "verify")
-    jobs = batch.finding_jobs(arguments.paths, Path(arguments.output) if arguments.output else None)
+    jobs = batch.stem_jobs(arguments.paths, Path(arguments.output) if arguments.output else None)
     names = ("registry", "limit", "secret", "system", "manifests", "trust")
     options = {name: getattr(arguments, name) for name in names}
     return run_batch(arguments, jobs, partial(retrieve_file, overwrite=arguments.force, **options), sentence)

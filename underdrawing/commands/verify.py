@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     names = ("trust", "secret", "system", "registry", "manifests", "pdf")
     options = {name: getattr(arguments, name) for name in names}
     work = partial(verify_file, overwrite=arguments.force, **options)
-    return run_batch(arguments, batch.finding_jobs(arguments.paths, output), work, sentence)
+    return run_batch(arguments, batch.stem_jobs(arguments.paths, output), work, sentence)
 
 
 def verify_file(job: Any, **options: Any) -> dict[str, Any]:
