@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from underdrawing.bench.photos import PhotoSets
+from underdrawing.bench.harness.photographs import PhotoSets
 from underdrawing.systems.hidden_code.tokens import Tokenizer
 
 ROOT = Path(__file__).parent.parent

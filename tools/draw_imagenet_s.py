@@ -16,13 +16,13 @@ from PIL import Image
 
 from underdrawing import zoo
 from underdrawing.attacks.channel import Jpeg
-from underdrawing.bench.imagenet_s.builder import Builder
-from underdrawing.bench.imagenet_s.edits import EDITS
-from underdrawing.bench.imagenet_s.folder import labelled_photos
-from underdrawing.bench.imagenet_s.recognizer import load_recognizer
-from underdrawing.bench.imagenet_s.saliency import salient
-from underdrawing.bench.photos import PhotoSets
-from underdrawing.bench.subject import Subject
+from underdrawing.bench.harness.photographs import PhotoSets
+from underdrawing.bench.harness.subjects import Subject
+from underdrawing.bench.studies.imagenet_s.builder import Builder
+from underdrawing.bench.studies.imagenet_s.edits import EDITS
+from underdrawing.bench.studies.imagenet_s.folder import labelled_photos
+from underdrawing.bench.studies.imagenet_s.recognizer import load_recognizer
+from underdrawing.bench.studies.imagenet_s.saliency import salient
 
 RED = (220, 30, 30)
 

@@ -24,9 +24,9 @@ import numpy as np
 from PIL import Image
 
 from underdrawing import api
+from underdrawing.bench.infrastructure.client import Client
+from underdrawing.bench.infrastructure.service import server
 from underdrawing.coding.keys import Owner
-from underdrawing.service.client import Client
-from underdrawing.service.load import server
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "credentials"))
 from certificates import issue

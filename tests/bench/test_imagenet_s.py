@@ -17,15 +17,15 @@ from skimage import data
 
 from underdrawing.bench import start as starting
 from underdrawing.bench import tables, tables_imagenet_s
-from underdrawing.bench.imagenet_s import run as imagenet_s
-from underdrawing.bench.imagenet_s.builder import Builder, Triplet, grown, labelled_object, within
-from underdrawing.bench.imagenet_s.edits import EDITS
-from underdrawing.bench.imagenet_s.folder import labelled_photos
-from underdrawing.bench.imagenet_s.recognizer import Look, load_recognizer
-from underdrawing.bench.imagenet_s.saliency import salient
-from underdrawing.bench.protocol import IMAGENET_S
-from underdrawing.bench.run import RunOptions
-from underdrawing.bench.subject import Subject
+from underdrawing.bench.harness.protocol import IMAGENET_S
+from underdrawing.bench.harness.run import RunOptions
+from underdrawing.bench.harness.subjects import Subject
+from underdrawing.bench.studies.imagenet_s import study as imagenet_s
+from underdrawing.bench.studies.imagenet_s.builder import Builder, Triplet, grown, labelled_object, within
+from underdrawing.bench.studies.imagenet_s.edits import EDITS
+from underdrawing.bench.studies.imagenet_s.folder import labelled_photos
+from underdrawing.bench.studies.imagenet_s.recognizer import Look, load_recognizer
+from underdrawing.bench.studies.imagenet_s.saliency import salient
 from underdrawing.core.errors import (
     CapacityError,
     MissingExtraError,

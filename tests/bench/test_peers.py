@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from underdrawing.bench.peers import run
-from underdrawing.bench.subject import Subject
+from underdrawing.bench.harness.subjects import Subject
+from underdrawing.bench.studies.photo_peers import study as run
 from underdrawing.bench.tables import photo_peers_table
 from underdrawing.core.errors import MissingExtraError
 from underdrawing.core.types import Verdict

@@ -46,7 +46,8 @@ def place(tmp_path_factory) -> Path:
     results.mkdir()
     held = {"figures": {"lattice": {"bits": 2272.0}, "dwt-dct-svd": {"bits": 64.0}}, "photos": 4, "size": 512}
     (results / "carriers.json").write_text(json.dumps(held))
-    measure = tool("measure_hidden_code")
+    from underdrawing.bench.studies import hidden_code as measure
+
     measure.RESULTS = results
     weights = [
         "--tokens",

@@ -9,7 +9,7 @@ import skimage.data
 from PIL import Image
 
 from underdrawing.bench import tables
-from underdrawing.registry import indexes
+from underdrawing.bench.infrastructure import vector_indexes as indexes
 from underdrawing.registry.embedding import DIMENSIONS
 
 pytest.importorskip("faiss", reason="the extra 'bench' is not installed")

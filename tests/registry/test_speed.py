@@ -4,7 +4,7 @@ import json
 import sys
 
 from underdrawing.bench import tables, tables_registry
-from underdrawing.registry import speed
+from underdrawing.bench.infrastructure import registry as speed
 from underdrawing.registry.store import open_registry
 
 

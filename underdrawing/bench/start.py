@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from underdrawing.bench.imagenet_s.run import run_imagenet_s
-from underdrawing.bench.immunized import run_imuge_ablation, run_imuge_tables
-from underdrawing.bench.peers.run import run_peers
-from underdrawing.bench.run import RunOptions, run_bench
-from underdrawing.bench.subject import Subject
+from underdrawing.bench.harness.run import RunOptions, run_bench
+from underdrawing.bench.harness.subjects import Subject
+from underdrawing.bench.studies.imagenet_s.study import run_imagenet_s
+from underdrawing.bench.studies.imuge import run_imuge_ablation, run_imuge_tables
+from underdrawing.bench.studies.photo_peers.study import run_peers
 from underdrawing.bench.tables_imuge import TABLE3
 from underdrawing.core.errors import UsageError
 
@@ -45,7 +45,7 @@ def start(
     """
     if name == "photo-peers":
         if not options.peers_python:
-            raise UsageError("photo-peers needs --peers-python, see bench/peers/requirements.txt")
+            raise UsageError("photo-peers needs --peers-python,see its requirements.txt")
         peers = Path(options.peers_python)
         return run_peers(subject("photo"), data, results, peers, photos=photos, progress=options.progress)
     if name == "imagenet-s":

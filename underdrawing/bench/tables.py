@@ -24,7 +24,7 @@ from underdrawing.bench import (
     tables_registry,
     tables_service,
 )
-from underdrawing.bench.targets import SIZES, Figures, Target, photo_core_targets
+from underdrawing.bench.harness.targets import SIZES, Figures, Target, photo_core_targets
 from underdrawing.core.errors import OutputError
 
 BLOCK = re.compile(r"(<!-- table:([\w-]+) -->\n)(.*?)(<!-- /table -->)", re.DOTALL)

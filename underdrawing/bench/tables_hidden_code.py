@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from underdrawing.bench.targets import Figures
+from underdrawing.bench.harness.targets import Figures
 
 ROOMS = (32, 64, 100, 256, 1024)
 """|m| that the carriers' table has a row for, beside the lattice's."""

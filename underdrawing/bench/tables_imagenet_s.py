@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from underdrawing.bench.targets import Figures
+from underdrawing.bench.harness.targets import Figures
 
 PAPER = {"label": 0.9231, "image": 0.8744}
 TARGET = {"kept": 0.92, "image": 0.95}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from underdrawing.bench.targets import Figures
+from underdrawing.bench.harness.targets import Figures
 
 CHANNELS = (
     "jpeg90", "jpeg70", "jpeg50", "scale1.5", "scale0.7", "scale0.5", "crop90%", "crop70%", "crop50%",

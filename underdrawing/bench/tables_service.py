@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def load_table(results: Path) -> str | None:
-    """What `underdrawing.service.load` measured; None where it did not."""
+    """What `underdrawing.bench.infrastructure.service` measured; None where it did not."""
     path = results / "service-load.json"
     if not path.is_file():
         return None
@@ -37,7 +37,7 @@ def load_table(results: Path) -> str | None:
 
 
 def page_table(results: Path) -> str | None:
-    """What `tools/measure_page.py` measured; None where it did not."""
+    """What `-m underdrawing.bench.infrastructure.page` measured; None where it did not."""
     path = results / "service-page.json"
     if not path.is_file():
         return None

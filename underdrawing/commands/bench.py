@@ -34,9 +34,9 @@ def run(arguments: argparse.Namespace) -> int:
     import secrets
 
     from underdrawing import zoo as cards
-    from underdrawing.bench.run import RunOptions
+    from underdrawing.bench.harness.run import RunOptions
+    from underdrawing.bench.harness.subjects import Subject
     from underdrawing.bench.start import start
-    from underdrawing.bench.subject import Subject
     from underdrawing.coding.keys import Owner
 
     def subject(name: str, weights: Path | None = None) -> Subject:

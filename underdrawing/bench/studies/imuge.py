@@ -22,14 +22,14 @@ import numpy as np
 from underdrawing.attacks.channel import Nothing
 from underdrawing.attacks.suites import SUITES
 from underdrawing.attacks.tamper import FILLS, blob
-from underdrawing.bench import measures
-from underdrawing.bench.parts import Job, Part, strength_for
-from underdrawing.bench.photos import PhotoSets
-from underdrawing.bench.protocol import IMUGE_ABLATION, IMUGE_TABLES, Protocol
-from underdrawing.bench.run import RunOptions, measure_parts, merge, select_parts
-from underdrawing.bench.speed import quick_rows
-from underdrawing.bench.stats import Row
-from underdrawing.bench.subject import Subject
+from underdrawing.bench.harness import measures
+from underdrawing.bench.harness.photographs import PhotoSets
+from underdrawing.bench.harness.protocol import IMUGE_ABLATION, IMUGE_TABLES, Protocol
+from underdrawing.bench.harness.run import RunOptions, measure_parts, merge, select_parts
+from underdrawing.bench.harness.stats import Row
+from underdrawing.bench.harness.subjects import Subject
+from underdrawing.bench.harness.timing import quick_rows
+from underdrawing.bench.studies.photo_core import Job, Part, strength_for
 from underdrawing.metrics.quality import psnr_db, ssim
 
 AREAS = ((0.10, 0.06), (0.25, 0.06), (0.16, 0.16), (0.30, 0.16))

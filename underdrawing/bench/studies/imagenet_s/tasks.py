@@ -9,7 +9,7 @@ import numpy as np
 
 from underdrawing.attacks.tamper import Fill
 from underdrawing.attacks.texture import texture
-from underdrawing.bench.imagenet_s.recognizer import Recognizer
+from underdrawing.bench.studies.imagenet_s.recognizer import Recognizer
 from underdrawing.metrics.perceptual import masked_stlpips
 from underdrawing.metrics.quality import masked_psnr_db, masked_ssim
 

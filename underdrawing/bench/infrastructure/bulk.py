@@ -1,4 +1,6 @@
-"""How bulk jobs scale, and whether a killed one loses anything: python -m underdrawing.bulk.speed PART.
+"""How bulk jobs scale, and whether a killed one loses anything.
+
+    python -m underdrawing.bench.infrastructure.bulk PART
 
 scaling    the same photographs with 1, 2 ... processes. By the clock, and by what depends little on what else
            the machine does: processor time of a photograph, and the share of the time that workers had work
@@ -29,15 +31,15 @@ import numpy as np
 from PIL import Image
 
 from underdrawing.batch import Job
-from underdrawing.bench.protocol import Protocol
-from underdrawing.bench.run import conditions, write_table
+from underdrawing.bench.harness.protocol import Protocol
+from underdrawing.bench.harness.run import conditions, write_table
 from underdrawing.bulk.job import in_processes
 from underdrawing.bulk.task import Task
 from underdrawing.bulk.units import do_unit
 
 _SEED = "5eed"
 _LEAST_CONTRAST = 30  # standard deviation in levels: small flat parts have no room for an identity
-_PHOTO = Path(__file__).parents[1] / "assets" / "astronaut.png"
+_PHOTO = Path(__file__).parents[2] / "assets" / "astronaut.png"
 
 
 def photographs(folder: Path, count: int, side: int) -> None:

@@ -17,10 +17,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from underdrawing.bench.imagenet_s.folder import LabelledPhoto
-from underdrawing.bench.imagenet_s.masks import kept_mask
-from underdrawing.bench.imagenet_s.recognizer import Recognizer
-from underdrawing.bench.imagenet_s.saliency import Saliency
+from underdrawing.bench.studies.imagenet_s.folder import LabelledPhoto
+from underdrawing.bench.studies.imagenet_s.masks import kept_mask
+from underdrawing.bench.studies.imagenet_s.recognizer import Recognizer
+from underdrawing.bench.studies.imagenet_s.saliency import Saliency
 
 AREA = (0.05, 0.40)
 """Least and greatest part of the frame that the mask covers."""

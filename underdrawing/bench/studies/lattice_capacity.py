@@ -1,6 +1,6 @@
 """What the lattice carries through each channel, and what each frequency costs the eye.
 
-    python -m underdrawing.bench.channel --data DIR --out results/channel.json
+    python -m underdrawing.bench.studies.lattice_capacity --data DIR --out results/channel.json
 
 Random bits in every layer, no edit, whole photographs: the carrier is measured, not a code of the content.
 """
@@ -16,9 +16,9 @@ import numpy as np
 
 from underdrawing.attacks.channel import Avif, Blur, Channel, Jpeg, Noise, Nothing, Webp
 from underdrawing.attacks.geometry import Scale
-from underdrawing.bench.photos import PhotoSets
-from underdrawing.bench.protocol import Protocol
-from underdrawing.bench.run import conditions, write_table
+from underdrawing.bench.harness.photographs import PhotoSets
+from underdrawing.bench.harness.protocol import Protocol
+from underdrawing.bench.harness.run import conditions, write_table
 from underdrawing.carriers.lattice.capacity import information
 from underdrawing.carriers.lattice.equalize import find_equalizer
 from underdrawing.carriers.lattice.grid import resize

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from underdrawing.bench.photos import SUFFIXES, Photo
+from underdrawing.bench.harness.photographs import SUFFIXES, Photo
 from underdrawing.core.errors import PictureError
 
 LABELS = "labels.tsv"

@@ -1,6 +1,6 @@
 """What the code of the content shows by itself, without the surroundings, against AVIF at equal bits.
 
-    python -m underdrawing.bench.code_alone --data DIR --out results/code-alone.json
+    python -m underdrawing.bench.studies.content_codec --data DIR --out results/code-alone.json
 
 PSNR in dB of the whole and inside a free-form mask, on a sample of coco_val squares; AVIF at its best scale,
 header not counted.
@@ -21,8 +21,8 @@ from statistics import fmean, median
 import numpy as np
 
 from underdrawing.attacks.tamper import free_form
-from underdrawing.bench.codes import avif_at
-from underdrawing.bench.photos import PhotoSets, hash_photos
+from underdrawing.bench.harness.avif import avif_at
+from underdrawing.bench.harness.photographs import PhotoSets, hash_photos
 from underdrawing.metrics.quality import masked_psnr_db, psnr_db
 
 Rows = dict[str, list[dict[str, float]]]
@@ -135,7 +135,7 @@ def _summary(rows: list[dict[str, float]]) -> dict[str, float]:
 
 def main() -> int:
     """Measure and write the JSON file."""
-    parser = argparse.ArgumentParser(prog="python -m underdrawing.bench.code_alone", description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of photo sets")
     parser.add_argument("--out", type=Path, default=Path("results/code-alone.json"))
     parser.add_argument("--photos", type=int, default=Protocol.photos)

@@ -1,6 +1,6 @@
 """Measure how often the embedding leads from an altered photograph back to the original; prints JSON.
 
-python tools/measure_retrieval.py --data DIR [--strangers DIR] [--step N]
+python -m underdrawing.bench.infrastructure.retrieval --data DIR [--strangers DIR] [--step N]
 
 Originals are the photographs of kodak24, clic2025_val and imagenet1k_one below DIR, and those in the tar
 shards of --strangers beside them, which are never asked for. Each is altered, and looked for:
@@ -21,7 +21,7 @@ import numpy as np
 
 from underdrawing.attacks.suites import PHOTO_BENIGN
 from underdrawing.attacks.tamper import FILLS, blob, box, free_form, splice
-from underdrawing.bench.photos import PhotoSets
+from underdrawing.bench.harness.photographs import PhotoSets
 from underdrawing.data.shards import load_photos
 from underdrawing.registry.embedding import embed, pack, placements
 from underdrawing.registry.retrieval import SURE

@@ -1,7 +1,7 @@
 """Measure Hidden-Code's tokens, or what arithmetic coding saves of their bits, on held-out photographs.
 
-python tools/measure_hidden_code.py tokens --data DIR --tokens FILE [--plain FILE] [--photos N]
-python tools/measure_hidden_code.py bits --data DIR --tokens FILE --recovery FILE [--photos N]
+python -m underdrawing.bench.studies.hidden_code tokens --data DIR --tokens FILE [--plain FILE] [--photos N]
+python -m underdrawing.bench.studies.hidden_code bits --data DIR --tokens FILE --recovery FILE [--photos N]
 
 DIR holds kodak24, clic2025_val and imagenet1k_one at any depth; --plain is trained without scale dropout.
 Writes results/hidden-code-tokens.json or results/hidden-code-bits.json, of which `make tables` makes tables.
@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from underdrawing.bench.photos import Photo, PhotoSets, hash_photos
-from underdrawing.bench.protocol import Protocol
-from underdrawing.bench.run import conditions, write_table
-from underdrawing.bench.stats import Row, summarize
+from underdrawing.bench.harness.photographs import Photo, PhotoSets, hash_photos
+from underdrawing.bench.harness.protocol import Protocol
+from underdrawing.bench.harness.run import conditions, write_table
+from underdrawing.bench.harness.stats import Row, summarize
 from underdrawing.bench.tables_hidden_code import ROOMS, lattice_bits
 from underdrawing.core.errors import CapacityError
 from underdrawing.metrics.perceptual import stlpips
@@ -32,7 +32,7 @@ from underdrawing.systems.hidden_code.recovery_net import Given, RecoveryNet
 from underdrawing.systems.hidden_code.token_coder import TokenCoder
 from underdrawing.systems.hidden_code.tokens import Tokenizer
 
-RESULTS = Path(__file__).parent.parent / "results"
+RESULTS = Path("results")
 SIDE = 256
 TOKENS = Protocol("hidden-code-tokens", sizes=(SIDE,), object_set="")
 BITS = Protocol("hidden-code-bits", sizes=(SIDE,), object_set="", stranger_set="")

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from underdrawing.bench.photos import Photo
-from underdrawing.bench.stats import Row
-from underdrawing.bench.subject import Subject
+from underdrawing.bench.harness.photographs import Photo
+from underdrawing.bench.harness.stats import Row
+from underdrawing.bench.harness.subjects import Subject
 
 LARGE = (4000, 3000)
 """(width, height) of the 12 megapixel picture."""

@@ -13,11 +13,11 @@ import numpy as np
 from PIL import Image
 
 from underdrawing.attacks.suites import by_name
-from underdrawing.bench.photos import Photo, PhotoSets, hash_photos
-from underdrawing.bench.protocol import PHOTO_PEERS, Protocol
-from underdrawing.bench.run import Progress, conditions, write_table
-from underdrawing.bench.stats import Row, summarize
-from underdrawing.bench.subject import Subject
+from underdrawing.bench.harness.photographs import Photo, PhotoSets, hash_photos
+from underdrawing.bench.harness.protocol import PHOTO_PEERS, Protocol
+from underdrawing.bench.harness.run import Progress, conditions, write_table
+from underdrawing.bench.harness.stats import Row, summarize
+from underdrawing.bench.harness.subjects import Subject
 from underdrawing.core.errors import MissingExtraError
 from underdrawing.metrics.quality import psnr_db
 from underdrawing.metrics.ssimulacra2 import ssimulacra2
@@ -49,7 +49,7 @@ class PeerWorker:
             )
         except OSError as error:
             raise MissingExtraError(
-                f"{python}: no Python of the peers' environment; see bench/peers/requirements.txt"
+                f"{python}: no Python of the peers' environment; see its requirements.txt"
             ) from error
 
     def ask(self, **request: object) -> dict:
@@ -84,7 +84,7 @@ def run_peers(
 ) -> dict:
     """Measure peers and `subject`; writes results/photo-peers.json and returns it.
 
-    python: the interpreter of the environment that bench/peers/requirements.txt describes.
+    python: the interpreter of the environment that bench/studies/photo_peers/requirements.txt describes.
     """
     protocol, sets = PHOTO_PEERS, PhotoSets(data, photos)
     chosen = [photo for name in protocol.quality_sets for photo in sets.photos(name)]

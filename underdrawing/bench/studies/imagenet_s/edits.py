@@ -13,7 +13,7 @@ import numpy as np
 
 from underdrawing.attacks.tamper import inpaint
 from underdrawing.attacks.texture import texture
-from underdrawing.bench.imagenet_s.builder import Triplet
+from underdrawing.bench.studies.imagenet_s.builder import Triplet
 
 Edit = Callable[[np.ndarray, np.ndarray, Triplet, np.random.Generator], np.ndarray]
 

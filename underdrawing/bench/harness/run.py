@@ -23,11 +23,11 @@ from pathlib import Path
 import cv2
 import torch
 
-from underdrawing.bench.parts import Job, Part, photo_core
-from underdrawing.bench.photos import PhotoSets, hash_photos
-from underdrawing.bench.protocol import PHOTO_CORE, Protocol
-from underdrawing.bench.stats import Row, summarize
-from underdrawing.bench.subject import Subject
+from underdrawing.bench.harness.photographs import PhotoSets, hash_photos
+from underdrawing.bench.harness.protocol import PHOTO_CORE, Protocol
+from underdrawing.bench.harness.stats import Row, summarize
+from underdrawing.bench.harness.subjects import Subject
+from underdrawing.bench.studies.photo_core import Job, Part, photo_core
 from underdrawing.core.errors import OutputError
 
 Progress = Callable[[str, int, int], None]

@@ -19,21 +19,21 @@ from pathlib import Path
 import numpy as np
 
 from underdrawing.attacks.channel import Channel
-from underdrawing.bench import measures
-from underdrawing.bench.codes import avif_at
-from underdrawing.bench.imagenet_s.builder import Builder, Triplet
-from underdrawing.bench.imagenet_s.edits import EDITS
-from underdrawing.bench.imagenet_s.folder import LabelledPhoto, labelled_photos
-from underdrawing.bench.imagenet_s.masks import user_masks
-from underdrawing.bench.imagenet_s.recognizer import load_recognizer
-from underdrawing.bench.imagenet_s.saliency import salient
-from underdrawing.bench.imagenet_s.tasks import BLIND, Gallery, Tasks, distances
-from underdrawing.bench.parts import Job, Part
-from underdrawing.bench.photos import PhotoSets
-from underdrawing.bench.protocol import IMAGENET_S, Protocol
-from underdrawing.bench.run import RunOptions, measure_parts, merge, select_parts
-from underdrawing.bench.stats import Row
-from underdrawing.bench.subject import Subject
+from underdrawing.bench.harness import measures
+from underdrawing.bench.harness.avif import avif_at
+from underdrawing.bench.harness.photographs import PhotoSets
+from underdrawing.bench.harness.protocol import IMAGENET_S, Protocol
+from underdrawing.bench.harness.run import RunOptions, measure_parts, merge, select_parts
+from underdrawing.bench.harness.stats import Row
+from underdrawing.bench.harness.subjects import Subject
+from underdrawing.bench.studies.imagenet_s.builder import Builder, Triplet
+from underdrawing.bench.studies.imagenet_s.edits import EDITS
+from underdrawing.bench.studies.imagenet_s.folder import LabelledPhoto, labelled_photos
+from underdrawing.bench.studies.imagenet_s.masks import user_masks
+from underdrawing.bench.studies.imagenet_s.recognizer import load_recognizer
+from underdrawing.bench.studies.imagenet_s.saliency import salient
+from underdrawing.bench.studies.imagenet_s.tasks import BLIND, Gallery, Tasks, distances
+from underdrawing.bench.studies.photo_core import Job, Part
 from underdrawing.core.errors import CapacityError
 from underdrawing.metrics.quality import masked_psnr_db, psnr_db, ssim
 

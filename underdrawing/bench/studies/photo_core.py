@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from underdrawing.attacks.suites import SUITES
-from underdrawing.bench import measures
-from underdrawing.bench.codes import avif_at
-from underdrawing.bench.photos import Outlines, Photo, PhotoSets
-from underdrawing.bench.protocol import Protocol
-from underdrawing.bench.speed import speed_rows
-from underdrawing.bench.stats import Row
-from underdrawing.bench.subject import Subject
+from underdrawing.bench.harness import measures
+from underdrawing.bench.harness.avif import avif_at
+from underdrawing.bench.harness.photographs import Outlines, Photo, PhotoSets
+from underdrawing.bench.harness.protocol import Protocol
+from underdrawing.bench.harness.stats import Row
+from underdrawing.bench.harness.subjects import Subject
+from underdrawing.bench.harness.timing import speed_rows
 from underdrawing.metrics.quality import masked_psnr_db, psnr_db
 
 

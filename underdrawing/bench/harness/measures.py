@@ -11,9 +11,9 @@ from underdrawing.attacks.channel import Channel
 from underdrawing.attacks.frame import Frame
 from underdrawing.attacks.suites import by_name
 from underdrawing.attacks.tamper import FILLS, Objects, Silhouettes, Tamper, free_form
-from underdrawing.bench.photos import Outlines
-from underdrawing.bench.stats import Row
-from underdrawing.bench.subject import Subject
+from underdrawing.bench.harness.photographs import Outlines
+from underdrawing.bench.harness.stats import Row
+from underdrawing.bench.harness.subjects import Subject
 from underdrawing.core.types import Verdict
 from underdrawing.metrics.masks import count_mask, mask_auc, mask_bce
 from underdrawing.metrics.perceptual import stlpips

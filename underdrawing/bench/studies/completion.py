@@ -1,6 +1,6 @@
 """Measure what completes a hidden code best inside an edit: transformer or fusion, or inpainting without one.
 
-python tools/measure_completion.py --data DIR [--photos N]
+python -m underdrawing.bench.studies.completion --data DIR [--photos N]
 
 DIR holds coco_val at any depth. Writes results/hidden-code-completion.json for `make tables`.
 """
@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 
 from underdrawing.attacks.tamper import free_form
-from underdrawing.bench.photos import PhotoSets, hash_photos
-from underdrawing.bench.protocol import Protocol
-from underdrawing.bench.run import conditions, write_table
-from underdrawing.bench.stats import Row, summarize
+from underdrawing.bench.harness.photographs import PhotoSets, hash_photos
+from underdrawing.bench.harness.protocol import Protocol
+from underdrawing.bench.harness.run import conditions, write_table
+from underdrawing.bench.harness.stats import Row, summarize
 from underdrawing.judging.blending import inpainted
 from underdrawing.metrics.quality import masked_psnr_db
 from underdrawing.systems.hidden_code.content import ContentCode
@@ -27,7 +27,7 @@ from underdrawing.systems.hidden_code.message import Message
 from underdrawing.systems.hidden_code.model import HiddenCode
 from underdrawing.systems.hidden_code.verifying import joined
 
-RESULTS = Path(__file__).parent.parent / "results"
+RESULTS = Path("results")
 PROTOCOL = Protocol("hidden-code-completion", sizes=(256, 512), quality_sets=("coco_val",))
 AREA = (0.05, 0.3)
 SCALES = (3, 5, 7, 10)

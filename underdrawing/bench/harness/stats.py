@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from underdrawing.bench.protocol import METRICS
+from underdrawing.bench.harness.protocol import METRICS
 
 Row = tuple[str, Mapping[str, float | bool | None]]
 """Where it was measured ("edited/512/jpeg70") and the values by metric; None and nan are left out."""

@@ -1,4 +1,4 @@
-"""How quick a registry of many records is: python -m underdrawing.registry.speed [--records N]
+"""How quick a registry of many records is: python -m underdrawing.bench.infrastructure.registry [--records N]
 
 Records and vectors are random; a query is the vector of one of them with noise of .6 of its size (cosine
 about .86), in part with half of its numbers left out. Medians of single calls, by the clock and, where
@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from underdrawing.bench.protocol import Protocol
-from underdrawing.bench.run import conditions, write_table
+from underdrawing.bench.harness.protocol import Protocol
+from underdrawing.bench.harness.run import conditions, write_table
 from underdrawing.coding.keys import Owner, PublicKey
 from underdrawing.registry import embedding
 from underdrawing.registry.addresses import split_vectors
@@ -198,7 +198,7 @@ def _kind(where: str) -> str:
 
 def main() -> int:
     """Measure, by default in a folder that is thrown away afterwards; write and print the figures."""
-    parser = argparse.ArgumentParser(prog="python -m underdrawing.registry.speed", description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=1_000_000)
     parser.add_argument("--batch", type=int, default=1000, help="records added at a time")
     parser.add_argument("--url", "--registry", help="or path; one that has records is filled further")

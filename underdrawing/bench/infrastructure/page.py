@@ -1,6 +1,6 @@
 """How long a person waits: from the drop of a 2-megapixel JPEG to the verdict, in a real browser.
 
-    python tools/measure_page.py [--drops 5] [-o results/service-page.json]
+    python -m underdrawing.bench.infrastructure.page [--drops 5] [-o results/service-page.json]
 
 Wall-clock seconds depend on what else the machine does; so the processor time of the server is told as well.
 """
@@ -19,9 +19,9 @@ import numpy as np
 from PIL import Image
 
 from underdrawing import api
-from underdrawing.bench.protocol import Protocol
-from underdrawing.bench.run import conditions, write_table
-from underdrawing.service.load import family, server
+from underdrawing.bench.harness.protocol import Protocol
+from underdrawing.bench.harness.run import conditions, write_table
+from underdrawing.bench.infrastructure.service import family, server
 
 PROTOCOL = Protocol("service-page")
 SIZE = (1732, 1155)  # 2.0 megapixels

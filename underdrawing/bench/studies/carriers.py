@@ -1,6 +1,6 @@
 """What every carrier at hand holds, costs and gets through: |m|, PSNR, and right bits as sent and after JPEG.
 
-    python -m underdrawing.bench.carriers --data DIR --photos N
+    python -m underdrawing.bench.studies.carriers --data DIR --photos N
 
 A random message of all |m| bits in each photograph, read back as hard bits. Carriers whose package or weights
 are not on this machine are named in the result with the reason.
@@ -16,9 +16,9 @@ from statistics import fmean
 import numpy as np
 
 from underdrawing.attacks.channel import Channel, Jpeg, Nothing
-from underdrawing.bench.photos import PhotoSets, hash_photos
-from underdrawing.bench.protocol import Protocol
-from underdrawing.bench.run import conditions, write_table
+from underdrawing.bench.harness.photographs import PhotoSets, hash_photos
+from underdrawing.bench.harness.protocol import Protocol
+from underdrawing.bench.harness.run import conditions, write_table
 from underdrawing.carriers.carrier import Carrier
 from underdrawing.carriers.registry import available
 from underdrawing.core.errors import CapacityError
@@ -74,7 +74,7 @@ def _means(rows: list[dict[str, float]]) -> dict[str, float]:
 
 def main() -> None:
     """Measure and write."""
-    parser = argparse.ArgumentParser(prog="python -m underdrawing.bench.carriers", description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with kodak24 below it")
     parser.add_argument("--out", type=Path, default=Path("results/carriers.json"))
     parser.add_argument("--photos", type=int, default=24)

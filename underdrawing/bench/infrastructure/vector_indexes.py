@@ -1,4 +1,6 @@
-"""Our search for neighbours beside those of faiss: python -m underdrawing.registry.indexes [--photos DIR]
+"""Our search for neighbours beside those of faiss.
+
+    python -m underdrawing.bench.infrastructure.vector_indexes [--photos DIR]
 
 Vectors are random, or with --photos those of parts of photographs. Each index proposes 128 records a view,
 which are ranked by their cosine over what counts, as the registry does with whatever a service proposes. The
@@ -21,13 +23,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from underdrawing.bench.protocol import Protocol as Conditions
-from underdrawing.bench.run import conditions
+from underdrawing.bench.harness.protocol import Protocol as Conditions
+from underdrawing.bench.harness.run import conditions
+from underdrawing.bench.infrastructure.registry import UNSURE_PART, UNSURE_VIEWS, keep, noisy
 from underdrawing.data.files import find_pictures
 from underdrawing.data.pictures import load_picture
 from underdrawing.registry.embedding import DIMENSIONS, View, embed, pack
 from underdrawing.registry.searching import PROPOSED
-from underdrawing.registry.speed import UNSURE_PART, UNSURE_VIEWS, keep, noisy
 from underdrawing.registry.vectors import BYTES_PER_VECTOR, VectorIndex, best_of, ranked
 
 PROTOCOL = Conditions("registry-indexes")
@@ -256,7 +258,7 @@ def _directions(vectors: np.ndarray) -> np.ndarray:
 
 def main() -> int:
     """Measure all indexes over so many vectors; a part of the results."""
-    parser = argparse.ArgumentParser(prog="python -m underdrawing.registry.indexes", description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--vectors", type=int, default=100_000)
     parser.add_argument("--photos", type=Path, help="folder of photographs to take parts of")
     parser.add_argument("--out", type=Path, default=Path("results/registry-indexes.json"))

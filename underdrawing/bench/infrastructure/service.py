@@ -1,7 +1,7 @@
 """A server under twice the load that it can carry: is anything lost or wrong, how long does it take, does
 its memory grow? Writes results/service-load.json.
 
-    python -m underdrawing.service.load --seconds 60 -o results/service-load.json
+    python -m underdrawing.bench.infrastructure.service --seconds 60 -o results/service-load.json
 
     one client, one picture after the other  --> unloaded seconds
     as many clients as workers, for a while  --> capacity, pictures a second
@@ -28,9 +28,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from underdrawing.bench.protocol import Protocol
-from underdrawing.bench.run import conditions, write_table
-from underdrawing.service.client import Client, Reply
+from underdrawing.bench.harness.protocol import Protocol
+from underdrawing.bench.harness.run import conditions, write_table
+from underdrawing.bench.infrastructure.client import Client, Reply
 
 PROTOCOL = Protocol("service-load")
 _START_SECONDS = 300.0
@@ -87,7 +87,7 @@ def pictures(url: str, side: int) -> list[Asked]:
     """Three pictures, protected by the server itself, as JPEG; each has an identity of its own."""
     from PIL import Image
 
-    source = Image.open(Path(__file__).parents[1] / "assets" / "astronaut.png").convert("RGB")
+    source = Image.open(Path(__file__).parents[2] / "assets" / "astronaut.png").convert("RGB")
     made = []
     for number in range(3):
         shifted = source.crop((16 * number, 0, 512 - 32 + 16 * number, 480)).resize((side, side))
