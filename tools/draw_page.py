@@ -56,7 +56,7 @@ def desk(folder: Path) -> Iterator[str]:
 
 def suspect(client: Client) -> bytes:
     """The bundled photograph, protected and registered, with an area painted over since, JPEG."""
-    photo = (Path(api.__file__).parent / "assets" / "astronaut.png").read_bytes()
+    photo = (Path(api.__file__).parents[1] / "assets" / "astronaut.png").read_bytes()
     told = client.send("/v1/protect", photo, {"facts": json.dumps(FACTS)}).json()
     made = client.get(told["artefacts"]["protected"]["url"]).body
     image = np.array(Image.open(io.BytesIO(made)).convert("RGB"))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from underdrawing import api, zoo
+from underdrawing import zoo
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -22,8 +22,7 @@ def place(tmp_path, monkeypatch, astronaut) -> Path:
     (tmp_path / "photos").mkdir()
     for name in ("photo.jpg", "suspect.jpg", "photos/one.png"):
         Image.fromarray(astronaut).save(tmp_path / name, quality=95)
-    own = api.trust_store
-    monkeypatch.setattr(api, "trust_store", lambda folder=None: own(folder or tmp_path / "store"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     return tmp_path
 
 

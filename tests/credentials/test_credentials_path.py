@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,9 @@ from certificates import Issued, issue
 from PIL import Image
 
 from underdrawing import api, cli
+from underdrawing.api.retrieving import manifest_files
 from underdrawing.core.errors import UsageError
 from underdrawing.credentials.repository import ManifestRepository, beside
-from underdrawing.report.findings import write_manifests
 
 
 @pytest.fixture(scope="module")
@@ -240,14 +241,19 @@ class TestRetrieving:
         assert states == [("none", False), ("invalid", False), ("invalid", False), ("untrusted", True)]
         assert [path.read_bytes() for path in (tmp_path / "out").iterdir()] == [own]
 
-    def test_two_photographs_in_one_get_two_files(self, tmp_path):
-        kept = {"a" * 16: b"one", "b" * 16: b"two"}
-        written = write_manifests(kept, tmp_path, "posted")
-        assert written == {
-            "a" * 16: f"{tmp_path}/posted.c2pa",
-            "b" * 16: f"{tmp_path}/posted.{'b' * 16}.c2pa",
+    def test_two_photographs_in_one_get_two_files(self, desk):
+        with api.open_registry(desk / "photos.db") as registry:
+            (match,) = api.retrieve(desk / "protected.jpg", registry)
+        one, other = (
+            replace(match, entry=replace(match.entry, record=replace(match.record, identity=identity)))
+            for identity in ("a" * 16, "b" * 16)
+        )
+        unsure = replace(match, sure=False)
+        stored = match.credentials.manifest
+        assert manifest_files([unsure, one, other, one], "posted") == {
+            "a" * 16: ("posted.c2pa", stored),
+            "b" * 16: (f"posted.{'b' * 16}.c2pa", stored),
         }
-        assert [Path(written[identity]).read_bytes() for identity in kept] == [b"one", b"two"]
 
     def test_without_a_folder_nobody_looked(self, desk, tmp_path):
         with api.open_registry(desk / "photos.db") as registry:

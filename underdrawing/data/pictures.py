@@ -196,14 +196,11 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
         _check_size(image, max_pixels)
         turn = image.getexif().get(_ORIENTATION, 1)
         image.load()
-        icc = image.info.get("icc_profile")
         if deep.is_deep(image, data):
             pixels, alpha, gray = deep.decode(data, image)
-        elif image.mode == "CMYK":
-            pixels, icc = _cmyk_to_srgb(image, icc)
-            alpha, gray = None, False
+            icc = image.info.get("icc_profile")
         else:
-            pixels, alpha, gray = _channels(image)
+            pixels, alpha, gray, icc = _channels(image)
         if image.format == "TIFF":
             turn = 1  # both decoders have turned it
             exif = tiff_exif(image)
@@ -240,14 +237,29 @@ def _open(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data), formats=formats)
 
 
+def picture_of(image: Image.Image, format: str | None = None) -> Picture:
+    """A decoded, upright PIL image with 8 bits a channel as a Picture. format: of its file, if any.
+
+    PictureError for modes that are not supported, and for CMYK without a profile.
+    """
+    pixels, alpha, gray, icc = _channels(image)
+    exif, xmp = image.info.get("exif"), image.info.get("xmp")
+    known = format if format in (*_FORMATS, "HEIF") else "PNG"
+    return Picture(pixels, alpha, gray, known, fitting_icc(icc, gray), upright_exif(exif), upright_xmp(xmp))
+
+
 def _exif_in_text(image: Image.Image) -> bytes | None:
     """EXIF from the text chunks, where older programs put it in PNG."""
     exif = image.getexif()
     return exif.tobytes() if len(exif) else None
 
 
-def _channels(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None, bool]:
-    """Pixels (H, W, 3) uint8, alpha (H, W) or None, gray."""
+def _channels(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None, bool, bytes | None]:
+    """Pixels (H, W, 3) uint8, alpha (H, W) or None, gray, and the colour profile of the pixels."""
+    icc = image.info.get("icc_profile")
+    if image.mode == "CMYK":
+        pixels, icc = _cmyk_to_srgb(image, icc)
+        return pixels, None, False, icc
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
         raise PictureError(f"pixels of mode {image.mode} are not supported; expected 8 or 16 bits a channel")
     if image.mode in ("LAB", "HSV"):
@@ -259,7 +271,7 @@ def _channels(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None, bool]:
     else:
         values, alpha = np.asarray(image.convert("L" if gray else "RGB")), None
     pixels = np.repeat(values.reshape(*values.shape[:2], 1), 3, axis=2) if gray else values.copy()
-    return pixels, alpha, gray
+    return pixels, alpha, gray, icc
 
 
 def _cmyk_to_srgb(image: Image.Image, icc: bytes | None) -> tuple[np.ndarray, bytes]:

@@ -1,53 +1,68 @@
-"""What people hand in: the path or bytes of a picture file, a picture that is read already, or an array."""
+"""Sources of pictures: paths, file contents, open files, PIL images, arrays; all become a SourcePicture."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
+from PIL import Image, ImageOps
 
-from underdrawing.core.errors import ShapeError, UnderdrawingError
-from underdrawing.data.pictures import MAX_PIXELS, Picture, load_picture, read_bytes
+from underdrawing.core.errors import PictureError, ShapeError, UnderdrawingError
+from underdrawing.data.pictures import MAX_PIXELS, Picture, load_picture, picture_of, read_bytes
 
-Source = str | Path | bytes | np.ndarray | Picture
+
+@dataclass(frozen=True)
+class SourcePicture:
+    """A decoded picture with the bytes of its file: decoded once, it can be given to several functions."""
+
+    picture: Picture
+    data: bytes | None = None
+    """Of the file; None where there is none."""
+    name: str | None = None
+    """Path or file name, for reports and error messages."""
+    path: Path | None = None
+    """Absolute; None where the source was not a path."""
+
+
+Source = str | Path | bytes | BinaryIO | Image.Image | np.ndarray | Picture | SourcePicture
 
 SHORTEST_SIDE_PX = 64
-"""Pictures with a shorter side are refused: they hold no readable code."""
+"""Pictures with a shorter side are refused: they cannot carry a code."""
 
 
-def read_source(source: Source, max_pixels: int = MAX_PIXELS) -> tuple[Picture, bytes | None]:
-    """The picture, and the bytes of its file, read once; None where there is no file.
+def read_source(source: Source, max_pixels: int = MAX_PIXELS) -> SourcePicture:
+    """Read and decode a source once.
 
-    Arrays are (H, W, 3) or (H, W), uint8 or uint16. Errors: those of load_picture; ShapeError for others,
-    and for sides below SHORTEST_SIDE_PX.
+    Arrays are (H, W, 3) or (H, W), uint8 or uint16, RGB. PIL images are turned upright by their EXIF.
+    Larger files than `max_pixels` are refused before they are decoded.
+    Errors: those of load_picture; PictureError for another type of source; ShapeError for arrays of another
+    shape or type, and for sides below SHORTEST_SIDE_PX.
     """
-    data = None
-    if isinstance(source, Picture):
-        picture = source
-    elif isinstance(source, np.ndarray):
-        picture = _from_array(source)
-    else:
-        _, data = read_bytes(source)
-        picture = load_picture(data, max_pixels=max_pixels)
-    height, width = picture.pixels.shape[:2]
+    read = source if isinstance(source, SourcePicture) else _read(source, max_pixels)
+    height, width = read.picture.pixels.shape[:2]
     if min(height, width) < SHORTEST_SIDE_PX:
         raise ShapeError(
             f"expected sides of at least {SHORTEST_SIDE_PX} px, got {width}x{height}; "
             "the picture is too small to carry a code"
         )
-    return picture, data
+    return read
 
 
 def name_of(source: object) -> str | None:
-    """The path that was handed in, or None for anything else."""
-    return str(source) if isinstance(source, str | Path) else None
+    """The path or file name of a source; None where it has none."""
+    if isinstance(source, str | Path):
+        return str(source)
+    name = None if isinstance(source, Image.Image) else getattr(source, "name", None)
+    return name if isinstance(name, str) and name else None
 
 
 @contextmanager
 def named(source: object) -> Iterator[None]:
-    """Make sure that the message of an error of ours names the file it is about."""
+    """Put the name of the source into the message of an UnderdrawingError that lacks it."""
     try:
         yield
     except UnderdrawingError as error:
@@ -56,6 +71,37 @@ def named(source: object) -> Iterator[None]:
         if name and name not in text:
             raise type(error)(f"{name}: {text}") from error
         raise
+
+
+def _read(source: Source, max_pixels: int) -> SourcePicture:
+    if isinstance(source, Picture):
+        return SourcePicture(source)
+    if isinstance(source, np.ndarray):
+        return SourcePicture(_from_array(source))
+    if isinstance(source, Image.Image):
+        return SourcePicture(_from_pil(source))
+    if not isinstance(source, str | Path | bytes) and not hasattr(source, "read"):
+        raise PictureError(
+            "expected a path, the bytes of a picture file, an open binary file, a PIL image or an array, "
+            f"got {type(source).__name__}"
+        )
+    _, data = read_bytes(source)
+    if not isinstance(data, bytes):
+        raise PictureError("expected a file opened in binary mode; open it with mode 'rb'")
+    picture = load_picture(data, max_pixels=max_pixels)
+    path = Path(source).absolute() if isinstance(source, str | Path) else None
+    return SourcePicture(picture, data, name_of(source), path)
+
+
+def _from_pil(image: Image.Image) -> Picture:
+    try:
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise PictureError(f"the PIL image cannot be decoded ({error})") from error
+    if upright.mode.startswith("I;16"):
+        return _from_array(np.asarray(upright).astype(np.uint16))
+    return picture_of(upright, image.format)
 
 
 def _from_array(array: np.ndarray) -> Picture:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,9 @@ from underdrawing.report.page import Figure, figures, page
 
 SOURCE_COLORS = (232, 232, 228, 30, 110, 190, 226, 140, 30)
 """RGB of untouched, decoded and filled in the source map's palette."""
+
+
+_KINDS = {"c2pa": "manifest", "report.pdf": "pdf", "report.html": "html", "report.json": "json"}
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,10 @@ class ProtectReport:
     """Number of its record, or None where no registry was given."""
     credentials: bool = False
     """Whether Content Credentials were written into the output."""
+    source_file: bytes | None = None
+    """Content of the original's file; None where there is none."""
+    record: Any = None
+    """registry.record.Record of the picture; None without a registry."""
 
     def to_json(self) -> dict[str, Any]:
         """The object that `protect --json` prints."""
@@ -129,50 +136,56 @@ class VerifyReport:
         }
 
 
+def finding_files(
+    report: VerifyReport, stem: str, *, folder: Path | None = None, pdf: bool = False
+) -> dict[str, bytes]:
+    """The content of every file of findings by its name, which starts with `stem`.
+
+    folder: where the files will be written; STEM.report.json names them there. pdf: with STEM.report.pdf.
+    MissingExtraError for a PDF without reportlab.
+    """
+    files = picture_files(report, stem)
+    previews = figures(
+        Image.fromarray(report.picture.image), finding_pictures(report.verdict), report.verdict.tampered_prob
+    )
+    shown = report.to_json()
+    if pdf:
+        files[f"{stem}.report.pdf"] = _pdf(shown, previews)
+    files[f"{stem}.report.html"] = page(shown, previews).encode("utf-8", "replace")
+    written = paths_by_kind(files, stem, folder)
+    text = json.dumps(replace(report, written=written).to_json(), indent=2, allow_nan=False) + "\n"
+    return files | {f"{stem}.report.json": text.encode("utf-8")}
+
+
+def picture_files(report: VerifyReport, stem: str) -> dict[str, bytes]:
+    """The part of `finding_files` that is not a report: PNG files, and the manifest store if recovered."""
+    files = {
+        f"{stem}.{kind}.png": _png(image, report.picture.icc if kind == "recovered" else None)
+        for kind, image in finding_pictures(report.verdict).items()
+    }
+    recovered = report.credentials.recovered if report.credentials else None
+    if recovered is not None and recovered.manifest is not None:
+        files[f"{stem}.c2pa"] = recovered.manifest
+    return files
+
+
+def paths_by_kind(files: Iterable[str], stem: str, folder: Path | None = None) -> dict[str, str]:
+    """The paths of `finding_files` by kind, as `VerifyReport.written` has them."""
+    suffixes = {name: name.removeprefix(f"{stem}.") for name in files}
+    return {
+        _KINDS.get(suffix, suffix.removesuffix(".png")): str(folder / name) if folder else name
+        for name, suffix in suffixes.items()
+    }
+
+
 def write_findings(
     report: VerifyReport, folder: Path, stem: str, *, overwrite: bool = False, pdf: bool = False
 ) -> VerifyReport:
-    """Write a report's pictures and pages into `folder`; the report that names them. pdf: that page too.
-
-    OutputError where something cannot be written; MissingExtraError, before anything is, for a PDF without
-    reportlab.
-    """
-    written: dict[str, str] = {}
-
-    def write(kind: str, suffix: str, data: bytes) -> None:
-        path = folder / f"{stem}.{suffix}"
-        write_atomic(path, data, overwrite)
-        written[kind] = str(path)
-
-    pictures = finding_pictures(report.verdict)
-    small = figures(Image.fromarray(report.picture.image), pictures, report.verdict.tampered_prob)
-    printed = _pdf(report.to_json(), small) if pdf else None
-    for kind, image in pictures.items():
-        write(kind, f"{kind}.png", _png(image, report.picture.icc if kind == "recovered" else None))
-    recovered = report.credentials.recovered if report.credentials else None
-    if recovered is not None and recovered.manifest is not None:
-        write("manifest", "c2pa", recovered.manifest)
-    if printed is not None:
-        write("pdf", "report.pdf", printed)
-    written["html"] = str(folder / f"{stem}.report.html")
-    done = replace(report, written=written)
-    text = json.dumps(done.to_json(), indent=2, allow_nan=False) + "\n"
-    write("html", "report.html", page(done.to_json(), small).encode("utf-8", "replace"))
-    write("json", "report.json", text.encode("utf-8"))
-    return done
-
-
-def write_manifests(
-    kept: Mapping[str, bytes], folder: Path, stem: str, *, overwrite: bool = False
-) -> dict[str, str]:
-    """Write manifest stores by identity into `folder`, the first as STEM.c2pa, more as STEM.IDENTITY.c2pa;
-    their paths by identity. Raises OutputError."""
-    written: dict[str, str] = {}
-    for identity, store in kept.items():
-        path = folder / (f"{stem}.{identity}.c2pa" if written else f"{stem}.c2pa")
-        write_atomic(path, store, overwrite)
-        written[identity] = str(path)
-    return written
+    """Write `finding_files` into `folder`; the report with their paths. OutputError."""
+    files = finding_files(report, stem, folder=folder, pdf=pdf)
+    for name, data in files.items():
+        write_atomic(folder / name, data, overwrite)
+    return replace(report, written=paths_by_kind(files, stem, folder))
 
 
 def finding_pictures(verdict: Verdict) -> dict[str, Image.Image]:

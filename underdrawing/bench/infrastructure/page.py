@@ -29,7 +29,7 @@ SIZE = (1732, 1155)  # 2.0 megapixels
 
 def suspect() -> bytes:
     """A protected photograph of 2 megapixels, JPEG, with an area painted over by another part of it."""
-    source = Image.open(Path(api.__file__).parent / "assets" / "astronaut.png").convert("RGB")
+    source = Image.open(Path(api.__file__).parents[1] / "assets" / "astronaut.png").convert("RGB")
     photo = np.asarray(source.crop((0, 0, 512, 341)).resize(SIZE, Image.Resampling.LANCZOS))
     image = api.protect(photo).protected.image.copy()
     image[300:600, 400:800] = image[700:1000, 900:1300]

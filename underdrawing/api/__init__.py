@@ -1,0 +1,49 @@
+"""Protect, verify and retrieve pictures: Session, and functions for one picture.
+
+report = underdrawing.protect("photo.jpg", "photo.protected.jpg", sign="owner.pem")
+report = underdrawing.verify("suspect.jpg", "findings/")
+report.verdict.status, report.verdict.identity, report.verdict.recovered
+
+with underdrawing.Session(sign="owner.pem", registry="photos.db") as session:
+    session.protect("photo.jpg", "photo.protected.jpg", facts={"source": "An agency"})
+    session.retrieve("suspect.jpg")[0].record.facts
+"""
+
+from underdrawing.api.one_shot import protect, retrieve, verify
+from underdrawing.api.protecting import EncodedFile, placed_record
+from underdrawing.api.session import Session
+from underdrawing.api.trust import (
+    add_anchors,
+    add_trusted,
+    holds_certificates,
+    load_credentials,
+    load_facts,
+    load_owner,
+    load_secret,
+    manifest_repository,
+    parse_head,
+    trust_store,
+    trusted_anchors,
+)
+from underdrawing.registry.store import open_registry
+
+__all__ = [
+    "EncodedFile",
+    "Session",
+    "add_anchors",
+    "add_trusted",
+    "holds_certificates",
+    "load_credentials",
+    "load_facts",
+    "load_owner",
+    "load_secret",
+    "manifest_repository",
+    "open_registry",
+    "parse_head",
+    "placed_record",
+    "protect",
+    "retrieve",
+    "trust_store",
+    "trusted_anchors",
+    "verify",
+]

@@ -1,0 +1,135 @@
+"""Protecting without effects: a picture to its protected picture, record and file contents."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from underdrawing.coding.keys import Owner
+from underdrawing.core.errors import KeyFileError
+from underdrawing.credentials.signing import CredentialSigner, Original
+from underdrawing.data.pictures import Picture, encode_picture
+from underdrawing.data.sources import SourcePicture
+from underdrawing.metrics.quality import psnr_db, ssim
+from underdrawing.registry import embedding
+from underdrawing.registry.facts import Facts
+from underdrawing.registry.hashes import file_hash, perceptual_hash, pixel_hash
+from underdrawing.registry.record import Copy, Record, now
+from underdrawing.report.findings import ProtectReport
+
+_IDENTITY_BYTES = 8
+
+
+@dataclass(frozen=True)
+class EncodedFile:
+    """The content of a protected picture's file."""
+
+    data: bytes
+    manifest: bytes | None = None
+    """The manifest store inside `data`; None without Content Credentials."""
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """A system and its settings, the same for many pictures."""
+
+    model: Any
+    """Of the zoo."""
+    system: str
+    """Its name."""
+    owner: Owner | None
+    secret: bytes | None
+    strength: float
+
+    def embed(self, source: SourcePicture, identity: bytes | None, facts: Facts | None) -> ProtectReport:
+        """Protect a picture in memory. facts: of the record; None makes no record."""
+        picture, start = source.picture, time.perf_counter()
+        protection = self.model.protect(
+            picture.image, owner=self.owner, secret=self.secret, identity=identity, strength=self.strength
+        )
+        protected = replace(picture, pixels=protection.apply(picture.pixels))
+        seconds = time.perf_counter() - start
+        return ProtectReport(
+            file=source.name,
+            output=None,
+            identity=protection.identity,
+            psnr_db=psnr_db(picture.image, protected.image),
+            ssim=ssim(picture.image, protected.image),
+            bits=dict(protection.bits),
+            seconds=seconds,
+            signed_by=None if self.owner is None else self.owner.public.fingerprint,
+            protected=protected,
+            source_file=source.data,
+            record=None if facts is None else self._record(source, protected, protection, facts),
+        )
+
+    def _record(self, source: SourcePicture, protected: Picture, protection: Any, facts: Facts) -> Record:
+        height, width = protected.pixels.shape[:2]
+        return Record(
+            original=_copy(source.picture, source.data),
+            protected=_copy(protected, None),
+            size=(width, height),
+            registered=now(),
+            system=self.system,
+            identity=protection.identity,
+            owner=None if self.owner is None else self.owner.public,
+            code=getattr(protection, "code", None),  # not every system has a code apart from its residual
+            vector=embedding.pack(embedding.embed(source.picture.image)),
+            embedding=embedding.NAME,
+            facts=facts,
+        )
+
+
+def encode(report: ProtectReport, name: str, signer: CredentialSigner | None, system: str) -> EncodedFile:
+    """The file of a protected picture in the format of the suffix of `name`, with Content Credentials where
+    there is a signer. Errors: those of encode_picture and of CredentialSigner.sign."""
+    if signer is None:
+        return EncodedFile(encode_picture(report.protected, Path(name))[0])
+    title = None if report.file is None else Path(report.file).name
+    original = Original(title, report.source_file or b"", report.protected.format)
+    return EncodedFile(
+        *signer.sign_picture(
+            report.protected, Path(name), identity=report.identity, system=system, original=original
+        )
+    )
+
+
+def placed_record(
+    record: Record, file: bytes | None, *, original: str | None = None, protected: str | None = None
+) -> Record:
+    """A record with what is known once the protected picture is encoded.
+
+    file: content of the protected picture's file; None where none is written.
+    original, protected: paths or URLs where the two files are kept; None where they are not.
+    """
+    return replace(
+        record,
+        original=replace(record.original, place=original),
+        protected=replace(record.protected, place=protected, file=None if file is None else file_hash(file)),
+    )
+
+
+def to_facts(facts: Facts | Mapping[str, Any] | None) -> Facts:
+    """Facts from a mapping. RegistryError where it does not follow registry/facts.schema.json."""
+    return facts if isinstance(facts, Facts) else Facts.from_json(facts or {})
+
+
+def identity_bytes(identity: str | bytes | None) -> bytes | None:
+    """The 8 bytes of an identity, given as such or as 16 hex digits; KeyFileError for anything else."""
+    if identity is None:
+        return None
+    try:
+        raw = bytes.fromhex(identity) if isinstance(identity, str) else identity
+    except ValueError:
+        raw = b""
+    if len(raw) != _IDENTITY_BYTES:
+        raise KeyFileError(f"an identity is 16 hex digits (8 bytes), got {identity!r}")
+    return raw
+
+
+def _copy(picture: Picture, file: bytes | None) -> Copy:
+    digest = None if file is None else file_hash(file)
+    return Copy(pixel_hash(picture.pixels), perceptual_hash(picture.image), digest)

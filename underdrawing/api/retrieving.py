@@ -1,0 +1,45 @@
+"""Retrieving without effects: a received picture to the records of a registry, with their manifests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from underdrawing.api.verifying import pem
+from underdrawing.coding.keys import TrustStore
+from underdrawing.core.errors import RegistryError
+from underdrawing.credentials.recovery import kept_for
+from underdrawing.credentials.repository import ManifestRepository
+from underdrawing.data.sources import SourcePicture
+from underdrawing.registry.retrieval import Match, matches
+from underdrawing.registry.store import Registry
+
+
+def find(
+    source: SourcePicture, model: Any, secret: bytes | None, registry: Registry, limit: int
+) -> list[Match]:
+    """The records of a picture, best first. RegistryError for a limit below 1."""
+    if limit < 1:
+        raise RegistryError(f"expected a limit of at least 1, got {limit}")
+    verdict = model.verify(source.picture.image, secret=secret, find_key=registry.find_key)
+    return matches(registry, source.picture.image, verdict, limit)
+
+
+def with_credentials(found: list[Match], manifests: ManifestRepository, trust: TrustStore) -> list[Match]:
+    """Matches with the Content Credentials that are stored for their identities."""
+    trusted = pem(trust)
+    identities = dict.fromkeys(match.record.identity for match in found if match.record.identity)
+    stored = {identity: kept_for(manifests, identity, trusted) for identity in identities}
+    return [replace(match, credentials=stored.get(match.record.identity or "")) for match in found]
+
+
+def manifest_files(found: list[Match], stem: str) -> dict[str, tuple[str, bytes]]:
+    """File name and manifest store by identity, of matches that are sure: the first is STEM.c2pa, others are
+    STEM.IDENTITY.c2pa."""
+    files: dict[str, tuple[str, bytes]] = {}
+    for match in found:
+        identity, credentials = match.record.identity, match.credentials
+        if match.sure and identity and identity not in files and credentials and credentials.manifest:
+            name = f"{stem}.{identity}.c2pa" if files else f"{stem}.c2pa"
+            files[identity] = name, credentials.manifest
+    return files

@@ -1,0 +1,277 @@
+"""Session: keys, registry and settings that are loaded once and used for many pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from underdrawing import zoo
+from underdrawing.api import protecting, retrieving, trust
+from underdrawing.api.protecting import Embedder, EncodedFile
+from underdrawing.api.verifying import Judge
+from underdrawing.coding.keys import Owner, TrustStore
+from underdrawing.core.errors import RegistryError, UsageError
+from underdrawing.credentials.signing import CredentialSigner
+from underdrawing.data.files import write_atomic
+from underdrawing.data.pictures import MAX_PIXELS
+from underdrawing.data.sources import Source, SourcePicture, name_of, named, read_source
+from underdrawing.registry.facts import Facts
+from underdrawing.registry.retrieval import Match
+from underdrawing.registry.store import Registry, open_registry
+from underdrawing.report.findings import ProtectReport, VerifyReport, finding_files, paths_by_kind
+
+
+@dataclass(eq=False)
+class Session:
+    """Protects, verifies and retrieves pictures with the same keys, registry and settings.
+
+        with Session(sign="owner.pem", registry="photos.db") as session:
+            for path in paths:
+                session.protect(path, folder / path.name)
+
+    `embed`, `encode` and `judge` write nothing; `protect`, `verify` and `retrieve` use them and write files
+    and records. Keys, secret and signer are checked when the session is made: KeyFileError, UsageError.
+    A session belongs to one process and one thread at a time.
+    """
+
+    _: KW_ONLY
+    sign: Owner | str | Path | None = None
+    """The owner, or the PEM file of the private key, that signs what `protect` embeds."""
+    password: bytes | None = field(default=None, repr=False)
+    """Of that file."""
+    trust: TrustStore | str | Path | None = None
+    """The trust store, or its folder; None is the user's own."""
+    secret: str | Path | bytes | None = field(default=None, repr=False)
+    """Private mode: only readers with the same secret find the mark. Bytes, or the path of their file."""
+    registry: Registry | str | Path | None = None
+    """An open registry, which stays open; or a path or URL, opened at first use and closed by `close`.
+    `protect` creates a missing one."""
+    credentials: CredentialSigner | None = field(default=None, repr=False)
+    """Signs Content Credentials into protected files; None writes none."""
+    manifests: str | Path | None = None
+    """Folder of manifests, by which `verify` recovers lost Content Credentials; None is the one beside a
+    registry in a file."""
+    system: str = "photo"
+    """The system of the zoo; `verify` needs the same one as `protect`."""
+    strength: float = 1.0
+    """0.7 is faint (archival), 1 the default, 1.45 and 2.1 more robust; the nearest one is taken."""
+    max_pixels: int = MAX_PIXELS
+    """Larger files are refused before they are decoded."""
+
+    def __post_init__(self) -> None:
+        sign = self.sign
+        self._owner = trust.load_owner(sign, self.password) if isinstance(sign, str | Path) else sign
+        self._secret = trust.load_secret(self.secret)
+        self._trust = self.trust if isinstance(self.trust, TrustStore) else trust.trust_store(self.trust)
+        self._manifests = trust.manifest_repository(self.manifests, self.registry)
+        self._opened: Registry | None = None
+        if self.credentials is not None and self.registry is not None and self._manifests is None:
+            raise UsageError("the registry is on a server; give `manifests`, where credentials are kept")
+
+    # ---- without effects
+
+    def embed(
+        self,
+        source: Source,
+        *,
+        identity: str | bytes | None = None,
+        facts: Facts | Mapping[str, Any] | None = None,
+    ) -> ProtectReport:
+        """Protect a picture in memory.
+
+        source: a path, the bytes of a picture file, an open binary file, a PIL image, an array (H, W, 3) or
+        (H, W) uint8 or uint16, a Picture, or the result of `data.sources.read_source`.
+        identity: 16 hex digits or 8 bytes; None draws one at random.
+        facts: of the registry's record, as registry/facts.schema.json describes; need a registry.
+        The report's `record` has no places and no hash of the protected file; see `api.placed_record`.
+        Errors: PictureError, ShapeError, CapacityError, KeyFileError, WeightsError, RegistryError; the
+        message names the file.
+        """
+        with named(source):
+            return self._embed(read_source(source, self.max_pixels), identity, facts)
+
+    def encode(self, report: ProtectReport, name: str | Path, *, credentials: bool = True) -> EncodedFile:
+        """The content of a protected picture's file, in the format of the suffix of `name`.
+
+        credentials: whether the session's signer, if there is one, signs Content Credentials into it.
+        OutputError where the format cannot hold the picture; CredentialsError where it cannot be signed.
+        """
+        signer = self.credentials if credentials else None
+        return protecting.encode(report, str(name), signer, self.system)
+
+    def judge(self, source: Source) -> VerifyReport:
+        """Verify a picture: who protected it, whether and where it was altered, and what was there.
+
+        source: as in `embed`.
+        Errors: PictureError, ShapeError, WeightsError, RegistryError, CredentialsError.
+        """
+        with named(source):
+            return self._judge.judge(read_source(source, self.max_pixels))
+
+    # ---- with effects
+
+    def protect(
+        self,
+        source: Source,
+        output: str | Path | None = None,
+        *,
+        identity: str | bytes | None = None,
+        facts: Facts | Mapping[str, Any] | None = None,
+        overwrite: bool = False,
+    ) -> ProtectReport:
+        """Protect a picture, write it to `output` and add it to the registry.
+
+        output: a file, in the format of its suffix; None writes none, and then nothing can carry Content
+        Credentials (UsageError). source, identity, facts: as in `embed`.
+        Errors: those of `embed` and `encode`; OutputError where the file exists or cannot be written.
+        """
+        with named(source):
+            if self.credentials is not None and output is None:
+                raise UsageError("Content Credentials are part of a file; give an output")
+            read = read_source(source, self.max_pixels)
+            report, data = self._embed(read, identity, facts), None
+            if output is not None:
+                data = self._write(report, Path(output), overwrite)
+                report = replace(report, output=str(output), credentials=self.credentials is not None)
+            if report.record is not None:
+                report = self._register(report, read, data)
+            return report
+
+    def verify(
+        self,
+        source: Source,
+        output: str | Path | None = None,
+        *,
+        stem: str | None = None,
+        overwrite: bool = False,
+        pdf: bool = False,
+    ) -> VerifyReport:
+        """Verify a picture and write the findings into the folder `output`: see `report.findings`.
+
+        stem: start of the file names; None takes the source's name. pdf: write STEM.report.pdf, too.
+        Errors: those of `judge`; OutputError; MissingExtraError without the extra "pdf".
+        """
+        with named(source):
+            report = self._judge.judge(read_source(source, self.max_pixels))
+            if output is None:
+                return report
+            stem = stem or _stem(source)
+            files = finding_files(report, stem, folder=Path(output), pdf=pdf)
+            _write_files(files, Path(output), overwrite)
+            return replace(report, written=paths_by_kind(files, stem, Path(output)))
+
+    def retrieve(
+        self,
+        source: Source,
+        output: str | Path | None = None,
+        *,
+        limit: int = 5,
+        stem: str | None = None,
+        overwrite: bool = False,
+    ) -> list[Match]:
+        """The records that a picture leads to, best first, at most `limit`.
+
+        By the identity in the mark; where none is read or the registry lacks it, by the content of the
+        picture, recovered as far as the mark allows. `sure` is False for records that are merely the nearest.
+        output: a folder; manifests of records that are sure are written there as STEM.c2pa, those of further
+        identities as STEM.IDENTITY.c2pa.
+        Errors: those of `judge`; RegistryError without a registry or for a limit below 1; OutputError.
+        """
+        with named(source):
+            registry = self._registry()
+            if registry is None:
+                raise RegistryError("retrieving needs a registry; give one")
+            read = read_source(source, self.max_pixels)
+            found = retrieving.find(read, self._model, self._secret, registry, limit)
+            if self._manifests is not None:
+                found = retrieving.with_credentials(found, self._manifests, self._trust)
+            if output is None:
+                return found
+            files = retrieving.manifest_files(found, stem or _stem(source))
+            written = _write_files(dict(files.values()), Path(output), overwrite)
+            paths = {identity: written[name] for identity, (name, _) in files.items()}
+            return [
+                replace(match, manifest=paths.get(match.record.identity or "") if match.sure else None)
+                for match in found
+            ]
+
+    def close(self) -> None:
+        """Close the registry, if this session opened it."""
+        self.__dict__.pop("_judge", None)
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @cached_property
+    def _model(self) -> Any:
+        return zoo.load(self.system)
+
+    @cached_property
+    def _judge(self) -> Judge:
+        return Judge(self._model, self._secret, self._trust, self._registry(), self._manifests)
+
+    def _registry(self, *, create: bool = False) -> Registry | None:
+        if not isinstance(self.registry, str | Path):
+            return self.registry
+        if self._opened is None:
+            self._opened = open_registry(self.registry, create=create)
+        return self._opened
+
+    def _embed(
+        self,
+        read: SourcePicture,
+        identity: str | bytes | None,
+        facts: Facts | Mapping[str, Any] | None,
+    ) -> ProtectReport:
+        if facts is not None and self.registry is None:
+            raise RegistryError("facts are kept in a registry; give one")
+        given = None if self.registry is None else protecting.to_facts(facts)
+        embedder = Embedder(self._model, self.system, self._owner, self._secret, self.strength)
+        return embedder.embed(read, protecting.identity_bytes(identity), given)
+
+    def _write(self, report: ProtectReport, output: Path, overwrite: bool) -> bytes:
+        encoded = self.encode(report, output)
+        if self._manifests is not None and report.identity is not None and encoded.manifest is not None:
+            # Before the file: a manifest that is not stored cannot be recovered.
+            self._manifests.add(report.identity, encoded.manifest)
+        write_atomic(output, encoded.data, overwrite)
+        return encoded.data
+
+    def _register(self, report: ProtectReport, read: SourcePicture, data: bytes | None) -> ProtectReport:
+        """The report with the number of its record. RegistryError, which says whether the file is written."""
+        original = None if read.path is None else str(read.path)
+        protected = None if report.output is None else str(Path(report.output).absolute())
+        try:
+            registry = self._registry(create=True)
+            assert registry is not None and report.record is not None
+            record = protecting.placed_record(report.record, data, original=original, protected=protected)
+            (number,) = registry.add([record])
+        except RegistryError as error:
+            if report.output is None:
+                raise
+            raise RegistryError(f"{error} ({report.output} is written, but not registered)") from error
+        return replace(report, record=record, registered=number)
+
+
+def _stem(source: Source) -> str:
+    name = name_of(source)
+    return "picture" if name is None else Path(name).stem
+
+
+def _write_files(files: Mapping[str, bytes], folder: Path, overwrite: bool) -> dict[str, str]:
+    """Write files into a folder; their paths by name."""
+    for name, data in files.items():
+        write_atomic(folder / name, data, overwrite)
+    return {name: str(folder / name) for name in files}

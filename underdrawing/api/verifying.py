@@ -1,0 +1,99 @@
+"""Verifying without effects: a received picture to a VerifyReport."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from underdrawing.coding.keys import PublicKey, TrustStore
+from underdrawing.core.types import Credentials, Signature, Verdict
+from underdrawing.credentials import anchors, reading, words
+from underdrawing.credentials.recovery import kept_for
+from underdrawing.credentials.repository import ManifestRepository
+from underdrawing.data.sources import SourcePicture
+from underdrawing.registry.hashes import file_hash
+from underdrawing.registry.record import now
+from underdrawing.registry.store import Registry
+from underdrawing.report.findings import VerifyReport
+
+_RECORD_FIELDS = ("identity", "registered", "size", "owner", "facts")
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A system and what it may consult, the same for many pictures."""
+
+    model: Any
+    """Of the zoo."""
+    secret: bytes | None
+    trust: TrustStore
+    """Read again for each picture: a key counts as soon as it is added."""
+    registry: Registry | None
+    manifests: ManifestRepository | None
+
+    def judge(self, source: SourcePicture) -> VerifyReport:
+        """Verify a picture. Errors: those of the registry and of the manifest repository."""
+        start = time.perf_counter()
+        verdict = self.model.verify(source.picture.image, secret=self.secret, find_key=self._key_finder())
+        seconds = time.perf_counter() - start
+        signer = self._signer(verdict.signature)
+        data = source.data
+        return VerifyReport(
+            file=source.name,
+            verdict=_with_trust(verdict, signer),
+            seconds=seconds,
+            picture=source.picture,
+            signer=signer,
+            credentials=None if data is None else self._credentials(data, verdict.identity),
+            sha256=None if data is None else file_hash(data),
+            checked=now(),
+            record=self._record(verdict.identity),
+        )
+
+    def _key_finder(self) -> Callable[[bytes], PublicKey | None]:
+        registry = self.registry
+        if registry is None:
+            return self.trust.find
+        return lambda short: self.trust.find(short) or registry.find_key(short)
+
+    def _record(self, identity: str | None) -> dict[str, Any] | None:
+        """The published part of the latest record of an identity."""
+        if self.registry is None or identity is None:
+            return None
+        entries = self.registry.by_identity(identity)
+        if not entries:
+            return None
+        record = entries[0].to_json()
+        return {name: record[name] for name in _RECORD_FIELDS}
+
+    def _signer(self, signature: Signature) -> str | None:
+        """The name of the key in the trust store: the picture or a registry alone makes no key trusted."""
+        return next((name for name, public in self.trust if public.fingerprint == signature.key), None)
+
+    def _credentials(self, data: bytes, identity: str | None) -> Credentials:
+        """Of the file; where they do not hold, with those that are stored for its identity."""
+        trusted = pem(self.trust)
+        found = reading.read(data, identity, trusted)
+        if self.manifests is None or identity is None or found.state in ("valid", "untrusted", "unread"):
+            return found
+        recovered = kept_for(self.manifests, identity, trusted)
+        if recovered.state in ("none", "invalid"):
+            return found
+        return replace(found, message=f"{found.message} {words.recovered(recovered)}", recovered=recovered)
+
+
+def pem(trust: TrustStore) -> str:
+    """All trust anchors of a trust store, PEM."""
+    return "".join(anchors.anchors(trust.folder).values())
+
+
+def _with_trust(verdict: Verdict, signer: str | None) -> Verdict:
+    """The verdict with the trust store's answer in its signature and message."""
+    signature = replace(verdict.signature, trusted=signer is not None)
+    message = verdict.message
+    if signature.state == "valid":
+        known = f"trusted here as {signer}" if signer else "not among those trusted here"
+        message = f"{message} The key is {known}."
+    return replace(verdict, signature=signature, message=message)
