@@ -12,6 +12,8 @@ SignatureState = Literal["valid", "invalid", "absent", "unknown"]
 CredentialsState = Literal["none", "valid", "untrusted", "invalid", "unread"]
 
 UNTOUCHED, DECODED, FILLED = 0, 1, 2  # values of a source map
+ALTERED_PROBABILITY = 0.5
+"""Pixels with a higher probability of alteration count as altered."""
 
 ALTERED_PROBABILITY = 0.5
 """A pixel whose tampered_prob is above this counts as altered."""
@@ -60,6 +62,11 @@ class Verdict:
     fake_prob: float | None = None
     details: dict = field(default_factory=dict)
     """Numbers behind the verdict: alignment, evidence, false-accept bound."""
+
+    @property
+    def mask(self) -> np.ndarray | None:
+        """(H, W) bool, the altered pixels; None where the system cannot tell."""
+        return None if self.tampered_prob is None else self.tampered_prob > ALTERED_PROBABILITY
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-_ALTERED = 0.5  # probability from which a pixel counts as altered
+from underdrawing.core.types import ALTERED_PROBABILITY
+
 _SUSPECT = 0.1  # probability from which it is written anew beside an altered one
 _RIM_PX = 5  # of the grid around these that are written anew too
 _REACH_PX = 5  # that inpainting looks around a pixel
@@ -18,7 +19,7 @@ def recovery_region(probability: np.ndarray) -> np.ndarray:
     that is told a little softer.
     """
     rim = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _RIM_PX + 1,) * 2)
-    return cv2.dilate(_beside(probability > _ALTERED, probability > _SUSPECT), rim)
+    return cv2.dilate(_beside(probability > ALTERED_PROBABILITY, probability > _SUSPECT), rim)
 
 
 def inpainted(image: np.ndarray, hidden: np.ndarray) -> np.ndarray:

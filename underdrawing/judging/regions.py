@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from underdrawing.core.types import ALTERED_PROBABILITY
 from underdrawing.ops.color import luma
 
 _CONTRADICTION = -2.0  # log-likelihood ratio from which a block contradicts what was written there
@@ -37,7 +38,7 @@ def drop_unsupported_regions(
     over altered"). An area nearer to the content than untouched places usually are shows what it showed,
     unless it lost its grain (`grain`, see gradients), as under a blur.
     """
-    flagged = (probability > 0.5).astype(np.uint8)
+    flagged = (probability > ALTERED_PROBABILITY).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(flagged, connectivity=8)
     result = probability.astype(np.float32, copy=True)
     for area in range(1, count):

@@ -14,7 +14,7 @@ from underdrawing.attacks.tamper import FILLS, Objects, Silhouettes, Tamper, fre
 from underdrawing.bench.harness.photographs import Outlines
 from underdrawing.bench.harness.stats import Row
 from underdrawing.bench.harness.subjects import Subject
-from underdrawing.core.types import Verdict
+from underdrawing.core.types import ALTERED_PROBABILITY, Verdict
 from underdrawing.metrics.masks import count_mask, mask_auc, mask_bce
 from underdrawing.metrics.perceptual import stlpips
 from underdrawing.metrics.quality import masked_psnr_db, psnr_db, smooth_rms, ssim
@@ -113,7 +113,7 @@ def authentic_rows(
         received, frame = channel.attack(protected_u8, rng)
         verdict = subject.verify(received)
         prob = verdict.tampered_prob
-        called = np.zeros(frame.size, bool) if prob is None else prob > 0.5
+        called = np.zeros(frame.size, bool) if prob is None else prob > ALTERED_PROBABILITY
         flagged = count_mask(called[frame.inside()], np.zeros(int(frame.inside().sum()), bool)).flagged
         values: dict[str, Any] = read_values(subject, verdict)
         values |= {"flagged": flagged, "flagged_signed": flagged if values["signed"] else None}

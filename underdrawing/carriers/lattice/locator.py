@@ -18,6 +18,7 @@ import numpy as np
 from underdrawing.carriers.lattice.lattice import View
 from underdrawing.carriers.lattice.parameters import FREQUENCIES, LAYERS
 from underdrawing.carriers.lattice.soft_bits import Reading, altered_probability
+from underdrawing.core.types import ALTERED_PROBABILITY
 
 WEIGHTS = Path(__file__).parent / "weights" / "locator.safetensors"
 FEATURES = 2 * len(FREQUENCIES) + 4 * len(LAYERS) + 1
@@ -116,7 +117,7 @@ def founded(probability: np.ndarray, missing: np.ndarray) -> np.ndarray:
     missing: (r, c) shortfall of each block. Of an area and the blocks beside it together so much has to be
     missing as chance does not bring about: where a channel left next to nothing, the network guesses.
     """
-    flagged = (probability > 0.5).astype(np.uint8)
+    flagged = (probability > ALTERED_PROBABILITY).astype(np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(flagged, connectivity=8)
     unfounded = stats[:, cv2.CC_STAT_AREA] < _LEAST_AREA_PX
     for area in np.flatnonzero(~unfounded[1:]) + 1:

@@ -11,7 +11,7 @@ from underdrawing.carriers.lattice.soft_bits import clipped_share
 from underdrawing.coding import payload
 from underdrawing.coding.keys import PublicKey
 from underdrawing.core.errors import CodeError
-from underdrawing.core.types import DECODED, FILLED, UNTOUCHED, Signature, Verdict
+from underdrawing.core.types import ALTERED_PROBABILITY, DECODED, FILLED, UNTOUCHED, Signature, Verdict
 from underdrawing.judging.agreement import correlation
 from underdrawing.judging.blending import blend, inpainted, recovery_region
 from underdrawing.judging.contradiction import contradicted
@@ -21,7 +21,6 @@ from underdrawing.systems.photo.parts import BlockLocator, Fuser, SketchCodec
 
 FindKey = Callable[[bytes], PublicKey | None]
 
-_ALTERED = 0.5  # probability from which a pixel counts as altered
 _TOLD = np.float32(0.9)  # probability of what only the signed content tells
 _LEAST_CONTENT_BITS = (
     250  # a shorter code tells the gist: it says neither what a place showed nor that this is another picture
@@ -55,7 +54,7 @@ def judge(
     if matches is False:
         probability = np.ones_like(probability)
     in_frame = np.clip(alignment.to_received(probability), 0, 1)
-    altered = in_frame > _ALTERED
+    altered = in_frame > ALTERED_PROBABILITY
     fraction = float(altered.mean())
     recovered, source, confidence = _recover(received, image, probability, content, fuser, marked)
     verdict = Verdict(
