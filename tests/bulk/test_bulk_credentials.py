@@ -20,8 +20,8 @@ from certificates import Issued, issue
 from PIL import Image
 
 from underdrawing import api, cli
-from underdrawing.bulk.job import BulkJob
-from underdrawing.bulk.task import Task
+from underdrawing.bulk.run import BulkRun
+from underdrawing.bulk.settings import BulkSettings
 from underdrawing.core.errors import UsageError
 from underdrawing.credentials.repository import ManifestRepository, beside
 from underdrawing.data.pictures import load_picture
@@ -47,8 +47,10 @@ def signed_by(issued) -> dict[str, str]:
 
 def run(source: Path, target: Path, most: int | None = None, **options) -> list[dict]:
     """Do a job, or `most` units of it."""
-    task = Task(options.pop("action", "protect"), str(source), str(target), **({"seed": SEED} | options))
-    with BulkJob(task, f"{target}.journal") as job:
+    settings = BulkSettings(
+        options.pop("action", "protect"), str(source), str(target), **({"seed": SEED} | options)
+    )
+    with BulkRun(settings, f"{target}.journal") as job:
         return list(islice(job.run(1, here), most))
 
 

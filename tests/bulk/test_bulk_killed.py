@@ -10,8 +10,8 @@ from pathlib import Path
 
 from archive import SEED, here, photo, shard, tree
 
-from underdrawing.bulk.job import BulkJob
-from underdrawing.bulk.task import Task
+from underdrawing.bulk.run import BulkRun
+from underdrawing.bulk.settings import BulkSettings
 
 PHOTOS = 24
 
@@ -43,6 +43,6 @@ def test_killed_job_goes_on_and_ends_with_the_same_files(tmp_path):
     noted = [json.loads(line) for line in Path(f"{killed}.journal").read_text().splitlines()[1:]]
     assert len({line["file"] for line in noted}) == len(noted) == PHOTOS + 1
 
-    with BulkJob(Task("protect", str(source), str(whole), seed=SEED)) as job:
+    with BulkRun(BulkSettings("protect", str(source), str(whole), seed=SEED)) as job:
         assert {line["status"] for line in job.run(1, here)} == {"done"}
     assert tree(killed) == tree(whole)

@@ -3,9 +3,9 @@
 import pytest
 from archive import SEED, fill, here, tree
 
-from underdrawing.bulk.job import BulkJob
 from underdrawing.bulk.on_ray import on_ray
-from underdrawing.bulk.task import Task
+from underdrawing.bulk.run import BulkRun
+from underdrawing.bulk.settings import BulkSettings
 
 pytest.importorskip("ray", reason="the extra 'ray' is not installed")
 
@@ -14,7 +14,7 @@ pytest.importorskip("ray", reason="the extra 'ray' is not installed")
 def test_ray_writes_the_same_bytes(tmp_path):
     source = fill(tmp_path / "in")
     for name, engine in (("here", here), ("ray", on_ray)):
-        with BulkJob(Task("protect", str(source), str(tmp_path / name), seed=SEED)) as job:
+        with BulkRun(BulkSettings("protect", str(source), str(tmp_path / name), seed=SEED)) as job:
             lines = list(job.run(2, engine))
             assert {line["status"] for line in lines} == {"done"} and job.left == 0
             assert list(job.run(2, engine)) == []

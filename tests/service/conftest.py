@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
-from stand_in_work import prepare
+from stand_in_jobs import prepare
 
 sys.path.append(str(Path(__file__).parents[1] / "credentials"))
 from certificates import issue
@@ -48,7 +48,7 @@ def start(tmp_path) -> Iterator[Callable[..., Started]]:
     import uvicorn
 
     from underdrawing.service.app import create_app
-    from underdrawing.service.run import listen, options, protocol_of
+    from underdrawing.service.uvicorn_server import listen, options, protocol_of
 
     running = []
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 
 from underdrawing import cli
 from underdrawing.core.errors import KeyFileError, MissingExtraError, UsageError
-from underdrawing.service import start, work
+from underdrawing.service import commands, jobs
 from underdrawing.service.settings import PREFIX, Settings, is_loopback
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "SERVICE.md"
@@ -64,16 +64,16 @@ def test_their_key_may_have_a_password(tmp_path):
     (tmp_path / "password").write_text("open sesame\n")
     given = {"credentials": str(issued.chain), "credentials_key": str(issued.key)}
     settings = Settings(**given, credentials_password_file=str(tmp_path / "password"))
-    assert work._signer(settings).algorithm == "ES256"
+    assert jobs._signer(settings).algorithm == "ES256"
     with pytest.raises(KeyFileError, match="password"):
-        work._signer(Settings(**given))
-    assert work._signer(Settings()) is None
+        jobs._signer(Settings(**given))
+    assert jobs._signer(Settings()) is None
 
 
 def test_signing_them_without_the_extra_ends_the_start(monkeypatch):
     monkeypatch.setitem(sys.modules, "c2pa", None)
     with pytest.raises(MissingExtraError, match=r"underdrawing\[credentials\]"):
-        start.start({"credentials": __file__, "credentials_key": __file__}, print)
+        commands.serve({"credentials": __file__, "credentials_key": __file__}, print)
 
 
 def test_names_of_this_machine_alone_where_visitors_may_all():
@@ -100,9 +100,9 @@ def test_a_port_that_is_taken_is_told(capsys):
 
 
 def test_the_extra_is_named_where_it_is_missing(monkeypatch):
-    monkeypatch.setattr(start, "_PACKAGES", ("fastapi", "no_such_package"))
+    monkeypatch.setattr(commands, "_PACKAGES", ("fastapi", "no_such_package"))
     with pytest.raises(MissingExtraError, match=r"underdrawing\[serve\]"):
-        start.start({}, print)
+        commands.serve({}, print)
 
 
 def test_a_registry_that_is_none_is_told(tmp_path, capsys):

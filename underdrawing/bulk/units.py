@@ -18,42 +18,42 @@ from typing import Any, BinaryIO
 
 from underdrawing.batch import Job, attempt
 from underdrawing.bulk.places import SHARD_SUFFIX, Place
+from underdrawing.bulk.settings import BulkSettings, Done, place_record, register, work_on
 from underdrawing.bulk.shards import ShardWriter, is_picture, members
-from underdrawing.bulk.task import Done, Task, place_record, register, work_on
 from underdrawing.core.errors import UnderdrawingError
 from underdrawing.registry.record import Record
 
 _MOST_FAILURES = 100  # told of one shard; all of them are told in the shard itself
 
 
-def do_unit(task: Task, job: Job) -> dict[str, Any]:
+def process_unit(settings: BulkSettings, job: Job) -> dict[str, Any]:
     """Do one unit of a job, `job.path` being its name; the line for the journal.
 
     counts: how many pictures came to which status. failed: messages of those that came to none.
     """
     name = job.path.as_posix()
     if PurePosixPath(name).suffix.lower() == SHARD_SUFFIX:
-        return _shard(task, name)
-    return _picture(task, name)
+        return _shard(settings, name)
+    return _picture(settings, name)
 
 
-def _picture(task: Task, name: str) -> dict[str, Any]:
-    source, target = _places(task)
+def _picture(settings: BulkSettings, name: str) -> dict[str, Any]:
+    source, target = _places(settings)
     with source.reading(name) as file:
         data = file.read()
-    done = work_on(task, name, name, data, _earlier_file(task, target, name))
-    _keep(task, [done.manifest])
+    done = work_on(settings, name, name, data, _earlier_file(settings, target, name))
+    _keep(settings, [done.manifest])
     digests = [
-        target.put(path, lambda file, data=data: _fill(file, data), overwrite=task.overwrite)  # type: ignore[misc]
+        target.put(path, lambda file, data=data: _fill(file, data), overwrite=settings.overwrite)  # type: ignore[misc]
         for path, data in done.files.items()
     ]
-    register(task, [place_record(done, source.url(name), target.url(name), name)])
+    register(settings, [place_record(done, source.url(name), target.url(name), name)])
     told = {"identity": done.told["identity"], "sha256": digests[-1]}
     return _line(name, target, Counter([done.told["status"]])) | told
 
 
-def _shard(task: Task, name: str) -> dict[str, Any]:
-    source, target = _places(task)
+def _shard(settings: BulkSettings, name: str) -> dict[str, Any]:
+    source, target = _places(settings)
     counts: Counter[str] = Counter()
     failed: list[str] = []
     records: list[Record | None] = []
@@ -61,7 +61,7 @@ def _shard(task: Task, name: str) -> dict[str, Any]:
 
     def member(key: str, path: str, data: bytes, earlier: bytes | None) -> Collection[tuple[str, bytes]]:
         def work(_: Job) -> dict[str, Any]:
-            return {"status": "done", "done": work_on(task, path, key, data, earlier)}
+            return {"status": "done", "done": work_on(settings, path, key, data, earlier)}
 
         result = attempt(work, Job(Path(path)))
         if result["status"] == "error":
@@ -72,11 +72,11 @@ def _shard(task: Task, name: str) -> dict[str, Any]:
         counts[done.told["status"]] += 1
         manifests.append(done.manifest)
         records.append(place_record(done, f"{source.url(name)}::{path}", f"{target.url(name)}::{path}", path))
-        more = {f"{path}.underdrawing.json": _json(done.told)} if task.action == "protect" else {}
+        more = {f"{path}.underdrawing.json": _json(done.told)} if settings.action == "protect" else {}
         return list((done.files | more).items())
 
     def fill(file: BinaryIO) -> None:
-        earlier = _earlier_members(task, target, name)
+        earlier = _earlier_members(settings, target, name)
         with closing(earlier), closing(ShardWriter(file)) as writer, source.reading(name) as archive:
             for number, (path, data) in enumerate(members(archive)):
                 there = next(earlier, None)
@@ -86,33 +86,33 @@ def _shard(task: Task, name: str) -> dict[str, Any]:
                 for inside, content in pairs:
                     writer.add(inside, content)
                 deque(islice(earlier, len(pairs) - 1), maxlen=0)
-        _keep(task, manifests)
+        _keep(settings, manifests)
 
-    digest = target.put(name, fill, overwrite=task.overwrite)
-    register(task, records)
+    digest = target.put(name, fill, overwrite=settings.overwrite)
+    register(settings, records)
     return _line(name, target, counts) | {"sha256": digest, "failed": failed[:_MOST_FAILURES]}
 
 
-def _earlier_file(task: Task, target: Place, name: str) -> bytes | None:
+def _earlier_file(settings: BulkSettings, target: Place, name: str) -> bytes | None:
     """What is in the output's place already, where it may be a file that this job has signed."""
-    if task.credentials is None or not target.holds(name):
+    if settings.credentials is None or not target.holds(name):
         return None
     with target.reading(name) as file:
         return file.read()
 
 
-def _earlier_members(task: Task, target: Place, name: str) -> Iterator[bytes]:
+def _earlier_members(settings: BulkSettings, target: Place, name: str) -> Iterator[bytes]:
     """The same for a shard: the contents of its members, as far as it can be read."""
-    if task.credentials is None or not target.holds(name):
+    if settings.credentials is None or not target.holds(name):
         return
     with suppress(UnderdrawingError), target.reading(name) as file:
         for _, content in members(file):
             yield content
 
 
-def _keep(task: Task, manifests: Iterable[tuple[str, bytes] | None]) -> None:
+def _keep(settings: BulkSettings, manifests: Iterable[tuple[str, bytes] | None]) -> None:
     """Keep manifests before the file that they are in is there: what nobody kept cannot be recovered."""
-    repository = task.repository()
+    repository = settings.repository()
     for manifest in manifests:
         if repository is not None and manifest is not None:
             repository.add(*manifest)
@@ -122,8 +122,8 @@ def _line(name: str, target: Place, counts: Counter[str]) -> dict[str, Any]:
     return {"file": name, "status": "done", "output": target.url(name), "counts": dict(counts), "failed": []}
 
 
-def _places(task: Task) -> tuple[Place, Place]:
-    return _place(task.input), _place(task.output)
+def _places(settings: BulkSettings) -> tuple[Place, Place]:
+    return _place(settings.input), _place(settings.output)
 
 
 @lru_cache(maxsize=8)

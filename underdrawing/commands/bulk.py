@@ -32,17 +32,18 @@ def run(arguments: argparse.Namespace) -> int:
     """Do all units that are left."""
     from dataclasses import fields
 
-    from underdrawing.bulk.job import BulkJob, in_processes
     from underdrawing.bulk.on_ray import on_ray
-    from underdrawing.bulk.task import Task
+    from underdrawing.bulk.run import BulkRun, in_processes
+    from underdrawing.bulk.settings import BulkSettings
 
     password = read_password(arguments.password_file)
     check_inputs(arguments, arguments.action, password)
-    names = {field.name for field in fields(Task)} - {"seed", "password", "overwrite"}
+    names = {field.name for field in fields(BulkSettings)} - {"seed", "password", "overwrite"}
     options = {name: getattr(arguments, name) for name in names}
-    task = Task(seed=_seed(arguments.seed), password=password, overwrite=arguments.force, **options)
+    options |= {"seed": _seed(arguments.seed), "password": password, "overwrite": arguments.force}
+    settings = BulkSettings(**options)
     engine = on_ray if arguments.engine == "ray" else in_processes
-    with BulkJob(task, arguments.journal) as job:
+    with BulkRun(settings, arguments.journal) as job:
         total, left, journal = len(job.names), job.left, job.journal.path
         code = print_batch(arguments, job.run(arguments.jobs, engine), left, sentence)
         summary = {"status": "finished", "units": total, "done before": total - left, "left": job.left}

@@ -27,12 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until interrupted."""
-    from underdrawing.service.start import start
+    from underdrawing.service.commands import serve
 
     def print_address(url: str) -> None:
         result = {"status": "serving", "url": url}
         print_result(arguments, result, f"serving at {url}, ctrl-C stops it")
 
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn closes everything, then raises the signal again
-        start(vars(arguments), print_address)
+        serve(vars(arguments), print_address)
     return DONE

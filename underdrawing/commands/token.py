@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Change or list the tokens."""
-    from underdrawing.service.start import change_tokens
+    from underdrawing.service.commands import change_tokens
 
     for result, text in change_tokens(**vars(arguments)):
         print_result(arguments, result, text)

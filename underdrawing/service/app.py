@@ -13,15 +13,15 @@ from starlette.types import ASGIApp
 
 from underdrawing import __version__
 from underdrawing.credentials.repository import ManifestRepository
-from underdrawing.service import work
+from underdrawing.service import jobs
 from underdrawing.service.artefacts import Artefacts, make_root
 from underdrawing.service.gate import Gate
 from underdrawing.service.observe import Metrics, Observe
 from underdrawing.service.pool import Limits, Pool
 from underdrawing.service.problems import add_handlers
-from underdrawing.service.server import Server
+from underdrawing.service.process import Prepare
 from underdrawing.service.settings import Settings
-from underdrawing.service.worker import Prepare
+from underdrawing.service.state import ServerState
 
 DESCRIPTION = """Protect photographs, verify suspects, find what they were.
 
@@ -32,14 +32,14 @@ _SWEEP_SECONDS = 5.0
 
 
 def create_app(settings: Settings, prepare: Prepare | None = None) -> ASGIApp:
-    """The whole server as an ASGI app. prepare: what workers do instead of `work.prepare`, for tests.
+    """The whole server as an ASGI app. prepare: what workers do instead of `jobs.prepare`, for tests.
 
     RegistryError where the registry cannot be opened; OSError where the spool folder cannot be made.
     """
     from underdrawing.service.page import add_page
     from underdrawing.service.routes import add_routes
 
-    server = _server(settings, prepare or partial(work.prepare, settings))
+    server = _server(settings, prepare or partial(jobs.prepare, settings))
     app = FastAPI(
         title="Underdrawing",
         version=__version__,
@@ -57,7 +57,7 @@ def create_app(settings: Settings, prepare: Prepare | None = None) -> ASGIApp:
     return Observe(Gate(app, settings, server.check_room), server.metrics, settings.idle_seconds)
 
 
-def _server(settings: Settings, prepare: Prepare) -> Server:
+def _server(settings: Settings, prepare: Prepare) -> ServerState:
     registry = None
     if settings.registry:
         from underdrawing.registry.store import open_registry
@@ -75,11 +75,11 @@ def _server(settings: Settings, prepare: Prepare) -> Server:
     metrics = Metrics(lambda: pool.ready, lambda: pool.admitted, lambda: store.size_bytes)
     folder = settings.manifest_folder
     manifests = None if folder is None else ManifestRepository(folder)
-    return Server(settings, pool, store, metrics, registry, manifests)
+    return ServerState(settings, pool, store, metrics, registry, manifests)
 
 
 @asynccontextmanager
-async def _lifespan(server: Server, _app: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(server: ServerState, _app: FastAPI) -> AsyncIterator[None]:
     server.pool.start()
     sweeper = asyncio.create_task(_sweep(server.artefacts))
     try:

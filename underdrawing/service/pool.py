@@ -1,7 +1,7 @@
 """Worker processes behind a short queue: what is handed in runs, waits its turn, or is refused at once.
 
-    run(job) --> admitted? --> idle worker --> pipe --> process --> answer
-                 else Busy                    too long: killed; died: replaced; either way only this job fails
+    run(task) --> admitted? --> idle worker --> pipe --> process --> answer
+                  else Busy       too long: killed; died: replaced; in both cases only this task fails
 
 The queue is as long as there are workers, so that whoever is admitted waits for one picture at most.
 """
@@ -19,7 +19,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
 
-from underdrawing.service.worker import Answer, Prepare, work_off
+from underdrawing.service.process import Prepare, TaskResult, run_process
 
 _LOG = logging.getLogger("underdrawing.service")
 _START_SECONDS = 180.0
@@ -35,8 +35,8 @@ class BusyError(Exception):
         self.seconds = seconds
 
 
-class JobError(Exception):
-    """A job that came to nothing. kind: a class of core.errors, or memory, time, crash, fault."""
+class TaskError(Exception):
+    """A task that came to nothing. kind: a class of core.errors, or memory, time, crash, fault."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -49,16 +49,16 @@ class Limits:
 
     workers: int
     queue: int
-    """Jobs that may wait."""
-    job_seconds: float
-    jobs_per_worker: int
+    """Tasks that may wait."""
+    task_seconds: float
+    tasks_per_worker: int
     """After which a process is replaced; 0: never."""
     worker_mb: int
     """Address space of a process in MiB; 0: not limited."""
 
 
 class Pool:
-    """Runs jobs in processes that `prepare` makes ready. `count` hears of what happens, for metrics."""
+    """Runs tasks in processes that `prepare` makes ready. `count` hears of what happens, for metrics."""
 
     def __init__(self, prepare: Prepare, limits: Limits, count: Callable[[str], None]) -> None:
         self.limits = limits
@@ -66,10 +66,10 @@ class Pool:
         self._workers = [_Worker(prepare, limits) for _ in range(limits.workers)]
         self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
         self._threads = ThreadPoolExecutor(limits.workers, "worker")
-        self._tasks: set[asyncio.Task] = set()
+        self._background: set[asyncio.Task] = set()
         self._usual_seconds = 1.0
         self.admitted = 0
-        """Jobs that run or wait."""
+        """Tasks that run or wait."""
 
     @property
     def ready(self) -> int:
@@ -78,41 +78,41 @@ class Pool:
 
     @property
     def full(self) -> bool:
-        """Whether a job would be refused now."""
+        """Whether a task would be refused now."""
         return self.admitted >= self.limits.workers + self.limits.queue
 
     def check_room(self) -> None:
-        """BusyError where a job would be refused now."""
+        """BusyError where a task would be refused now."""
         if self.full:
             raise BusyError(self._usual_seconds * self.admitted / self.limits.workers)
 
     def start(self) -> None:
-        """Start the processes; returns at once, jobs wait for the first that is ready."""
+        """Start the processes; returns at once, tasks wait for the first that is ready."""
         for worker in self._workers:
             self._spawn(self._revive(worker))
 
-    async def run(self, job: dict[str, Any]) -> Any:
-        """What the worker makes of a job. BusyError, JobError."""
+    async def run(self, task: dict[str, Any]) -> Any:
+        """What the worker makes of a task. BusyError, TaskError."""
         self.check_room()
         self.admitted += 1
-        task = self._spawn(self._run(job))
-        task.add_done_callback(self._leave)
-        return await asyncio.shield(task)  # a caller that goes away must not take the worker along
+        running = self._spawn(self._run(task))
+        running.add_done_callback(self._leave)
+        return await asyncio.shield(running)  # a caller that goes away must not take the worker along
 
     async def close(self) -> None:
         """Stop all processes; what is under way is lost."""
-        for task in self._tasks:
+        for task in self._background:
             task.cancel()
         for worker in self._workers:
             worker.stop()
         self._threads.shutdown(wait=True, cancel_futures=True)
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._background, return_exceptions=True)
 
-    async def _run(self, job: dict[str, Any]) -> Any:
+    async def _run(self, task: dict[str, Any]) -> Any:
         worker = await self._idle.get()
         start = time.perf_counter()
         try:
-            answer = await self._in_thread(worker.call, job)
+            answer = await self._in_thread(worker.call, task)
         finally:
             if worker.ready and not worker.worn:
                 self._idle.put_nowait(worker)
@@ -121,7 +121,7 @@ class Pool:
         self._usual_seconds += 0.2 * (time.perf_counter() - start - self._usual_seconds)
         if answer.kind != "done":
             self._count(answer.kind)
-            raise JobError(answer.kind, answer.content)
+            raise TaskError(answer.kind, answer.content)
         return answer.content
 
     async def _revive(self, worker: _Worker) -> None:
@@ -140,8 +140,8 @@ class Pool:
 
     def _spawn(self, coroutine: Any) -> asyncio.Task:
         task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
         return task
 
     def _leave(self, task: asyncio.Task) -> None:
@@ -157,7 +157,7 @@ class _Worker:
         self._prepare, self._limits = prepare, limits
         self._process: Any = None
         self._pipe: Connection | None = None
-        self._jobs = 0
+        self._done = 0
         self._stopped = False
         self._switching = threading.Lock()  # a process is killed whole or not yet there, never half started
         self.ready = False
@@ -165,7 +165,7 @@ class _Worker:
     @property
     def worn(self) -> bool:
         """Whether it has done as much as a process is to do."""
-        return 0 < self._limits.jobs_per_worker <= self._jobs
+        return 0 < self._limits.tasks_per_worker <= self._done
 
     def restart(self) -> str | None:
         """A new process; None, or why it does not come up."""
@@ -175,25 +175,25 @@ class _Worker:
                 return "the pool is closed"
             self._pipe, theirs = _SPAWN.Pipe()
             self._process = _SPAWN.Process(
-                target=work_off, args=(theirs, self._prepare, self._limits.worker_mb), daemon=True
+                target=run_process, args=(theirs, self._prepare, self._limits.worker_mb), daemon=True
             )
             self._process.start()
         theirs.close()
-        self._jobs = 0
+        self._done = 0
         answer = self._wait(_START_SECONDS)
         self.ready = answer.kind == "done" and not self._stopped
         return None if self.ready else f"{answer.kind}: {answer.content}"
 
-    def call(self, job: dict[str, Any]) -> Answer:
+    def call(self, task: dict[str, Any]) -> TaskResult:
         """What the process answers, or that it took too long or died; then it is gone."""
-        self._jobs += 1
+        self._done += 1
         try:
             assert self._pipe is not None
-            self._pipe.send(job)
+            self._pipe.send(task)
         except OSError:
-            answer = Answer("crash", "its worker had died")
+            answer = TaskResult("crash", "its worker had died")
         else:
-            answer = self._wait(self._limits.job_seconds)
+            answer = self._wait(self._limits.task_seconds)
         if answer.kind in ("time", "crash"):
             self._kill()
         return answer
@@ -206,14 +206,14 @@ class _Worker:
             if self._process is not None:
                 self._process.kill()
 
-    def _wait(self, seconds: float) -> Answer:
+    def _wait(self, seconds: float) -> TaskResult:
         assert self._pipe is not None
         try:
             if self._pipe.poll(seconds):
                 return self._pipe.recv()
-            return Answer("time", f"not done within {seconds:.0f} s")
+            return TaskResult("time", f"not done within {seconds:.0f} s")
         except (EOFError, OSError):
-            return Answer("crash", "the process died")
+            return TaskResult("crash", "the process died")
 
     def _kill(self) -> None:
         with self._switching:

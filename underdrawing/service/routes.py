@@ -14,7 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from underdrawing import __version__
 from underdrawing.core.errors import RegistryError
 from underdrawing.data.files import PICTURE_SUFFIXES
-from underdrawing.service import answers
+from underdrawing.service import responses
 from underdrawing.service.problems import Problem
 from underdrawing.service.schemas import (
     About,
@@ -26,7 +26,7 @@ from underdrawing.service.schemas import (
     Records,
     Verification,
 )
-from underdrawing.service.server import Server
+from underdrawing.service.state import ServerState
 from underdrawing.service.tokens import may
 
 _REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
@@ -64,28 +64,32 @@ _MEANINGS = {
 _PICTURE_PROBLEMS = _problems(400, 401, 403, 408, 413, 415, 422, 429, 500, 503, 504)
 
 
-def add_routes(app: FastAPI, server: Server) -> None:
+def add_routes(app: FastAPI, server: ServerState) -> None:
     """Put all routes on the app."""
     app.include_router(_pictures(server))
     app.include_router(_look_ups(server))
     app.include_router(_operation(server))
 
 
-def _pictures(server: Server) -> APIRouter:
+def _pictures(server: ServerState) -> APIRouter:
     router = APIRouter(prefix="/v1", responses=_PICTURE_PROBLEMS)
 
     @router.post("/verify")
     async def verify(request: Request, picture: Picture) -> Verification:
         """Say who protected a picture, whether and where it was altered, and what was there."""
         role = request.state.caller.role
-        job = {"do": "verify", "name": answers.shown_name(picture.filename), "hard": not may(role, "reader")}
-        name, done = await server.work(picture, job, kept=True)
+        task = {
+            "do": "verify",
+            "name": responses.shown_name(picture.filename),
+            "hard": not may(role, "reader"),
+        }
+        name, done = await server.run_task(picture, task, kept=True)
         report = done["report"]
         server.metrics.verdicts.labels(report["status"]).inc()
         request.state.noted["verdict"] = report["status"]
-        links = answers.artefacts(name, await to_thread(server.artefacts.keep, name, done["files"]))
+        links = responses.artefacts(name, await to_thread(server.artefacts.keep, name, done["files"]))
         records = await to_thread(_records, server, report["identity"], role)
-        return answers.verification(report, records, links, server.artefacts.seconds, role)
+        return responses.verification(report, records, links, server.artefacts.seconds, role)
 
     @router.post("/protect")
     async def protect(
@@ -105,19 +109,19 @@ def _pictures(server: Server) -> APIRouter:
         """Hide in a picture a code of its own content and an identity, signed with the server's key."""
         if credentials and not server.settings.credentials:
             raise Problem(422, "no-credentials", "this server signs no Content Credentials")
-        job = {"do": "protect", "strength": strength, "identity": identity, "facts": _facts(server, facts)}
-        job["credentials"] = credentials
-        name, done = await server.work(picture, job, kept=True)
-        links = answers.artefacts(name, await to_thread(server.artefacts.keep, name, done["files"]))
-        return answers.protection(done["report"], links, server.artefacts.seconds)
+        task = {"do": "protect", "strength": strength, "identity": identity, "facts": _facts(server, facts)}
+        task["credentials"] = credentials
+        name, done = await server.run_task(picture, task, kept=True)
+        links = responses.artefacts(name, await to_thread(server.artefacts.keep, name, done["files"]))
+        return responses.protection(done["report"], links, server.artefacts.seconds)
 
     @router.post("/retrieve")
     async def retrieve(
         request: Request, picture: Picture, limit: Annotated[int, Form(ge=1, le=100)] = 5
     ) -> Found:
         """Find the registered photograph that a picture comes from, by identity or by what it shows."""
-        server.need_registry()
-        _, matches = await server.work(picture, {"do": "retrieve", "limit": limit}, kept=False)
+        server.require_registry()
+        _, matches = await server.run_task(picture, {"do": "retrieve", "limit": limit}, kept=False)
         role = request.state.caller.role
         found = await to_thread(_matches, server, matches, role)
         return Found(status="found" if found and found[0].sure else "not found", matches=found)
@@ -130,13 +134,13 @@ def _pictures(server: Server) -> APIRouter:
     return router
 
 
-def _look_ups(server: Server) -> APIRouter:
+def _look_ups(server: ServerState) -> APIRouter:
     router = APIRouter(prefix="/v1")
 
     @router.get("/records/{identity}", responses=_problems(401, 403, 404, 422, 503))
     async def records(request: Request, identity: Identity) -> Records:
         """What the registry keeps of an identity, the latest first."""
-        server.need_registry()
+        server.require_registry()
         found = await to_thread(_records, server, identity, request.state.caller.role)
         if not found:
             raise Problem(404, "not-found", f"the registry has no record of {identity}")
@@ -151,7 +155,7 @@ def _look_ups(server: Server) -> APIRouter:
         """The Content Credentials kept for an identity: the latest that hold, as they stood in its file."""
         store = await to_thread(server.manifest, identity)
         name = f'attachment; filename="{identity}.c2pa"'
-        return Response(store, media_type=answers.MEDIA[".c2pa"], headers={"Content-Disposition": name})
+        return Response(store, media_type=responses.MEDIA[".c2pa"], headers={"Content-Disposition": name})
 
     @router.get(
         "/artefacts/{name}/{file}",
@@ -163,7 +167,7 @@ def _look_ups(server: Server) -> APIRouter:
         path = server.artefacts.find(name, file)
         if path is None:
             raise Problem(404, "not-found", "there is no such file, or it has expired")
-        media = answers.MEDIA[path.suffix]
+        media = responses.MEDIA[path.suffix]
         headers = {"Cache-Control": "private, max-age=600"}
         if media.startswith("text/html"):
             headers["Content-Security-Policy"] = _REPORT_POLICY
@@ -191,7 +195,7 @@ def _look_ups(server: Server) -> APIRouter:
     return router
 
 
-def _operation(server: Server) -> APIRouter:
+def _operation(server: ServerState) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/healthz")
@@ -202,7 +206,7 @@ def _operation(server: Server) -> APIRouter:
     @router.get("/readyz")
     async def readyz() -> JSONResponse:
         """Whether pictures can be worked with: workers are up, the registry answers, there is disk."""
-        state = await to_thread(server.state)
+        state = await to_thread(server.readiness)
         ready = all(state.values())
         return JSONResponse({"status": "ready" if ready else "not ready", **state}, 200 if ready else 503)
 
@@ -214,24 +218,24 @@ def _operation(server: Server) -> APIRouter:
     return router
 
 
-def _records(server: Server, identity: str | None, role: str) -> list[RecordOut]:
+def _records(server: ServerState, identity: str | None, role: str) -> list[RecordOut]:
     """The records of an identity as a role may see them."""
     found = server.records(identity)
     address = server.manifest_address(identity) if found else None
-    return [answers.record(entry.to_json(), role, address) for entry in found]
+    return [responses.record(entry.to_json(), role, address) for entry in found]
 
 
-def _matches(server: Server, matches: list[dict[str, Any]], role: str) -> list[Match]:
-    return [answers.match(told, role, server.manifest_address(told["identity"])) for told in matches]
+def _matches(server: ServerState, matches: list[dict[str, Any]], role: str) -> list[Match]:
+    return [responses.match(told, role, server.manifest_address(told["identity"])) for told in matches]
 
 
-def _facts(server: Server, text: str | None) -> dict[str, Any] | None:
+def _facts(server: ServerState, text: str | None) -> dict[str, Any] | None:
     """Checked facts, as JSON; Problem 422 where they are none."""
     if not text:
         return None
     from underdrawing.registry.facts import Facts
 
-    server.need_registry()
+    server.require_registry()
     try:
         return Facts.from_json(json.loads(text)).to_json()
     except (RegistryError, ValueError, RecursionError) as error:

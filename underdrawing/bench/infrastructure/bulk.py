@@ -33,9 +33,9 @@ from PIL import Image
 from underdrawing.batch import Job
 from underdrawing.bench.harness.protocol import Protocol
 from underdrawing.bench.harness.run import conditions, write_table
-from underdrawing.bulk.job import in_processes
-from underdrawing.bulk.task import Task
-from underdrawing.bulk.units import do_unit
+from underdrawing.bulk.run import in_processes
+from underdrawing.bulk.settings import BulkSettings
+from underdrawing.bulk.units import process_unit
 
 _SEED = "5eed"
 _LEAST_CONTRAST = 30  # standard deviation in levels: small flat parts have no room for an identity
@@ -62,12 +62,12 @@ def photographs(folder: Path, count: int, side: int) -> None:
 class Timed:
     """Work that tells what it took in its process. Picklable."""
 
-    task: Task
+    settings: BulkSettings
 
     def __call__(self, job: Job) -> dict[str, Any]:
         """The unit's line with its seconds by the clock and of the processor."""
         clock, processor = time.perf_counter(), time.process_time()
-        line = do_unit(self.task, job)
+        line = process_unit(self.settings, job)
         took = {"clock": time.perf_counter() - clock, "processor": time.process_time() - processor}
         return line | {"took": took, "from": clock, "to": time.perf_counter()}
 
@@ -76,10 +76,10 @@ def scaling(count: int, side: int, processes: int) -> dict[str, Any]:
     """Figures of one run with so many processes, their start and first photograph each left out."""
     with tempfile.TemporaryDirectory() as place:
         photographs(Path(place) / "in", count, side)
-        task = Task("protect", f"{place}/in", f"{place}/out", seed=_SEED)
+        settings = BulkSettings("protect", f"{place}/in", f"{place}/out", seed=_SEED)
         names = sorted((Path(place) / "in").iterdir())
         driver = time.process_time()
-        lines = list(in_processes((Job(Path(path.name)) for path in names), Timed(task), processes))
+        lines = list(in_processes((Job(Path(path.name)) for path in names), Timed(settings), processes))
         driver = time.process_time() - driver
     lines = sorted(lines, key=lambda line: line["to"])[processes:]
     span = lines[-1]["to"] - min(line["from"] for line in lines)

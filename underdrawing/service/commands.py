@@ -14,7 +14,7 @@ from underdrawing.service.settings import Settings
 _PACKAGES = ("fastapi", "uvicorn", "prometheus_client", "python_multipart", "reportlab")
 
 
-def start(options: Mapping[str, Any], say: Callable[[str], None]) -> None:
+def serve(options: Mapping[str, Any], say: Callable[[str], None]) -> None:
     """Serve until stopped. options: of the command line, by name, None where not given; those that are no
     settings are passed over. `say` hears the server's address.
 
@@ -33,9 +33,9 @@ def start(options: Mapping[str, Any], say: Callable[[str], None]) -> None:
         from underdrawing.credentials.package import c2pa
 
         c2pa()
-    from underdrawing.service.run import serve
+    from underdrawing.service.uvicorn_server import run_server
 
-    serve(settings, say)
+    run_server(settings, say)
 
 
 def change_tokens(

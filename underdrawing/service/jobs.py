@@ -11,8 +11,8 @@ from typing import Any
 
 from underdrawing.core.errors import MissingExtraError, PictureError, WeightsError
 from underdrawing.core.types import Verdict
+from underdrawing.service.process import Task
 from underdrawing.service.settings import Settings
-from underdrawing.service.worker import Job
 
 STEM = "picture"
 _PREVIEW_PX = 3200  # enough for four times the page's width
@@ -33,8 +33,8 @@ class Tools:
     """Where these are kept."""
 
 
-def prepare(settings: Settings) -> Callable[[Job], Any]:
-    """Load weights, keys and registry; the function of one job. Errors: those of api."""
+def prepare(settings: Settings) -> Callable[[Task], Any]:
+    """Load weights, keys and registry; the function of one task. Errors: those of api."""
     import cv2
     import torch
 
@@ -56,7 +56,7 @@ def prepare(settings: Settings) -> Callable[[Job], Any]:
         signer=_signer(settings),
         manifests=settings.manifest_folder,
     )
-    return partial(work, tools)
+    return partial(run_task, tools)
 
 
 def _signer(settings: Settings) -> Any:
@@ -89,59 +89,59 @@ def _try_out() -> None:
         raise WeightsError("the bundled photograph does not come back as altered; reinstall the package")
 
 
-def work(tools: Tools, job: Job) -> Any:
-    """Do one job: {"do": protect, verify or retrieve, "picture": path, ...}."""
-    return {"protect": protect, "verify": verify, "retrieve": retrieve}[job["do"]](tools, job)
+def run_task(tools: Tools, task: Task) -> Any:
+    """Do one task: {"do": protect, verify or retrieve, "picture": path, ...}."""
+    return {"protect": protect, "verify": verify, "retrieve": retrieve}[task["do"]](tools, task)
 
 
-def protect(tools: Tools, job: Job) -> dict[str, Any]:
-    """Write protected.SUFFIX into the job's folder, in the format that came; `protect --json`, its name.
+def protect(tools: Tools, task: Task) -> dict[str, Any]:
+    """Write protected.SUFFIX into the task's folder, in the format that came; `protect --json`, its name.
 
-    The job's `credentials`: whether Content Credentials are signed into it; None: where its format has room.
+    The task's `credentials`: whether Content Credentials are signed into it; None: where its format has room.
     """
     from underdrawing import api
     from underdrawing.credentials.package import MIME
     from underdrawing.data.encoders import SUFFIXES
     from underdrawing.data.pictures import load_picture
 
-    data = Path(job["picture"]).read_bytes()
+    data = Path(task["picture"]).read_bytes()
     kind = load_picture(data, max_pixels=tools.max_pixels).format
     suffix = next(suffix for suffix, name in SUFFIXES.items() if name == kind)
-    output = Path(job["folder"]) / f"protected{suffix}"
-    if job["credentials"] and kind not in MIME:
+    output = Path(task["folder"]) / f"protected{suffix}"
+    if task["credentials"] and kind not in MIME:
         raise PictureError(
             f"{kind} files hold no Content Credentials; send another format, or leave them out"
         )
-    credited = job["credentials"] is not False and kind in MIME
+    credited = task["credentials"] is not False and kind in MIME
     report = api.protect(
         data,
         output,
         sign=tools.owner,
         registry=tools.registry,
-        facts=job["facts"],
-        identity=job["identity"],
-        strength=job["strength"],
+        facts=task["facts"],
+        identity=task["identity"],
+        strength=task["strength"],
         credentials=tools.signer if credited else None,
         manifests=tools.manifests,
     )
     return {"report": report.to_json(), "files": [output.name]}
 
 
-def verify(tools: Tools, job: Job) -> dict[str, Any]:
-    """Write the findings into the job's folder; `verify --json` and the names of what can be fetched."""
+def verify(tools: Tools, task: Task) -> dict[str, Any]:
+    """Write the findings into the task's folder; `verify --json` and the names of what can be fetched."""
     from underdrawing import api
     from underdrawing.report.findings import write_findings
 
-    folder = Path(job["folder"])
+    folder = Path(task["folder"])
     report = api.verify(
-        Path(job["picture"]).read_bytes(),
+        Path(task["picture"]).read_bytes(),
         trust=tools.trust,
         registry=tools.registry,
         manifests=tools.manifests,
         max_pixels=tools.max_pixels,
     )
-    report = replace(report, file=job["name"])
-    if job["hard"]:
+    report = replace(report, file=task["name"])
+    if task["hard"]:
         report = replace(report, verdict=hardened(report.verdict))
     report = write_findings(report, folder, STEM, pdf=True)
     _write_preview(report.picture, folder / f"{STEM}.received.jpg")
@@ -151,13 +151,13 @@ def verify(tools: Tools, job: Job) -> dict[str, Any]:
     return {"report": report.to_json(), "files": files}
 
 
-def retrieve(tools: Tools, job: Job) -> list[dict[str, Any]]:
+def retrieve(tools: Tools, task: Task) -> list[dict[str, Any]]:
     """The registered photographs that the picture leads to, as in `retrieve --json`."""
     from underdrawing import api
     from underdrawing.data.pictures import load_picture
 
-    picture = load_picture(Path(job["picture"]).read_bytes(), max_pixels=tools.max_pixels)
-    found = api.retrieve(picture, tools.registry, limit=job["limit"])
+    picture = load_picture(Path(task["picture"]).read_bytes(), max_pixels=tools.max_pixels)
+    found = api.retrieve(picture, tools.registry, limit=task["limit"])
     return [match.to_json() for match in found]
 
 

@@ -24,7 +24,7 @@ _UNREPEATABLE = ("seconds", "checked")  # left out of reports, which the same jo
 
 
 @dataclass(frozen=True)
-class Task:
+class BulkSettings:
     """One job's settings, as every process is given them."""
 
     action: Action
@@ -67,16 +67,16 @@ def identity(seed: str, key: str) -> bytes:
     return hmac.digest(bytes.fromhex(seed), key.encode("utf-8", "surrogateescape"), "sha256")[:8]
 
 
-def work_on(task: Task, name: str, key: str, data: bytes, earlier: bytes | None = None) -> Done:
+def work_on(settings: BulkSettings, name: str, key: str, data: bytes, earlier: bytes | None = None) -> Done:
     """Protect or verify one picture.
 
     name: of its file, as outputs are to be called. key: what tells it from every other picture of the job.
     earlier: the file that is in the output's place already, looked at where Content Credentials are signed:
     if it is this picture with credentials of this job, it stays as it is.
     """
-    if task.action == "verify":
-        return _verify(task, name, data)
-    return _protect(task, (name, key), data, earlier)
+    if settings.action == "verify":
+        return _verify(settings, name, data)
+    return _protect(settings, (name, key), data, earlier)
 
 
 def place_record(done: Done, original: str, protected: str, name: str) -> Record | None:
@@ -91,12 +91,12 @@ def place_record(done: Done, original: str, protected: str, name: str) -> Record
     )
 
 
-def register(task: Task, records: Sequence[Record | None]) -> None:
+def register(settings: BulkSettings, records: Sequence[Record | None]) -> None:
     """Add the records that the registry does not have yet: a unit that is done again is registered once."""
     given = [record for record in records if record is not None]
-    if task.registry is None or not given:
+    if settings.registry is None or not given:
         return
-    with api.open_registry(task.registry, create=True) as store:
+    with api.open_registry(settings.registry, create=True) as store:
         store.add([record for record in given if not _known(store, record)])
 
 
@@ -116,44 +116,44 @@ class _Kept:
         return [0]
 
 
-def _protect(task: Task, names: tuple[str, str], data: bytes, earlier: bytes | None) -> Done:
+def _protect(settings: BulkSettings, names: tuple[str, str], data: bytes, earlier: bytes | None) -> Done:
     name, key = names
     kept = _Kept()
     report = api.protect(
         data,
-        sign=None if task.sign is None else api.load_owner(task.sign, task.password),
-        secret=task.secret,
-        identity=identity(task.seed, key),
-        strength=task.strength,
-        system=task.system,
-        registry=None if task.registry is None else kept,  # type: ignore[arg-type]  # only `add` is called
-        facts=None if task.facts is None else api.load_facts(task.facts),
+        sign=None if settings.sign is None else api.load_owner(settings.sign, settings.password),
+        secret=settings.secret,
+        identity=identity(settings.seed, key),
+        strength=settings.strength,
+        system=settings.system,
+        registry=None if settings.registry is None else kept,  # type: ignore[arg-type]  # only `add` is called
+        facts=None if settings.facts is None else api.load_facts(settings.facts),
     )
-    told = report.to_json() | {"file": name, "output": name, "credentials": task.credentials is not None}
-    left_out = (*_UNREPEATABLE, "registered") + (() if task.credentials else ("credentials",))
+    told = report.to_json() | {"file": name, "output": name, "credentials": settings.credentials is not None}
+    left_out = (*_UNREPEATABLE, "registered") + (() if settings.credentials else ("credentials",))
     told = {field: value for field, value in told.items() if field not in left_out}
     protected, _ = encode_picture(report.protected, Path(name))
-    if task.credentials is None:
+    if settings.credentials is None:
         return Done({name: protected}, told, kept.record)
-    who = signer(task.credentials, task.credentials_key or "", task.password)
+    who = signer(settings.credentials, settings.credentials_key or "", settings.password)
     if earlier is not None and is_signed(earlier, protected, report.identity, who.chain):
         return Done({name: earlier}, told, kept.record)
     original = Original(PurePosixPath(name).name, data, report.protected.format)
     signed, store = who.sign_picture(
-        report.protected, Path(name), identity=report.identity, system=task.system, original=original
+        report.protected, Path(name), identity=report.identity, system=settings.system, original=original
     )
     manifest = None if report.identity is None else (report.identity, store)
     return Done({name: signed}, told, kept.record, manifest)
 
 
-def _verify(task: Task, name: str, data: bytes) -> Done:
+def _verify(settings: BulkSettings, name: str, data: bytes) -> Done:
     report = api.verify(
         data,
-        trust=task.trust,
-        secret=task.secret,
-        system=task.system,
-        registry=task.registry,
-        manifests=task.manifests,
+        trust=settings.trust,
+        secret=settings.secret,
+        system=settings.system,
+        registry=settings.registry,
+        manifests=settings.manifests,
     )
     files = {}
     for kind, image in finding_pictures(report.verdict).items():

@@ -1,4 +1,4 @@
-"""The inside of a worker process: prepare once, then answer jobs from a pipe until it closes.
+"""The inside of a worker process: prepare once, then do tasks from a pipe until it closes.
 
 Whatever goes wrong becomes an answer, except what ends the process itself; that is seen by the pool.
 """
@@ -9,17 +9,18 @@ import os
 import signal
 import traceback
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 from underdrawing.core.errors import UnderdrawingError
 
-Job = dict[str, Any]
-Prepare = Callable[[], Callable[[Job], Any]]
-"""Loads what the work needs; gives the function of one job. Both have to be picklable."""
+Task = dict[str, Any]
+Prepare = Callable[[], Callable[[Task], Any]]
+"""Loads what the work needs; gives the function of one task. Both have to be picklable."""
 
 
-class Answer(NamedTuple):
+class TaskResult(NamedTuple):
     """What comes back from a process."""
 
     kind: str
@@ -28,8 +29,8 @@ class Answer(NamedTuple):
     """Of done: what the work returned. Otherwise the message."""
 
 
-def work_off(pipe: Connection, prepare: Prepare, memory_mb: int) -> None:
-    """Answer jobs until the pipe closes. memory_mb: limit of the address space, 0 for none."""
+def run_process(pipe: Connection, prepare: Prepare, memory_mb: int) -> None:
+    """Answer tasks until the pipe closes. memory_mb: limit of the address space, 0 for none."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C reaches all; the server decides who stops when
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.environ["OMP_NUM_THREADS"] = "1"  # several pools of threads would fight for the cores
@@ -38,25 +39,25 @@ def work_off(pipe: Connection, prepare: Prepare, memory_mb: int) -> None:
     if work is None:
         pipe.send(answer)
         return
-    pipe.send(Answer("done", None))
+    pipe.send(TaskResult("done", None))
     while True:
         try:
-            job = pipe.recv()
+            task = pipe.recv()
         except (EOFError, OSError):
             return
-        answer, content = _attempt(lambda job=job: work(job))
+        answer, content = _attempt(partial(work, task))
         pipe.send(answer._replace(content=content) if answer.kind == "done" else answer)
 
 
-def _attempt(function: Callable[[], Any]) -> tuple[Answer, Any]:
+def _attempt(function: Callable[[], Any]) -> tuple[TaskResult, Any]:
     try:
-        return Answer("done", None), function()
+        return TaskResult("done", None), function()
     except UnderdrawingError as error:
-        return Answer(type(error).__name__, str(error)), None
+        return TaskResult(type(error).__name__, str(error)), None
     except MemoryError:
-        return Answer("memory", "not enough memory for this picture"), None
+        return TaskResult("memory", "not enough memory for this picture"), None
     except Exception:  # a fault of ours in one picture must not end the others' worker
-        return Answer("fault", traceback.format_exc()), None
+        return TaskResult("fault", traceback.format_exc()), None
 
 
 def _limit_memory(memory_mb: int) -> None:

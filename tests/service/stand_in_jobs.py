@@ -23,7 +23,7 @@ def order(words: str) -> bytes:
 
 
 def prepare(log: str | None = None) -> Callable[[dict], Any]:
-    """The function of one job. log: a file that gets a line whenever a process is made ready."""
+    """The function of one task. log: a file that gets a line whenever a process is made ready."""
     if log is not None:
         with Path(log).open("a") as file:
             file.write(f"{os.getpid()}\n")
@@ -42,8 +42,8 @@ def prepare_logged(log: Path) -> partial:
     return partial(prepare, str(log))
 
 
-def do(job: dict[str, Any]) -> Any:
-    words = Path(job["picture"]).read_bytes().removeprefix(START).decode(errors="replace").split()
+def do(task: dict[str, Any]) -> Any:
+    words = Path(task["picture"]).read_bytes().removeprefix(START).decode(errors="replace").split()
     action, value = (words or ["answer"])[0], [*words, "", ""][1]
     if action == "sleep":
         time.sleep(float(value))
@@ -57,11 +57,11 @@ def do(job: dict[str, Any]) -> Any:
         raise RegistryError("/secret/path: locked")
     elif action == "eat":
         np.ones(int(value), np.uint8)  # more than a worker may have
-    if "folder" in job:
+    if "folder" in task:
         size = int(value) if action == "large" else 1000
-        (Path(job["folder"]) / "picture.received.jpg").write_bytes(b"x" * size)
+        (Path(task["folder"]) / "picture.received.jpg").write_bytes(b"x" * size)
     report = {
-        "file": job.get("name"), "status": "intact", "present": True, "message": "As it was.",
+        "file": task.get("name"), "status": "intact", "present": True, "message": "As it was.",
         "identity": None, "signature": {"state": "absent", "key": None, "trusted": False, "name": None},
         "altered_fraction": 0.0, "content_matches": None, "layers": ["base"], "details": {"pid": os.getpid()},
         "seconds": 0.0, "credentials": None, "sha256": "0" * 64, "checked": "2026-01-02T03:04:05Z",

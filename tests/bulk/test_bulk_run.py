@@ -9,10 +9,10 @@ import pytest
 from archive import SEED, fill, here, photo, shard, tree, unpacked
 
 from underdrawing import api, cli
-from underdrawing.bulk.job import BulkJob
 from underdrawing.bulk.places import Place
+from underdrawing.bulk.run import BulkRun
+from underdrawing.bulk.settings import BulkSettings, identity
 from underdrawing.bulk.shards import members
-from underdrawing.bulk.task import Task, identity
 from underdrawing.core.errors import PictureError, UsageError
 
 
@@ -32,8 +32,8 @@ def protected(archive, tmp_path_factory) -> Path:
 def run(source, target, action: str = "protect", most: int | None = None, **options) -> list[dict]:
     """Do a job, or `most` units of it."""
     journal = options.pop("journal", f"{target}.journal")
-    task = Task(action, str(source), str(target), **({"seed": SEED} | options))
-    with BulkJob(task, journal) as job:
+    settings = BulkSettings(action, str(source), str(target), **({"seed": SEED} | options))
+    with BulkRun(settings, journal) as job:
         return list(itertools.islice(job.run(1, here), most))
 
 
@@ -129,7 +129,7 @@ def test_object_stores_work_alike(archive, protected, tmp_path):
         with Place(f"{root}/out").reading(name) as file:
             assert file.read() == (protected / name).read_bytes()
     with pytest.raises(UsageError, match="--journal"):
-        BulkJob(Task("protect", f"{root}/in", f"{root}/other"))
+        BulkRun(BulkSettings("protect", f"{root}/in", f"{root}/other"))
 
 
 def test_one_shard_is_a_job_too(archive, protected, tmp_path):
@@ -152,10 +152,10 @@ def test_shard_that_is_cut_short_is_an_error_and_leaves_nothing(tmp_path, kept):
 def test_places_that_are_no_job(archive, tmp_path):
     for target in (archive, archive / "out", archive.parent):
         with pytest.raises(UsageError, match="apart"):
-            BulkJob(Task("protect", str(archive), str(target)), tmp_path / "j")
+            BulkRun(BulkSettings("protect", str(archive), str(target)), tmp_path / "j")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="no picture"):
-        BulkJob(Task("protect", str(tmp_path / "empty"), str(tmp_path / "out")))
+        BulkRun(BulkSettings("protect", str(tmp_path / "empty"), str(tmp_path / "out")))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from underdrawing.credentials.recovery import kept_for
 from underdrawing.credentials.repository import ManifestRepository
 from underdrawing.service.artefacts import Artefacts
 from underdrawing.service.observe import Metrics
-from underdrawing.service.pool import BusyError, JobError, Pool
+from underdrawing.service.pool import BusyError, Pool, TaskError
 from underdrawing.service.problems import Problem
 from underdrawing.service.settings import Settings
 
@@ -27,14 +27,14 @@ _STORES = {
     "OutputError": "the disk",
     "CredentialsError": "the signing or keeping of Content Credentials",
 }
-"""What is at fault, by the kind of a job's error."""
+"""What is at fault, by the kind of a task's error."""
 _START_BYTES = 32
 _LEAST_FREE_BYTES = 256 << 20
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+", b"BM")
 
 
 @dataclass
-class Server:
+class ServerState:
     """What the routes work with."""
 
     settings: Settings
@@ -58,32 +58,32 @@ class Server:
         self.metrics.refused.labels("queue").inc()
         return Problem(503, "busy", "all workers are busy and the queue is full", retry_after=error.seconds)
 
-    async def work(self, picture: UploadFile, job: dict[str, Any], *, kept: bool) -> tuple[str, Any]:
+    async def run_task(self, picture: UploadFile, task: dict[str, Any], *, kept: bool) -> tuple[str, Any]:
         """An artefact id, and what a worker made of a picture. kept: whether the id's folder stays."""
         if not is_picture(await picture.read(_START_BYTES)):
             raise Problem(415, "unsupported-media-type", "the part `picture` is no picture of a known type")
         stays, name = False, ""
         try:
             name, folder = self.artefacts.folder()
-            done = await self._run(picture, job, folder)
+            done = await self._run(picture, task, folder)
             stays = kept
             return name, done
         except BusyError as error:
             raise self.busy(error) from error
-        except JobError as error:
-            raise _job_problem(error) from error
+        except TaskError as error:
+            raise _task_problem(error) from error
         except OSError as error:
             raise _disk_problem(error) from error
         finally:
             if name and not stays:
                 await asyncio.to_thread(self.artefacts.drop, name)
 
-    async def _run(self, picture: UploadFile, job: dict[str, Any], folder: Path) -> Any:
+    async def _run(self, picture: UploadFile, task: dict[str, Any], folder: Path) -> Any:
         # Beside the folder, so that it is not taken for a finding; a path without any part of the client's.
         upload = folder.with_suffix(".upload")
         try:
             await asyncio.to_thread(_copy, picture, upload)
-            return await self.pool.run({**job, "picture": str(upload), "folder": str(folder)})
+            return await self.pool.run({**task, "picture": str(upload), "folder": str(folder)})
         finally:
             upload.unlink(missing_ok=True)
 
@@ -121,12 +121,12 @@ class Server:
             raise Problem(501, "not-implemented", "this server lacks the extra `credentials`")
         raise Problem(404, "not-found", f"no Content Credentials are kept for {identity}")
 
-    def need_registry(self) -> None:
+    def require_registry(self) -> None:
         """Problem 404 where there is none."""
         if self.registry is None:
             raise Problem(404, "no-registry", "this server keeps no registry")
 
-    def state(self) -> dict[str, Any]:
+    def readiness(self) -> dict[str, Any]:
         """What has to be true for pictures to be worked with."""
         registry = True
         try:
@@ -152,8 +152,8 @@ def _copy(picture: UploadFile, path: Path) -> None:
         shutil.copyfileobj(picture.file, file, 1 << 20)
 
 
-def _job_problem(error: JobError) -> Exception:
-    """What a failed job means to the caller. Messages about the picture name no path of this machine, for it
+def _task_problem(error: TaskError) -> Exception:
+    """What a failed task means to the caller. Messages about the picture name no path of this machine, for it
     is handed over as bytes; others may, and stay in the log."""
     if error.kind in ("PictureError", "ShapeError", "CapacityError", "KeyFileError"):
         return Problem(422, "bad-picture", str(error))
@@ -164,7 +164,7 @@ def _job_problem(error: JobError) -> Exception:
     if error.kind == "time":
         return Problem(504, "took-too-long", f"the picture was given up: {error}")
     if what := _STORES.get(error.kind):
-        _LOG.error("job", extra={"fields": {"kind": error.kind, "reason": str(error)}})
+        _LOG.error("task", extra={"fields": {"kind": error.kind, "reason": str(error)}})
         return Problem(503, "storage", f"{what} of the server cannot be used just now", retry_after=30)
     return error  # crash, fault, weights: ours; answered as 500, logged with all it says
 

@@ -13,9 +13,9 @@ from underdrawing import api
 from underdrawing.batch import Job, Result, Work, pooled
 from underdrawing.bulk.journal import Journal
 from underdrawing.bulk.places import SHARD_SUFFIX, Place
+from underdrawing.bulk.settings import BulkSettings
 from underdrawing.bulk.signed import signer
-from underdrawing.bulk.task import Task
-from underdrawing.bulk.units import do_unit
+from underdrawing.bulk.units import process_unit
 from underdrawing.core.errors import UsageError
 from underdrawing.data.files import PICTURE_SUFFIXES
 
@@ -28,21 +28,21 @@ def in_processes(jobs: Iterable[Job], work: Work, processes: int) -> Iterator[Re
     return (result for _, result in pooled(jobs, work, processes))
 
 
-class BulkJob:
+class BulkRun:
     """A task with its units. The journal that goes with it says which of them are done."""
 
-    def __init__(self, task: Task, journal: str | Path | None = None):
+    def __init__(self, settings: BulkSettings, journal: str | Path | None = None):
         """Find the units and open the journal, by default OUTPUT.journal where OUTPUT is on a disk.
 
         UsageError where the two places cannot be those of a job, or the journal is another's.
         """
-        source = Place(task.input)
+        source = Place(settings.input)
         if source.is_file():  # one shard is a folder of one unit
-            folder, _, name = task.input.rstrip("/").rpartition("/")
+            folder, _, name = settings.input.rstrip("/").rpartition("/")
             source, self.names = Place(folder or "."), [name]
         else:
             self.names = source.names(PICTURE_SUFFIXES | {SHARD_SUFFIX})
-        target = Place(task.output)
+        target = Place(settings.output)
         if f"{target}/".startswith(f"{source}/") or f"{source}/".startswith(f"{target}/"):
             raise UsageError(f"{target} and {source}: one is in the other; keep input and output apart")
         if not self.names:
@@ -51,9 +51,9 @@ class BulkJob:
             if "://" in str(target):
                 raise UsageError(f"{target}: say with --journal where to note what is done")
             journal = f"{target}.journal"
-        task = replace(task, input=str(source), output=str(target))
-        self.journal = Journal(journal, _settings(task))
-        self._task = replace(task, seed=self.journal.settings["seed"])
+        settings = replace(settings, input=str(source), output=str(target))
+        self.journal = Journal(journal, _settings(settings))
+        self._task = replace(settings, seed=self.journal.settings["seed"])
 
     @property
     def left(self) -> int:
@@ -64,34 +64,34 @@ class BulkJob:
         """Do what is left; each unit's line once it is noted. UnderdrawingError where the engine fails;
         the job can go on afterwards."""
         jobs = (Job(Path(name)) for name in self.names if name not in self.journal.done)
-        for result in engine(jobs, partial(do_unit, self._task), processes):
+        for result in engine(jobs, partial(process_unit, self._task), processes):
             self.journal.add(result)
             yield result
 
-    def __enter__(self) -> BulkJob:
+    def __enter__(self) -> BulkRun:
         return self
 
     def __exit__(self, *_error: object) -> None:
         self.journal.close()
 
 
-def _settings(task: Task) -> dict[str, Any]:
+def _settings(settings: BulkSettings) -> dict[str, Any]:
     """All that the output depends on, without secrets."""
-    owner = None if task.sign is None else api.load_owner(task.sign, task.password)
+    owner = None if settings.sign is None else api.load_owner(settings.sign, settings.password)
     chain = None
-    if task.credentials is not None:
-        who = signer(task.credentials, task.credentials_key or "", task.password)
+    if settings.credentials is not None:
+        who = signer(settings.credentials, settings.credentials_key or "", settings.password)
         chain = hashlib.sha256(who.chain).hexdigest()
     return {
-        "action": task.action,
-        "input": task.input,
-        "output": task.output,
-        "system": task.system,
-        "strength": task.strength,
+        "action": settings.action,
+        "input": settings.input,
+        "output": settings.output,
+        "system": settings.system,
+        "strength": settings.strength,
         "signed_by": None if owner is None else owner.public.fingerprint,
-        "private": task.secret is not None,
-        "registry": task.registry,
+        "private": settings.secret is not None,
+        "registry": settings.registry,
         "credentials": chain,
-        "manifests": None if task.manifests is None else str(task.manifests),
-        "seed": task.seed or None,
+        "manifests": None if settings.manifests is None else str(settings.manifests),
+        "seed": settings.seed or None,
     }

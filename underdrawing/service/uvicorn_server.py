@@ -70,7 +70,7 @@ class PatientProtocol(H11Protocol):
             self.transport.close()
 
 
-def serve(settings: Settings, say: Callable[[str], None] = lambda _: None) -> None:
+def run_server(settings: Settings, say: Callable[[str], None] = lambda _: None) -> None:
     """Serve until SIGINT or SIGTERM; `say` hears the address once. UsageError where it cannot be used."""
     set_up_logging()
     listener = listen(settings.host, settings.port)
