@@ -16,9 +16,9 @@ def store(tmp_path, clock) -> Artefacts:
 
 
 def put(store: Artefacts, size: int) -> str:
-    name, folder = store.folder()
+    name, folder = store.create()
     (folder / "mask.png").write_bytes(b"x" * size)
-    assert store.keep(name, ["mask.png"]) == {"mask.png": size}
+    assert store.publish(name, ["mask.png"]) == {"mask.png": size}
     return name
 
 
@@ -51,7 +51,7 @@ def test_only_what_was_given_out_is_found(store):
 
 
 def test_a_dropped_answer_leaves_nothing(store):
-    name, folder = store.folder()
+    name, folder = store.create()
     (folder / "half.png").write_bytes(b"x")
     store.drop(name)
     store.drop(name)

@@ -64,10 +64,10 @@ def test_their_key_may_have_a_password(tmp_path):
     (tmp_path / "password").write_text("open sesame\n")
     given = {"credentials": str(issued.chain), "credentials_key": str(issued.key)}
     settings = Settings(**given, credentials_password_file=str(tmp_path / "password"))
-    assert jobs._signer(settings).algorithm == "ES256"
+    assert jobs.open_session(settings).credentials.algorithm == "ES256"
     with pytest.raises(KeyFileError, match="password"):
-        jobs._signer(Settings(**given))
-    assert jobs._signer(Settings()) is None
+        jobs.open_session(Settings(**given))
+    assert jobs.open_session(Settings()).credentials is None
 
 
 def test_signing_them_without_the_extra_ends_the_start(monkeypatch):

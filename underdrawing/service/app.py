@@ -1,4 +1,4 @@
-"""The app: what it holds, how it starts and stops, and the layers around its routes."""
+"""The ASGI app: its state, lifespan, routes and middleware."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from starlette.types import ASGIApp
 
 from underdrawing import __version__
 from underdrawing.credentials.repository import ManifestRepository
-from underdrawing.service import jobs
 from underdrawing.service.artefacts import Artefacts, make_root
 from underdrawing.service.gate import Gate
 from underdrawing.service.observe import Metrics, Observe
 from underdrawing.service.pool import Limits, Pool
 from underdrawing.service.problems import add_handlers
-from underdrawing.service.process import Prepare
+from underdrawing.service.process import Prepare, prepare
 from underdrawing.service.settings import Settings
 from underdrawing.service.state import ServerState
 
@@ -31,15 +30,15 @@ from `artefacts`, at addresses that nobody can guess and that expire."""
 _SWEEP_SECONDS = 5.0
 
 
-def create_app(settings: Settings, prepare: Prepare | None = None) -> ASGIApp:
-    """The whole server as an ASGI app. prepare: what workers do instead of `jobs.prepare`, for tests.
+def create_app(settings: Settings, worker: Prepare | None = None) -> ASGIApp:
+    """The server as an ASGI app. worker: replaces `process.prepare` in the worker processes.
 
-    RegistryError where the registry cannot be opened; OSError where the spool folder cannot be made.
+    RegistryError where the registry cannot be opened; OSError where the spool folder cannot be created.
     """
     from underdrawing.service.page import add_page
     from underdrawing.service.routes import add_routes
 
-    server = _server(settings, prepare or partial(jobs.prepare, settings))
+    server = _state(settings, worker or partial(prepare, settings))
     app = FastAPI(
         title="Underdrawing",
         version=__version__,
@@ -57,7 +56,7 @@ def create_app(settings: Settings, prepare: Prepare | None = None) -> ASGIApp:
     return Observe(Gate(app, settings, server.check_room), server.metrics, settings.idle_seconds)
 
 
-def _server(settings: Settings, prepare: Prepare) -> ServerState:
+def _state(settings: Settings, worker: Prepare) -> ServerState:
     registry = None
     if settings.registry:
         from underdrawing.registry.store import open_registry
@@ -71,7 +70,7 @@ def _server(settings: Settings, prepare: Prepare) -> ServerState:
         settings.worker_mb,
     )
     store = Artefacts(make_root(settings.spool), settings.artefact_seconds, settings.artefact_mb << 20)
-    pool = Pool(prepare, limits, lambda kind: metrics.failures.labels(kind).inc())
+    pool = Pool(worker, limits, lambda kind: metrics.failures.labels(kind).inc())
     metrics = Metrics(lambda: pool.ready, lambda: pool.admitted, lambda: store.size_bytes)
     folder = settings.manifest_folder
     manifests = None if folder is None else ManifestRepository(folder)

@@ -1,7 +1,6 @@
-"""What stands before every request: which host was meant, who calls, and how large and slow a body may be.
+"""Middleware that checks host, token, role, rate and size before the body is read.
 
-All of it happens before a byte of the body is read: the framework would spool the whole body first and ask
-for the token then.
+The framework itself would store the whole body first and then check the token.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from underdrawing.service.problems import Problem
 from underdrawing.service.settings import Settings, is_loopback
 from underdrawing.service.tokens import TokenFile, may
 
-NEEDED = {
+REQUIRED_ROLES = {
     "/v1/verify": "public",
     "/v1/examine": "public",
     "/v1/records": "public",
@@ -30,29 +29,28 @@ NEEDED = {
     "/v1/protect": "protector",
     "/metrics": "admin",
 }
-"""The role that a path and what is below it asks for; others ask for none."""
-PICTURES = ("/v1/verify", "/v1/retrieve", "/v1/protect")
-"""Paths that take a picture."""
-CROWDED = "crowded"
-"""In a request's state where its connection is one too many."""
-_CROWDED_SECONDS = 2.0
+"""By path prefix; other paths require none."""
+PICTURE_PATHS = ("/v1/verify", "/v1/retrieve", "/v1/protect")
+OVER_LIMIT = "over limit"
+"""Key in the state of requests whose connection exceeds the limit."""
+_OVER_LIMIT_SECONDS = 2.0
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
-_MOST_CLIENTS = 10_000
-_MOST_DRAINED_BYTES = 8 << 20
+_MAX_CLIENTS = 10_000
+_MAX_DRAINED_BYTES = 8 << 20
 _DRAIN_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls."""
+    """The role of a request and the name of its token."""
 
     role: str
     name: str | None = None
-    """Of the token; None without one."""
+    """None without a token."""
 
 
 class Gate:
-    """The layer before the app. `check_room` raises where there is no place for another picture."""
+    """The checks before the app. `check_room` raises Problem while the queue is full."""
 
     def __init__(self, app: ASGIApp, settings: Settings, check_room: Callable[[], None]) -> None:
         self.app, self.settings, self._check_room = app, settings, check_room
@@ -66,15 +64,15 @@ class Gate:
             return
         try:
             headers = Headers(scope=scope)
-            if scope["state"].get(CROWDED):
-                scope["state"]["noted"]["refused"] = "connections"
-                raise Problem(503, "crowded", "too many connections at once", retry_after=_CROWDED_SECONDS)
+            if scope["state"].get(OVER_LIMIT):
+                scope["state"]["log"]["refused"] = "connections"
+                raise Problem(503, "crowded", "too many connections at once", retry_after=_OVER_LIMIT_SECONDS)
             self._check_host(headers)
             caller = self._caller(scope, headers)
             scope["state"]["caller"] = caller
-            scope["state"]["noted"] |= {"role": caller.role, "token": caller.name}
+            scope["state"]["log"] |= {"role": caller.role, "token": caller.name}
             _check_role(scope["path"], caller)
-            if scope["method"] == "POST" and scope["path"] in PICTURES:
+            if scope["method"] == "POST" and scope["path"] in PICTURE_PATHS:
                 self._check_picture(scope, headers, caller)
             receive = _Limited(receive, self.settings, headers).receive
         except Problem as problem:
@@ -89,29 +87,29 @@ class Gate:
             raise Problem(421, "wrong-host", "this server does not answer under that host name")
 
     def _caller(self, scope: Scope, headers: Headers) -> Caller:
-        given = headers.get("authorization")
-        if given is None:
+        header = headers.get("authorization")
+        if header is None:
             return Caller(self._anonymous(scope, headers))
-        scheme, _, token = given.partition(" ")
+        scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Problem(401, "unauthorized", "expected `Authorization: Bearer TOKEN`")
         try:
-            known = self._tokens.find(token.strip()) if self._tokens else None
+            entry = self._tokens.find(token.strip()) if self._tokens else None
         except KeyFileError as error:
             raise Problem(503, "tokens", "the server cannot read its tokens", retry_after=30) from error
-        if known is None or known.expired:
-            raise Problem(401, "unauthorized", "the token has expired" if known else "the token is not known")
-        return Caller(known.role, known.name)
+        if entry is None or entry.expired:
+            raise Problem(401, "unauthorized", "the token has expired" if entry else "the token is not known")
+        return Caller(entry.role, entry.name)
 
     def _anonymous(self, scope: Scope, headers: Headers) -> str:
-        chosen = self.settings.anonymous
-        if chosen != "auto":
-            return chosen
-        # Whoever sits at this machine may do what they could on its command line. A proxy on this machine
-        # forwards others, and says so.
-        near = is_loopback((scope.get("client") or ("",))[0])
+        role = self.settings.anonymous
+        if role != "auto":
+            return role
+        # Local users may do what they can do on the command line. A proxy on this machine forwards requests
+        # of others, which carry its headers.
+        local = is_loopback((scope.get("client") or ("",))[0])
         forwarded = any(name in headers for name in _FORWARDED)
-        return "admin" if near and not forwarded and self._tokens is None else "public"
+        return "admin" if local and not forwarded and self._tokens is None else "public"
 
     def _check_picture(self, scope: Scope, headers: Headers, caller: Caller) -> None:
         if caller.name is None:
@@ -125,53 +123,53 @@ class Gate:
 
 
 class Rates:
-    """At most so many pictures a minute from one address: a bucket that fills steadily, for each."""
+    """Rate limit for each address: a token bucket that refills with `per_minute`."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._most, self._clock = float(per_minute), clock
+        self._size, self._clock = float(per_minute), clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def check(self, address: str) -> None:
-        """Problem 429 where the address has to wait."""
-        if not self._most:
+        """Count one picture; Problem 429 where the address has to wait."""
+        if not self._size:
             return
         now = self._clock()
-        left, since = self._buckets.pop(address, (self._most, now))
-        left = min(self._most, left + (now - since) * self._most / 60)
+        left, since = self._buckets.pop(address, (self._size, now))
+        left = min(self._size, left + (now - since) * self._size / 60)
         self._buckets[address] = (left - 1, now) if left >= 1 else (left, now)
-        if len(self._buckets) > _MOST_CLIENTS:
+        if len(self._buckets) > _MAX_CLIENTS:
             self._buckets.popitem(last=False)
         if left < 1:
-            wait = (1 - left) * 60 / self._most
+            wait = (1 - left) * 60 / self._size
             raise Problem(
-                429, "too-many-requests", f"at most {self._most:.0f} pictures a minute", retry_after=wait
+                429, "too-many-requests", f"at most {self._size:.0f} pictures a minute", retry_after=wait
             )
 
 
 class _Limited:
-    """The body of one request, cut off where it is too large, too slow, or pauses too long."""
+    """The body of one request, with limits on its size, its duration and its pauses."""
 
     def __init__(self, receive: Receive, settings: Settings, headers: Headers) -> None:
         self._receive, self._settings = receive, settings
-        self._most_bytes = settings.upload_mb << 20
-        self._seen, self._done, self._ends = 0, False, time.monotonic() + settings.upload_seconds
+        self._max_bytes = settings.upload_mb << 20
+        self._received, self._done, self._deadline = 0, False, time.monotonic() + settings.upload_seconds
         declared = headers.get("content-length", "0")
-        if not declared.isdecimal() or int(declared) > self._most_bytes:
+        if not declared.isdecimal() or int(declared) > self._max_bytes:
             raise self._too_large()
 
     async def receive(self) -> Message:
         """ASGI. Problem 408 or 413."""
         if self._done:
             return await self._receive()
-        seconds = min(self._settings.idle_seconds, self._ends - time.monotonic())
+        seconds = min(self._settings.idle_seconds, self._deadline - time.monotonic())
         try:
             async with asyncio.timeout(max(0.0, seconds)):
                 message = await self._receive()
         except TimeoutError as error:
             raise Problem(408, "too-slow", "the body of the request did not arrive in time") from error
-        self._seen += len(message.get("body", b""))
+        self._received += len(message.get("body", b""))
         self._done = not message.get("more_body", False)
-        if self._seen > self._most_bytes:
+        if self._received > self._max_bytes:
             raise self._too_large()
         return message
 
@@ -180,33 +178,34 @@ class _Limited:
 
 
 async def _drain(receive: Receive, headers: Headers) -> None:
-    """Take what of a refused body is on its way already: a connection closed over unread bytes is reset, and
-    the client would lose the answer. Not what it only asks leave to send, nor much, nor for long."""
+    """Read the rest of a refused body, up to a size and a time: closing a connection with unread bytes resets
+    it, and the client would not get the response. Clients that wait for "100 Continue" send no body."""
     declared = headers.get("content-length", "0")
-    if "expect" in headers or not declared.isdecimal() or int(declared) > _MOST_DRAINED_BYTES:
+    if "expect" in headers or not declared.isdecimal() or int(declared) > _MAX_DRAINED_BYTES:
         return
-    seen = 0
+    received = 0
     with suppress(TimeoutError):
         async with asyncio.timeout(_DRAIN_SECONDS):
-            while seen <= _MOST_DRAINED_BYTES:
+            while received <= _MAX_DRAINED_BYTES:
                 message = await receive()
-                seen += len(message.get("body", b""))
+                received += len(message.get("body", b""))
                 if not message.get("more_body", False):
                     return
 
 
 def _check_role(path: str, caller: Caller) -> None:
-    needed = next((role for start, role in NEEDED.items() if f"{path}/".startswith(f"{start}/")), "none")
-    if may(caller.role, needed):
+    roles = (role for prefix, role in REQUIRED_ROLES.items() if f"{path}/".startswith(f"{prefix}/"))
+    required = next(roles, "none")
+    if may(caller.role, required):
         return
     if caller.name is None:
-        raise Problem(401, "unauthorized", f"this needs a token with the role {needed}")
-    raise Problem(403, "forbidden", f"this needs the role {needed}, the token has {caller.role}")
+        raise Problem(401, "unauthorized", f"this needs a token with the role {required}")
+    raise Problem(403, "forbidden", f"this needs the role {required}, the token has {caller.role}")
 
 
 def _check_same_site(headers: Headers) -> None:
-    """Problem 403 where the page of another site sends the request: a browser would lend it this caller's
-    rights. Programs send neither header."""
+    """Problem 403 for requests from pages of other sites, which a browser sends with the rights of its user.
+    Programs send neither header."""
     origin = headers.get("origin")
     foreign = origin is not None and origin.partition("://")[2].lower() != headers.get("host", "").lower()
     if foreign or headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):

@@ -1,4 +1,4 @@
-"""What is seen of the server: a JSON line for each answer, Prometheus metrics, headers on all answers."""
+"""Middleware for log lines, Prometheus metrics and security headers."""
 
 from __future__ import annotations
 
@@ -29,20 +29,19 @@ _HEADERS = {
         b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
 }
-"""Put on every answer that does not bring its own."""
+"""Added to every response that does not set them itself."""
 
-
-Gauged = Callable[[], float]
+GaugeValue = Callable[[], float]
 
 
 class SlowReaderError(Exception):
-    """A client that does not take its answer."""
+    """A client that does not read its response in time."""
 
 
 class Metrics:
-    """The counters of one server."""
+    """Counters and gauges of one server."""
 
-    def __init__(self, ready: Gauged, admitted: Gauged, kept: Gauged) -> None:
+    def __init__(self, ready: GaugeValue, admitted: GaugeValue, stored_bytes: GaugeValue) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.requests = Counter(
@@ -65,13 +64,13 @@ class Metrics:
         for name, text, function in (
             ("underdrawing_workers_ready", "Worker processes that are up", ready),
             ("underdrawing_jobs_admitted", "Jobs that run or wait", admitted),
-            ("underdrawing_artefact_bytes", "Disk that artefacts take", kept),
+            ("underdrawing_artefact_bytes", "Disk that artefacts take", stored_bytes),
         ):
             Gauge(name, text, registry=self.registry).set_function(function)
 
 
 class Observe:
-    """The outermost layer: numbers, logs and counts requests, gives up on clients that do not read."""
+    """The outermost middleware: request id, log, metrics, and a timeout for clients that do not read."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, idle_seconds: float) -> None:
         self.app, self.metrics, self.idle_seconds = app, metrics, idle_seconds
@@ -83,7 +82,7 @@ class Observe:
             return
         state = scope.setdefault("state", {})
         state["request_id"] = secrets.token_hex(8)
-        state["noted"] = {}
+        state["log"] = {}
         start, status = time.perf_counter(), 0
 
         async def send_on(message: Message) -> None:
@@ -100,12 +99,12 @@ class Observe:
         try:
             await self.app(scope, receive, send_on)
         except SlowReaderError:
-            state["noted"]["slow_reader"] = True
+            state["log"]["slow_reader"] = True
         finally:
-            self._note(scope, status, time.perf_counter() - start)
+            self._record(scope, status, time.perf_counter() - start)
 
-    def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        # The route's pattern, not the path: paths hold identities and ids, and would be labels without end.
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        # The pattern of the route: paths contain identities and ids, each of which would become a label.
         route = getattr(scope.get("route"), "path", "-")
         self.metrics.requests.labels(route, _method(scope), status).inc()
         self.metrics.seconds.labels(route).observe(seconds)
@@ -117,11 +116,11 @@ class Observe:
             "ms": round(1000 * seconds, 1),
             "client": (scope.get("client") or ("-",))[0],
         }
-        _LOG.info("request", extra={"fields": fields | scope["state"]["noted"]})
+        _LOG.info("request", extra={"fields": fields | scope["state"]["log"]})
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line; `extra={"fields": {...}}` adds to it."""
+    """One JSON object per line, with the fields of `extra={"fields": {...}}`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
@@ -137,7 +136,7 @@ class JsonLines(logging.Formatter):
 
 
 def set_up_logging(level: str = "INFO") -> None:
-    """Send the server's and uvicorn's log to stderr as JSON lines."""
+    """Write the logs of the server and of uvicorn to stderr as JSON lines."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     for name in ("underdrawing.service", "uvicorn", "uvicorn.error"):
@@ -149,7 +148,7 @@ def set_up_logging(level: str = "INFO") -> None:
 
 
 def _method(scope: Scope) -> str:
-    """Any word can stand there; only known ones become labels."""
+    """For labels, of which there must be few: a client can send any word."""
     known = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
     return scope["method"] if scope["method"] in known else "other"
 

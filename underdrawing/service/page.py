@@ -1,4 +1,4 @@
-"""The web page: a few fixed files of static/, served by the same process."""
+"""The web page: the files of static/, served by the same process."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _FILES = {
 
 
 def add_page(app: FastAPI) -> None:
-    """Put the page's files on the app, each at its one path."""
+    """Add a route for each file of the page."""
     for path, (name, media) in _FILES.items():
-        app.get(path, include_in_schema=False)(_server((_FOLDER / name).read_bytes(), media))
+        app.get(path, include_in_schema=False)(_route((_FOLDER / name).read_bytes(), media))
 
 
-def _server(data: bytes, media: str) -> Callable[[Request], Awaitable[Response]]:
+def _route(data: bytes, media: str) -> Callable[[Request], Awaitable[Response]]:
     tag = f'"{hashlib.sha256(data).hexdigest()[:16]}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
 

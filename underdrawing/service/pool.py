@@ -1,9 +1,9 @@
-"""Worker processes behind a short queue: what is handed in runs, waits its turn, or is refused at once.
+"""Worker processes behind a short queue: a task runs, waits for a worker, or is refused at once.
 
-    run(task) --> admitted? --> idle worker --> pipe --> process --> answer
-                  else Busy       too long: killed; died: replaced; in both cases only this task fails
+    run(task) --> admitted? --> idle worker --> pipe --> process --> TaskResult
+                  else Busy       too slow: killed, dead: replaced; only this task fails
 
-The queue is as long as there are workers, so that whoever is admitted waits for one picture at most.
+By default the queue is shorter than the number of workers: an admitted task waits for one other at most.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from underdrawing.service.process import Prepare, TaskResult, run_process
 
 _LOG = logging.getLogger("underdrawing.service")
 _START_SECONDS = 180.0
-_PAUSE_SECONDS = 5.0  # between tries to start a worker that cannot
+_PAUSE_SECONDS = 5.0  # between attempts to start a worker
 _SPAWN = get_context("spawn")  # threads of torch and OpenCV do not survive a fork
 
 
 class BusyError(Exception):
-    """There is no place in the queue; `seconds` until one may be free."""
+    """The queue is full; `seconds` is the estimated time until it is not."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"no place in the queue; one may be free in {seconds:.0f} s")
@@ -36,7 +36,7 @@ class BusyError(Exception):
 
 
 class TaskError(Exception):
-    """A task that came to nothing. kind: a class of core.errors, or memory, time, crash, fault."""
+    """A task that failed. kind: as in TaskResult."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -45,20 +45,20 @@ class TaskError(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """Of a pool."""
+    """Sizes and limits of a pool."""
 
     workers: int
     queue: int
-    """Tasks that may wait."""
+    """Tasks that may wait for a worker."""
     task_seconds: float
     tasks_per_worker: int
-    """After which a process is replaced; 0: never."""
+    """Tasks after which a process is replaced; 0: never."""
     worker_mb: int
     """Address space of a process in MiB; 0: not limited."""
 
 
 class Pool:
-    """Runs tasks in processes that `prepare` makes ready. `count` hears of what happens, for metrics."""
+    """Runs tasks in processes. `prepare` runs once in each; `count` gets the kind of every failure."""
 
     def __init__(self, prepare: Prepare, limits: Limits, count: Callable[[str], None]) -> None:
         self.limits = limits
@@ -73,7 +73,7 @@ class Pool:
 
     @property
     def ready(self) -> int:
-        """Workers that are up."""
+        """Number of workers that are up."""
         return sum(worker.ready for worker in self._workers)
 
     @property
@@ -87,20 +87,20 @@ class Pool:
             raise BusyError(self._usual_seconds * self.admitted / self.limits.workers)
 
     def start(self) -> None:
-        """Start the processes; returns at once, tasks wait for the first that is ready."""
+        """Start the processes without waiting for them; tasks wait for the first that is ready."""
         for worker in self._workers:
-            self._spawn(self._revive(worker))
+            self._spawn(self._restart(worker))
 
     async def run(self, task: dict[str, Any]) -> Any:
-        """What the worker makes of a task. BusyError, TaskError."""
+        """The value that a task returns in a worker. BusyError, TaskError."""
         self.check_room()
         self.admitted += 1
         running = self._spawn(self._run(task))
         running.add_done_callback(self._leave)
-        return await asyncio.shield(running)  # a caller that goes away must not take the worker along
+        return await asyncio.shield(running)  # a cancelled request must not stop the worker
 
     async def close(self) -> None:
-        """Stop all processes; what is under way is lost."""
+        """Stop all processes; running tasks are lost."""
         for task in self._background:
             task.cancel()
         for worker in self._workers:
@@ -112,20 +112,20 @@ class Pool:
         worker = await self._idle.get()
         start = time.perf_counter()
         try:
-            answer = await self._in_thread(worker.call, task)
+            result = await self._in_thread(worker.call, task)
         finally:
             if worker.ready and not worker.worn:
                 self._idle.put_nowait(worker)
             else:
-                self._spawn(self._revive(worker))
+                self._spawn(self._restart(worker))
         self._usual_seconds += 0.2 * (time.perf_counter() - start - self._usual_seconds)
-        if answer.kind != "done":
-            self._count(answer.kind)
-            raise TaskError(answer.kind, answer.content)
-        return answer.content
+        if result.kind != "done":
+            self._count(result.kind)
+            raise TaskError(result.kind, result.content)
+        return result.content
 
-    async def _revive(self, worker: _Worker) -> None:
-        """A new process for a worker; tried until it comes up."""
+    async def _restart(self, worker: _Worker) -> None:
+        """Start a new process for a worker; try until it comes up."""
         while True:
             problem = await self._in_thread(worker.restart)
             if problem is None:
@@ -147,11 +147,11 @@ class Pool:
     def _leave(self, task: asyncio.Task) -> None:
         self.admitted -= 1
         if not task.cancelled():
-            task.exception()  # its caller may be gone; then nobody else asks
+            task.exception()  # retrieved here in case the request was cancelled
 
 
 class _Worker:
-    """One process and the pipe to it. Called by one thread at a time; `stop` by any."""
+    """One process and its pipe. Used by one thread at a time, except for `stop`."""
 
     def __init__(self, prepare: Prepare, limits: Limits) -> None:
         self._prepare, self._limits = prepare, limits
@@ -159,16 +159,16 @@ class _Worker:
         self._pipe: Connection | None = None
         self._done = 0
         self._stopped = False
-        self._switching = threading.Lock()  # a process is killed whole or not yet there, never half started
+        self._switching = threading.Lock()  # `stop` must not run while a process starts
         self.ready = False
 
     @property
     def worn(self) -> bool:
-        """Whether it has done as much as a process is to do."""
+        """Whether the process has done its number of tasks."""
         return 0 < self._limits.tasks_per_worker <= self._done
 
     def restart(self) -> str | None:
-        """A new process; None, or why it does not come up."""
+        """Start a new process; None, or the reason why it does not come up."""
         self._kill()
         with self._switching:
             if self._stopped:
@@ -180,23 +180,23 @@ class _Worker:
             self._process.start()
         theirs.close()
         self._done = 0
-        answer = self._wait(_START_SECONDS)
-        self.ready = answer.kind == "done" and not self._stopped
-        return None if self.ready else f"{answer.kind}: {answer.content}"
+        result = self._wait(_START_SECONDS)
+        self.ready = result.kind == "done" and not self._stopped
+        return None if self.ready else f"{result.kind}: {result.content}"
 
     def call(self, task: dict[str, Any]) -> TaskResult:
-        """What the process answers, or that it took too long or died; then it is gone."""
+        """Do a task in the process; a process that takes too long or dies is killed."""
         self._done += 1
         try:
             assert self._pipe is not None
             self._pipe.send(task)
         except OSError:
-            answer = TaskResult("crash", "its worker had died")
+            result = TaskResult("crash", "its worker had died")
         else:
-            answer = self._wait(self._limits.task_seconds)
-        if answer.kind in ("time", "crash"):
+            result = self._wait(self._limits.task_seconds)
+        if result.kind in ("time", "crash"):
             self._kill()
-        return answer
+        return result
 
     def stop(self) -> None:
         """End the process at once."""

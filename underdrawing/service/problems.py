@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 has them: application/problem+json with a type that programs can tell apart."""
+"""Errors as application/problem+json (RFC 9457), with a type for programs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _LOG = logging.getLogger("underdrawing.service")
 
 
 class Problem(HTTPException):
-    """An answer that is an error.
+    """An error response.
 
-    kind: the last part of its type, as "too-large". retry_after: seconds after which a try may succeed.
+    kind: the last part of its type, as "too-large". retry_after: seconds until a repetition may succeed.
     """
 
     def __init__(self, status: int, kind: str, detail: str, *, retry_after: float | None = None) -> None:
@@ -30,12 +30,12 @@ class Problem(HTTPException):
         self.kind = kind
 
     def response(self) -> JSONResponse:
-        """The answer."""
+        """The HTTP response."""
         return _response(self.status_code, self.kind, self.detail, self.headers)
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Have every error of an app answered as a problem, its own and the framework's."""
+    """Make every error of an app, its own and the framework's, a problem response."""
     app.add_exception_handler(AnyHTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _fault)
@@ -50,14 +50,14 @@ async def _http(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:
-    """What the request lacks or has wrong; the value itself is not sent back."""
-    faults = error.errors() if isinstance(error, RequestValidationError) else []
-    told = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in faults]
-    return _response(422, "invalid-request", "; ".join(told) or "the request is not valid", None)
+    """Fields that are missing or invalid; their values are not repeated."""
+    errors = error.errors() if isinstance(error, RequestValidationError) else []
+    messages = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in errors]
+    return _response(422, "invalid-request", "; ".join(messages) or "the request is not valid", None)
 
 
 async def _fault(request: Request, error: Exception) -> JSONResponse:
-    """A fault of ours: the log has it, the caller only its number."""
+    """An error in our code: the caller gets the request id, the log the traceback."""
     number = request.scope.get("state", {}).get("request_id", "-")
     _LOG.error("fault", exc_info=error, extra={"fields": {"request_id": number}})
     return _response(500, "fault", f"an error of the server; its log has it as request {number}", None)
@@ -70,7 +70,7 @@ def _response(status: int, kind: str, detail: str, headers: Mapping[str, str] | 
         "status": status,
         "detail": detail,
     }
-    # A client that is still sending must not take the rest of its body for the next request.
+    # The rest of a body that is still being sent must not be read as the next request.
     closing = {"Connection": "close"} if status in (408, 413, 415, 429, 503) else {}
     return JSONResponse(
         content, status, {**closing, **(headers or {})}, media_type="application/problem+json"

@@ -1,6 +1,6 @@
-"""The inside of a worker process: prepare once, then do tasks from a pipe until it closes.
+"""The main loop of a worker process: prepare once, then answer tasks from a pipe until it closes.
 
-Whatever goes wrong becomes an answer, except what ends the process itself; that is seen by the pool.
+Every error becomes a TaskResult, except those that end the process; the pool notices these.
 """
 
 from __future__ import annotations
@@ -14,30 +14,38 @@ from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 from underdrawing.core.errors import UnderdrawingError
+from underdrawing.service.settings import Settings
 
 Task = dict[str, Any]
 Prepare = Callable[[], Callable[[Task], Any]]
-"""Loads what the work needs; gives the function of one task. Both have to be picklable."""
+"""Returns the function that does one task. Both must be picklable."""
 
 
 class TaskResult(NamedTuple):
-    """What comes back from a process."""
+    """What a process sends back."""
 
     kind: str
-    """done; the class of one of core.errors; memory, time, crash; or fault, which is ours."""
+    """done; the name of a class of core.errors; memory, time, crash; or fault, an error in our code."""
     content: Any
-    """Of done: what the work returned. Otherwise the message."""
+    """Of done: the value that the task returned. Otherwise the message."""
+
+
+def prepare(settings: Settings) -> Callable[[Task], Any]:
+    """`jobs.prepare`, imported in the worker process only: the server process itself decodes no picture."""
+    from underdrawing.service import jobs
+
+    return jobs.prepare(settings)
 
 
 def run_process(pipe: Connection, prepare: Prepare, memory_mb: int) -> None:
-    """Answer tasks until the pipe closes. memory_mb: limit of the address space, 0 for none."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C reaches all; the server decides who stops when
+    """Answer tasks until the pipe closes. memory_mb: limit of the address space, MiB; 0 for none."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C reaches every process; the server stops its workers
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    os.environ["OMP_NUM_THREADS"] = "1"  # several pools of threads would fight for the cores
+    os.environ["OMP_NUM_THREADS"] = "1"  # several thread pools would compete for the cores
     _limit_memory(memory_mb)
-    answer, work = _attempt(prepare)
-    if work is None:
-        pipe.send(answer)
+    result, run_task = _attempt(prepare)
+    if run_task is None:
+        pipe.send(result)
         return
     pipe.send(TaskResult("done", None))
     while True:
@@ -45,8 +53,8 @@ def run_process(pipe: Connection, prepare: Prepare, memory_mb: int) -> None:
             task = pipe.recv()
         except (EOFError, OSError):
             return
-        answer, content = _attempt(partial(work, task))
-        pipe.send(answer._replace(content=content) if answer.kind == "done" else answer)
+        result, content = _attempt(partial(run_task, task))
+        pipe.send(result._replace(content=content) if result.kind == "done" else result)
 
 
 def _attempt(function: Callable[[], Any]) -> tuple[TaskResult, Any]:
@@ -56,7 +64,7 @@ def _attempt(function: Callable[[], Any]) -> tuple[TaskResult, Any]:
         return TaskResult(type(error).__name__, str(error)), None
     except MemoryError:
         return TaskResult("memory", "not enough memory for this picture"), None
-    except Exception:  # a fault of ours in one picture must not end the others' worker
+    except Exception:  # an error in our code must not stop the worker for other pictures
         return TaskResult("fault", traceback.format_exc()), None
 
 

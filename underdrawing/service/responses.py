@@ -1,4 +1,4 @@
-"""From what a worker says to what a caller is told: links for paths, and only what their role allows."""
+"""Results of workers as API responses: URLs in place of paths, and only the fields a role may read."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ MEDIA = {
     ".pdf": "application/pdf", ".c2pa": "application/c2pa",
 }  # fmt: skip
 _KINDS = {".pdf": "pdf", ".c2pa": "manifest"}
-"""Where the suffix tells the kind; elsewhere it stands before the suffix."""
-_PUBLIC_RECORD = ("identity", "registered", "system", "size", "owner", "facts")
-_PLACED = ("number", "hash", "original", "protected")
+"""By suffix; other names have their kind before the suffix."""
+_PUBLIC_FIELDS = ("identity", "registered", "system", "size", "owner", "facts")
+_READER_FIELDS = ("number", "hash", "original", "protected")
 
 
 def artefacts(name: str, sizes: Mapping[str, int]) -> dict[str, Artefact]:
-    """Files of an answer by kind: picture.mask.png is the mask."""
-    made = {}
+    """Links to the files of a response by kind: picture.mask.png is the mask."""
+    links = {}
     for file, size in sizes.items():
         path = PurePath(file)
         kind = _KINDS.get(path.suffix) or PurePath(path.stem).suffix.removeprefix(".") or path.stem
-        made[kind] = Artefact(url=f"/v1/artefacts/{name}/{file}", media_type=MEDIA[path.suffix], bytes=size)
-    return made
+        links[kind] = Artefact(url=f"/v1/artefacts/{name}/{file}", media_type=MEDIA[path.suffix], bytes=size)
+    return links
 
 
 def verification(
@@ -37,8 +37,8 @@ def verification(
     seconds: float,
     role: str,
 ) -> Verification:
-    """The answer to a verification. report: `verify --json`."""
-    soft = may(role, "reader")
+    """The response to a verification. report: as in `verify --json`."""
+    reader = may(role, "reader")
     return Verification(
         file=report["file"],
         status=report["status"],
@@ -48,8 +48,8 @@ def verification(
         signature=report["signature"],
         altered_fraction=report["altered_fraction"],
         content_matches=report["content_matches"],
-        layers=report["layers"] if soft else None,
-        details=report["details"] if soft else None,
+        layers=report["layers"] if reader else None,
+        details=report["details"] if reader else None,
         seconds=report["seconds"],
         credentials=report["credentials"],
         sha256=report["sha256"],
@@ -61,24 +61,24 @@ def verification(
 
 
 def protection(report: dict[str, Any], links: dict[str, Artefact], seconds: float) -> Protection:
-    """The answer to a protection. report: `protect --json`."""
-    told = {name: report[name] for name in Protection.model_fields if name in report}
-    return Protection(**told, artefacts=links, artefacts_seconds=seconds)
+    """The response to a protection. report: as in `protect --json`."""
+    fields = {name: report[name] for name in Protection.model_fields if name in report}
+    return Protection(**fields, artefacts=links, artefacts_seconds=seconds)
 
 
-def record(told: dict[str, Any], role: str, manifest: str | None) -> RecordOut:
-    """A record as a role may see it. told: as `registry show --json` prints it; manifest: an address."""
-    names = _PUBLIC_RECORD + (_PLACED if may(role, "reader") else ())
-    return RecordOut(**{name: told[name] for name in names}, manifest=manifest)
+def record(entry: dict[str, Any], role: str, manifest: str | None) -> RecordOut:
+    """The fields of a record that a role may read. entry: as in `registry show --json`; manifest: its URL."""
+    names = _PUBLIC_FIELDS + (_READER_FIELDS if may(role, "reader") else ())
+    return RecordOut(**{name: entry[name] for name in names}, manifest=manifest)
 
 
-def match(told: dict[str, Any], role: str, manifest: str | None) -> Match:
-    """A match as a role may see it. told: as in `retrieve --json`; manifest: an address."""
-    shown = record(told, role, manifest).model_dump()
-    return Match(by=told["by"], score=told["score"], sure=told["sure"], **shown)
+def match(found: dict[str, Any], role: str, manifest: str | None) -> Match:
+    """The fields of a match that a role may read. found: as in `retrieve --json`; manifest: its URL."""
+    fields = record(found, role, manifest).model_dump()
+    return Match(by=found["by"], score=found["score"], sure=found["sure"], **fields)
 
 
-def shown_name(name: str | None) -> str | None:
-    """The name that a client gives its file, fit to be shown: its last part, printable, not endless."""
+def display_name(name: str | None) -> str | None:
+    """The file name that a client sends, without folders and control characters, at most 120 characters."""
     last = PurePath((name or "").replace("\\", "/")).name
     return "".join(letter for letter in last if letter.isprintable())[:120] or None

@@ -1,4 +1,4 @@
-"""The routes of the API, /v1, and those for whoever runs the server."""
+"""The routes of the API under /v1 and those for operators."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _IDENTITY = "^[0-9a-f]{16}$"
 _ANY_FILE: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/octet-stream": {}}, "description": "the file"}
 }
-_A_MANIFEST: dict[int | str, dict[str, Any]] = {
+_MANIFEST_FILE: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/c2pa": {}}, "description": "the manifest store"}
 }
 Picture = Annotated[UploadFile, File(description="JPEG, PNG, WebP, AVIF, TIFF, BMP or HEIC")]
@@ -48,27 +48,27 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 _MEANINGS = {
     400: "the request cannot be parsed",
-    401: "a token is missing, wrong or expired",
-    403: "the token's role does not allow this, or the page of another site asks",
-    404: "there is none, or not any more",
+    401: "the token is missing, wrong or expired",
+    403: "the role of the token does not allow this, or the request comes from the page of another site",
+    404: "it does not exist, or has expired",
     408: "the body did not arrive in time",
     413: "the body or the picture is too large",
     415: "no picture of a known type, or no multipart/form-data",
-    422: "a value is not valid, or the picture cannot be worked with",
+    422: "a value is not valid, or the picture cannot be processed",
     429: "too many requests; see Retry-After",
-    500: "a fault of the server",
-    501: "this server lacks what is needed for it",
-    503: "no room, no registry or no disk just now; see Retry-After",
+    500: "an error of the server",
+    501: "this server cannot do it",
+    503: "queue, registry or disk cannot be used now; see Retry-After",
     504: "the picture took too long",
 }
 _PICTURE_PROBLEMS = _problems(400, 401, 403, 408, 413, 415, 422, 429, 500, 503, 504)
 
 
 def add_routes(app: FastAPI, server: ServerState) -> None:
-    """Put all routes on the app."""
+    """Add all routes to the app."""
     app.include_router(_pictures(server))
-    app.include_router(_look_ups(server))
-    app.include_router(_operation(server))
+    app.include_router(_lookups(server))
+    app.include_router(_operations(server))
 
 
 def _pictures(server: ServerState) -> APIRouter:
@@ -76,18 +76,18 @@ def _pictures(server: ServerState) -> APIRouter:
 
     @router.post("/verify")
     async def verify(request: Request, picture: Picture) -> Verification:
-        """Say who protected a picture, whether and where it was altered, and what was there."""
+        """Verify a picture: who protected it, whether and where it was altered, and the recovered content."""
         role = request.state.caller.role
         task = {
             "do": "verify",
-            "name": responses.shown_name(picture.filename),
+            "name": responses.display_name(picture.filename),
             "hard": not may(role, "reader"),
         }
-        name, done = await server.run_task(picture, task, kept=True)
-        report = done["report"]
+        name, result = await server.run_task(picture, task)
+        report = result["report"]
         server.metrics.verdicts.labels(report["status"]).inc()
-        request.state.noted["verdict"] = report["status"]
-        links = responses.artefacts(name, await to_thread(server.artefacts.keep, name, done["files"]))
+        request.state.log["verdict"] = report["status"]
+        links = responses.artefacts(name, await to_thread(server.artefacts.publish, name, result["files"]))
         records = await to_thread(_records, server, report["identity"], role)
         return responses.verification(report, records, links, server.artefacts.seconds, role)
 
@@ -106,40 +106,40 @@ def _pictures(server: ServerState) -> APIRouter:
             ),
         ] = None,
     ) -> Protection:
-        """Hide in a picture a code of its own content and an identity, signed with the server's key."""
+        """Hide a content code and an identity in a picture, signed with the key of the server."""
         if credentials and not server.settings.credentials:
             raise Problem(422, "no-credentials", "this server signs no Content Credentials")
         task = {"do": "protect", "strength": strength, "identity": identity, "facts": _facts(server, facts)}
         task["credentials"] = credentials
-        name, done = await server.run_task(picture, task, kept=True)
-        links = responses.artefacts(name, await to_thread(server.artefacts.keep, name, done["files"]))
-        return responses.protection(done["report"], links, server.artefacts.seconds)
+        name, result = await server.run_task(picture, task)
+        links = responses.artefacts(name, await to_thread(server.artefacts.publish, name, result["files"]))
+        return responses.protection(result["report"], links, server.artefacts.seconds)
 
     @router.post("/retrieve")
     async def retrieve(
         request: Request, picture: Picture, limit: Annotated[int, Form(ge=1, le=100)] = 5
     ) -> Found:
-        """Find the registered photograph that a picture comes from, by identity or by what it shows."""
+        """Find the registered photograph that a picture comes from, by identity or by content."""
         server.require_registry()
-        _, matches = await server.run_task(picture, {"do": "retrieve", "limit": limit}, kept=False)
+        _, matches = await server.run_task(picture, {"do": "retrieve", "limit": limit}, keep_folder=False)
         role = request.state.caller.role
         found = await to_thread(_matches, server, matches, role)
         return Found(status="found" if found and found[0].sure else "not found", matches=found)
 
     @router.post("/examine", include_in_schema=False)
     async def examine() -> None:
-        """Nothing passive exists yet, so there is nothing honest to say of a picture without a mark."""
+        """Not implemented: there are no detectors for pictures without a mark."""
         raise Problem(501, "not-implemented", "this release has no detectors for unprotected pictures")
 
     return router
 
 
-def _look_ups(server: ServerState) -> APIRouter:
+def _lookups(server: ServerState) -> APIRouter:
     router = APIRouter(prefix="/v1")
 
     @router.get("/records/{identity}", responses=_problems(401, 403, 404, 422, 503))
     async def records(request: Request, identity: Identity) -> Records:
-        """What the registry keeps of an identity, the latest first."""
+        """The records of an identity, latest first."""
         server.require_registry()
         found = await to_thread(_records, server, identity, request.state.caller.role)
         if not found:
@@ -149,10 +149,10 @@ def _look_ups(server: ServerState) -> APIRouter:
     @router.get(
         "/records/{identity}/manifest",
         response_class=Response,
-        responses=_problems(401, 403, 404, 422, 501, 503) | _A_MANIFEST,
+        responses=_problems(401, 403, 404, 422, 501, 503) | _MANIFEST_FILE,
     )
     async def manifest(identity: Identity) -> Response:
-        """The Content Credentials kept for an identity: the latest that hold, as they stood in its file."""
+        """The stored Content Credentials of an identity: the latest valid manifest store."""
         store = await to_thread(server.manifest, identity)
         name = f'attachment; filename="{identity}.c2pa"'
         return Response(store, media_type=responses.MEDIA[".c2pa"], headers={"Content-Disposition": name})
@@ -163,7 +163,7 @@ def _look_ups(server: ServerState) -> APIRouter:
         responses=_problems(404, 422) | _ANY_FILE,
     )
     async def artefact(name: str, file: str, download: bool = False) -> FileResponse:
-        """A file of an earlier answer."""
+        """A file of an earlier response."""
         path = server.artefacts.find(name, file)
         if path is None:
             raise Problem(404, "not-found", "there is no such file, or it has expired")
@@ -178,7 +178,7 @@ def _look_ups(server: ServerState) -> APIRouter:
 
     @router.get("/about")
     async def about(request: Request) -> About:
-        """What this server does, and for this caller."""
+        """Version, abilities and limits of the server, and the role of the caller."""
         settings = server.settings
         return About(
             version=__version__,
@@ -195,42 +195,42 @@ def _look_ups(server: ServerState) -> APIRouter:
     return router
 
 
-def _operation(server: ServerState) -> APIRouter:
+def _operations(server: ServerState) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/healthz")
     async def healthz() -> dict[str, str]:
-        """Whether the process answers."""
+        """Whether the process responds."""
         return {"status": "ok"}
 
     @router.get("/readyz")
     async def readyz() -> JSONResponse:
-        """Whether pictures can be worked with: workers are up, the registry answers, there is disk."""
-        state = await to_thread(server.readiness)
-        ready = all(state.values())
-        return JSONResponse({"status": "ready" if ready else "not ready", **state}, 200 if ready else 503)
+        """Whether workers are up, the registry answers and the disk has room."""
+        parts = await to_thread(server.readiness)
+        ready = all(parts.values())
+        return JSONResponse({"status": "ready" if ready else "not ready", **parts}, 200 if ready else 503)
 
     @router.get("/metrics")
     async def metrics() -> Response:
-        """The counters, in Prometheus' text format."""
+        """Metrics in the text format of Prometheus."""
         return Response(generate_latest(server.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return router
 
 
 def _records(server: ServerState, identity: str | None, role: str) -> list[RecordOut]:
-    """The records of an identity as a role may see them."""
+    """The records of an identity with the fields that a role may read."""
     found = server.records(identity)
-    address = server.manifest_address(identity) if found else None
-    return [responses.record(entry.to_json(), role, address) for entry in found]
+    url = server.manifest_url(identity) if found else None
+    return [responses.record(entry.to_json(), role, url) for entry in found]
 
 
 def _matches(server: ServerState, matches: list[dict[str, Any]], role: str) -> list[Match]:
-    return [responses.match(told, role, server.manifest_address(told["identity"])) for told in matches]
+    return [responses.match(found, role, server.manifest_url(found["identity"])) for found in matches]
 
 
 def _facts(server: ServerState, text: str | None) -> dict[str, Any] | None:
-    """Checked facts, as JSON; Problem 422 where they are none."""
+    """Facts of a form field, as JSON; Problem 422 where they do not follow the schema."""
     if not text:
         return None
     from underdrawing.registry.facts import Facts

@@ -1,4 +1,4 @@
-"""What the server is told: options of `underdrawing serve`, or environment variables UNDERDRAWING_NAME."""
+"""Settings of the server: options of `underdrawing serve`, or environment variables UNDERDRAWING_NAME."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ANONYMOUS = ("auto", "none", "public", "reader", "protector", "admin")
 
 @dataclass(frozen=True)
 class Settings:
-    """The server's configuration; docs/SERVICE.md has the same as one table."""
+    """The configuration of the server; docs/SERVICE.md and docs/DEPLOYMENT.md have it as a table."""
 
     host: str = "127.0.0.1"
     """Address to listen on."""
@@ -31,64 +31,64 @@ class Settings:
     registry: str = ""
     """Path or URL of the registry; empty: no records, no retrieval."""
     tokens: str = ""
-    """File of access tokens, as `underdrawing token` writes it; empty: nobody has one."""
+    """File of access tokens, as `underdrawing token` writes it; empty: there are none."""
     anonymous: str = "auto"
-    """What callers without a token may: none, public, reader, protector, admin. auto: admin for this machine
-    itself as long as there is no token file, public for all others."""
+    """Role of callers without a token: none, public, reader, protector, admin. auto: admin for this machine
+    itself while there is no token file, public for all others."""
     sign: str = ""
-    """PEM file of the private key that signs what is protected; empty: unsigned."""
+    """PEM file of the private key that signs protected pictures; empty: unsigned."""
     sign_password_file: str = ""
     """File with that key's password."""
     trust: str = ""
     """Folder of trusted public keys and certificates; empty: the user's own."""
     credentials: str = ""
-    """PEM file of the certificates under which Content Credentials are signed into what is protected, the
-    signer's own first; empty: none are."""
+    """PEM file of the certificates under which Content Credentials are signed into protected pictures, the
+    signer's own first; empty: none are signed."""
     credentials_key: str = ""
     """PEM file of the first certificate's private key."""
     credentials_password_file: str = ""
     """File with that key's password."""
     manifests: str = ""
-    """Folder where Content Credentials are kept and looked for; empty: beside a registry in a file."""
+    """Folder of stored Content Credentials; empty: beside a registry in a file."""
     hosts: str = ""
-    """Host names, with commas, under which the server answers; empty: every name, or only this machine's own
-    where callers without a token may more than the public. Keeps other sites from naming it as theirs."""
+    """Host names, with commas, that the server answers to; empty: every name, or only those of this machine
+    where callers without a token may do more than the public. Prevents DNS rebinding."""
     proxies: str = ""
-    """Addresses, with commas, of reverse proxies whose X-Forwarded-For is believed."""
+    """Addresses, with commas, of reverse proxies whose X-Forwarded-For is trusted."""
     workers: int = 0
-    """Processes that work on pictures; 0: one a core."""
+    """Worker processes; 0: one per core."""
     queue: int = 0
-    """Pictures that may wait for a worker; 0: half as many as workers. More are answered with 503."""
+    """Pictures that may wait for a worker; 0: half as many as workers. More get 503."""
     job_seconds: float = 60.0
-    """A picture that takes longer is given up with 504, its worker replaced."""
+    """Time limit for one picture; then it gets 504 and its worker is replaced."""
     jobs_per_worker: int = 500
-    """Pictures after which a worker is replaced by a new one."""
+    """Pictures after which a worker is replaced; 0: never."""
     worker_mb: int = 4096
     """Address space of a worker in MiB; 0: not limited."""
     upload_mb: int = 50
-    """Largest body of a request in MiB; larger ones are answered with 413."""
+    """Largest body of a request, MiB; larger ones get 413."""
     megapixels: int = 40
-    """Largest picture, before it is decoded."""
+    """Largest picture; checked before it is decoded."""
     upload_seconds: float = 60.0
-    """Time that the whole body may take to arrive; then 408."""
+    """Time limit for the whole body; then 408."""
     idle_seconds: float = 10.0
-    """Longest pause of a client that is sending a request or taking an answer."""
+    """Longest pause of a client while it sends a request or reads a response."""
     connections: int = 200
-    """Connections at once; more are answered with 503."""
+    """Connections at once; more get 503."""
     rate_per_minute: int = 30
-    """Pictures a minute that one address without a token may hand in; more are answered with 429. 0: any."""
+    """Pictures per minute from one address without a token; more get 429. 0: not limited."""
     artefact_seconds: float = 900.0
-    """How long the pictures of a verification can be fetched."""
+    """Time until the files of a response expire."""
     artefact_mb: int = 2048
-    """Disk for them in MiB; the oldest go first."""
+    """Disk space for them, MiB; the oldest are removed first."""
     spool: str = ""
-    """Folder for uploads and artefacts, emptied at start; empty: a new temporary one."""
+    """Folder for uploads and artefacts, cleared at start; empty: a new temporary one."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
-        """The settings of environment variables; what is `given` and not None goes first.
+        """Settings from environment variables; values in `given` that are not None take precedence.
 
-        UsageError, naming the variable, where a value cannot be used.
+        UsageError, naming the variable, for invalid values.
         """
         environment = os.environ if environment is None else environment
         values: dict[str, Any] = {}
@@ -98,7 +98,7 @@ class Settings:
                 values[field.name] = given[field.name]
             elif name in environment:
                 try:
-                    values[field.name] = type(field.default)(environment[name])
+                    values[field.name] = type(getattr(cls, field.name))(environment[name])
                 except ValueError as error:
                     raise UsageError(f"{name}: expected a number, got {environment[name]!r}") from error
         settings = cls(**values)
@@ -106,7 +106,7 @@ class Settings:
         return settings
 
     def check(self) -> None:
-        """UsageError where a value cannot be used."""
+        """UsageError, naming the variable, for invalid values."""
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, int | float) and not 0 <= value < 1e9:
@@ -139,24 +139,24 @@ class Settings:
 
     @property
     def manifest_folder(self) -> Path | None:
-        """Where Content Credentials are kept; None: nowhere."""
+        """Folder of stored Content Credentials; None: they are not stored."""
         if self.manifests:
             return Path(self.manifests)
         return beside(self.registry) if self.registry else None
 
     @property
     def worker_count(self) -> int:
-        """Processes that work on pictures."""
+        """Number of worker processes."""
         return self.workers or os.cpu_count() or 1
 
     @property
     def queue_length(self) -> int:
-        """Pictures that may wait. Half as many as workers: nobody waits for more than one picture."""
+        """Pictures that may wait for a worker."""
         return self.queue or max(1, self.worker_count // 2)
 
     @property
     def host_names(self) -> frozenset[str]:
-        """Names that are answered, lower case; empty: all."""
+        """Host names that the server answers to, lower case; empty: all."""
         if self.hosts:
             return frozenset(name.strip().lower() for name in self.hosts.split(",") if name.strip())
         if is_loopback(self.host) and self.anonymous != "public":
@@ -165,7 +165,7 @@ class Settings:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine itself can be behind an address."""
+    """Whether an address is one of this machine itself."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""What one server holds, and how a picture of a request gets to a worker and back."""
+"""The state of the server, shared by its routes, and the way of an upload to a worker."""
 
 from __future__ import annotations
 
@@ -27,47 +27,52 @@ _STORES = {
     "OutputError": "the disk",
     "CredentialsError": "the signing or keeping of Content Credentials",
 }
-"""What is at fault, by the kind of a task's error."""
-_START_BYTES = 32
-_LEAST_FREE_BYTES = 256 << 20
+"""What failed, by the kind of the TaskError."""
+_HEAD_BYTES = 32
+_MIN_FREE_BYTES = 256 << 20
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+", b"BM")
 
 
 @dataclass
 class ServerState:
-    """What the routes work with."""
+    """Settings, workers, files, metrics, registry and manifests of one server."""
 
     settings: Settings
     pool: Pool
     artefacts: Artefacts
     metrics: Metrics
     registry: Any = None
-    """An open registry, for look-ups by identity; None where none is kept."""
+    """An open registry, for look-ups by identity; None without a registry."""
     manifests: ManifestRepository | None = None
-    """Where Content Credentials are kept; None where they are not."""
+    """Stored Content Credentials; None where none are stored."""
 
     def check_room(self) -> None:
-        """Problem 503 where no picture can be taken now."""
+        """Problem 503 while the queue is full."""
         try:
             self.pool.check_room()
         except BusyError as error:
             raise self.busy(error) from error
 
     def busy(self, error: BusyError) -> Problem:
-        """The answer to a caller who finds the queue full."""
+        """The response while the queue is full."""
         self.metrics.refused.labels("queue").inc()
         return Problem(503, "busy", "all workers are busy and the queue is full", retry_after=error.seconds)
 
-    async def run_task(self, picture: UploadFile, task: dict[str, Any], *, kept: bool) -> tuple[str, Any]:
-        """An artefact id, and what a worker made of a picture. kept: whether the id's folder stays."""
-        if not is_picture(await picture.read(_START_BYTES)):
+    async def run_task(
+        self, picture: UploadFile, task: dict[str, Any], *, keep_folder: bool = True
+    ) -> tuple[str, Any]:
+        """Do a task with an uploaded picture; an artefact id and the result of the worker.
+
+        keep_folder: whether the id's folder stays for artefacts. Problem where the task fails.
+        """
+        if not is_picture(await picture.read(_HEAD_BYTES)):
             raise Problem(415, "unsupported-media-type", "the part `picture` is no picture of a known type")
-        stays, name = False, ""
+        keep, name = False, ""
         try:
-            name, folder = self.artefacts.folder()
-            done = await self._run(picture, task, folder)
-            stays = kept
-            return name, done
+            name, folder = self.artefacts.create()
+            result = await self._run(picture, task, folder)
+            keep = keep_folder
+            return name, result
         except BusyError as error:
             raise self.busy(error) from error
         except TaskError as error:
@@ -75,11 +80,11 @@ class ServerState:
         except OSError as error:
             raise _disk_problem(error) from error
         finally:
-            if name and not stays:
+            if name and not keep:
                 await asyncio.to_thread(self.artefacts.drop, name)
 
     async def _run(self, picture: UploadFile, task: dict[str, Any], folder: Path) -> Any:
-        # Beside the folder, so that it is not taken for a finding; a path without any part of the client's.
+        # Beside the folder, which holds artefacts only. No part of the path comes from the client.
         upload = folder.with_suffix(".upload")
         try:
             await asyncio.to_thread(_copy, picture, upload)
@@ -88,7 +93,7 @@ class ServerState:
             upload.unlink(missing_ok=True)
 
     def records(self, identity: str | None) -> list[Any]:
-        """The registry's entries of an identity, the latest first; none without one or without a registry."""
+        """Registry entries of an identity, latest first; [] for None and without a registry. Problem 503."""
         if self.registry is None or identity is None:
             return []
         try:
@@ -96,25 +101,25 @@ class ServerState:
         except RegistryError as error:
             raise Problem(503, "registry", "the registry cannot be used just now", retry_after=30) from error
 
-    def manifest_address(self, identity: str | None) -> str | None:
-        """Where the Content Credentials kept for an identity are fetched; None where there are none."""
+    def manifest_url(self, identity: str | None) -> str | None:
+        """The URL of the stored Content Credentials of an identity; None where there are none."""
         if self.manifests is None or identity is None:
             return None
         try:
-            kept = self.manifests.holds(identity)
+            exists = self.manifests.holds(identity)
         except CredentialsError as error:
-            raise _unkept(error) from error
-        return f"/v1/records/{identity}/manifest" if kept else None
+            raise _manifest_problem(error) from error
+        return f"/v1/records/{identity}/manifest" if exists else None
 
     def manifest(self, identity: str) -> bytes:
-        """The latest manifest store kept for an identity that holds and names it.
+        """The latest valid manifest store that is stored for an identity and names it.
 
-        Problem 404 where there is none, 501 where this server lacks what checks it.
+        Problem 404 where there is none, 501 where the package that checks it is not installed.
         """
         try:
             found = None if self.manifests is None else kept_for(self.manifests, identity)
         except CredentialsError as error:
-            raise _unkept(error) from error
+            raise _manifest_problem(error) from error
         if found is not None and found.manifest is not None:
             return found.manifest
         if found is not None and found.state == "unread":
@@ -122,27 +127,25 @@ class ServerState:
         raise Problem(404, "not-found", f"no Content Credentials are kept for {identity}")
 
     def require_registry(self) -> None:
-        """Problem 404 where there is none."""
+        """Problem 404 without a registry."""
         if self.registry is None:
             raise Problem(404, "no-registry", "this server keeps no registry")
 
     def readiness(self) -> dict[str, Any]:
-        """What has to be true for pictures to be worked with."""
+        """Number of workers, and whether registry and disk can be used."""
         registry = True
         try:
             self.records("0" * 16)
         except Problem:
             registry = False
-        disk = shutil.disk_usage(self.artefacts.root).free > _LEAST_FREE_BYTES
+        disk = shutil.disk_usage(self.artefacts.root).free > _MIN_FREE_BYTES
         return {"workers": self.pool.ready, "registry": registry, "disk": disk}
 
 
-def is_picture(start: bytes) -> bool:
-    """Whether the first bytes of a file are those of a format that is read here; saves a worker the rest."""
+def is_picture(head: bytes) -> bool:
+    """Whether a file starts like one of a supported format; others are refused before they reach a worker."""
     return (
-        start.startswith(_SIGNATURES)
-        or (start[:4], start[8:12]) == (b"RIFF", b"WEBP")
-        or start[4:8] == b"ftyp"
+        head.startswith(_SIGNATURES) or (head[:4], head[8:12]) == (b"RIFF", b"WEBP") or head[4:8] == b"ftyp"
     )
 
 
@@ -153,8 +156,8 @@ def _copy(picture: UploadFile, path: Path) -> None:
 
 
 def _task_problem(error: TaskError) -> Exception:
-    """What a failed task means to the caller. Messages about the picture name no path of this machine, for it
-    is handed over as bytes; others may, and stay in the log."""
+    """The response to a failed task. Only messages about the picture reach the caller: they contain no path,
+    as the picture is passed as bytes. Others may contain one and are logged."""
     if error.kind in ("PictureError", "ShapeError", "CapacityError", "KeyFileError"):
         return Problem(422, "bad-picture", str(error))
     if error.kind == "MissingExtraError":
@@ -166,10 +169,10 @@ def _task_problem(error: TaskError) -> Exception:
     if what := _STORES.get(error.kind):
         _LOG.error("task", extra={"fields": {"kind": error.kind, "reason": str(error)}})
         return Problem(503, "storage", f"{what} of the server cannot be used just now", retry_after=30)
-    return error  # crash, fault, weights: ours; answered as 500, logged with all it says
+    return error  # crash, fault, weights: errors in our code; response 500, logged in full
 
 
-def _unkept(error: CredentialsError) -> Problem:
+def _manifest_problem(error: CredentialsError) -> Problem:
     _LOG.error("manifests", extra={"fields": {"reason": str(error)}})
     return Problem(503, "storage", "the folder of manifests cannot be read just now", retry_after=30)
 

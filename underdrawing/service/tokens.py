@@ -1,6 +1,6 @@
-"""Access tokens and what their owners may. A file holds names, roles and hashes of tokens, never a token.
+"""Access tokens and roles. The token file holds names, roles and hashes, never a token.
 
-A token is 32 random bytes. Nobody can guess these, so one round of a fast hash is enough at rest.
+A token is 32 random bytes, which cannot be guessed: one round of a fast hash suffices.
 """
 
 from __future__ import annotations
@@ -20,17 +20,16 @@ from underdrawing.core.errors import KeyFileError
 from underdrawing.data.files import write_atomic
 
 ROLES = ("none", "public", "reader", "protector", "admin")
-"""Each may what those before it may. public: hard verdicts; reader: maps, numbers and records; protector:
-protect with the server's key; admin: metrics."""
-GIVEN = ROLES[1:]
-"""Roles that a token can have."""
-_START = "ud_"
-_MOST_DAYS = 36_500
+"""Each includes those before it. public: hard verdicts; reader: maps, numbers and records; protector: protect
+with the key of the server; admin: metrics."""
+TOKEN_ROLES = ROLES[1:]
+_PREFIX = "ud_"
+_MAX_DAYS = 36_500
 
 
 @dataclass(frozen=True)
 class Token:
-    """An entry of the file."""
+    """An entry of the token file."""
 
     name: str
     role: str
@@ -41,8 +40,8 @@ class Token:
     """UTC, ISO 8601; None: never."""
 
     def __post_init__(self) -> None:
-        if self.role not in GIVEN:
-            raise KeyFileError(f"expected a role of {', '.join(GIVEN)}, got {self.role!r}")
+        if self.role not in TOKEN_ROLES:
+            raise KeyFileError(f"expected a role of {', '.join(TOKEN_ROLES)}, got {self.role!r}")
         if len(self.sha256) != 64:
             raise KeyFileError(f"token {self.name!r}: expected a hash of 64 hex digits")
         if self.expires is not None and datetime.fromisoformat(self.expires).tzinfo is None:
@@ -50,17 +49,17 @@ class Token:
 
     @property
     def expired(self) -> bool:
-        """Whether its time is over."""
+        """Whether it is no longer valid."""
         return self.expires is not None and datetime.fromisoformat(self.expires) <= datetime.now(UTC)
 
 
 def may(role: str, needed: str) -> bool:
-    """Whether a role includes another."""
+    """Whether a role includes the needed one."""
     return ROLES.index(role) >= ROLES.index(needed)
 
 
 class TokenFile:
-    """The tokens in a file, read again when it changes, so that a revoked one is out at once."""
+    """The tokens in a file, read again when it changes: a revoked token is refused at once."""
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
@@ -69,7 +68,7 @@ class TokenFile:
         self._tokens: tuple[Token, ...] = ()
 
     def tokens(self) -> tuple[Token, ...]:
-        """All entries. KeyFileError where the file is no token file."""
+        """All entries. KeyFileError where the file is not a token file."""
         with self._lock:
             try:
                 state = self.path.stat()
@@ -81,34 +80,36 @@ class TokenFile:
             return self._tokens
 
     def find(self, token: str) -> Token | None:
-        """The entry of a token, expired or not. Takes as long for a wrong one as for a right one."""
+        """The entry of a token, even if it has expired. The time does not depend on the token."""
         digest, found = _digest(token), None
-        for known in self.tokens():
-            if hmac.compare_digest(known.sha256, digest):
-                found = known
+        for entry in self.tokens():
+            if hmac.compare_digest(entry.sha256, digest):
+                found = entry
         return found
 
     def add(self, name: str, role: str, days: float | None = None) -> str:
-        """A new token, told only here; the file, made if there is none, gets its hash. KeyFileError where the
-        name is taken or empty, the role or the days cannot be."""
+        """Create a token and write its hash to the file, which is created if missing.
+
+        KeyFileError for a name that is empty or exists already, for unknown roles and for days out of range.
+        """
         known = self.tokens() if self.path.exists() else ()
         if not name or len(name) > 100 or not name.isprintable():
             raise KeyFileError(f"{name!r} is no usable name for a token")
         if any(token.name == name for token in known):
             raise KeyFileError(f"{self.path}: there is a token {name!r} already; revoke it first")
-        if days is not None and not 0 < days <= _MOST_DAYS:
-            raise KeyFileError(f"expected a life of up to {_MOST_DAYS} days, got {days}")
-        token, now = _START + secrets.token_urlsafe(32), datetime.now(UTC).replace(microsecond=0)
+        if days is not None and not 0 < days <= _MAX_DAYS:
+            raise KeyFileError(f"expected a life of up to {_MAX_DAYS} days, got {days}")
+        token, now = _PREFIX + secrets.token_urlsafe(32), datetime.now(UTC).replace(microsecond=0)
         ends = None if days is None else (now + timedelta(days=days)).isoformat()
         self._write([*known, Token(name, role, _digest(token), now.isoformat(), ends)])
         return token
 
     def revoke(self, name: str) -> None:
-        """Take a token out of the file. KeyFileError where there is none of that name."""
-        kept = [token for token in self.tokens() if token.name != name]
-        if len(kept) == len(self.tokens()):
+        """Remove a token from the file. KeyFileError where there is none of that name."""
+        remaining = [token for token in self.tokens() if token.name != name]
+        if len(remaining) == len(self.tokens()):
             raise KeyFileError(f"{self.path}: there is no token {name!r}")
-        self._write(kept)
+        self._write(remaining)
 
     def _write(self, tokens: Sequence[Token]) -> None:
         text = json.dumps({"tokens": [asdict(token) for token in tokens]}, indent=2) + "\n"
