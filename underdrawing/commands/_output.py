@@ -6,9 +6,12 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from underdrawing.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from underdrawing.batch import Job, Result, Work
 
 DONE, ALTERED, NOT_FOUND, FAILED = 0, 1, 2, 3
 EXIT_CODES = {
@@ -30,13 +33,13 @@ def print_error(message: str) -> None:
 
 def run_batch(
     arguments: argparse.Namespace,
-    jobs: Sequence[Any],
-    work: Callable[[Any], dict[str, Any]],
-    sentence: Callable[[dict[str, Any]], str],
+    jobs: Sequence[Job],
+    work: Work,
+    sentence: Callable[[Result], str],
 ) -> int:
     """Do the jobs in `arguments.jobs` processes and print each result in order; the exit code.
 
-    work: of underdrawing.batch.run. sentence: a result without error, as text.
+    sentence: text of a result without error.
     """
     from underdrawing import batch
 
@@ -47,9 +50,9 @@ def run_batch(
 
 def print_batch(
     arguments: argparse.Namespace,
-    results: Iterator[dict[str, Any]],
+    results: Iterator[Result],
     total: int,
-    sentence: Callable[[dict[str, Any]], str],
+    sentence: Callable[[Result], str],
 ) -> int:
     """Print each of `total` results as it comes, with a progress bar on a terminal; the exit code."""
     terminal, code = sys.stderr.isatty(), DONE

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from underdrawing.commands import _flags
 from underdrawing.commands._output import run_batch
 from underdrawing.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from underdrawing.batch import Job, Result
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     return run_batch(arguments, jobs, work, sentence)
 
 
-def attack_file(job: Any, *, suite: str, seed: int, overwrite: bool) -> dict[str, Any]:
+def attack_file(job: Job, *, suite: str, seed: int, overwrite: bool) -> Result:
     """Write the job's picture after every channel of the suite, as PNG."""
     import numpy as np
 
@@ -52,6 +55,6 @@ def attack_file(job: Any, *, suite: str, seed: int, overwrite: bool) -> dict[str
     return {"file": str(job.path), "status": "attacked", "outputs": written}
 
 
-def sentence(result: dict[str, Any]) -> str:
+def sentence(result: Result) -> str:
     """An attacked picture as text."""
     return f"{result['file']}: {len(result['outputs'])} pictures written"

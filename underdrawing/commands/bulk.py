@@ -6,8 +6,8 @@ import argparse
 from typing import Any
 
 from underdrawing.commands import _flags
-from underdrawing.commands._checks import check_inputs, read_password
 from underdrawing.commands._output import print_batch, print_result
+from underdrawing.commands._session import checked_session, load_facts, read_password
 from underdrawing.core.errors import UsageError
 
 
@@ -36,18 +36,18 @@ def run(arguments: argparse.Namespace) -> int:
     from underdrawing.bulk.run import BulkRun, in_processes
     from underdrawing.bulk.settings import BulkSettings
 
-    password = read_password(arguments.password_file)
-    check_inputs(arguments, arguments.action, password)
-    names = {field.name for field in fields(BulkSettings)} - {"seed", "password", "overwrite"}
-    options = {name: getattr(arguments, name) for name in names}
-    options |= {"seed": _seed(arguments.seed), "password": password, "overwrite": arguments.force}
-    settings = BulkSettings(**options)
+    load_facts(arguments)
+    with checked_session(arguments, arguments.action):
+        names = {field.name for field in fields(BulkSettings)} - {"seed", "password", "overwrite"}
+        options = {name: getattr(arguments, name) for name in names}
+        options |= {"seed": _seed(arguments.seed), "password": read_password(arguments.password_file)}
+        settings = BulkSettings(**options, overwrite=arguments.force)
     engine = on_ray if arguments.engine == "ray" else in_processes
-    with BulkRun(settings, arguments.journal) as job:
-        total, left, journal = len(job.names), job.left, job.journal.path
-        code = print_batch(arguments, job.run(arguments.jobs, engine), left, sentence)
-        summary = {"status": "finished", "units": total, "done before": total - left, "left": job.left}
-        text = f"{total} units: {total - left} done before, {job.left} left; noted in {journal}"
+    with BulkRun(settings, arguments.journal) as bulk:
+        total, left, journal = len(bulk.names), bulk.left, bulk.journal.path
+        code = print_batch(arguments, bulk.run(arguments.jobs, engine), left, sentence)
+        summary = {"status": "finished", "units": total, "done before": total - left, "left": bulk.left}
+        text = f"{total} units: {total - left} done before, {bulk.left} left; noted in {journal}"
         print_result(arguments, summary | {"journal": str(journal)}, text)
     return code
 

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from underdrawing.commands import _flags
-from underdrawing.commands._checks import read_password
 from underdrawing.commands._output import DONE, print_result
+from underdrawing.commands._session import read_password
 from underdrawing.core.errors import UsageError
 
 

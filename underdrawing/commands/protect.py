@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from underdrawing.commands import _flags
-from underdrawing.commands._checks import check_inputs, read_password
 from underdrawing.commands._output import run_batch
+from underdrawing.commands._session import SessionFlags, checked_session, load_facts, open_session
 from underdrawing.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from underdrawing.batch import Job, Result
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,33 +33,21 @@ def run(arguments: argparse.Namespace) -> int:
     """Protect every picture."""
     from underdrawing import batch
 
-    password = read_password(arguments.password_file)
-    check_inputs(arguments, "protect", password)
-    jobs = batch.file_jobs(arguments.paths, Path(arguments.output), overwrite=arguments.force)
-    if arguments.identity and len(jobs) > 1:
-        raise UsageError("--identity names one picture; give one picture, or let identities be drawn")
-    names = ("sign", "secret", "identity", "strength", "system", "registry", "facts", "credentials")
-    names = (*names, "credentials_key", "manifests")
-    options = {name: getattr(arguments, name) for name in names}
-    work = partial(protect_file, password=password, overwrite=arguments.force, **options)
-    return run_batch(arguments, jobs, work, sentence)
+    facts = load_facts(arguments)
+    with checked_session(arguments, "protect") as flags:
+        jobs = batch.file_jobs(arguments.paths, Path(arguments.output), overwrite=arguments.force)
+        if arguments.identity and len(jobs) > 1:
+            raise UsageError("--identity names one picture; give one picture, or let identities be drawn")
+        options = {"identity": arguments.identity, "facts": facts, "overwrite": arguments.force}
+        return run_batch(arguments, jobs, partial(protect_file, flags=flags, **options), sentence)
 
 
-def protect_file(
-    job: Any, *, sign: str | None, password: bytes | None, facts: str | None, **options: Any
-) -> dict[str, Any]:
-    """Protect the job's file into its target."""
-    from underdrawing import api
-
-    owner = None if sign is None else api.load_owner(sign, password)
-    told = None if facts is None else api.load_facts(facts)
-    chain, key = options.pop("credentials"), options.pop("credentials_key")
-    if chain is not None:
-        options["credentials"] = api.load_credentials(chain, key, password)
-    return api.protect(job.path, job.target, sign=owner, facts=told, **options).to_json()
+def protect_file(job: Job, *, flags: SessionFlags, **options: Any) -> Result:
+    """Protect the job's file into its target. options: of Session.protect."""
+    return open_session(flags).protect(job.path, job.target, **options).to_json()
 
 
-def sentence(result: dict[str, Any]) -> str:
+def sentence(result: Result) -> str:
     """A protected picture as text."""
     signed = f", signed by {result['signed_by']}" if result["signed_by"] else ", not signed"
     quality = f"{result['psnr_db']:.1f} dB, " if result["psnr_db"] is not None else ""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from underdrawing.commands import _flags
-from underdrawing.commands._checks import check_inputs
 from underdrawing.commands._output import run_batch
+from underdrawing.commands._session import SessionFlags, checked_session, open_session
+
+if TYPE_CHECKING:
+    from underdrawing.batch import Job, Result
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,32 +36,23 @@ def run(arguments: argparse.Namespace) -> int:
     """Search the registry for every picture."""
     from underdrawing import batch
 
-    check_inputs(arguments, "verify")
     jobs = batch.stem_jobs(arguments.paths, Path(arguments.output) if arguments.output else None)
-    names = ("registry", "limit", "secret", "system", "manifests", "trust")
-    options = {name: getattr(arguments, name) for name in names}
-    return run_batch(arguments, jobs, partial(retrieve_file, overwrite=arguments.force, **options), sentence)
+    with checked_session(arguments, "verify") as flags:
+        work = partial(retrieve_file, flags=flags, limit=arguments.limit, overwrite=arguments.force)
+        return run_batch(arguments, jobs, work, sentence)
 
 
-def retrieve_file(job: Any, *, registry: str, **options: Any) -> dict[str, Any]:
-    """Search for the job's file; manifests of the records found go to the job's target, if any."""
-    from underdrawing import api
-
+def retrieve_file(job: Job, *, flags: SessionFlags, **options: Any) -> Result:
+    """Search for the job's file; manifests of the records found go to the job's target, if any. options: of
+    Session.retrieve."""
     if job.target is not None:
         options |= {"output": job.target.parent, "stem": job.target.name}
-    found = api.retrieve(job.path, _open(registry), **options)
-    status = "found" if found and found[0].sure else "not found"
-    return {"file": str(job.path), "status": status, "matches": [match.to_json() for match in found]}
+    matches = open_session(flags).retrieve(job.path, **options)
+    status = "found" if matches and matches[0].sure else "not found"
+    return {"file": str(job.path), "status": status, "matches": [match.to_json() for match in matches]}
 
 
-@lru_cache(maxsize=1)
-def _open(registry: str) -> Any:
-    from underdrawing import api
-
-    return api.open_registry(registry)
-
-
-def sentence(result: dict[str, Any]) -> str:
+def sentence(result: Result) -> str:
     """The records found for a picture as text, one below the other."""
     return "\n".join([f"{result['file']}: {result['status'].upper()}", *map(_match, result["matches"])])
 

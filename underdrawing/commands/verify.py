@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from underdrawing.commands import _flags
-from underdrawing.commands._checks import check_inputs
 from underdrawing.commands._output import run_batch
+from underdrawing.commands._session import SessionFlags, checked_session, open_session
 from underdrawing.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from underdrawing.batch import Job, Result
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,26 +35,23 @@ def run(arguments: argparse.Namespace) -> int:
     """Verify every picture."""
     from underdrawing import batch
 
-    check_inputs(arguments, "verify")
     output = Path(arguments.output) if arguments.output else None
     if arguments.pdf and output is None:
         raise UsageError("--pdf writes a file; say with -o where")
-    names = ("trust", "secret", "system", "registry", "manifests", "pdf")
-    options = {name: getattr(arguments, name) for name in names}
-    work = partial(verify_file, overwrite=arguments.force, **options)
-    return run_batch(arguments, batch.stem_jobs(arguments.paths, output), work, sentence)
+    with checked_session(arguments, "verify") as flags:
+        work = partial(verify_file, flags=flags, overwrite=arguments.force, pdf=arguments.pdf)
+        return run_batch(arguments, batch.stem_jobs(arguments.paths, output), work, sentence)
 
 
-def verify_file(job: Any, **options: Any) -> dict[str, Any]:
-    """Verify the job's file; the files of its report go to the job's target, if any."""
-    from underdrawing import api
+def verify_file(job: Job, *, flags: SessionFlags, **options: Any) -> Result:
+    """Verify the job's file; the files of its report go to the job's target, if any. options: of
+    Session.verify."""
+    if job.target is not None:
+        options |= {"output": job.target.parent, "stem": job.target.name}
+    return open_session(flags).verify(job.path, **options).to_json()
 
-    if job.target is None:
-        return api.verify(job.path, **options).to_json()
-    return api.verify(job.path, job.target.parent, stem=job.target.name, **options).to_json()
 
-
-def sentence(result: dict[str, Any]) -> str:
+def sentence(result: Result) -> str:
     """A verdict as text: what the picture holds, its Content Credentials, the report."""
     lines = [f"{result['file']}: {result['status'].upper()}: {result['message']}"]
     credentials = result["credentials"]

@@ -1,0 +1,132 @@
+"""The session of a process: made and checked before the first file of a batch, used for every file."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from underdrawing.core.errors import KeyFileError, MissingExtraError, RegistryError, UsageError, WeightsError
+
+if TYPE_CHECKING:
+    from underdrawing.api import Session
+    from underdrawing.registry.facts import Facts
+
+
+@dataclass(frozen=True)
+class SessionFlags:
+    """The flags that make a Session: picklable, so that every process of a batch makes its own."""
+
+    system: str
+    secret: str | None
+    registry: str | None
+    manifests: str | None
+    trust: str | None = None
+    sign: str | None = None
+    password_file: str | None = None
+    credentials: str | None = None
+    credentials_key: str | None = None
+    strength: float = 1.0
+
+
+@lru_cache(maxsize=1)
+def open_session(flags: SessionFlags) -> Session:
+    """The session of this process. Errors: those of Session."""
+    from underdrawing import api
+
+    password, signer = read_password(flags.password_file), None
+    if flags.credentials is not None and flags.credentials_key is not None:
+        signer = api.load_credentials(flags.credentials, flags.credentials_key, password)
+    return api.Session(
+        sign=flags.sign,
+        password=password,
+        trust=flags.trust,
+        secret=flags.secret,
+        registry=flags.registry,
+        credentials=signer,
+        manifests=flags.manifests,
+        system=flags.system,
+        strength=flags.strength,
+    )
+
+
+@contextmanager
+def checked_session(arguments: argparse.Namespace, ability: str) -> Iterator[SessionFlags]:
+    """Flags with which `open_session` succeeds; on exit the session of this process is closed.
+
+    UsageError, before the first file, where the system lacks the ability ("protect", "verify") or a key, a
+    secret, a trust store or a registry cannot be used. "protect" creates a missing registry.
+    """
+    names = [field.name for field in fields(SessionFlags) if field.name in arguments]
+    flags = SessionFlags(**{name: getattr(arguments, name) for name in names})
+    with _usage_errors():
+        _check_ability(arguments, ability)
+        _check_credentials(flags)
+        if flags.trust is not None and not Path(flags.trust).is_dir():
+            raise UsageError(f"{flags.trust}: there is no such folder of public keys")
+        session = open_session(flags)
+        _check_registry(flags, create=ability == "protect")
+    try:
+        yield flags
+    finally:
+        open_session.cache_clear()
+        session.close()
+
+
+def load_facts(arguments: argparse.Namespace) -> Facts | None:
+    """The facts of --facts. UsageError where they are not valid, or there is no registry."""
+    from underdrawing import api
+
+    if arguments.facts is None:
+        return None
+    if arguments.registry is None:
+        raise UsageError("--facts are kept in a registry; name one with --registry")
+    with _usage_errors():
+        return api.load_facts(arguments.facts)
+
+
+def read_password(path: str | None) -> bytes | None:
+    """The password in a file, ending line breaks dropped. UsageError where it cannot be read."""
+    if path is None:
+        return None
+    try:
+        return Path(path).read_bytes().rstrip(b"\r\n")
+    except OSError as error:
+        raise UsageError(f"{path}: the password cannot be read ({error.strerror})") from error
+
+
+@contextmanager
+def _usage_errors() -> Iterator[None]:
+    try:
+        yield
+    except (KeyFileError, MissingExtraError, RegistryError, WeightsError) as error:
+        raise UsageError(str(error)) from error
+
+
+def _check_ability(arguments: argparse.Namespace, ability: str) -> None:
+    from underdrawing import zoo
+
+    if ability not in zoo.card(arguments.system).abilities:
+        raise UsageError(f"{arguments.system} cannot {arguments.command}; see `underdrawing zoo`")
+
+
+def _check_credentials(flags: SessionFlags) -> None:
+    from underdrawing import api
+
+    if (flags.credentials is None) != (flags.credentials_key is None):
+        raise UsageError("--credentials and --credentials-key belong together: certificates, and their key")
+    if flags.credentials is None or flags.registry is None:
+        return
+    if api.manifest_repository(flags.manifests, flags.registry) is None:
+        raise UsageError("the registry is on a server; say with --manifests where credentials are kept")
+
+
+def _check_registry(flags: SessionFlags, *, create: bool) -> None:
+    from underdrawing import api
+
+    if flags.registry is not None:
+        api.open_registry(flags.registry, create=create).close()
