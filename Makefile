@@ -2,12 +2,12 @@ PYTHON ?= python
 
 .PHONY: check test tables strip
 
-check: ## style, format, layers, types, sizes: under half a minute
+check: ## style, format, layers, types, structure: under half a minute
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -c 'from importlinter.cli import lint_imports_command as check; check()'
 	$(PYTHON) -m mypy
-	$(PYTHON) tools/check_sizes.py
+	$(PYTHON) tools/check_structure.py sizes hops
 
 test:
 	$(PYTHON) -m pytest
