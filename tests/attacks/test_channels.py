@@ -1,4 +1,4 @@
-"""Channels keep what the picture shows; their frames say truly where it went."""
+"""Channels keep what the picture shows; their placements map masks and pictures."""
 
 import numpy as np
 import pytest
@@ -20,8 +20,8 @@ def psnr_db(first, second):
 @pytest.mark.parametrize("channel", ALL.values(), ids=ALL.keys())
 def test_a_channel_repeats_itself_for_a_seed_and_leaves_its_input_alone(channel):
     before = PHOTO.copy()
-    received, frame = channel.attack(PHOTO, np.random.default_rng(5))
-    assert received.dtype == np.uint8 and received.shape == (*frame.size, 3)
+    received, placement = channel.attack(PHOTO, np.random.default_rng(5))
+    assert received.dtype == np.uint8 and received.shape == (*placement.size, 3)
     assert np.array_equal(received, channel(PHOTO, np.random.default_rng(5)))
     assert np.array_equal(PHOTO, before)
     assert not np.shares_memory(received, PHOTO) or channel.name == "flip"
@@ -32,44 +32,44 @@ def test_a_channel_repeats_itself_for_a_seed_and_leaves_its_input_alone(channel)
     [Crop(0.5), Scale(0.5), Scale(1.5), Rotate(3.0), Rotate(-18.0), Flip(), SCREENSHOT],
     ids=lambda channel: channel.name,
 )
-def test_the_frame_maps_masks_and_originals_to_where_the_channel_put_them(channel):
+def test_a_placement_maps_masks_and_originals_to_received_coordinates(channel):
     """A white box on black is its own mask, so the attacked picture shows where the mask must lie."""
     marked = np.zeros_like(PHOTO)
     marked[60:150, 90:210] = 255
-    received, frame = channel.attack(marked, np.random.default_rng(2))
+    received, placement = channel.attack(marked, np.random.default_rng(2))
     wanted = received[..., 1] > 127
-    mapped = frame.mask(marked[..., 0] > 0)
+    mapped = placement.warp_mask(marked[..., 0] > 0)
     union = (mapped | wanted).sum()
     assert (mapped & wanted).sum() / union > 0.95
-    photo, frame = channel.attack(PHOTO, np.random.default_rng(2))
-    inside = frame.inside()
-    assert psnr_db(frame.image(PHOTO)[inside], photo[inside]) > 29
+    photo, placement = channel.attack(PHOTO, np.random.default_rng(2))
+    inside = placement.inside_source()
+    assert psnr_db(placement.warp_image(PHOTO)[inside], photo[inside]) > 29
 
 
-def test_a_wrong_frame_would_be_noticed():
-    received, frame = Crop(0.5).attack(PHOTO, np.random.default_rng(3))
+def test_a_wrong_placement_is_noticed():
+    received, placement = Crop(0.5).attack(PHOTO, np.random.default_rng(3))
     other = Crop(0.5).attack(PHOTO, np.random.default_rng(4))[1]
-    assert frame.offset != other.offset
-    assert np.array_equal(frame.image(PHOTO), received)
-    assert psnr_db(other.image(PHOTO), received) < 25
+    assert placement.offset != other.offset
+    assert np.array_equal(placement.warp_image(PHOTO), received)
+    assert psnr_db(other.warp_image(PHOTO), received) < 25
 
 
-def test_going_there_and_back_gives_the_picture_again():
+def test_to_source_inverts_the_placement():
     for channel in (Scale(1.5), Flip(), Nothing()):
-        received, frame = channel.attack(PHOTO, np.random.default_rng(0))
-        assert psnr_db(frame.back(received), PHOTO) > 33
+        received, placement = channel.attack(PHOTO, np.random.default_rng(0))
+        assert psnr_db(placement.to_source(received), PHOTO) > 33
     assert Scale(0.5).attack(PHOTO, np.random.default_rng(0))[1].covers_source
     assert not Crop(0.5).attack(PHOTO, np.random.default_rng(0))[1].covers_source
-    received, frame = Rotate(3.0).attack(PHOTO, np.random.default_rng(0))
-    assert psnr_db(frame.back(received)[60:-60, 60:-60], PHOTO[60:-60, 60:-60]) > 28
+    received, placement = Rotate(3.0).attack(PHOTO, np.random.default_rng(0))
+    assert psnr_db(placement.to_source(received)[60:-60, 60:-60], PHOTO[60:-60, 60:-60]) > 28
 
 
-def test_frames_compose_in_the_order_of_the_chain():
+def test_placements_compose_in_the_order_of_the_chain():
     chain = Chain("both", (Scale(0.5), Crop(0.25)))
-    _, frame = chain.attack(PHOTO, np.random.default_rng(1))
-    assert frame.source_size == (256, 320) and frame.size == (64, 80)
-    assert frame.linear == ((2.0, 0.0), (0.0, 2.0))
-    assert 0 <= frame.offset[0] <= 160 and frame.offset[0] % 2 == 0
+    _, placement = chain.attack(PHOTO, np.random.default_rng(1))
+    assert placement.source_size == (256, 320) and placement.size == (64, 80)
+    assert placement.linear == ((2.0, 0.0), (0.0, 2.0))
+    assert 0 <= placement.offset[0] <= 160 and placement.offset[0] % 2 == 0
 
 
 def test_a_lower_quality_costs_more():

@@ -13,11 +13,12 @@ from skimage import data
 
 from underdrawing.bench import tables
 from underdrawing.bench.tables_hidden_code import ROOMS, carriers, coded, prefixes
-from underdrawing.systems.hidden_code.recovery import save_recovery
+from underdrawing.nets.loading import save_network
 from underdrawing.systems.hidden_code.tokens import save_tokens
-from underdrawing.systems.hidden_code.training_recovery import RECIPES, begun
+from underdrawing.systems.hidden_code.training_recovery import RECIPES
+from underdrawing.systems.hidden_code.training_recovery import initial_network as initial_recovery
 from underdrawing.systems.hidden_code.training_tokens import RECIPES as TOKEN_RECIPES
-from underdrawing.systems.hidden_code.training_tokens import started
+from underdrawing.systems.hidden_code.training_tokens import initial_network as initial_tokens
 
 ROOT = Path(__file__).parents[2]
 PHOTOS = [data.astronaut(), data.coffee()]
@@ -38,10 +39,10 @@ def place(tmp_path_factory) -> Path:
         (folder / "data" / name).mkdir(parents=True)
         for number, photo in enumerate(PHOTOS):
             Image.fromarray(photo).save(folder / "data" / name / f"{number}.png")
-    save_tokens(started(PHOTOS, TOKEN_RECIPES["smoke"]), folder / "tokens.safetensors", {})
-    net = begun(RECIPES["smoke"])
+    save_tokens(initial_tokens(PHOTOS, TOKEN_RECIPES["smoke"]), folder / "tokens.safetensors", {})
+    net = initial_recovery(RECIPES["smoke"])
     net.sharpness.data -= 6
-    save_recovery(net, folder / "recovery.safetensors", {})
+    save_network(net, folder / "recovery.safetensors", {})
     results = folder / "results"
     results.mkdir()
     held = {"figures": {"lattice": {"bits": 2272.0}, "dwt-dct-svd": {"bits": 64.0}}, "photos": 4, "size": 512}

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from underdrawing.losses import adversarial, region
+from underdrawing.losses import adversarial
 from underdrawing.systems.imuge import losses
 
 IMAGE = torch.tensor([0.5, 0.25, 0.0, 1.0]).reshape(1, 1, 2, 2)
@@ -63,9 +63,3 @@ def test_cross_entropy_critics():
     made, real = torch.tensor([0.0]), torch.tensor([0.0])
     assert value(adversarial.entropy_fool(made)) == pytest.approx(math.log(2))
     assert value(adversarial.entropy_critic(real, made)) == pytest.approx(math.log(2))
-
-
-def test_the_bound_in_db_is_silent_above_its_limit():
-    image = torch.full((2, 3, 4, 4), 0.5)
-    assert value(region.mse_above_db(image, image + 0.01, 34.6)) == 0  # 40 dB
-    assert value(region.mse_above_db(image, image + 0.1, 34.6)) == pytest.approx(14.6, abs=1e-3)  # 20 dB

@@ -12,22 +12,23 @@ from underdrawing.systems.hidden_code.recovery import Recovery
 from underdrawing.systems.hidden_code.recovery_net import RecoveryNet
 from underdrawing.systems.hidden_code.token_coder import CHECK_BITS, STEP, TokenCoder, rounded
 from underdrawing.systems.hidden_code.tokens import Tokenizer
-from underdrawing.systems.hidden_code.training_recovery import RECIPES, begun
+from underdrawing.systems.hidden_code.training_recovery import RECIPES
+from underdrawing.systems.hidden_code.training_recovery import initial_network as initial_recovery
 from underdrawing.systems.hidden_code.training_tokens import RECIPES as TOKEN_RECIPES
-from underdrawing.systems.hidden_code.training_tokens import started
+from underdrawing.systems.hidden_code.training_tokens import initial_network as initial_tokens
 
 PHOTOS = [data.astronaut(), data.coffee(), data.chelsea(), data.rocket()]
 
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
-    return Tokenizer(started(PHOTOS, TOKEN_RECIPES["smoke"]))
+    return Tokenizer(initial_tokens(PHOTOS, TOKEN_RECIPES["smoke"]))
 
 
 @pytest.fixture(scope="module")
 def net() -> RecoveryNet:
     """A transformer that has learned nothing, and is not too sure of it."""
-    net = begun(RECIPES["smoke"]).eval()
+    net = initial_recovery(RECIPES["smoke"]).eval()
     net.sharpness.data -= 1
     return net
 

@@ -8,12 +8,21 @@ import torch
 from skimage import data
 
 from underdrawing.core.errors import WeightsError
-from underdrawing.systems.hidden_code.recovery import Recovery, load_recovery, visible_cells
-from underdrawing.systems.hidden_code.recovery_net import Choice, Given, guided, known_tokens
+from underdrawing.nets.loading import load_network
+from underdrawing.systems.hidden_code.recovery import Recovery, visible_cells
+from underdrawing.systems.hidden_code.recovery_net import (
+    Choice,
+    Given,
+    RecoveryConfig,
+    RecoveryNet,
+    guided,
+    known_tokens,
+)
 from underdrawing.systems.hidden_code.tokens import Tokenizer
-from underdrawing.systems.hidden_code.training_recovery import RECIPES, RecoveryTraining, begun, run
+from underdrawing.systems.hidden_code.training_recovery import RECIPES, RecoveryTraining, run
+from underdrawing.systems.hidden_code.training_recovery import initial_network as initial_recovery
 from underdrawing.systems.hidden_code.training_tokens import RECIPES as TOKEN_RECIPES
-from underdrawing.systems.hidden_code.training_tokens import started
+from underdrawing.systems.hidden_code.training_tokens import initial_network as initial_tokens
 from underdrawing.train.loop import Run, train
 
 PHOTOS = [data.astronaut(), data.coffee(), data.chelsea(), data.rocket()]
@@ -22,12 +31,12 @@ SMOKE = RECIPES["smoke"]
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
-    return Tokenizer(started(PHOTOS, TOKEN_RECIPES["smoke"]))
+    return Tokenizer(initial_tokens(PHOTOS, TOKEN_RECIPES["smoke"]))
 
 
 @pytest.fixture(scope="module")
 def recovery(tokenizer) -> Recovery:
-    return Recovery(tokenizer, begun(SMOKE))
+    return Recovery(tokenizer, initial_recovery(SMOKE))
 
 
 def box(height: int, width: int) -> np.ndarray:
@@ -79,7 +88,7 @@ def test_what_lies_under_the_mask_is_not_looked_at(recovery, tokenizer):
 
 
 def test_scales_one_by_one_agree_with_all_at_once(tokenizer):
-    net, quantizer = begun(SMOKE).eval(), tokenizer.net.quantizer
+    net, quantizer = initial_recovery(SMOKE).eval(), tokenizer.net.quantizer
     latent = tokenizer.latent(PHOTOS[3])
     visible = torch.ones(1, 1, *latent.shape[-2:])
     visible[..., 2:6, 3:9] = 0
@@ -100,16 +109,19 @@ def test_scales_one_by_one_agree_with_all_at_once(tokenizer):
 
 def test_training_repeats_and_leaves_weights(tokenizer, tmp_path):
     def begin() -> RecoveryTraining:
-        return RecoveryTraining(begun(SMOKE), tokenizer.net, PHOTOS, SMOKE)
+        return RecoveryTraining(initial_recovery(SMOKE), tokenizer.net, PHOTOS, SMOKE)
 
     rows = train(begin(), Run(steps=6), tmp_path / "a")
     again = train(begin(), Run(steps=6), tmp_path / "b")
     np.testing.assert_allclose([r["tokens"] for r in rows], [r["tokens"] for r in again], rtol=1e-3)
     run(PHOTOS, SMOKE, tokenizer.net, tmp_path / "c", Run(steps=2))
-    assert load_recovery(tmp_path / "c" / "recovery.safetensors").config == SMOKE.config
+    assert (
+        load_network(tmp_path / "c" / "recovery.safetensors", RecoveryConfig, RecoveryNet).config
+        == SMOKE.config
+    )
     (tmp_path / "broken.safetensors").write_bytes(b"0" * 64)
     with pytest.raises(WeightsError, match=r"broken\.safetensors"):
-        load_recovery(tmp_path / "broken.safetensors")
+        load_network(tmp_path / "broken.safetensors", RecoveryConfig, RecoveryNet)
 
 
 def test_cells_that_a_code_leaves_open_are_as_without_it(recovery, tokenizer):
@@ -142,7 +154,10 @@ def test_guidance_leads_away_from_what_is_said_without_a_condition(recovery, tok
 
 def test_what_is_dropped_is_shown_nothing(tokenizer):
     system = RecoveryTraining(
-        begun(SMOKE), tokenizer.net, PHOTOS, replace(SMOKE, dropped=0.5, prefixes=(2,), batch=8, wrong=1.0)
+        initial_recovery(SMOKE),
+        tokenizer.net,
+        PHOTOS,
+        replace(SMOKE, dropped=0.5, prefixes=(2,), batch=8, wrong=1.0),
     )
     rng = np.random.default_rng(3)
     latent = torch.cat([tokenizer.latent(PHOTOS[0])] * 8)
@@ -155,4 +170,4 @@ def test_what_is_dropped_is_shown_nothing(tokenizer):
     assert all(torch.equal(a[bare], b[bare]) for a, b in zip(true, straight, strict=True))
     losses = dict(system.losses(system.batch(rng), rng))
     assert float(losses["recovery"]["tokens"].detach()) > 0
-    assert not RecoveryTraining(begun(SMOKE), tokenizer.net, PHOTOS, SMOKE)._dropped(8, rng).any()
+    assert not RecoveryTraining(initial_recovery(SMOKE), tokenizer.net, PHOTOS, SMOKE)._dropped(8, rng).any()

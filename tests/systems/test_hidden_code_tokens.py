@@ -6,9 +6,11 @@ import torch
 from skimage import data
 
 from underdrawing.core.errors import CapacityError, CodeError, ShapeError, WeightsError
+from underdrawing.nets.loading import load_network
 from underdrawing.systems.hidden_code.bit_order import pseudo_gray
-from underdrawing.systems.hidden_code.tokens import Tokenizer, load_tokens, save_tokens, working_sides
-from underdrawing.systems.hidden_code.training_tokens import RECIPES, TokenTraining, run, started
+from underdrawing.systems.hidden_code.token_net import TokenConfig, TokenNet
+from underdrawing.systems.hidden_code.tokens import Tokenizer, save_tokens, working_sides
+from underdrawing.systems.hidden_code.training_tokens import RECIPES, TokenTraining, initial_network, run
 from underdrawing.train.loop import Run, train
 
 PHOTOS = [data.astronaut(), data.coffee(), data.chelsea(), data.rocket()]
@@ -17,7 +19,7 @@ SMOKE = RECIPES["smoke"]
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
-    return Tokenizer(started(PHOTOS, SMOKE))
+    return Tokenizer(initial_network(PHOTOS, SMOKE))
 
 
 def test_parts_and_rest_sum_to_the_latent_after_every_scale(tokenizer):
@@ -94,22 +96,22 @@ def test_one_wrong_bit_leads_to_a_code_that_is_alike():
 
 def test_saved_tokens_mean_the_same(tokenizer, tmp_path):
     before = tokenizer.decode(tokenizer.encode(PHOTOS[2]), 128, 200).astype(float)
-    save_tokens(started(PHOTOS, SMOKE), tmp_path / "tokens.safetensors", {})
+    save_tokens(initial_network(PHOTOS, SMOKE), tmp_path / "tokens.safetensors", {})
     again = Tokenizer(tmp_path / "tokens.safetensors")
     after = again.decode(again.encode(PHOTOS[2]), 128, 200)
     assert np.abs(before - after).mean() < 3
     (tmp_path / "tokens.safetensors").write_bytes(b"x" * 100)
     with pytest.raises(WeightsError, match=r"tokens\.safetensors"):
-        load_tokens(tmp_path / "tokens.safetensors")
+        load_network(tmp_path / "tokens.safetensors", TokenConfig, TokenNet)
 
 
 def test_twelve_steps_repeat_and_go_on(tmp_path):
-    def begun() -> TokenTraining:
-        return TokenTraining(started(PHOTOS, SMOKE), PHOTOS, SMOKE)
+    def initial_training() -> TokenTraining:
+        return TokenTraining(initial_network(PHOTOS, SMOKE), PHOTOS, SMOKE)
 
-    whole = train(begun(), Run(steps=12), tmp_path / "whole")
-    train(begun(), Run(steps=7), tmp_path / "part")
-    rows = [row["fit"] for row in train(begun(), Run(steps=12), tmp_path / "again")]
+    whole = train(initial_training(), Run(steps=12), tmp_path / "whole")
+    train(initial_training(), Run(steps=7), tmp_path / "part")
+    rows = [row["fit"] for row in train(initial_training(), Run(steps=12), tmp_path / "again")]
     np.testing.assert_allclose(rows, [row["fit"] for row in whole], rtol=1e-4)
     assert whole[-1]["decode"] < whole[0]["decode"] + 0.5
 
@@ -117,4 +119,4 @@ def test_twelve_steps_repeat_and_go_on(tmp_path):
 def test_a_run_leaves_weights_and_a_log(tmp_path):
     last = run(PHOTOS, SMOKE, tmp_path, Run(steps=2))
     assert last["step"] == 1 and (tmp_path / "log.jsonl").is_file()
-    assert load_tokens(tmp_path / "tokens.safetensors").config == SMOKE.config
+    assert load_network(tmp_path / "tokens.safetensors", TokenConfig, TokenNet).config == SMOKE.config

@@ -1,10 +1,10 @@
-"""What happens to a picture on its way without anybody changing what it shows.
+"""Benign channels: degradations that keep the content of a picture. Codecs are the real ones, by Pillow.
 
-Every channel is a small frozen value: called with a picture and a generator it returns the received picture;
-`attack` returns it with the Frame that maps masks and originals along. Codecs are the real ones, by Pillow.
+A channel is a frozen value. Called with a picture and a generator it returns the received picture; `attack`
+also returns the Placement, by which masks and originals follow the picture.
 
     received_u8 = Jpeg(70)(image_u8, rng)
-    received_u8, frame = Crop(0.7).attack(image_u8, rng)           # Crop is in attacks/geometry.py
+    received_u8, placement = Crop(0.7).attack(image_u8, rng)       # Crop: attacks/geometry.py
 """
 
 from __future__ import annotations
@@ -19,48 +19,48 @@ import cv2
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from underdrawing.attacks.frame import Frame
+from underdrawing.attacks.placement import Placement
 
 
 class Channel(ABC):
-    """A change of the pixels that keeps the content. Pictures are (H, W, 3) uint8 RGB."""
+    """A degradation that keeps the content. Pictures are (H, W, 3) uint8 RGB."""
 
     train_range: ClassVar[tuple[float, float]]
-    """Strengths that training draws from."""
+    """Range of strengths in training."""
     eval_grid: ClassVar[tuple[float, ...]]
-    """Strengths that measurements use."""
+    """Strengths in measurements."""
 
     @property
     @abstractmethod
     def name(self) -> str:
-        """What tables call it, strength included: jpeg70, crop70%."""
+        """Name in tables, with the strength: jpeg70, crop70%."""
 
     @property
     def strength(self) -> float | None:
-        """The one number that says how strong it is, or None where there is none."""
+        """The parameter of the degradation; None for a channel without one."""
         return None
 
     @abstractmethod
-    def attack(self, image_u8: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, Frame]:
-        """The received picture (H', W', 3) uint8 and where it lies in `image_u8`."""
+    def attack(self, image_u8: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, Placement]:
+        """The received picture (H', W', 3) uint8 and its placement in `image_u8`."""
 
     def __call__(self, image_u8: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """The received picture alone."""
+        """The received picture without its placement."""
         return self.attack(image_u8, rng)[0]
 
 
 class _InPlace(Channel):
-    """A channel that moves no pixel."""
+    """A channel that keeps every pixel in place."""
 
-    def attack(self, image_u8: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, Frame]:
-        return self._change(image_u8, rng), Frame.whole(image_u8)
+    def attack(self, image_u8: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, Placement]:
+        return self._change(image_u8, rng), Placement.identity(image_u8)
 
     @abstractmethod
     def _change(self, image_u8: np.ndarray, rng: np.random.Generator) -> np.ndarray: ...
 
 
 def recode(image_u8: np.ndarray, format: str, **options: object) -> np.ndarray:
-    """Write and read a picture with Pillow's codec of that name."""
+    """Encode and decode a picture with a codec of Pillow."""
     buffer = io.BytesIO()
     Image.fromarray(image_u8).save(buffer, format, **options)
     buffer.seek(0)
@@ -74,7 +74,7 @@ def _to_u8(values: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Nothing(_InPlace):
-    """The picture arrives as it was sent (PNG)."""
+    """Identity: a lossless file."""
 
     train_range: ClassVar = (0.0, 0.0)
     eval_grid: ClassVar = (0.0,)
@@ -250,7 +250,7 @@ class Gamma(_InPlace):
 
 @dataclass(frozen=True)
 class Erase(_InPlace):
-    """A gray box over `fraction` of the frame: a stress of detection (WAVES), not a benign change."""
+    """A gray box over the share `fraction` of the picture: a stress test of detection (WAVES), not benign."""
 
     fraction: float
     train_range: ClassVar = (0.02, 0.25)

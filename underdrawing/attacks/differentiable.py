@@ -1,7 +1,7 @@
-"""The channel for training with gradients: the same changes as channel.py, on tensors.
+"""Channels with gradients: the degradations of channel.py on tensors (B, 3, H, W), RGB in [0, 1].
 
-Images are (B, 3, H, W) RGB in [0, 1]. The real thing runs forward wherever it can (8 bits, Pillow's JPEG);
-backwards a smooth stand-in answers for it.
+The forward pass is the real operation where possible (8 bits, Pillow's JPEG); the backward pass is a smooth
+approximation of it.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from underdrawing.ops.jpeg import jpeg, round_cubic
 
 
 def clip_through(image: Tensor) -> Tensor:
-    """Cut off at 0 and 1; backwards the identity, so that what was cut off can find its way back."""
+    """Clip to [0, 1]; backward pass: identity, so that clipped values still get a gradient."""
     return image + (image.clamp(0, 1) - image).detach()
 
 
 def eight_bits(image: Tensor) -> Tensor:
-    """As a lossless file keeps it: cut off and rounded to 8 bits; backwards the identity."""
+    """Clip and round to 8 bits, as in a lossless file; backward pass: identity."""
     return image + ((image.clamp(0, 1) * 255).round() / 255 - image).detach()
 
 
 def add_noise(image: Tensor, sigma: float, rng: np.random.Generator) -> Tensor:
-    """White Gaussian noise, `sigma` in units of [0, 1], independent at every value."""
+    """White Gaussian noise, `sigma` in units of [0, 1], independent at every value; clipped."""
     noise = torch.from_numpy(rng.standard_normal(image.shape, dtype=np.float32))
     return clip_through(image + sigma * noise.to(image))
 
 
 def blur(image: Tensor, size: int, sigma: float) -> Tensor:
-    """Gaussian blur by a kernel of `size` (odd) taps a side, `sigma` in pixels, rim mirrored."""
+    """Gaussian blur by a kernel of `size` (odd) taps a side, `sigma` in pixels, border mirrored."""
     steps = torch.arange(size, dtype=image.dtype, device=image.device) - (size - 1) / 2
     taps = torch.exp(-(steps**2) / (2 * sigma**2))
     taps = (taps / taps.sum()).expand(image.shape[1], 1, 1, size)
@@ -42,26 +42,26 @@ def blur(image: Tensor, size: int, sigma: float) -> Tensor:
 
 
 def rescale(image: Tensor, factor: float) -> Tensor:
-    """Resize by `factor` with antialiasing, and back to the sides it had."""
+    """Resize by `factor` with antialiasing, and back to the original sides."""
     height, width = image.shape[-2:]
     small = resize(image, max(1, round(height * factor)), max(1, round(width * factor)))
     return clip_through(resize(small, height, width))
 
 
 def resize(image: Tensor, height: int, width: int) -> Tensor:
-    """Bicubic with antialiasing."""
+    """Bicubic interpolation with antialiasing."""
     return F.interpolate(image, (height, width), mode="bicubic", antialias=True, align_corners=False)
 
 
 def window(sides: tuple[int, int], keep: float, rng: np.random.Generator) -> tuple[slice, slice]:
-    """Where a crop lies that keeps the part `keep` of the area and the aspect, at a random offset."""
+    """Rows and columns of a crop of the same aspect and the share `keep` of the area, at a random offset."""
     rows, columns = (max(1, round(side * keep**0.5)) for side in sides)
     top, left = int(rng.integers(sides[0] - rows + 1)), int(rng.integers(sides[1] - columns + 1))
     return slice(top, top + rows), slice(left, left + columns)
 
 
 def pillow_jpeg(image: Tensor, quality: int) -> Tensor:
-    """Pillow's JPEG (4:2:0) forward; backwards the codec whose rounding is cubic."""
+    """JPEG (4:2:0) of Pillow; backward pass: differentiable JPEG with cubic rounding."""
     soft = jpeg(image, quality, round_cubic) if image.requires_grad else image
     levels = (image.detach().clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
     coded = np.stack([recode(np.ascontiguousarray(one), "JPEG", quality=quality) for one in levels])

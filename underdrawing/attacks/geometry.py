@@ -1,4 +1,4 @@
-"""The channels that move pixels (scale, crop, turn, mirror), and channels one after the other."""
+"""Geometric channels (scale, crop, rotate, mirror), and chains of channels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from underdrawing.attacks.channel import Channel, Jpeg
-from underdrawing.attacks.frame import Frame
+from underdrawing.attacks.placement import Placement
 
 
 @dataclass(frozen=True)
@@ -38,17 +38,17 @@ class Scale(Channel):
 
 def resize(
     image_u8: np.ndarray, height: int, width: int, resampling: Image.Resampling = Image.Resampling.LANCZOS
-) -> tuple[np.ndarray, Frame]:
-    """The picture at another size, with its frame; at least one pixel a side."""
+) -> tuple[np.ndarray, Placement]:
+    """The picture at another size, and its placement; at least one pixel a side."""
     height, width = max(1, height), max(1, width)
     received = np.asarray(Image.fromarray(image_u8).resize((width, height), resampling))
     ratio_y, ratio_x = image_u8.shape[0] / height, image_u8.shape[1] / width
-    return received, Frame(image_u8.shape[:2], (height, width), ((ratio_x, 0.0), (0.0, ratio_y)))
+    return received, Placement(image_u8.shape[:2], (height, width), ((ratio_x, 0.0), (0.0, ratio_y)))
 
 
 @dataclass(frozen=True)
 class Crop(Channel):
-    """Keep a part of the frame of the same aspect and `keep` of its area, at any offset."""
+    """Keep a window of the same aspect and the share `keep` of the area, at a random offset."""
 
     keep: float
     train_range: ClassVar = (0.4, 1.0)
@@ -67,7 +67,7 @@ class Crop(Channel):
         rows, columns = (max(1, round(side * math.sqrt(self.keep))) for side in (height, width))
         top, left = int(rng.integers(height - rows + 1)), int(rng.integers(width - columns + 1))
         received = image_u8[top : top + rows, left : left + columns].copy()
-        return received, Frame((height, width), (rows, columns), offset=(float(left), float(top)))
+        return received, Placement((height, width), (rows, columns), offset=(float(left), float(top)))
 
 
 @dataclass(frozen=True)
@@ -87,14 +87,14 @@ class CropBack(Channel):
         return self.keep
 
     def attack(self, image_u8, rng):
-        cropped, frame = Crop(self.keep).attack(image_u8, rng)
+        cropped, placement = Crop(self.keep).attack(image_u8, rng)
         received, later = resize(cropped, *image_u8.shape[:2], Image.Resampling.BICUBIC)
-        return received, frame.then(later)
+        return received, placement.then(later)
 
 
 @dataclass(frozen=True)
 class Rotate(Channel):
-    """Turn about the centre by `degrees`, counter-clockwise, size kept, corners black, bicubic."""
+    """Rotate about the centre by `degrees`, counter-clockwise, size kept, corners black, bicubic."""
 
     degrees: float
     train_range: ClassVar = (-3.0, 3.0)
@@ -115,8 +115,8 @@ class Rotate(Channel):
         linear = ((cosine, -sine), (sine, cosine))
         centre = np.array([width / 2, height / 2])
         offset = centre - np.array(linear) @ centre
-        frame = Frame((height, width), (height, width), linear, (float(offset[0]), float(offset[1])))
-        return np.asarray(received), frame
+        placement = Placement((height, width), (height, width), linear, (float(offset[0]), float(offset[1])))
+        return np.asarray(received), placement
 
 
 @dataclass(frozen=True)
@@ -129,13 +129,13 @@ class Flip(Channel):
 
     def attack(self, image_u8, rng):
         size = image_u8.shape[:2]
-        frame = Frame(size, size, ((-1.0, 0.0), (0.0, 1.0)), (float(size[1]), 0.0))
-        return np.ascontiguousarray(image_u8[:, ::-1]), frame
+        placement = Placement(size, size, ((-1.0, 0.0), (0.0, 1.0)), (float(size[1]), 0.0))
+        return np.ascontiguousarray(image_u8[:, ::-1]), placement
 
 
 @dataclass(frozen=True)
 class Chain(Channel):
-    """Channels one after the other under one name."""
+    """A sequence of channels under one name."""
 
     title: str
     steps: tuple[Channel, ...]
@@ -147,11 +147,11 @@ class Chain(Channel):
         return self.title
 
     def attack(self, image_u8, rng):
-        received, frame = image_u8, Frame.whole(image_u8)
+        received, placement = image_u8, Placement.identity(image_u8)
         for step in self.steps:
             received, later = step.attack(received, rng)
-            frame = frame.then(later)
-        return received, frame
+            placement = placement.then(later)
+        return received, placement
 
 
 SCREENSHOT = Chain("screenshot", (Scale(0.8), Jpeg(80), Crop(0.9)))

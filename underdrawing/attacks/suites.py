@@ -1,4 +1,4 @@
-"""Named lists of channels, and the random edit and channel that readers are trained with."""
+"""Named lists of channels, and random edits and channels for training."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ PHOTO_BENIGN: tuple[Channel, ...] = (
     JPEG_TWICE,
     SCREENSHOT,
 )
-"""What happens to photographs that are posted."""
+"""Degradations of photographs posted on the web."""
 
 IMUGE: tuple[Channel, ...] = (
     *(Jpeg(quality) for quality in (90, 70, 50)),
@@ -66,7 +66,7 @@ IMUGE: tuple[Channel, ...] = (
     Noise(5.0),
     Nothing(),
 )
-"""The columns of the Imuge paper's table 1; its strengths of blur and noise are not given and are ours."""
+"""Columns of the Imuge paper's table 1. The paper gives no strengths of blur and noise: these are ours."""
 
 WAVES: tuple[Channel, ...] = (
     *(Rotate(degrees) for degrees in (9.0, 18.0, 45.0)),
@@ -86,7 +86,7 @@ GEOMETRY: tuple[Channel, ...] = (
     *(Scale(factor) for factor in (0.4, 0.6, 0.83, 1.25, 2.5)),
     *(Scale(0.7, kind) for kind in (Image.Resampling.BILINEAR, Image.Resampling.BOX)),
 )
-"""What synchronization has to undo."""
+"""Transforms that synchronization has to invert."""
 
 SUITES: dict[str, tuple[Channel, ...]] = {
     "photo-benign": PHOTO_BENIGN,
@@ -97,7 +97,7 @@ SUITES: dict[str, tuple[Channel, ...]] = {
 
 
 def by_name(suite: str, *names: str) -> tuple[Channel, ...]:
-    """The channels of a suite that carry these names, in this order. KeyError for an unknown name."""
+    """The channels of a suite by name, in the order of the names. KeyError for an unknown name."""
     known = {channel.name: channel for channel in SUITES[suite]}
     return tuple(known[name] for name in names)
 
@@ -111,7 +111,7 @@ def sample_tamper(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A random edit for training: the altered picture and its mask (H, W) bool.
 
-    One in eight is left as it is, one in fifty replaced whole; the others alter 2 to 40 % of the frame.
+    One in eight stays unaltered, one in fifty is replaced whole; the others are altered over 2 to 40 %.
     """
     draw = rng.random()
     if draw < 0.125:
@@ -124,7 +124,7 @@ def sample_tamper(
 
 
 def sample_channel(image_u8: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A random channel of a random strength that keeps size and place: scaling is undone by resizing back."""
+    """A random channel of random strength that keeps size and position: a scaled picture is resized back."""
     kind = _SAMPLED[rng.choice(len(_SAMPLED), p=_SHARES)]
     low, high = kind.train_range
     strength = rng.uniform(low, high)
@@ -149,6 +149,6 @@ _SHARES = np.array([0.14, 0.34, 0.1, 0.02, 0.14, 0.06, 0.08, 0.03, 0.03, 0.03, 0
 def sample_attack(
     image_u8: np.ndarray, donor_u8: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A random edit and a random channel: the received picture, same size, and the true mask (H, W) bool."""
+    """A random edit and channel: the received picture, same size, and the true mask (H, W) bool."""
     altered, mask = sample_tamper(image_u8, donor_u8, rng)
     return sample_channel(altered, rng), mask

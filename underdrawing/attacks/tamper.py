@@ -1,4 +1,4 @@
-"""What somebody does to a picture's content: a mask's shape times what is put there.
+"""Content edits: a mask shape and the content that fills it.
 
 tamper = Tamper(free_form, splice)
 received_u8, mask = tamper(protected_u8, donor_u8, rng)     # mask (H, W) bool, True = altered
@@ -18,11 +18,11 @@ Shape = Callable[[int, int, np.random.Generator, Area], np.ndarray]
 Fill = Callable[[np.ndarray, np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
 
 AREA: Area = (0.05, 0.30)
-"""Least and greatest part of the frame that an edit covers, unless said otherwise."""
+"""Default range of the share of the picture that an edit covers."""
 
 
 def free_form(height: int, width: int, rng: np.random.Generator, area: Area = AREA) -> np.ndarray:
-    """Strokes of a brush, as a person paints out something: (height, width) bool."""
+    """Brush strokes, as of a person who paints over an object: (height, width) bool."""
     low, high = area
     goal, side = rng.uniform(low, high * 0.92), min(height, width)
     best = np.zeros((height, width), np.uint8)
@@ -65,7 +65,7 @@ def box(height: int, width: int, rng: np.random.Generator, area: Area = AREA) ->
 
 
 def blob(height: int, width: int, rng: np.random.Generator, area: Area = AREA) -> np.ndarray:
-    """One closed curve of random harmonics: the outline of some thing, where no true outline is at hand."""
+    """One closed curve of random harmonics, in place of a true object outline."""
     angles = np.linspace(0, 2 * math.pi, 96, endpoint=False)
     radius = np.ones_like(angles)
     for order in range(2, 8):
@@ -78,7 +78,7 @@ def blob(height: int, width: int, rng: np.random.Generator, area: Area = AREA) -
 def place_outlines(
     outlines: Sequence[np.ndarray], height: int, width: int, rng: np.random.Generator, area: Area = AREA
 ) -> np.ndarray:
-    """Outlines [(points, 2) of x, y, any unit] scaled to an area in range and put somewhere in the frame."""
+    """Outlines [(points, 2) of x, y, any unit] scaled to an area in range, at a random place."""
     points = np.concatenate(list(outlines))
     low, span = points.min(axis=0), np.maximum(np.ptp(points, axis=0), 1e-6)
     enclosed = sum(abs(_shoelace(outline)) for outline in outlines)
@@ -104,9 +104,9 @@ def _shoelace(points: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Objects:
-    """A shape made of true outlines of things in the picture: one object, or some of them together.
+    """A shape of annotated object outlines of the picture: one object, or the union of some.
 
-    An object whose area is in range is used where it stands; otherwise one is scaled and moved until it fits.
+    An object whose area is in range keeps its place; otherwise one is scaled and moved until it fits.
     """
 
     outlines: tuple[tuple[np.ndarray, ...], ...]
@@ -133,7 +133,7 @@ class Objects:
 
 @dataclass(frozen=True)
 class Silhouettes:
-    """A shape from a library of true outlines, scaled and put anywhere: for pictures without their own."""
+    """A shape from a library of object outlines, placed at random: for pictures without annotations."""
 
     library: tuple[tuple[np.ndarray, ...], ...]
     """Per object its polygons, each (points, 2) of x, y in any unit; at least one object."""
@@ -145,19 +145,19 @@ class Silhouettes:
 
 
 def full(height: int, width: int, rng: np.random.Generator, area: Area = AREA) -> np.ndarray:
-    """Everything: another picture in place of this one."""
+    """The whole picture is replaced."""
     return np.ones((height, width), bool)
 
 
 def empty(height: int, width: int, rng: np.random.Generator, area: Area = AREA) -> np.ndarray:
-    """Nothing is altered."""
+    """Empty mask: nothing is altered."""
     return np.zeros((height, width), bool)
 
 
 def splice(
     image_u8: np.ndarray, mask: np.ndarray, donor_u8: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Part of another photograph, scaled so that it fills the frame."""
+    """Content of another photograph, scaled to cover the picture."""
     height, width = image_u8.shape[:2]
     ratio = max(height / donor_u8.shape[0], width / donor_u8.shape[1]) * rng.uniform(1.0, 1.3)
     size = (max(width, round(donor_u8.shape[1] * ratio)), max(height, round(donor_u8.shape[0] * ratio)))
@@ -169,7 +169,7 @@ def splice(
 def copy_move(
     image_u8: np.ndarray, mask: np.ndarray, donor_u8: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Another part of the same picture, so what is pasted is itself protected."""
+    """Another part of the same picture: the pasted content is itself protected."""
     height, width = image_u8.shape[:2]
     shift = [int(side * rng.uniform(0.2, 0.8)) for side in (height, width)]
     return _paste(image_u8, mask, np.roll(image_u8, shift, axis=(0, 1)))
@@ -178,7 +178,7 @@ def copy_move(
 def inpaint(
     image_u8: np.ndarray, mask: np.ndarray, donor_u8: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """OpenCV's inpainting (Telea); above 512 px a side it is computed small, or it takes minutes."""
+    """Inpainting (Telea 2004); above 512 px a side at reduced size, or it takes minutes."""
     height, width = image_u8.shape[:2]
     ratio = 512 / max(height, width)
     if ratio >= 1:
@@ -193,7 +193,7 @@ def inpaint(
 def inpaint_fast(
     image_u8: np.ndarray, mask: np.ndarray, donor_u8: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """A smooth filling from the rim by a pyramid of normalized averages: some milliseconds, for training."""
+    """Smooth fill from the rim by a pyramid of normalized averages: milliseconds, for training."""
     filled, weight = [image_u8.astype(np.float32)], [(~mask).astype(np.float32)]
     filled[0] *= weight[0][..., None]
     while min(weight[-1].shape) > 2:
@@ -209,7 +209,7 @@ def inpaint_fast(
 def blurred(
     image_u8: np.ndarray, mask: np.ndarray, donor_u8: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """The same place blurred past recognition."""
+    """The same area under a strong blur."""
     sigma = min(image_u8.shape[:2]) * rng.uniform(0.01, 0.04)
     return _paste(image_u8, mask, cv2.GaussianBlur(image_u8, (0, 0), sigma))
 
@@ -217,7 +217,7 @@ def blurred(
 def solid(
     image_u8: np.ndarray, mask: np.ndarray, donor_u8: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """One colour, as from a marker or a black bar."""
+    """One colour, as of a marker or a black bar."""
     colour = rng.integers(0, 256, 3) if rng.random() < 0.5 else np.full(3, rng.choice([0, 127, 255]))
     return _paste(image_u8, mask, np.broadcast_to(colour.astype(np.uint8), image_u8.shape))
 
@@ -228,7 +228,7 @@ def _paste(image_u8: np.ndarray, mask: np.ndarray, content_u8: np.ndarray) -> np
 
 @dataclass(frozen=True)
 class Tamper:
-    """A shape filled with something."""
+    """A mask shape with a fill."""
 
     shape: Shape = free_form
     fill: Fill = splice
@@ -236,7 +236,7 @@ class Tamper:
 
     @property
     def name(self) -> str:
-        """What tables call it: free_form-splice."""
+        """Name in tables: free_form-splice."""
         return f"{self.shape.__name__}-{self.fill.__name__}"
 
     def __call__(
@@ -248,4 +248,4 @@ class Tamper:
 
 
 FILLS: tuple[Fill, ...] = (splice, copy_move, inpaint, blurred, solid)
-"""What the benchmarks put into masks, in turn."""
+"""Fills of the benchmarks, in turn."""

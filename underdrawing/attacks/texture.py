@@ -1,13 +1,12 @@
-"""Fill a hole with texture from elsewhere in the picture, without learning: no smooth patch is left.
+"""Exemplar-based inpainting: fill a hole with texture of the same picture, without learning.
 
-    small picture
-    repeat   the patch at the hole's rim of which most is known  ->  the likest whole patch outside the hole
-             its unknown pixels = those of the likest one, and remember from where
-    full size: every pixel is copied from where its place was filled from; its low frequencies are those of a
-               smooth filling from the rim, so that seams fade
+    at 64 px: repeat   target patch at the rim, of highest priority  ->  most similar patch outside the hole
+                       copy its pixels to the unknown ones of the target; store the shift
+    at full size:      copy every pixel by the stored shifts; low frequencies come from a smooth fill, so that
+                       no seam is visible
 
-Patches are chosen as by Criminisi, Pérez and Toyama, "Region Filling and Object Removal by Exemplar-Based
-Image Inpainting" (2004), sec. III, with the spread of what is known in place of their isophotes.
+Order of patches: Criminisi, Pérez and Toyama, "Region Filling and Object Removal by Exemplar-Based Image
+Inpainting" (2004), sec. III, with the standard deviation of the known pixels in place of isophotes.
 """
 
 from __future__ import annotations
@@ -22,56 +21,56 @@ SIDE = 64
 """The longer side of the small picture."""
 PATCH = 9
 COARSE = 2.0
-"""Small pixels: deviation of the Gaussian below which frequencies come from the smooth filling."""
-CALM = 40.0
-"""Levels: a patch is preferred for its spread only as far as it exceeds this."""
+"""Standard deviation of the Gaussian, in small pixels, that separates low frequencies from texture."""
+SPREAD_OFFSET = 40.0
+"""8-bit levels, added to the standard deviation in the priority of a patch."""
 
 
 def texture(
     image_u8: np.ndarray, mask: np.ndarray, donor_u8: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Patches of the same picture in place of what the mask (H, W) bool marks: a Fill of attacks/tamper.
+    """A Fill of attacks/tamper: patches of the same picture inside the mask (H, W) bool.
 
-    Where no patch lies outside the mask the filling is a smooth one.
+    Smooth fill where no patch lies outside the mask.
     """
     smooth = inpaint_fast(image_u8, mask, donor_u8, rng)
     height, width = mask.shape
     ratio = max(1.0, max(height, width) / SIDE)
     rows, columns = max(1, round(height / ratio)), max(1, round(width / ratio))
-    hole = _shrunk(mask.astype(np.float32), rows, columns) > 0
+    hole = _reduced(mask.astype(np.float32), rows, columns) > 0
     if min(rows, columns) < PATCH or sliding_window_view(hole, (PATCH, PATCH)).any(axis=(2, 3)).all():
         return smooth
-    shifts = _completed(_shrunk(image_u8.astype(np.float32), rows, columns), hole)
+    shifts = _shifts(_reduced(image_u8.astype(np.float32), rows, columns), hole)
     return _at_full_size(image_u8, mask, smooth, shifts)
 
 
-def _shrunk(plane: np.ndarray, rows: int, columns: int) -> np.ndarray:
+def _reduced(plane: np.ndarray, rows: int, columns: int) -> np.ndarray:
     return cv2.resize(plane, (columns, rows), interpolation=cv2.INTER_AREA)
 
 
-def _completed(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """Shifts (h, w, 2) to where the pixels of the hole of a picture (h, w, 3) float32 are filled from."""
+def _shifts(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """(h, w, 2) shift from each pixel of the hole to its source, for a picture (h, w, 3) float32."""
     picture, hole = picture.copy(), hole.copy()
     windows = sliding_window_view(picture, (PATCH, PATCH), axis=(0, 1)).transpose(0, 1, 3, 4, 2)
-    gaps = sliding_window_view(hole, (PATCH, PATCH))
-    sources = np.argwhere(~gaps.any(axis=(2, 3)))
-    offered = windows[sources[:, 0], sources[:, 1]].reshape(len(sources), -1).copy()
-    squares = offered**2
+    unknown = sliding_window_view(hole, (PATCH, PATCH))
+    sources = np.argwhere(~unknown.any(axis=(2, 3)))
+    candidates = windows[sources[:, 0], sources[:, 1]].reshape(len(sources), -1).copy()
+    squares = candidates**2
     confidence, shifts = (~hole).astype(np.float32), np.zeros((*hole.shape, 2), np.int32)
     while hole.any():
         y, x = _next(picture, hole, confidence)
-        part, known = slice(y, y + PATCH), ~gaps[y, x]
-        likest = _likest(windows[y, x], known, offered, squares)
-        source, new = sources[likest], ~known
+        part, known = slice(y, y + PATCH), ~unknown[y, x]
+        best = _best_match(windows[y, x], known, candidates, squares)
+        source, new = sources[best], ~known
         confidence[part, x : x + PATCH][new] = confidence[part, x : x + PATCH].mean()
-        picture[part, x : x + PATCH][new] = offered[likest].reshape(PATCH, PATCH, 3)[new]
+        picture[part, x : x + PATCH][new] = candidates[best].reshape(PATCH, PATCH, 3)[new]
         shifts[part, x : x + PATCH][new] = source - (y, x)
         hole[part, x : x + PATCH] = False
     return shifts
 
 
 def _next(picture: np.ndarray, hole: np.ndarray, confidence: np.ndarray) -> tuple[int, int]:
-    """The corner of the patch to fill: confidence times spread, of those about a pixel at the hole's rim."""
+    """Top left corner of the next patch: highest confidence times spread at the rim of the hole."""
     size = (PATCH, PATCH)
     known = (~hole).astype(np.float32)
     luma = picture.mean(axis=2) * known
@@ -81,8 +80,8 @@ def _next(picture: np.ndarray, hole: np.ndarray, confidence: np.ndarray) -> tupl
     rim = hole & (cv2.erode(hole.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0)
     if not rim.any():
         rim = hole
-    worth = np.where(rim, cv2.blur(confidence, size) * (CALM + spread), -1)
-    y, x = np.unravel_index(np.argmax(worth), hole.shape)
+    priority = np.where(rim, cv2.blur(confidence, size) * (SPREAD_OFFSET + spread), -1)
+    y, x = np.unravel_index(np.argmax(priority), hole.shape)
     half = PATCH // 2
     return (
         int(np.clip(y - half, 0, hole.shape[0] - PATCH)),
@@ -90,10 +89,10 @@ def _next(picture: np.ndarray, hole: np.ndarray, confidence: np.ndarray) -> tupl
     )
 
 
-def _likest(patch: np.ndarray, known: np.ndarray, offered: np.ndarray, squares: np.ndarray) -> int:
-    """Index of the offered patch (n, PATCH^2 * 3) with the least square difference where `known`."""
+def _best_match(patch: np.ndarray, known: np.ndarray, candidates: np.ndarray, squares: np.ndarray) -> int:
+    """Index of the candidate patch (n, PATCH^2 * 3) with the least square difference where `known`."""
     weight = np.repeat(known.ravel(), 3).astype(np.float32)
-    return int(np.argmin(squares @ weight - 2 * (offered @ (patch.ravel() * weight))))
+    return int(np.argmin(squares @ weight - 2 * (candidates @ (patch.ravel() * weight))))
 
 
 def _at_full_size(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 DONE, ALTERED, NOT_FOUND, FAILED = 0, 1, 2, 3
 EXIT_CODES = {
     "protected": DONE, "intact": DONE, "found": DONE, "attacked": DONE, "altered": ALTERED,
-    "unprotected": NOT_FOUND, "not found": NOT_FOUND, "error": FAILED,
+    "unprotected": NOT_FOUND, "not found": NOT_FOUND, "unknown": FAILED, "error": FAILED,
 }  # fmt: skip
 """Exit code of a command by the status of a file; over several files the highest counts."""
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-Status = Literal["intact", "altered", "unprotected", "error"]
+Status = Literal["intact", "altered", "unprotected", "unknown"]
 SignatureState = Literal["valid", "invalid", "absent", "unknown"]
 CredentialsState = Literal["none", "valid", "untrusted", "invalid", "unread"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from underdrawing.attacks.channel import Channel
-from underdrawing.attacks.frame import Frame
+from underdrawing.attacks.placement import Placement
 from underdrawing.attacks.suites import by_name
 from underdrawing.attacks.tamper import FILLS, Objects, Silhouettes, Tamper, free_form
 from underdrawing.bench.harness.photographs import Outlines
@@ -62,29 +62,29 @@ def mask_values(verdict: Verdict, mask: np.ndarray) -> dict[str, float]:
 
 
 def recovery_values(
-    image_u8: np.ndarray, received_u8: np.ndarray, verdict: Verdict, frame: Frame, mask: np.ndarray
+    image_u8: np.ndarray, received_u8: np.ndarray, verdict: Verdict, placement: Placement, mask: np.ndarray
 ) -> dict[str, Any]:
     """L-PSNR against the original inside the true mask.
 
     Where the channel only scaled, the recovered picture is brought back to the original's size first, as the
-    papers do; where it cropped or turned, the original is brought into the received frame. Without an answer
-    the received picture stands in for the recovered one. `untouched_lpsnr_db` is that of doing nothing.
+    papers do; where it cropped or turned, the original is brought into received coordinates. Without a
+    recovered picture the received one is scored. `untouched_lpsnr_db` is that of doing nothing.
     """
     values: dict[str, Any] = {"recovered": verdict.recovered is not None}
     for name, picture in (
         ("lpsnr_db", _recovered(verdict, received_u8)),
         ("untouched_lpsnr_db", received_u8),
     ):
-        inside = mask if _whole_in_view(frame) else frame.mask(mask)
-        values[name] = masked_psnr_db(*_laid_over(image_u8, picture, frame), inside)
+        inside = mask if _whole_in_view(placement) else placement.warp_mask(mask)
+        values[name] = masked_psnr_db(*_laid_over(image_u8, picture, placement), inside)
     return values
 
 
 def whole_values(
-    image_u8: np.ndarray, received_u8: np.ndarray, verdict: Verdict, frame: Frame
+    image_u8: np.ndarray, received_u8: np.ndarray, verdict: Verdict, placement: Placement
 ) -> dict[str, float]:
     """PSNR and SSIM of the whole recovered picture, compared as in `recovery_values`."""
-    pair = _laid_over(image_u8, _recovered(verdict, received_u8), frame)
+    pair = _laid_over(image_u8, _recovered(verdict, received_u8), placement)
     return {"psnr_db": psnr_db(*pair), "ssim": ssim(*pair)}
 
 
@@ -92,15 +92,17 @@ def _recovered(verdict: Verdict, received_u8: np.ndarray) -> np.ndarray:
     return verdict.recovered if verdict.recovered is not None else received_u8
 
 
-def _whole_in_view(frame: Frame) -> bool:
-    return frame.unmoved or frame.covers_source
+def _whole_in_view(placement: Placement) -> bool:
+    return placement.is_identity or placement.covers_source
 
 
-def _laid_over(image_u8: np.ndarray, picture: np.ndarray, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
-    """Original and received picture in one frame: the original's where all of it is in view."""
-    if _whole_in_view(frame):
-        return image_u8, frame.back(picture)
-    return frame.image(image_u8), picture
+def _laid_over(
+    image_u8: np.ndarray, picture: np.ndarray, placement: Placement
+) -> tuple[np.ndarray, np.ndarray]:
+    """Original and received picture in the same coordinates: source where all of it is in view."""
+    if _whole_in_view(placement):
+        return image_u8, placement.to_source(picture)
+    return placement.warp_image(image_u8), picture
 
 
 def authentic_rows(
@@ -110,11 +112,12 @@ def authentic_rows(
     rows: list[Row] = []
     for index, channel in enumerate(channels):
         rng = np.random.default_rng([*seeds, index, 0])
-        received, frame = channel.attack(protected_u8, rng)
+        received, placement = channel.attack(protected_u8, rng)
         verdict = subject.verify(received)
         prob = verdict.tampered_prob
-        called = np.zeros(frame.size, bool) if prob is None else prob > ALTERED_PROBABILITY
-        flagged = count_mask(called[frame.inside()], np.zeros(int(frame.inside().sum()), bool)).flagged
+        called = np.zeros(placement.size, bool) if prob is None else prob > ALTERED_PROBABILITY
+        inside = called[placement.inside_source()]
+        flagged = count_mask(inside, np.zeros(inside.shape, bool)).flagged
         values: dict[str, Any] = read_values(subject, verdict)
         values |= {"flagged": flagged, "flagged_signed": flagged if values["signed"] else None}
         values |= {"intact": verdict.status == "intact", "altered": verdict.status == "altered"}
@@ -136,13 +139,13 @@ def edited_rows(
     for index, channel in enumerate(channels):
         rng = np.random.default_rng([*seeds, index, 1])
         tampered, mask = edits(seeds[-1] + index, protected_u8, rng)
-        received, frame = channel.attack(tampered, rng)
+        received, placement = channel.attack(tampered, rng)
         verdict = subject.verify(received)
         values: dict[str, Any] = read_values(subject, verdict)
-        values |= mask_values(verdict, frame.mask(mask))
-        values |= recovery_values(image_u8, received, verdict, frame, mask)
+        values |= mask_values(verdict, placement.warp_mask(mask))
+        values |= recovery_values(image_u8, received, verdict, placement, mask)
         if image_u8.shape[0] * image_u8.shape[1] <= WHOLE_LIMIT_PX:
-            values |= whole_values(image_u8, received, verdict, frame)
+            values |= whole_values(image_u8, received, verdict, placement)
         values |= {"altered": verdict.status == "altered"}
         rows.append((f"{place}/{channel.name}", values))
     return rows

@@ -5,9 +5,7 @@ I', M, h' --> what is visible of the latent, tokens of the code --> latent, scal
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 
@@ -15,11 +13,9 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
 from torch import Tensor
 
-from underdrawing.core.errors import WeightsError
-from underdrawing.nets.weights_file import read_weights, write_weights
+from underdrawing.nets.loading import load_network
 from underdrawing.systems.hidden_code.recovery_net import Choice, Given, RecoveryConfig, RecoveryNet
 from underdrawing.systems.hidden_code.token_net import BLOCK
 from underdrawing.systems.hidden_code.tokens import Tokenizer, working_sides
@@ -37,7 +33,9 @@ class Recovery:
     @cached_property
     def net(self) -> RecoveryNet:
         """The transformer, ready to be asked."""
-        return self._from.eval() if isinstance(self._from, RecoveryNet) else load_recovery(self._from)
+        if isinstance(self._from, RecoveryNet):
+            return self._from.eval()
+        return load_network(self._from, RecoveryConfig, RecoveryNet)
 
     @torch.inference_mode()
     def __call__(
@@ -68,19 +66,3 @@ def visible_cells(mask: Tensor) -> Tensor:
     """(B, 1, H, W), 1 = altered -> (B, 1, H/16, W/16), 1 where a lapped block lies wholly outside."""
     wide = F.max_pool2d(mask, 2 * _REACH + 1, 1, _REACH)
     return 1 - (F.max_pool2d(wide, BLOCK) > 0).to(mask)
-
-
-def save_recovery(net: RecoveryNet, path: Path, stated: dict[str, str]) -> None:
-    """Write parameters at half precision; `stated` goes into the file beside the config."""
-    write_weights(net.state_dict(), path, {"config": json.dumps(asdict(net.config)), **stated})
-
-
-def load_recovery(path: Path) -> RecoveryNet:
-    """The transformer of a file. WeightsError where it cannot be read or does not fit."""
-    try:
-        state, about = read_weights(path)
-        net = RecoveryNet(RecoveryConfig(**json.loads(about["config"])))
-        net.load_state_dict(state)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{path}: no recovery transformer can be read from it ({error})") from error
-    return net.eval().requires_grad_(False)

@@ -7,21 +7,18 @@ A picture of other proportions than a square has fewer tokens along its shorter 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
-from underdrawing.core.errors import CapacityError, CodeError, ShapeError, WeightsError
+from underdrawing.core.errors import CapacityError, CodeError, ShapeError
+from underdrawing.nets.loading import load_network, save_network
 from underdrawing.nets.residual_quantizer import token_grid
-from underdrawing.nets.weights_file import read_weights, tuples, write_weights
 from underdrawing.systems.hidden_code.bit_order import pseudo_gray
 from underdrawing.systems.hidden_code.token_net import BLOCK, TokenConfig, TokenNet
 
@@ -40,7 +37,9 @@ class Tokenizer:
     @cached_property
     def net(self) -> TokenNet:
         """The networks, ready to be asked."""
-        return self._from.eval() if isinstance(self._from, TokenNet) else load_tokens(self._from)
+        if isinstance(self._from, TokenNet):
+            return self._from.eval()
+        return load_network(self._from, TokenConfig, TokenNet)
 
     @property
     def scales(self) -> int:
@@ -143,22 +142,11 @@ def working_sides(height: int, width: int) -> tuple[int, int]:
     return rows, columns
 
 
-def save_tokens(net: TokenNet, path: Path, stated: dict[str, str]) -> None:
-    """Write parameters at half precision, codes ordered so that one wrong bit does little."""
-    for scale, book in enumerate(net.quantizer.codebooks):
+def save_tokens(net: TokenNet, path: Path, metadata: dict[str, str]) -> None:
+    """Write a weight file, with codes ordered so that a single bit error has a small effect."""
+    stored = TokenNet(net.config)
+    stored.load_state_dict({name: net.state_dict()[name] for name in stored.state_dict()})
+    for scale, book in enumerate(stored.quantizer.codebooks):
         order = pseudo_gray(book.numpy().astype(np.float64))
-        net.quantizer.codebooks[scale] = book[torch.from_numpy(order)]
-    names = TokenNet(net.config).state_dict().keys()
-    state = {name: value for name, value in net.state_dict().items() if name in names}
-    write_weights(state, path, {"config": json.dumps(asdict(net.config)), **stated})
-
-
-def load_tokens(path: Path) -> TokenNet:
-    """The networks of a file. WeightsError where it cannot be read or does not fit."""
-    try:
-        state, about = read_weights(path)
-        net = TokenNet(TokenConfig(**tuples(json.loads(about["config"]))))
-        net.load_state_dict(state)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{path}: no tokens can be read from it ({error})") from error
-    return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        stored.quantizer.codebooks[scale] = book[torch.from_numpy(order)]
+    save_network(stored, path, metadata)

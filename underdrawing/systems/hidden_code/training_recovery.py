@@ -8,9 +8,8 @@ the running sums as they really are: after a wrong token the next scale's true t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +18,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from underdrawing.attacks import tamper
-from underdrawing.data.shards import held_out_names, load_photos
+from underdrawing.nets.loading import save_network
 from underdrawing.nets.residual_quantizer import nearest, pool
-from underdrawing.systems.hidden_code.recovery import save_recovery, visible_cells
+from underdrawing.systems.hidden_code.recovery import visible_cells
 from underdrawing.systems.hidden_code.recovery_net import Given, RecoveryConfig, RecoveryNet
 from underdrawing.systems.hidden_code.token_net import TokenNet
-from underdrawing.systems.hidden_code.tokens import WEIGHTS, load_tokens
-from underdrawing.systems.hidden_code.training_tokens import crops_of
-from underdrawing.train.checkpoint import load_checkpoint
+from underdrawing.systems.hidden_code.tokens import Tokenizer
+from underdrawing.train.crops import crop_batch, training_photos
 from underdrawing.train.loop import Run, train
+from underdrawing.train.run import load_averaged
 
 _SHAPES = (tamper.free_form, tamper.free_form, tamper.blob, tamper.box)
 
@@ -79,7 +78,7 @@ class RecoveryTraining:
         """Random crops (B, 3, side, side) in [0, 1]."""
         recipe = self.recipe
         picks = rng.integers(len(self.photos), size=recipe.batch)
-        return crops_of(self.photos, picks, recipe.side, recipe.shortest, rng)
+        return crop_batch(self.photos, picks, recipe.side, recipe.shortest, rng)
 
     def losses(self, image: Tensor, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """Cross entropy in nats of the tokens that neither code nor surroundings give."""
@@ -151,7 +150,7 @@ def _flipped(grid: Tensor, codes: int, share: float, rng: np.random.Generator) -
     return grid ^ flips
 
 
-def begun(recipe: Recipe, seed: int = 1) -> RecoveryNet:
+def initial_network(recipe: Recipe, seed: int = 1) -> RecoveryNet:
     """A net whose random weights come from the seed alone."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -162,10 +161,9 @@ def make(
     data: Path, minutes: float | None, out: Path, resume: bool, recipe: str = DEFAULT
 ) -> dict[str, float]:
     """Run a recipe by name on the released tokens; writes out/recovery.safetensors. The log's last row."""
-    photos = load_photos(data, held_out=held_out_names(Path(data).parent / "MANIFEST.tsv"))
     chosen = RECIPES[recipe]
     length = Run(minutes=minutes or chosen.minutes)
-    return run(photos, chosen, load_tokens(WEIGHTS), out, length, resume=resume)
+    return run(training_photos(data), chosen, Tokenizer().net, out, length, resume=resume)
 
 
 def run(
@@ -178,11 +176,8 @@ def run(
     resume: bool = False,
 ) -> dict[str, float]:
     """Train on photographs in memory and write the weights; the log's last row."""
-    system = RecoveryTraining(begun(recipe), tokens, photos, recipe)
+    system = RecoveryTraining(initial_network(recipe), tokens, photos, recipe)
     rows = train(system, length, out, resume=resume)
-    state = load_checkpoint(out / "checkpoint.pt")
-    system.module.load_state_dict({**state["module"], **state["average"]})
-    stated = {"recipe": json.dumps(asdict(recipe)), "steps": str(state["step"]),
-              "minutes": f"{state['used_s'] / 60:.1f}"}  # fmt: skip
-    save_recovery(system.module, out / "recovery.safetensors", stated)
+    metadata = load_averaged(system.module, out, recipe)
+    save_network(system.module, out / "recovery.safetensors", metadata)
     return rows[-1] if rows else {}

@@ -11,9 +11,8 @@ cannot tell every pixel, but it can tell what the picture shows.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +20,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from underdrawing.data.shards import held_out_names, load_photos, random_crop
 from underdrawing.losses.features import feature_distance, load_features
 from underdrawing.nets.quantizer_start import start_quantizer
 from underdrawing.nets.residual_quantizer import nearest, pool
 from underdrawing.systems.hidden_code.token_net import TokenConfig, TokenNet
 from underdrawing.systems.hidden_code.tokens import save_tokens
-from underdrawing.train.checkpoint import load_checkpoint
+from underdrawing.train.crops import crop_batch, training_photos
 from underdrawing.train.loop import Run, train
+from underdrawing.train.run import load_averaged
 
 _POWER = 64.0**2  # squared levels that count as one in the quantizer's losses
 _LEAST_MSE = 1e-4
@@ -99,7 +98,7 @@ class TokenTraining:
         """Random crops (B, 3, side, side) in [0, 1]."""
         recipe = self.recipe
         picks = rng.integers(len(self.photos), size=recipe.batch)
-        return crops_of(self.photos, picks, recipe.side, recipe.shortest, rng)
+        return crop_batch(self.photos, picks, recipe.side, recipe.shortest, rng)
 
     def losses(self, image: Tensor, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """Decibels of the decoded picture, and how far latent and running totals are apart."""
@@ -158,21 +157,8 @@ class TokenTraining:
         net.quantizer.codebooks[scale].copy_(net.sums[scale] / net.hits[scale].clamp_min(1e-6)[:, None])
 
 
-def crops_of(
-    photos: list[np.ndarray],
-    picks: np.ndarray,
-    side: int,
-    shortest: tuple[int, int],
-    rng: np.random.Generator,
-) -> Tensor:
-    """(len(picks), 3, side, side) in [0, 1]."""
-    crops = np.stack([random_crop(photos[pick], side, shortest, rng) for pick in picks])
-    images = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
-    return images.contiguous(memory_format=torch.channels_last)
-
-
 @torch.no_grad()
-def started(photos: list[np.ndarray], recipe: Recipe, seed: int = 1) -> TokenNet:
+def initial_network(photos: list[np.ndarray], recipe: Recipe, seed: int = 1) -> TokenNet:
     """A net with components, centres and phi in place, the same for the same photographs and seed."""
     rng = np.random.default_rng(seed)
     with torch.random.fork_rng():
@@ -181,14 +167,14 @@ def started(photos: list[np.ndarray], recipe: Recipe, seed: int = 1) -> TokenNet
     picks = np.array_split(rng.integers(len(photos), size=recipe.seed_crops), max(1, recipe.seed_crops // 32))
     covariance, many = 0.0, max(1, len(picks) // 3)
     for part in picks[:many]:
-        blocks = net.encoder.blocks(crops_of(photos, part, recipe.side, recipe.shortest, rng))
+        blocks = net.encoder.blocks(crop_batch(photos, part, recipe.side, recipe.shortest, rng))
         rows = blocks.permute(0, 2, 3, 1).flatten(0, 2).double()
         covariance = covariance + rows.T @ rows / len(rows) / many
     _, vectors = torch.linalg.eigh(covariance)
     basis = torch.flip(vectors, (1,))[:, : recipe.config.dim].float()
     net.encoder.analysis.weight.copy_(basis.T[:, :, None, None])
     net.decoder.synthesis.weight.copy_(basis[:, :, None, None])
-    latents = [net.encoder(crops_of(photos, part, recipe.side, recipe.shortest, rng)) for part in picks]
+    latents = [net.encoder(crop_batch(photos, part, recipe.side, recipe.shortest, rng)) for part in picks]
     start_quantizer(net.quantizer, torch.cat(latents), recipe.ridge, rng)
     return net
 
@@ -197,20 +183,16 @@ def make(
     data: Path, minutes: float | None, out: Path, resume: bool, recipe: str = DEFAULT
 ) -> dict[str, float]:
     """Run a recipe by name; writes out/tokens.safetensors. Returns the log's last row."""
-    photos = load_photos(data, held_out=held_out_names(Path(data).parent / "MANIFEST.tsv"))
     chosen = RECIPES[recipe]
-    return run(photos, chosen, out, Run(minutes=minutes or chosen.minutes), resume=resume)
+    return run(training_photos(data), chosen, out, Run(minutes=minutes or chosen.minutes), resume=resume)
 
 
 def run(
     photos: list[np.ndarray], recipe: Recipe, out: Path, length: Run, *, resume: bool = False
 ) -> dict[str, float]:
     """Train on photographs in memory and write the weights; the log's last row."""
-    system = TokenTraining(started(photos, recipe), photos, recipe)
+    system = TokenTraining(initial_network(photos, recipe), photos, recipe)
     rows = train(system, length, out, resume=resume)
-    state = load_checkpoint(out / "checkpoint.pt")
-    system.module.load_state_dict({**state["module"], **state["average"]})
-    stated = {"recipe": json.dumps(asdict(recipe)), "steps": str(state["step"]),
-              "minutes": f"{state['used_s'] / 60:.1f}"}  # fmt: skip
-    save_tokens(system.module, out / "tokens.safetensors", stated)
+    metadata = load_averaged(system.module, out, recipe)
+    save_tokens(system.module, out / "tokens.safetensors", metadata)
     return rows[-1] if rows else {}

@@ -1,8 +1,7 @@
-"""Equations 3 to 9 of the Imuge paper, each a function under its number (equation 2: networks.py).
+"""Equations 3 to 8 of the Imuge paper (equation 2: network_published.py; 7 and 9: losses/adversarial.py).
 
-Squared norms are means over all values, so that the weights do not depend on the size of pictures and
-batches. Images are RGB in [0, 1]; `span` is the length of the interval that the errors are counted in: 2
-for [-1, 1], the range of tanh.
+Squared norms are means over all values: weights do not depend on the size of pictures and batches. Images
+are RGB in [0, 1]; `span` is the length of the interval of the errors: 2 for [-1, 1], the range of tanh.
 """
 
 from __future__ import annotations
@@ -39,8 +38,5 @@ def reconstruction(recovery: Tensor, container: Tensor, gamma: float) -> Tensor:
 
 
 def discrimination(fool_recovered: Tensor, fool_immunized: Tensor, theta: float) -> Tensor:
-    """L_dis = L_DR + theta L_DC (equation 8), of losses by equation 7.
-
-    Equations 7 and 9 are losses/adversarial: least_squares_fool and least_squares_critic.
-    """
+    """L_dis = L_DR + theta L_DC (equation 8); both by equation 7."""
     return fool_recovered + theta * fool_immunized

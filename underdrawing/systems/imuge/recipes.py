@@ -1,48 +1,19 @@
-"""The recipes of Imuge: what a training depends on, and the ones that have a name.
+"""Training recipes of Imuge.
 
-paper, gpu-25min, cpu-2h, smoke     the published networks and losses, at four budgets
-code                                the same with the choices of the authors' released code
-ablation-...                        the six rows of the paper's table 3 at one small budget
-lean-gpu-25min, lean-cpu-2h, lean-smoke    the lean networks (lean.py) and the losses that suit a small budget
+paper, gpu-25min, cpu-2h, smoke            published networks and losses, at four budgets
+code                                       the same with the settings of the authors' released code
+ablation-...                               the six rows of the paper's table 3 at one small budget
+lean-gpu-25min, lean-cpu-2h, lean-smoke    lean networks and their losses
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from underdrawing.systems.imuge.attacking import Attacks
-from underdrawing.systems.imuge.lean import LeanConfig
-from underdrawing.systems.imuge.published import PublishedConfig
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What both families share."""
-
-    batch: int = 8
-    """Pictures a step and process."""
-    side: int = 256
-    """Sides of the crops, px."""
-    shortest: tuple[int, int] = (256, 512)
-    """Short side that a photograph is brought to before it is cropped, px, drawn log-uniformly."""
-    learning_rate: float = 2e-4
-    """Peak rate of Adam."""
-    betas: tuple[float, float] = (0.9, 0.999)
-    """Of Adam."""
-    epochs: int | None = None
-    """Passes over the photographs; the length of the run where it is given."""
-    steps: int | None = None
-    """Length of the run in steps; None: by epochs or minutes."""
-    minutes: float | None = None
-    """Length of the run in minutes of work, where neither epochs nor steps are given."""
-    warmup: float = 0.0
-    """Share of the run in which the learning rate rises."""
-    floor: float = 1.0
-    """Where the learning rate ends, as a part of its peak (cosine); 1: constant."""
-    clip: float = float("inf")
-    """Largest norm of a player's gradient."""
-    average: float = 0.0
-    """Decay of the averaged parameters that are exported; 0: the last ones."""
+from underdrawing.attacks.training_layer import Attacks
+from underdrawing.systems.imuge.network_lean import LeanConfig
+from underdrawing.systems.imuge.network_published import PublishedConfig
+from underdrawing.train.run import Recipe
 
 
 @dataclass(frozen=True)
@@ -60,23 +31,23 @@ class PublishedRecipe(Recipe):
     theta: float = 0.5
     """Weight of the container in the discriminative loss (equation 8)."""
     critics: bool = True
-    """Whether there are discriminators."""
+    """Whether there are discriminators (critics)."""
     decoupling: bool = True
-    """Task decoupling: the decoder gets the true mask at first."""
-    lift: float = 0.5
-    """Share of the run after which the decoupling is lifted (100 of 200 epochs)."""
-    lift_below: float | None = None
-    """Running mean of the classification loss below which it is lifted earlier; None: never."""
+    """Task decoupling: the decoder gets the true mask in the first part of the run."""
+    decoupled_until: float = 0.5
+    """Share of the run with task decoupling (100 of 200 epochs)."""
+    converged_cls: float | None = None
+    """Running mean of the classification loss that ends the decoupling earlier; None: never."""
     progressive: bool = True
     """Progressive recovery, in four stages."""
     stage: float = 0.1
-    """Share of the run that each stage but the last takes (20 of 200 epochs)."""
+    """Length of each stage but the last, as a share of the run (20 of 200 epochs)."""
     fade: float = 0.5
-    """Share of a stage's time in which its new segments are faded in."""
+    """Share of a stage in which its new segments are blended in."""
     least_squares: bool = True
-    """Critics by least squares (equations 7 and 9); otherwise by cross entropy."""
+    """Least-squares critics (equations 7 and 9); False: cross entropy."""
     hinge_db: float | None = None
-    """Container PSNR above which the container's losses fall silent; None: never."""
+    """Container PSNR above which the container's losses are zero; None: never."""
     critic_width: int = 64
     """Channels of the critics' first layer."""
 
@@ -93,34 +64,33 @@ def _lean_attacks() -> Attacks:
 
 @dataclass(frozen=True)
 class LeanRecipe(Recipe):
-    """Training of the lean networks: a fixed cost of the container, masks of any form, the real codec."""
+    """Training of the lean networks: container PSNR set by the period, free-form masks, real JPEG."""
 
     networks: LeanConfig = field(default_factory=LeanConfig)
     attacks: Attacks = field(default_factory=_lean_attacks)
     locate: float = 0.6
-    """Weight of the mask's cross entropy, in nats."""
+    """Weight of the mask's cross entropy (nats)."""
     recover: float = 1.0
-    """Weight of the recovery: log10 of the squared error inside the mask, picture by picture."""
+    """Weight of the recovery loss, log_masked_mse."""
     smooth: float = 0.3
-    """Weight of the same error at an eighth of the sides: colours first, detail later."""
+    """Weight of the same loss at 1/8 of the sides: colours before detail."""
     encoder_rate: float = 0.1
-    """The encoder's learning rate as a part of the others': what it writes already can be read."""
+    """The encoder's learning rate as a share of the others'."""
     encoder_from: float = 0.7
-    """Share of the run after which the encoder learns: networks that cannot yet read what is written make it
-    write worse."""
+    """Share of the run without training of the encoder: gradients of untrained readers degrade its code."""
     harden: tuple[float, float] = (0.0, 0.05)
-    """Shares of the run between which the attacks grow from mild to full strength."""
+    """Shares of the run between which the attacks' severity rises to 1."""
     small_side: int = 128
-    """Sides of the crops in the first part of the run, with as many more of them in a batch."""
+    """Sides of the crops in the first part of the run; batches have as many pixels as later ones."""
     small_until: float = 0.55
-    """Share of the run after which crops have the full sides."""
-    lift: float = 0.5
-    """Share of the run after which half of the batches are recovered by the predicted mask."""
+    """Share of the run with small crops."""
+    true_mask_until: float = 0.5
+    """Share of the run with true masks only; later half of the batches use predicted masks."""
 
 
 _PAPER = PublishedRecipe(epochs=200)
 _SMALL = replace(
-    _PAPER, epochs=None, warmup=0.01, floor=0.02, clip=1.0, average=0.998, lift_below=0.1,
+    _PAPER, epochs=None, warmup=0.01, floor=0.02, clip=1.0, average=0.998, converged_cls=0.1,
 )  # fmt: skip
 _CPU = replace(
     _SMALL, networks=PublishedConfig(width=12), side=128, shortest=(128, 300), learning_rate=1e-3,
@@ -144,7 +114,7 @@ RECIPES: dict[str, PublishedRecipe | LeanRecipe] = {
     "paper": _PAPER,
     "code": replace(
         _PAPER, batch=4, epochs=100, learning_rate=1e-3, alpha=1.0, beta=1.0, gamma=1.0, theta=1.0,
-        least_squares=False, hinge_db=33.0, lift_below=0.1,
+        least_squares=False, hinge_db=33.0, converged_cls=0.1,
         networks=PublishedConfig(dilations=(1, 1, 1, 1)),
         attacks=Attacks(kinds=("none", "jpeg", "jpeg", "noise", "scale"), qualities=(80, 90),
                         scales=(0.5, 0.5), area=(0.05, 0.2)),

@@ -1,4 +1,4 @@
-"""How the published networks are trained (sec. 3.3 to 3.5): stages, decoupling, critics, equations 3 to 9."""
+"""Training of the published networks (sec. 3.3 to 3.5): stages, decoupling, critics, equations 3 to 9."""
 
 from __future__ import annotations
 
@@ -9,39 +9,38 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from underdrawing.data.shards import random_crop
+from underdrawing.attacks.training_layer import Attacked, AttackingLayer
 from underdrawing.losses import adversarial
 from underdrawing.nets.patch_critic import PatchCritic
 from underdrawing.systems.imuge import losses
-from underdrawing.systems.imuge.attacking import Attacked, Layer
-from underdrawing.systems.imuge.networks import STAGES
-from underdrawing.systems.imuge.published import PublishedNetworks
+from underdrawing.systems.imuge.network_published import STAGES, PublishedNetworks
 from underdrawing.systems.imuge.recipes import PublishedRecipe
-from underdrawing.systems.imuge.samples import crops_tensor, grid, residual_picture
+from underdrawing.train.crops import crop_batch
+from underdrawing.train.sample_grid import amplified_residual, sample_grid
 
 Terms = Iterator[tuple[str, dict[str, Tensor]]]
 _MEMORY = 0.99  # of the running mean of the classification loss
 
 
 class Players(nn.Module):
-    """All that is learned, and the running mean that lifts the decoupling: one state to keep."""
+    """All networks, and the state of the task decoupling."""
 
     def __init__(self, recipe: PublishedRecipe) -> None:
         super().__init__()
         self.networks = PublishedNetworks(recipe.networks)
         self.critic_container = PatchCritic(recipe.critic_width)
         self.critic_recovered = PatchCritic(recipe.critic_width)
-        self.register_buffer("classified", torch.tensor(1.0))
-        self.register_buffer("lifted", torch.tensor(False))
+        self.register_buffer("mean_cls", torch.tensor(1.0))
+        self.register_buffer("converged", torch.tensor(False))
 
 
 class PublishedTraining:
-    """The system that the loop trains."""
+    """The system of the training loop."""
 
     def __init__(self, photos: list[np.ndarray], recipe: PublishedRecipe, device: torch.device) -> None:
         self.photos, self.recipe, self.device = photos, recipe, device
         self.module = Players(recipe).to(device)
-        self.nets, self.layer = self.module.networks, Layer(recipe.attacks)
+        self.nets, self.layer = self.module.networks, AttackingLayer(recipe.attacks)
         self.progress = 0.0
         critics = [*self.module.critic_container.parameters(), *self.module.critic_recovered.parameters()]
         self.players = {
@@ -55,20 +54,20 @@ class PublishedTraining:
         return [{"params": parameters, "lr": self.recipe.learning_rate, "betas": self.recipe.betas}]
 
     def begin(self, step: int, progress: float) -> None:
-        """Where the run stands: stage, fading and decoupling follow it."""
+        """Set the progress, which determines stage, fade and decoupling."""
         self.progress = progress
         self.module.train()
 
     @property
     def stage(self) -> int:
-        """Of progressive recovery, 1 to 4."""
+        """Stage of progressive recovery, 1 to 4."""
         if not self.recipe.progressive:
             return STAGES
         return min(STAGES, 1 + int(self.progress / self.recipe.stage + 1e-9))
 
     @property
     def fade(self) -> float:
-        """How far the newest segments are faded in, 0 to 1."""
+        """Blend of the newest segments, 0 to 1."""
         if not self.recipe.progressive or self.stage == 1:
             return 1.0
         since = self.progress / self.recipe.stage - (self.stage - 1)
@@ -76,26 +75,29 @@ class PublishedTraining:
 
     @property
     def coupled(self) -> bool:
-        """Whether the decoder works by the predicted mask and all networks are trained in one go."""
+        """Whether the decoder gets the predicted mask and all networks are trained jointly."""
         if self.nets.verifier is None or self.stage < STAGES:
             return False
-        return not self.recipe.decoupling or bool(self.module.lifted) or self.progress >= self.recipe.lift
+        return (
+            not self.recipe.decoupling
+            or bool(self.module.converged)
+            or self.progress >= self.recipe.decoupled_until
+        )
 
     def batch(self, rng: np.random.Generator) -> Tensor:
         """Random crops (B, 3, side, side)."""
         recipe = self.recipe
         picks = rng.integers(len(self.photos), size=recipe.batch)
-        crops = [random_crop(self.photos[pick], recipe.side, recipe.shortest, rng) for pick in picks]
-        return crops_tensor(crops, self.device)
+        return crop_batch(self.photos, picks, recipe.side, recipe.shortest, rng).to(self.device)
 
     def losses(self, image: Tensor, rng: np.random.Generator) -> Terms:
-        """Verifying network, critics, and the networks that they judge, in this order."""
+        """Loss terms of the verifying network, the critics and the generator, in this order."""
         immunized = self.nets.immunize(image)
         attacked = self.layer(immunized, image, rng)
         decoupled = self.nets.verifier is not None and self.stage == STAGES and not self.coupled
         if decoupled:
             cls = losses.classification(self.nets.locate(attacked.received.detach()), attacked.mask)
-            self._remember(cls)
+            self._track_convergence(cls)
             yield "verifier", {"classify": cls}
         cls, mask = torch.zeros((), device=self.device), attacked.mask
         if self.coupled:
@@ -119,7 +121,7 @@ class PublishedTraining:
         """The terms of equation 3 by name; their sum is L_G."""
         recipe = self.recipe
         counts = 1.0
-        if recipe.hinge_db is not None:  # the authors' code: silent once the container is good enough
+        if recipe.hinge_db is not None:  # the authors' code
             counts = float(container.detach() / 4 > 10 ** (-recipe.hinge_db / 10))
         terms = {"recover": rec, "hide": recipe.gamma * counts * container}
         if self.coupled:
@@ -144,23 +146,23 @@ class PublishedTraining:
         }
 
     def _at_stage(self, attacked: Attacked, mask: Tensor) -> Attacked:
-        """What the decoder sees and is asked for at the sides of the present stage."""
+        """Input and target of the decoder at the sides of the present stage."""
         return Attacked(*(self._shrink(x) for x in (attacked.received, mask, attacked.original)))
 
     def _shrink(self, x: Tensor) -> Tensor:
         return F.avg_pool2d(x, 2 ** (STAGES - self.stage)) if self.stage < STAGES else x
 
     @torch.no_grad()
-    def _remember(self, cls: Tensor) -> None:
-        """Lift the decoupling where the classification loss has converged."""
-        self.module.classified.lerp_(cls.detach(), 1 - _MEMORY)
-        limit = self.recipe.lift_below
-        if limit is not None and float(self.module.classified) < limit:
-            self.module.lifted.fill_(True)
+    def _track_convergence(self, cls: Tensor) -> None:
+        """End the decoupling early when the classification loss has converged."""
+        self.module.mean_cls.lerp_(cls.detach(), 1 - _MEMORY)
+        limit = self.recipe.converged_cls
+        if limit is not None and float(self.module.mean_cls) < limit:
+            self.module.converged.fill_(True)
 
     @torch.no_grad()
     def samples(self) -> np.ndarray:
-        """Original, immunized, residual, received, true and predicted mask, recovered: four photographs."""
+        """Columns: original, immunized, residual, received, true and predicted mask, recovered."""
         rng = np.random.default_rng(7)
         image = self.batch(rng)[:4]
         self.module.eval()
@@ -172,5 +174,5 @@ class PublishedTraining:
         recovered = self.nets.recover(small.received, small.mask, self.stage, self.fade)
         recovered = F.interpolate(recovered, image.shape[-2:], mode="nearest")
         self.module.train()
-        return grid([image, immunized, residual_picture(image, immunized), attacked.received,
+        return sample_grid([image, immunized, amplified_residual(image, immunized), attacked.received,
                      attacked.mask, prob, recovered])  # fmt: skip

@@ -1,4 +1,4 @@
-"""The attacking layer: order, truth that moves along, pictures that are left alone."""
+"""The attacking layer: order, ground truth under crops, pictures without attack."""
 
 import dataclasses
 
@@ -6,23 +6,23 @@ import numpy as np
 import pytest
 import torch
 
-from underdrawing.systems.imuge.attacking import Attacks, Layer, boxes
+from underdrawing.attacks.training_layer import AttackingLayer, Attacks, boxes
 
 
 def batch(count: int = 6) -> torch.Tensor:
     return torch.rand(count, 3, 64, 64, generator=torch.Generator().manual_seed(1)) * 0.8 + 0.1
 
 
-def test_skipped_pictures_arrive_as_they_were_and_have_an_empty_mask():
+def test_skipped_pictures_are_unchanged_and_have_an_empty_mask():
     image = batch()
-    attacked = Layer(Attacks(skip=1.0))(image, image, np.random.default_rng(0))
+    attacked = AttackingLayer(Attacks(skip=1.0))(image, image, np.random.default_rng(0))
     torch.testing.assert_close(attacked.received, image)
     assert attacked.mask.sum() == 0
 
 
-def test_equation_1_only_changes_what_the_mask_marks():
+def test_equation_1_changes_pixels_inside_the_mask_only():
     image = batch()
-    attacked = Layer(Attacks(skip=0.0, kinds=("none",)))(image, image, np.random.default_rng(0))
+    attacked = AttackingLayer(Attacks(skip=0.0, kinds=("none",)))(image, image, np.random.default_rng(0))
     outside = (attacked.received - image).abs() * (1 - attacked.mask)
     inside = ((attacked.received - image).abs() * attacked.mask).amax((1, 2, 3))
     assert outside.max() < 1e-6 and inside.min() > 0.01
@@ -34,16 +34,16 @@ def test_equation_1_only_changes_what_the_mask_marks():
 def test_every_benign_attack_passes_a_gradient(kind, real):
     image = batch(2).requires_grad_()
     attacks = Attacks(skip=0.0, kinds=(kind,), real_jpeg=real, rounding=real)
-    attacked = Layer(attacks)(image, image.detach(), np.random.default_rng(3))
+    attacked = AttackingLayer(attacks)(image, image.detach(), np.random.default_rng(3))
     assert attacked.received.shape == attacked.original.shape == image.shape
     attacked.received.square().sum().backward()
     assert image.grad.abs().sum() > 0 and torch.isfinite(image.grad).all()
 
 
-def test_a_crop_takes_the_truth_along():
+def test_a_crop_applies_to_the_ground_truth():
     image = torch.linspace(0.1, 0.9, 64).expand(2, 3, 64, 64).contiguous()
-    attacks = Attacks(skip=0.0, kinds=("crop",), keep=(0.5, 0.5))
-    attacked = Layer(attacks)(image, image, np.random.default_rng(0))
+    attacks = Attacks(skip=0.0, kinds=("crop",), crop_area=(0.5, 0.5))
+    attacked = AttackingLayer(attacks)(image, image, np.random.default_rng(0))
     untouched = attacked.mask == 0
     difference = (attacked.received - attacked.original).abs() * untouched
     assert float(difference.mean()) < 0.01
@@ -51,7 +51,7 @@ def test_a_crop_takes_the_truth_along():
 
 
 def test_mild_attacks_change_less():
-    image, layer = batch(), Layer(Attacks(skip=0.0, untouched=1.0, kinds=("noise",)))
+    image, layer = batch(), AttackingLayer(Attacks(skip=0.0, untouched=1.0, kinds=("noise",)))
     errors = []
     for layer.severity in (0.1, 1.0):
         attacked = layer(image, image, np.random.default_rng(0))
@@ -60,12 +60,12 @@ def test_mild_attacks_change_less():
 
 
 def test_the_same_seed_draws_the_same_attack():
-    image, layer = batch(), Layer(dataclasses.replace(Attacks(), shapes=("free_form", "blob")))
+    image, layer = batch(), AttackingLayer(dataclasses.replace(Attacks(), shapes=("free_form", "blob")))
     first, second = (layer(image, image, np.random.default_rng(7)) for _ in range(2))
     torch.testing.assert_close(first.received, second.received)
 
 
-def test_boxes_cover_what_was_asked_for():
+def test_boxes_cover_an_area_in_range():
     rng = np.random.default_rng(0)
     parts = [boxes(64, 64, rng, (0.1, 0.3)).mean() for _ in range(40)]
     assert min(parts) > 0.02 and max(parts) < 0.4

@@ -1,8 +1,8 @@
-"""The attacking layer A (sec. 3.2): a tamper, then a benign attack, picture by picture; sometimes neither.
+"""Differentiable attacking layer A for training: an edit and a benign channel, drawn picture by picture.
 
-    I_A = I_irr M_R + I_M (1 - M_R)        (equation 1)
+    I_A = I_irr M_R + I_M (1 - M_R)        (Ying et al., "From Image to Imuge", ACM MM 2021, equation 1)
 
-Where a picture is cropped and brought back to its sides, its truth (original and mask) goes with it.
+Where a picture is cropped and resized back, its original and its mask are cropped in the same way.
 """
 
 from __future__ import annotations
@@ -22,40 +22,39 @@ from underdrawing.ops.jpeg import jpeg, round_cubic
 
 @dataclass(frozen=True)
 class Attacks:
-    """What the layer draws from."""
+    """Distributions of edits and channels."""
 
     kinds: tuple[str, ...] = ("none", "noise", "blur", "scale", "jpeg", "crop")
-    """Benign attacks: methods of Layer; each is as likely as any other, so a repeated one is likelier."""
+    """Benign channels, equally likely; a repeated name is more likely."""
     shapes: tuple[str, ...] = ("boxes",)
-    """Of tampered areas: boxes, or free_form, blob, box of attacks/tamper."""
+    """Mask shapes: boxes, or free_form, blob, box of attacks/tamper."""
     area: tuple[float, float] = (0.05, 0.3)
-    """Part of the frame that is tampered with."""
+    """Range of the edited share of the picture."""
     subtle: float = 0.0
-    """Share of the edits that blur what is there, or fill it in from its surroundings; the others put another
-    content in its place, as the paper's do."""
+    """Share of the edits that blur or inpaint the area; the others paste other content, as in the paper."""
     skip: float = 0.1
-    """Share of pictures that are left alone: the verifying network has to answer with zeros."""
+    """Share of pictures with neither edit nor channel: their true mask is empty."""
     untouched: float = 0.0
-    """Share of pictures that are not tampered with but do go through the channel."""
+    """Share of pictures with a channel but no edit."""
     noise: float = 0.1
-    """Largest standard deviation of the noise, in units of [0, 1]; the least is half of it."""
+    """Largest standard deviation of the noise, in units of [0, 1]; the smallest is half of it."""
     kernels: tuple[int, ...] = (3, 5)
-    """Sides of the blur's kernel, in taps."""
+    """Sides of the blur kernel, taps."""
     scales: tuple[float, float] = (0.5, 2.0)
-    """Factors of the sides, drawn log-uniformly."""
+    """Range of the scale factor, log-uniform."""
     qualities: tuple[int, int] = (50, 95)
-    """Of JPEG."""
-    keep: tuple[float, float] = (0.5, 1.0)
-    """Part of the area that a crop keeps."""
+    """Range of the JPEG quality."""
+    crop_area: tuple[float, float] = (0.5, 1.0)
+    """Share of the area inside a crop."""
     real_jpeg: bool = False
-    """Pillow's JPEG forward with a differentiable one backwards; otherwise the differentiable one alone."""
+    """JPEG of Pillow in the forward pass; False: the differentiable JPEG in both passes."""
     rounding: bool = False
-    """Whether what leaves the encoder is rounded to 8 bits before anything else."""
+    """Whether pictures are rounded to 8 bits before the edit and after the channel."""
 
 
 @dataclass(frozen=True)
 class Attacked:
-    """What arrives, and the truth about it, all with the same sides."""
+    """Received pictures and ground truth, of the same sides."""
 
     received: Tensor
     """I_A, (B, 3, H, W)."""
@@ -65,8 +64,8 @@ class Attacked:
     """I, (B, 3, H, W)."""
 
 
-class Layer:
-    """A; `severity` from 0 to 1 draws the strengths' range in towards their mild end."""
+class AttackingLayer:
+    """A; `severity` in [0, 1] moves the range of strengths from its mild end to the full range."""
 
     def __init__(self, attacks: Attacks) -> None:
         self.attacks = attacks
@@ -80,7 +79,7 @@ class Layer:
         }
 
     def __call__(self, immunized: Tensor, original: Tensor, rng: np.random.Generator) -> Attacked:
-        """Attack every picture of the batch; its donor is the next one's original."""
+        """Attack each picture of the batch (B, 3, H, W); its donor is the original before it."""
         attacks = self.attacks
         sent = channel.eight_bits(immunized) if attacks.rounding else channel.clip_through(immunized)
         donors = original.roll(1, 0).detach()
@@ -102,7 +101,7 @@ class Layer:
         return torch.from_numpy(mask)[None, None].to(image)
 
     def _tamper(self, image: Tensor, mask: Tensor, donor: Tensor, rng: np.random.Generator) -> Tensor:
-        """Equation 1: another picture's content, one colour, or the picture itself, shifted."""
+        """Equation 1; I_irr: another picture, one colour, or the picture itself, shifted."""
         if self.attacks.subtle and rng.random() < self.attacks.subtle:
             content = self._subtle(image, mask, rng)
             return content * mask + image * (1 - mask)
@@ -119,7 +118,7 @@ class Layer:
 
     @torch.no_grad()
     def _subtle(self, image: Tensor, mask: Tensor, rng: np.random.Generator) -> Tensor:
-        """Content of the same look, hard to tell from what was there by sight alone."""
+        """Content of similar appearance: blurred or inpainted."""
         if rng.random() < 0.5:
             return channel.blur(image, 13, float(rng.uniform(1.5, 4.0)))
         pixels = (255 * image[0]).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
@@ -135,13 +134,15 @@ class Layer:
         if kind != "crop":
             received = self.benign[kind](image, rng)
             return (channel.eight_bits(received) if self.attacks.rounding else received), mask, truth
-        rows, columns = channel.window(image.shape[-2:], self._between(1.0, *self.attacks.keep, rng), rng)
+        rows, columns = channel.window(
+            image.shape[-2:], self._between(1.0, *self.attacks.crop_area, rng), rng
+        )
         sides = image.shape[-2:]
         received, truth = (channel.resize(x[..., rows, columns], *sides).clamp(0, 1) for x in (image, truth))
         return received, F.interpolate(mask[..., rows, columns], sides, mode="nearest"), truth
 
     def _between(self, mild: float, low: float, high: float, rng: np.random.Generator) -> float:
-        """Uniform in [low, high], drawn towards `mild` while the severity is low."""
+        """Uniform in [low, high], interpolated from `mild` by the severity."""
         return mild + self.severity * (rng.uniform(low, high) - mild)
 
     def _noise(self, image: Tensor, rng: np.random.Generator) -> Tensor:
@@ -150,7 +151,7 @@ class Layer:
 
     def _blur(self, image: Tensor, rng: np.random.Generator) -> Tensor:
         size = int(rng.choice(self.attacks.kernels))
-        deviation = 0.3 * ((size - 1) / 2 - 1) + 0.8  # OpenCV's rule where no deviation is given
+        deviation = 0.3 * ((size - 1) / 2 - 1) + 0.8  # OpenCV's default for the kernel size
         return channel.blur(image, size, max(0.2, self._between(0.2, 0.7 * deviation, deviation, rng)))
 
     def _scale(self, image: Tensor, rng: np.random.Generator) -> Tensor:
@@ -167,7 +168,7 @@ class Layer:
 def boxes(
     height: int, width: int, rng: np.random.Generator, area: tuple[float, float] = (0.05, 0.3)
 ) -> np.ndarray:
-    """One to four rectangles until their area is in range: (height, width) bool."""
+    """One to four rectangles of an area in range together: (height, width) bool."""
     goal, mask = rng.uniform(*area), np.zeros((height, width), bool)
     for _ in range(4):
         rest = goal - mask.mean()
