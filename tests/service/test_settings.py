@@ -11,8 +11,8 @@ from certificates import issue  # whose folder conftest has put on the path
 from cryptography.hazmat.primitives import serialization
 
 from underdrawing import cli
-from underdrawing.core.errors import KeyFileError, MissingExtraError, UsageError
-from underdrawing.service import commands, jobs
+from underdrawing.core.errors import KeyFileError, UsageError
+from underdrawing.service import jobs
 from underdrawing.service.settings import PREFIX, Settings, is_loopback
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "SERVICE.md"
@@ -70,10 +70,10 @@ def test_their_key_may_have_a_password(tmp_path):
     assert jobs.open_session(Settings()).credentials is None
 
 
-def test_signing_them_without_the_extra_ends_the_start(monkeypatch):
+def test_signing_them_without_the_extra_ends_the_start(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "c2pa", None)
-    with pytest.raises(MissingExtraError, match=r"underdrawing\[credentials\]"):
-        commands.serve({"credentials": __file__, "credentials_key": __file__}, print)
+    assert cli.main(["serve", "--credentials", __file__, "--credentials-key", __file__]) == 3
+    assert "underdrawing[credentials]" in capsys.readouterr().err
 
 
 def test_names_of_this_machine_alone_where_visitors_may_all():
@@ -99,10 +99,10 @@ def test_a_port_that_is_taken_is_told(capsys):
     assert code == 64 and "listen" in capsys.readouterr().err
 
 
-def test_the_extra_is_named_where_it_is_missing(monkeypatch):
-    monkeypatch.setattr(commands, "_PACKAGES", ("fastapi", "no_such_package"))
-    with pytest.raises(MissingExtraError, match=r"underdrawing\[serve\]"):
-        commands.serve({}, print)
+def test_the_extra_is_named_where_it_is_missing(monkeypatch, capsys):
+    monkeypatch.setattr("underdrawing.commands.serve._PACKAGES", ("fastapi", "no_such_package"))
+    assert cli.main(["serve"]) == 3
+    assert "underdrawing[serve]" in capsys.readouterr().err
 
 
 def test_a_registry_that_is_none_is_told(tmp_path, capsys):

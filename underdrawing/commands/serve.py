@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+from dataclasses import fields
+from importlib.util import find_spec
 
 from underdrawing.commands import _flags
 from underdrawing.commands._output import DONE, print_result
+from underdrawing.core.errors import MissingExtraError
+
+_PACKAGES = ("fastapi", "uvicorn", "prometheus_client", "python_multipart", "reportlab")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,13 +31,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve until interrupted."""
-    from underdrawing.service.commands import serve
+    """Serve until interrupted. UsageError for invalid settings; MissingExtraError."""
+    if missing := [name for name in _PACKAGES if find_spec(name) is None]:
+        raise MissingExtraError(
+            f"{missing[0]} is missing; install the extra: pip install 'underdrawing[serve]'"
+        )
+    from underdrawing.service.settings import Settings
+    from underdrawing.service.uvicorn_server import run_server
+
+    flags = {field.name: getattr(arguments, field.name, None) for field in fields(Settings)}
+    # One flag for both keys, as in `protect`; there are two environment variables.
+    flags["sign_password_file"] = flags["credentials_password_file"] = arguments.password_file
+    settings = Settings.from_environment(**flags)
+    if settings.credentials:
+        from underdrawing.credentials.package import c2pa
+
+        c2pa()
 
     def print_address(url: str) -> None:
         result = {"status": "serving", "url": url}
         print_result(arguments, result, f"serving at {url}, ctrl-C stops it")
 
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn closes everything, then raises the signal again
-        serve(vars(arguments), print_address)
+        run_server(settings, print_address)
     return DONE

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from underdrawing.commands._output import DONE, print_result
+from underdrawing.core.errors import UsageError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,9 +19,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Change or list the tokens."""
-    from underdrawing.service.commands import change_tokens
+    """Change or list the tokens; only hashes are in the file."""
+    from underdrawing.service.tokens import TokenFile
 
-    for result, text in change_tokens(**vars(arguments)):
-        print_result(arguments, result, text)
+    file, name = TokenFile(Path(arguments.tokens)), arguments.name
+    if arguments.action == "list":
+        for token in file.tokens():
+            result = {field: value for field, value in vars(token).items() if field != "sha256"}
+            end = "expired" if token.expired else f"until {token.expires or 'revoked'}"
+            print_result(arguments, result, f"{token.name:20}  {token.role:10}  {end}")
+    elif name is None:
+        raise UsageError(f"{arguments.action} needs the name of a token")
+    elif arguments.action == "add":
+        secret = file.add(name, arguments.role, arguments.days)
+        print_result(arguments, {"name": name, "role": arguments.role, "token": secret}, secret)
+    else:
+        file.revoke(name)
+        print_result(arguments, {"name": name, "status": "revoked"}, f"{name}: revoked")
     return DONE
