@@ -1,16 +1,16 @@
 """The errors that callers may catch.
 
 UnderdrawingError
-|- PictureError (ValueError)      a file is no picture that can be read: truncated, wrong type, animated
-|- ShapeError (ValueError)        an array or picture has sides that cannot be worked with
-|- CapacityError (ValueError)     more bits were asked for than the picture or the carrier can hold
-|- CodeError (ValueError)         received bits are no valid codeword, packet or layout
+|- PictureError (ValueError)      a file is not a readable picture: truncated, wrong type, animated
+|- ShapeError (ValueError)        an array or picture has an unsupported shape
+|- CapacityError (ValueError)     more bits were requested than the picture or carrier can hold
+|- CodeError (ValueError)         received bits are not a valid codeword or packet
 |- KeyFileError (ValueError)      a key file, secret or trust store cannot be used
 |- OutputError (OSError)          an output cannot be written, or exists already
 |- RegistryError (RuntimeError)   a registry cannot be opened, read or written, or a record is not a valid one
-|- CredentialsError (RuntimeError) Content Credentials cannot be signed or kept
-|- WeightsError (RuntimeError)    a weight file is missing, damaged or not the one its card names
-|- UsageError (ValueError)        a command, a name or a choice that cannot work; the message says what can
+|- CredentialsError (RuntimeError) Content Credentials cannot be signed or stored
+|- WeightsError (RuntimeError)    a weight file is missing, damaged or not the one of its card
+|- UsageError (ValueError)        a command, name or option is not possible; the message lists what is
 `- MissingExtraError (ImportError) an optional package is not installed; the message names the extra
 """
 
@@ -20,19 +20,19 @@ class UnderdrawingError(Exception):
 
 
 class PictureError(UnderdrawingError, ValueError):
-    """A file is no picture that can be read; the message says why and names the file where it is known."""
+    """A file is not a readable picture; the message gives the reason and, where known, the file."""
 
 
 class ShapeError(UnderdrawingError, ValueError):
-    """A picture or array has sides that cannot be worked with."""
+    """A picture or array has an unsupported shape."""
 
 
 class CapacityError(UnderdrawingError, ValueError):
-    """More bits were asked for than the picture can carry."""
+    """More bits were requested than the picture or carrier can hold."""
 
 
 class CodeError(UnderdrawingError, ValueError):
-    """Received bits are no valid codeword, packet or layout."""
+    """Received bits are not a valid codeword or packet."""
 
 
 class KeyFileError(UnderdrawingError, ValueError):
@@ -40,7 +40,7 @@ class KeyFileError(UnderdrawingError, ValueError):
 
 
 class OutputError(UnderdrawingError, OSError):
-    """An output cannot be written, or exists already and overwriting was not asked for."""
+    """An output cannot be written, or exists already and `overwrite` is not set."""
 
 
 class RegistryError(UnderdrawingError, RuntimeError):
@@ -48,15 +48,15 @@ class RegistryError(UnderdrawingError, RuntimeError):
 
 
 class CredentialsError(UnderdrawingError, RuntimeError):
-    """Content Credentials cannot be signed, written or kept."""
+    """Content Credentials cannot be signed, written or stored."""
 
 
 class WeightsError(UnderdrawingError, RuntimeError):
-    """A weight file is missing, damaged or not the one that its card names."""
+    """A weight file is missing, damaged or not the one of its card."""
 
 
 class UsageError(UnderdrawingError, ValueError):
-    """A command, a name or a choice that cannot work; the message says what can."""
+    """A command, name or option is not possible; the message lists what is."""
 
 
 class MissingExtraError(UnderdrawingError, ImportError):

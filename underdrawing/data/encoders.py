@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, PngImagePlugin
 
 from underdrawing.core.errors import MissingExtraError, PictureError
-from underdrawing.data import deep
+from underdrawing.data import sixteen_bit
 from underdrawing.data.metadata import fitting_icc
-
-if TYPE_CHECKING:
-    from underdrawing.data.pictures import Picture
+from underdrawing.data.picture import Picture, to_8_bits
 
 SUFFIXES = {
     ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".png": "PNG", ".webp": "WEBP",
@@ -78,7 +75,7 @@ def encode(picture: Picture, name: str, quality: int | None = None) -> bytes:
     gray = picture.gray and name not in _WITHOUT_GRAY
     icc = fitting_icc(picture.icc, gray)
     if picture.pixels.dtype == np.uint16 and name in ("PNG", "TIFF"):
-        return deep.encode(picture, name, icc)
+        return sixteen_bit.encode(picture, name, icc)
     image = _image(picture, alpha, gray)
     options = DEFAULTS[name] | _quality_options(picture, name, quality)
     options |= _metadata_options(picture, name, icc)
@@ -93,7 +90,7 @@ def _image(picture: Picture, alpha: np.ndarray | None, gray: bool) -> Image.Imag
     pixels = picture.image
     if alpha is None:
         return Image.fromarray(np.ascontiguousarray(pixels[..., 0]) if gray else np.ascontiguousarray(pixels))
-    alpha = alpha if alpha.dtype == np.uint8 else deep.to_8_bits(alpha)
+    alpha = alpha if alpha.dtype == np.uint8 else to_8_bits(alpha)
     return Image.fromarray(np.dstack([pixels[..., :1] if gray else pixels, alpha]))
 
 

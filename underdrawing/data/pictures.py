@@ -1,32 +1,25 @@
-"""Pictures as people have them: one decoder for every reader, and a writer that keeps the mark.
+"""Reading and writing of picture files.
 
-    file -> load_picture -> Picture (pixels upright, profile and metadata beside them) -> save_picture -> file
+    file -> load_picture -> Picture (upright pixels, colour profile, metadata) -> save_picture -> file
 
-Readers see the pixels in the picture's own colour profile; nothing is converted, so that nothing is lost. The
-one exception is CMYK, which becomes sRGB by way of its profile.
+Pixels stay in the picture's own colour profile; only CMYK is converted, to sRGB by its profile.
 """
 
 from __future__ import annotations
 
 import io
 import warnings
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageCms
 
-from underdrawing.core.errors import (
-    MissingExtraError,
-    OutputError,
-    PictureError,
-    ShapeError,
-    UnderdrawingError,
-)
-from underdrawing.data import deep, encoders
+from underdrawing.core.errors import MissingExtraError, OutputError, PictureError, UnderdrawingError
+from underdrawing.data import encoders, sixteen_bit
 from underdrawing.data.files import write_atomic
 from underdrawing.data.metadata import fitting_icc, tiff_exif, upright_exif, upright_xmp
+from underdrawing.data.picture import Picture
 
 MAX_PIXELS = 120_000_000
 """Larger pictures are refused before they are decoded: 100 megapixels and what cameras add to that."""
@@ -34,7 +27,6 @@ MAX_FILE_BYTES = 1 << 30
 _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP")
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _GRAY_MODES = ("1", "L", "LA", "La")
-_BAND_ROWS = 256
 _ORIENTATION = 0x0112
 _TURNS = {
     1: lambda a: a,
@@ -47,58 +39,6 @@ _TURNS = {
     8: lambda a: a.swapaxes(0, 1)[::-1],
 }
 """What makes a picture of each EXIF orientation upright."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One picture, upright, with all that its file says of it and we can write again."""
-
-    pixels: np.ndarray
-    """(H, W, 3) uint8, or uint16 from deep sources, RGB in the picture's own profile."""
-    alpha: np.ndarray | None
-    """(H, W) of the same type; None for an opaque picture."""
-    gray: bool
-    """The source had one colour channel; it gets one again where the format can."""
-    format: str
-    """Pillow's name: JPEG, PNG, WEBP, AVIF, TIFF, HEIF or BMP."""
-    icc: bytes | None
-    exif: bytes | None
-    """With orientation 1: the pixels are upright already."""
-    xmp: bytes | None
-    quality: int | None = None
-    """Of a JPEG source: its quality on libjpeg's scale, 1..100. 100 for lossless WebP. None elsewhere."""
-
-    @property
-    def image(self) -> np.ndarray:
-        """(H, W, 3) uint8."""
-        return self.pixels if self.pixels.dtype == np.uint8 else deep.to_8_bits(self.pixels)
-
-    def with_residual(self, residual: np.ndarray) -> Picture:
-        """The picture with (H, W) 8-bit levels added to all three channels, rounded and clipped."""
-        height, width = self.pixels.shape[:2]
-        if residual.shape != (height, width):
-            raise ShapeError(f"expected a residual of {(height, width)}, got {residual.shape}")
-        top = np.iinfo(self.pixels.dtype).max
-        pixels = np.empty_like(self.pixels, order="C")
-        for start in range(0, height, _BAND_ROWS):  # in bands, or a large picture needs gigabytes of floats
-            rows = slice(start, start + _BAND_ROWS)
-            change = np.rint(residual[rows] * np.float32(top // 255)).astype(np.int32)
-            np.clip(self.pixels[rows] + change[..., None], 0, top, out=pixels[rows], casting="unsafe")
-        return replace(self, pixels=pixels)
-
-    def with_image(self, image_u8: np.ndarray) -> Picture:
-        """The picture with other content, (H', W', 3) uint8; of another size it is opaque."""
-        if image_u8.ndim != 3 or image_u8.shape[2] != 3 or image_u8.dtype != np.uint8:
-            raise ShapeError(f"expected (H, W, 3) uint8, got {image_u8.shape} {image_u8.dtype}")
-        same_size = image_u8.shape == self.pixels.shape
-        gray = self.gray and bool((image_u8 == image_u8[..., :1]).all())
-        pixels = image_u8
-        if self.pixels.dtype == np.uint16:
-            pixels = image_u8.astype(np.uint16) * np.uint16(257)
-            if same_size:  # what was not changed keeps its finer levels
-                pixels = np.where(image_u8 == self.image, self.pixels, pixels)
-        icc = fitting_icc(self.icc, gray) if gray != self.gray else self.icc
-        return replace(self, pixels=pixels, alpha=self.alpha if same_size else None, gray=gray, icc=icc)
 
 
 def load_picture(source: str | Path | bytes | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -196,8 +136,8 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
         _check_size(image, max_pixels)
         turn = image.getexif().get(_ORIENTATION, 1)
         image.load()
-        if deep.is_deep(image, data):
-            pixels, alpha, gray = deep.decode(data, image)
+        if sixteen_bit.is_16_bit(image, data):
+            pixels, alpha, gray = sixteen_bit.decode(data, image)
             icc = image.info.get("icc_profile")
         else:
             pixels, alpha, gray, icc = _channels(image)

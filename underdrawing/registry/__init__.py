@@ -1,1 +1,0 @@
-"""Records of protected photographs, and the way back to them: by identity, by hash, by what they show."""

@@ -16,9 +16,8 @@ from underdrawing.registry.embedding import View
 from underdrawing.registry.pgvector import usual_search
 from underdrawing.registry.postgres_link import Link
 from underdrawing.registry.postgres_schema import KEY_DIGITS, MIGRATING, MIGRATIONS, SCHEMA
-from underdrawing.registry.record import Record, vector_hash
+from underdrawing.registry.record import Entry, Record, vector_hash
 from underdrawing.registry.searching import Search
-from underdrawing.registry.store import Entry
 from underdrawing.registry.vectors import Neighbour
 
 if TYPE_CHECKING:

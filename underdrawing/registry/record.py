@@ -134,6 +134,21 @@ class Record:
             raise RegistryError(f"record: damaged ({type(error).__name__}: {error})") from error
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A record in its place in the chain."""
+
+    number: int
+    """From 1, without gaps."""
+    hash: bytes
+    """Of the chain up to here, 32 bytes."""
+    record: Record
+
+    def to_json(self) -> dict[str, Any]:
+        """The record's JSON object with its number and hash."""
+        return {"number": self.number, "hash": self.hash.hex()} | self.record.to_json()
+
+
 def vector_hash(vector: bytes) -> str:
     """SHA-256 of a packed vector, 64 hex digits."""
     return hashlib.sha256(vector).hexdigest()

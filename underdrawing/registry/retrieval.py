@@ -16,8 +16,8 @@ import numpy as np
 
 from underdrawing.core.types import FILLED, Credentials, Verdict
 from underdrawing.registry.embedding import embed, placements
-from underdrawing.registry.record import Record
-from underdrawing.registry.store import Entry, Registry
+from underdrawing.registry.record import Entry, Record
+from underdrawing.registry.store import Registry
 from underdrawing.registry.vectors import Neighbour, best_of
 
 SURE = 16.0

@@ -20,9 +20,8 @@ from underdrawing.core.errors import RegistryError
 from underdrawing.registry import chain, embedding
 from underdrawing.registry.chain import Audit, Head
 from underdrawing.registry.embedding import View
-from underdrawing.registry.record import Record, vector_hash
+from underdrawing.registry.record import Entry, Record, vector_hash
 from underdrawing.registry.searching import LocalSearch, Search
-from underdrawing.registry.store import Entry
 from underdrawing.registry.vectors import Neighbour
 
 APPLICATION_ID = 0x554E4472

@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 from underdrawing.coding.keys import PublicKey
 from underdrawing.core.errors import RegistryError
 from underdrawing.registry.addresses import split_vectors, without_password
 from underdrawing.registry.chain import Audit, Head
 from underdrawing.registry.embedding import View
-from underdrawing.registry.record import Record
+from underdrawing.registry.record import Entry, Record
 from underdrawing.registry.searching import LocalSearch, RemoteSearch, Search
 from underdrawing.registry.vectors import Neighbour
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A record in its place in the chain."""
-
-    number: int
-    """From 1, without gaps."""
-    hash: bytes
-    """Of the chain up to here, 32 bytes."""
-    record: Record
-
-    def to_json(self) -> dict[str, Any]:
-        """The record's JSON object with its number and hash."""
-        return {"number": self.number, "hash": self.hash.hex()} | self.record.to_json()
 
 
 class Registry(Protocol):

@@ -29,8 +29,8 @@ from underdrawing.registry import embedding
 from underdrawing.registry.addresses import split_vectors
 from underdrawing.registry.embedding import DIMENSIONS, View
 from underdrawing.registry.facts import Facts
-from underdrawing.registry.record import Copy, Record
-from underdrawing.registry.store import Entry, Registry, open_registry
+from underdrawing.registry.record import Copy, Entry, Record
+from underdrawing.registry.store import Registry, open_registry
 
 _HASHES, _CODE = 152, 400  # random bytes in the hashes of a record, and in its code
 _DRAWN = _HASHES + _CODE

@@ -1,30 +1,27 @@
-"""Sixteen bits a channel: read by OpenCV and written by hand, since Pillow reduces RGB to eight."""
+"""PNG and TIFF files with 16 bits a channel: read by OpenCV and written here; Pillow reduces RGB to 8."""
 
 from __future__ import annotations
 
 import struct
 import zlib
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from underdrawing.core.errors import PictureError
 from underdrawing.data.metadata import fitting_icc
-
-if TYPE_CHECKING:
-    from underdrawing.data.pictures import Picture
+from underdrawing.data.picture import Picture
 
 _BITS_PER_SAMPLE = 258
 _SAMPLE_FORMAT = 339
 _PNG_DEPTH, _PNG_COLOR_TYPE = 24, 25
-"""Bytes of IHDR, which every PNG begins with."""
+"""Offsets of these bytes of IHDR, the first chunk of every PNG."""
 _PNG_GRAY = (0, 4)
 _PNG_HEAD_BYTES = 33
-"""Signature and IHDR chunk: what other chunks come after."""
+"""Signature and IHDR chunk; other chunks follow."""
 
 
-def is_deep(image: Image.Image, data: bytes) -> bool:
+def is_16_bit(image: Image.Image, data: bytes) -> bool:
     """Whether a file, opened by Pillow, holds 16 bits a channel."""
     if image.format == "PNG":
         return data[_PNG_DEPTH] == 16
@@ -34,7 +31,8 @@ def is_deep(image: Image.Image, data: bytes) -> bool:
 def decode(data: bytes, image: Image.Image) -> tuple[np.ndarray, np.ndarray | None, bool]:
     """Pixels (H, W, 3) uint16 as stored, alpha (H, W) uint16 or None, gray.
 
-    Pillow has found the file whole before: OpenCV would take what is cut short.
+    The caller has checked with Pillow that the file is complete: OpenCV accepts truncated files.
+    PictureError for signed and floating-point pixels.
     """
     import cv2
 
@@ -50,14 +48,9 @@ def decode(data: bytes, image: Image.Image) -> tuple[np.ndarray, np.ndarray | No
     return np.ascontiguousarray(values[..., 2::-1]), alpha, gray
 
 
-def to_8_bits(values: np.ndarray) -> np.ndarray:
-    """The nearest uint8 level of uint16 values."""
-    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
-
-
 def encode(picture: Picture, name: str, icc: bytes | None) -> bytes:
     """A PNG or TIFF file of a picture with uint16 pixels."""
-    if picture.alpha is not None:  # gray with alpha becomes RGB with alpha: few readers know it at 16 bits
+    if picture.alpha is not None:  # as RGB: few readers know 16-bit gray with alpha
         values = np.dstack([picture.pixels, picture.alpha])
     else:
         values = picture.pixels[..., :1] if picture.gray else picture.pixels
@@ -88,7 +81,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def _tiff(picture: Picture, values: np.ndarray, icc: bytes | None) -> bytes:
-    """One deflated strip; little-endian, tags in rising order as TIFF 6.0 wants them."""
+    """One deflated strip; little-endian, tags in rising order as TIFF 6.0 requires."""
     height, width, count = values.shape
     strip = zlib.compress(values.astype("<u2").tobytes(), 6)
     tags: list[tuple[int, int, list[int] | bytes]] = [

@@ -1,0 +1,69 @@
+"""Picture: pixels with their colour profile and metadata."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from underdrawing.core.errors import ShapeError
+from underdrawing.data.metadata import fitting_icc
+
+_BAND_ROWS = 256
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded, upright picture with the metadata that can be written again."""
+
+    pixels: np.ndarray
+    """(H, W, 3) uint8, or uint16 from 16-bit files, RGB in the colour profile `icc`."""
+    alpha: np.ndarray | None
+    """(H, W) of the same type; None for an opaque picture."""
+    gray: bool
+    """The file had one colour channel; it is written with one where the format allows."""
+    format: str
+    """Pillow's name: JPEG, PNG, WEBP, AVIF, TIFF, HEIF or BMP."""
+    icc: bytes | None
+    exif: bytes | None
+    """With orientation 1, as the pixels are upright."""
+    xmp: bytes | None
+    quality: int | None = None
+    """Quality of a JPEG file on libjpeg's scale, 1..100; 100 for lossless WebP; None for other files."""
+
+    @property
+    def image(self) -> np.ndarray:
+        """(H, W, 3) uint8."""
+        return self.pixels if self.pixels.dtype == np.uint8 else to_8_bits(self.pixels)
+
+    def with_residual(self, residual: np.ndarray) -> Picture:
+        """The picture with (H, W) 8-bit levels added to all three channels, rounded and clipped."""
+        height, width = self.pixels.shape[:2]
+        if residual.shape != (height, width):
+            raise ShapeError(f"expected a residual of {(height, width)}, got {residual.shape}")
+        top = np.iinfo(self.pixels.dtype).max
+        pixels = np.empty_like(self.pixels, order="C")
+        for start in range(0, height, _BAND_ROWS):  # in bands: floats of a whole large picture take gigabytes
+            rows = slice(start, start + _BAND_ROWS)
+            change = np.rint(residual[rows] * np.float32(top // 255)).astype(np.int32)
+            np.clip(self.pixels[rows] + change[..., None], 0, top, out=pixels[rows], casting="unsafe")
+        return replace(self, pixels=pixels)
+
+    def with_image(self, image_u8: np.ndarray) -> Picture:
+        """The picture with other pixels, (H', W', 3) uint8; alpha is dropped where the size changes."""
+        if image_u8.ndim != 3 or image_u8.shape[2] != 3 or image_u8.dtype != np.uint8:
+            raise ShapeError(f"expected (H, W, 3) uint8, got {image_u8.shape} {image_u8.dtype}")
+        same_size = image_u8.shape == self.pixels.shape
+        gray = self.gray and bool((image_u8 == image_u8[..., :1]).all())
+        pixels = image_u8
+        if self.pixels.dtype == np.uint16:
+            pixels = image_u8.astype(np.uint16) * np.uint16(257)
+            if same_size:  # unchanged pixels keep their 16-bit values
+                pixels = np.where(image_u8 == self.image, self.pixels, pixels)
+        icc = fitting_icc(self.icc, gray) if gray != self.gray else self.icc
+        return replace(self, pixels=pixels, alpha=self.alpha if same_size else None, gray=gray, icc=icc)
+
+
+def to_8_bits(values: np.ndarray) -> np.ndarray:
+    """The nearest uint8 level of uint16 values."""
+    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
