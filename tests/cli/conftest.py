@@ -1,4 +1,4 @@
-"""A photograph in a folder, the command line in this process, and a small system instead of the real one."""
+"""A photograph in a folder, the command line in this process, and a small system in place of the real one."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ class Protection:
 
 
 class StandIn:
-    """Adds a known weave of +-4 levels and looks for it again, block by block."""
+    """Adds a known pattern of +-4 levels; a block counts as altered where their correlation is low."""
 
     def __init__(self) -> None:
         self.key: str | None = None
-        self.seen: list[dict] = []
+        self.calls: list[dict] = []
         self.loaded: list[str] = []
 
     def protect(self, image, *, owner, identity, secret, strength):
-        self.seen.append({"owner": owner, "identity": identity, "secret": secret, "strength": strength})
-        return Protection(4 * self._weave(*image.shape[:2]), identity.hex() if identity else IDENTITY)
+        self.calls.append({"owner": owner, "identity": identity, "secret": secret, "strength": strength})
+        return Protection(4 * self._pattern(*image.shape[:2]), identity.hex() if identity else IDENTITY)
 
     def verify(self, image, *, secret, find_key):
-        self.seen.append({"secret": secret, "find_key": find_key})
+        self.calls.append({"secret": secret, "find_key": find_key})
         height, width = image.shape[:2]
         rows, cols = height // 32, width // 32
         luma = image[: rows * 32, : cols * 32].mean(axis=2, dtype=np.float32)
         detail = luma - cv2.blur(luma, (3, 3))
-        strength = (detail * self._weave(*luma.shape)).reshape(rows, 32, cols, 32).mean(axis=(1, 3))
+        strength = (detail * self._pattern(*luma.shape)).reshape(rows, 32, cols, 32).mean(axis=(1, 3))
         if np.median(strength) < 1.5:
             return Verdict("unprotected", False, "No mark was found.")
         prob = cv2.resize(
@@ -70,7 +70,7 @@ class StandIn:
         )
 
     @staticmethod
-    def _weave(height: int, width: int) -> np.ndarray:
+    def _pattern(height: int, width: int) -> np.ndarray:
         return np.random.default_rng(3).choice(np.array([-1, 1], np.float32), (4096, 4096))[:height, :width]
 
 
@@ -107,7 +107,7 @@ class Ran:
 
 @pytest.fixture
 def run(capsys, tmp_path) -> Callable[..., Ran]:
-    """Call the command line in this process; exit code, stdout and stderr."""
+    """The command line, called in this process: exit code, stdout and stderr."""
 
     def call(*arguments: object) -> Ran:
         capsys.readouterr()
@@ -115,7 +115,7 @@ def run(capsys, tmp_path) -> Callable[..., Ran]:
             code = cli.main([str(argument) for argument in arguments])
         except SystemExit as stop:
             code = int(stop.code or 0)
-        said = capsys.readouterr()
-        return Ran(code, said.out, said.err)
+        printed = capsys.readouterr()
+        return Ran(code, printed.out, printed.err)
 
     return call

@@ -1,4 +1,4 @@
-"""Batches: layout, overwriting, a bad file among good ones, a full disk, ctrl-C; with the stand-in system."""
+"""Batches: output paths, overwriting, bad files, a full disk, ctrl-C; with the stand-in system."""
 
 import errno
 import json
@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from underdrawing.api import session
 from underdrawing.attacks.suites import SUITES
+from underdrawing.coding.keys import Owner
 from underdrawing.data import files
 
 
@@ -26,7 +28,7 @@ def folder(tmp_path, astronaut) -> Path:
     return root
 
 
-def test_folders_keep_their_layout(run, stand_in, folder, tmp_path):
+def test_folders_keep_their_structure(run, stand_in, folder, tmp_path):
     ran = run("protect", folder, "-o", tmp_path / "out", "--json")
     assert ran.code == 0
     assert tree(tmp_path / "out") == {"a.png", "deep/b.jpg", "deep/er/c.webp"}
@@ -69,7 +71,7 @@ def test_two_inputs_for_one_output_are_refused_even_by_force(run, stand_in, fold
     assert not (tmp_path / "out").exists()
 
 
-def test_findings_of_equal_stems_do_not_meet(run, stand_in, photo, tmp_path, astronaut):
+def test_reports_of_equal_stems_have_different_names(run, stand_in, photo, tmp_path, astronaut):
     Image.fromarray(astronaut).save(tmp_path / "photo.jpg")
     ran = run("verify", photo, tmp_path / "photo.jpg", "-o", tmp_path / "out")
     assert ran.code == 2
@@ -89,15 +91,15 @@ def test_one_bad_file_never_stops_the_batch(run, stand_in, folder, tmp_path):
         assert found["file"] in ran.err
 
 
-def test_fault_of_ours_is_told_and_costs_one_file_only(run, stand_in, folder, tmp_path, monkeypatch):
-    whole = stand_in.protect
+def test_internal_error_is_reported_and_fails_one_file_only(run, stand_in, folder, tmp_path, monkeypatch):
+    protect = stand_in.protect
     calls = []
 
     def faulty(image, **options):
         calls.append(1)
         if len(calls) == 2:
             raise ZeroDivisionError("oh")
-        return whole(image, **options)
+        return protect(image, **options)
 
     monkeypatch.setattr(stand_in, "protect", faulty)
     ran = run("protect", folder, "-o", tmp_path / "out")
@@ -107,7 +109,7 @@ def test_fault_of_ours_is_told_and_costs_one_file_only(run, stand_in, folder, tm
     assert len(tree(tmp_path / "out")) == 2
 
 
-def test_full_disk_is_named_and_leaves_nothing_half(run, stand_in, folder, tmp_path, monkeypatch):
+def test_full_disk_is_named_and_leaves_no_partial_file(run, stand_in, folder, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -130,7 +132,7 @@ def test_unwritable_output_is_named(run, stand_in, photo, tmp_path):
     assert "/proc/underdrawing" in ran.err
 
 
-def test_ctrl_c_keeps_what_is_whole(run, stand_in, folder, tmp_path, monkeypatch):
+def test_ctrl_c_leaves_complete_files(run, stand_in, folder, tmp_path, monkeypatch):
     replace, done = os.replace, []
 
     def interrupted(source, target):
@@ -146,7 +148,7 @@ def test_ctrl_c_keeps_what_is_whole(run, stand_in, folder, tmp_path, monkeypatch
     assert tree(tmp_path / "out") == {"a.png"}
 
 
-def test_report_holds_everything_in_one_page(run, stand_in, photo, tmp_path):
+def test_report_is_one_self_contained_page(run, stand_in, photo, tmp_path):
     run("protect", photo, "-o", tmp_path / "p.png")
     image = np.asarray(Image.open(tmp_path / "p.png")).copy()
     image[64:128, 64:160] = 128
@@ -177,6 +179,19 @@ def test_two_processes_answer_in_order(run, folder, tmp_path):
     assert ran.code == 0
     assert [Path(found["file"]).name for found in ran.objects] == ["a.png", "b.jpg", "c.webp"]
     assert len(tree(tmp_path / "out")) == 3 * len(SUITES["imuge"])
+
+
+def test_key_and_registry_are_opened_once_for_a_batch(run, stand_in, folder, tmp_path, monkeypatch):
+    key, registry = tmp_path / "owner.pem", tmp_path / "photos.db"
+    assert run("keygen", "-o", key, "--trust", tmp_path / "trust").code == 0
+    keys, registries, load, open_ = [], [], Owner.load, session.open_registry
+    monkeypatch.setattr(Owner, "load", lambda path, password: keys.append(path) or load(path, password))
+    monkeypatch.setattr(session, "open_registry", lambda *a, **b: registries.append(a) or open_(*a, **b))
+    ran = run("protect", folder, "-o", tmp_path / "out", "--sign", key, "--registry", registry, "--json")
+    assert [result["registered"] for result in ran.objects] == [1, 2, 3]
+    assert len(keys) == 1 and len(registries) == 1
+    key.unlink()  # the next command makes a session of its own
+    assert run("protect", folder, "-o", tmp_path / "out", "--sign", key, "--force").code == 64
 
 
 def test_file_named_twice_is_done_once_and_an_empty_folder_is_no_picture(run, stand_in, folder, tmp_path):

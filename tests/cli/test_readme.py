@@ -1,4 +1,4 @@
-"""What the README tells people to type works, and what it points to exists."""
+"""Commands, code and links of the README work."""
 
 import re
 import shlex
@@ -17,7 +17,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 @pytest.fixture
 def place(tmp_path, monkeypatch, astronaut) -> Path:
-    """A folder with the pictures that the README speaks of, and a trust store that is not the user's own."""
+    """The working folder, with the pictures that the README names and a trust store apart from the user's."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos").mkdir()
     for name in ("photo.jpg", "suspect.jpg", "photos/one.png"):
@@ -49,7 +49,7 @@ def test_python_runs(place, stand_in, run):
 
 
 @pytest.mark.parametrize("document", ["README.md", "docs/ARCHITECTURE.md", "CHANGELOG.md", "THIRD_PARTY.md"])
-def test_links_lead_somewhere(document):
+def test_links_exist(document):
     text = (ROOT / document).read_text(encoding="utf-8")
     for link in re.findall(r"\]\(([^)#]+)\)", text):
         assert ((ROOT / document).parent / link).exists(), link
@@ -62,7 +62,7 @@ def test_every_room_is_drawn():
             assert f"{path.name}/" in drawn, path.name
 
 
-def test_cards_say_what_the_weights_are():
+def test_cards_describe_every_weight():
     named = set()
     for name in zoo.names():
         for weight in zoo.card(name).weights:

@@ -1,4 +1,4 @@
-"""Calls that cannot work, keys and secrets, and that help comes at once."""
+"""Wrong usage, keys, secrets and systems; the time of help."""
 
 import subprocess
 import sys
@@ -42,7 +42,7 @@ def test_help(run, command):
     assert "usage: underdrawing" in ran.out
 
 
-def test_import_and_help_come_at_once():
+def test_import_and_help_are_quick():
     def seconds(*command: str) -> float:
         start = time.perf_counter()
         subprocess.run([sys.executable, *command], check=True, capture_output=True)
@@ -54,7 +54,7 @@ def test_import_and_help_come_at_once():
     subprocess.run([sys.executable, "-c", heavy], check=True)
 
 
-def test_every_public_name_is_there():
+def test_every_public_name_can_be_imported():
     package = import_module("underdrawing")
     assert all(getattr(package, name) for name in package.__all__)
     with pytest.raises(AttributeError):
@@ -77,14 +77,14 @@ def test_keygen_joins_the_trust_store_and_overwrites_nothing(run, tmp_path):
     assert not (tmp_path / "other" / "desk.pem").exists()
 
 
-def test_public_half_can_be_given_to_readers(run, tmp_path):
+def test_public_half_can_be_added_to_another_store(run, tmp_path):
     made = run("keygen", "-o", tmp_path / "desk.pem", "--trust", tmp_path / "mine", "--json").objects[0]
     given = run("trust", made["public"], "--name", "their desk", "--trust", tmp_path / "theirs", "--json")
     assert given.objects == [{"key": made["key"], "name": "their desk"}]
     assert b"PRIVATE" not in (tmp_path / "theirs" / "their desk.pem").read_bytes()
 
 
-def test_wrong_key_is_told_before_the_first_file(run, stand_in, photo, tmp_path):
+def test_wrong_key_ends_before_the_first_file(run, stand_in, photo, tmp_path):
     wrong = tmp_path / "wrong.pem"
     wrong.write_text("-----BEGIN PRIVATE KEY-----\nnonsense\n-----END PRIVATE KEY-----\n", encoding="utf-8")
     for key in (wrong, photo, tmp_path / "missing.pem"):
@@ -102,10 +102,10 @@ def test_key_behind_a_password(run, stand_in, photo, tmp_path):
     assert run("protect", photo, "-o", tmp_path / "a.png", "--sign", key).code == 64
     opened = run("protect", photo, "-o", tmp_path / "a.png", "--sign", key, "--password-file", password)
     assert opened.code == 0
-    assert stand_in.seen[-1]["owner"].public.raw == PublicKey.load(store / "desk.pem").raw
+    assert stand_in.calls[-1]["owner"].public.raw == PublicKey.load(store / "desk.pem").raw
 
 
-def test_trust_is_the_readers_own(stand_in, astronaut, tmp_path):
+def test_trust_depends_on_the_verifiers_own_store(stand_in, astronaut, tmp_path):
     owner, store = Owner.create(), api.trust_store(tmp_path / "trust")
     stand_in.key = owner.public.fingerprint
     protected = api.protect(astronaut).protected
@@ -122,7 +122,7 @@ def test_secrets_from_files_and_bytes(stand_in, astronaut, tmp_path):
     path.write_bytes(b"correct horse\n")
     api.protect(astronaut, secret=path)
     api.verify(astronaut, secret=b"correct horse", trust=tmp_path)
-    assert [seen["secret"] for seen in stand_in.seen] == [b"correct horse"] * 2
+    assert [call["secret"] for call in stand_in.calls] == [b"correct horse"] * 2
     path.write_bytes(b"short\n")
     with pytest.raises(KeyFileError, match="8 bytes"):
         api.protect(astronaut, secret=path)
@@ -150,26 +150,26 @@ def test_errors_name_the_file(stand_in, photo, tmp_path):
         api.verify(bad, trust=tmp_path)
 
 
-def test_a_system_is_asked_for_by_name(run, stand_in, photo, tmp_path):
+def test_system_is_chosen_by_name(run, stand_in, photo, tmp_path):
     ran = run("protect", photo, "-o", tmp_path / "a.png", "--system", "imuge")
     assert ran.code == 0 and stand_in.loaded == ["imuge"]
     assert run("verify", tmp_path / "a.png", "--system", "imuge").code == 0
     assert run("verify", tmp_path / "a.png").code == 0 and stand_in.loaded == ["imuge", "imuge", "photo"]
 
 
-def test_an_unknown_system_is_told_before_the_first_file(run, photo, tmp_path):
+def test_an_unknown_system_ends_before_the_first_file(run, photo, tmp_path):
     ran = run("protect", photo, "-o", tmp_path / "a.png", "--system", "nobody")
     assert ran.code == 64 and "photo" in ran.err and not (tmp_path / "a.png").exists()
 
 
-def test_a_misspelt_choice_of_how_to_embed_is_told(stand_in, astronaut):
+def test_misspelt_keyword_arguments_are_refused(stand_in, astronaut):
     with pytest.raises(TypeError, match="strenght"):
         api.protect(astronaut, strenght=2)
     with pytest.raises(TypeError, match="idenity"):
         api.protect(astronaut, idenity="0123456789abcdef")
 
 
-def test_what_is_not_there_to_train_is_told(run, tmp_path):
+def test_unknown_trainings_and_recipes_are_usage_errors(run, tmp_path):
     given = ["--data", tmp_path, "-o", tmp_path / "run"]
     ran = run("train", "nobody", *given)
     assert ran.code == 64 and "imuge" in ran.err
@@ -178,7 +178,7 @@ def test_what_is_not_there_to_train_is_told(run, tmp_path):
     assert run("train", "photo-reader", "--recipe", "paper", *given).code == 64
 
 
-def test_zoo_tells_a_damaged_weight(run, tmp_path, monkeypatch):
+def test_zoo_lists_a_damaged_weight(run, tmp_path, monkeypatch):
     assert "photo" in zoo.names()
     assert run("zoo", "--json").code == 0
     system = tmp_path / "broken"
