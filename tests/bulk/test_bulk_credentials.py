@@ -187,9 +187,9 @@ def test_what_this_job_did_not_sign_is_neither_kept_nor_overwritten(
 def test_another_signer_is_another_job(archive, signed_by, tmp_path):
     run(archive, tmp_path / "out", most=1, **signed_by)
     other = issue(tmp_path / "other")
-    with pytest.raises(UsageError, match="another job, with credentials"):
+    with pytest.raises(UsageError, match="another run, with credentials"):
         run(archive, tmp_path / "out", credentials=str(other.chain), credentials_key=str(other.key))
-    with pytest.raises(UsageError, match="another job, with credentials"):
+    with pytest.raises(UsageError, match="another run, with credentials"):
         run(archive, tmp_path / "out")
 
 

@@ -9,9 +9,10 @@ import pytest
 from archive import SEED, fill, here, photo, shard, tree, unpacked
 
 from underdrawing import api, cli
+from underdrawing.bulk.pictures import derive_identity
 from underdrawing.bulk.places import Place
 from underdrawing.bulk.run import BulkRun
-from underdrawing.bulk.settings import BulkSettings, identity
+from underdrawing.bulk.settings import BulkSettings
 from underdrawing.bulk.shards import members
 from underdrawing.core.errors import PictureError, UsageError
 
@@ -58,7 +59,7 @@ def test_journal_tells_what_was_done(archive, protected):
     assert by_name["part-000.tar"]["counts"] == {"protected": 2, "error": 1}
     assert "c.jpg" in by_name["part-000.tar"]["failed"][0]
     picture = by_name["deep/001.jpg"]
-    assert picture["identity"] == identity(SEED, "deep/001.jpg").hex()
+    assert picture["identity"] == derive_identity(SEED, "deep/001.jpg").hex()
     assert picture["sha256"] == tree(protected)["deep/001.jpg"]
     assert api.verify(protected / "deep/001.jpg", trust=protected).verdict.identity == picture["identity"]
 
@@ -99,7 +100,7 @@ def test_registry_gets_every_picture_once(archive, tmp_path):
         places = [entry.record.protected.place for entry in registry]
         assert len(places) == len(set(places)) == 5
         assert f"{tmp_path}/out/part-000.tar::b.jpg" in places
-        (entry,) = registry.by_identity(identity(SEED, "000.jpg").hex())
+        (entry,) = registry.by_identity(derive_identity(SEED, "000.jpg").hex())
         assert entry.record.original.place == str(archive / "000.jpg")
         assert entry.record.protected.file == tree(tmp_path / "out")["000.jpg"]
         assert registry.audit().ok
@@ -112,7 +113,9 @@ def test_verifying_in_bulk_reports_repeatably(protected, tmp_path):
     again = tree(tmp_path / "two")
     assert len(again) > 4 and again.items() <= tree(tmp_path / "one").items()
     report = json.loads((tmp_path / "one" / "000.jpg.report.json").read_text())
-    assert report["identity"] == identity(SEED, "000.jpg").hex() and report["mask"] == "000.jpg.mask.png"
+    assert (
+        report["identity"] == derive_identity(SEED, "000.jpg").hex() and report["mask"] == "000.jpg.mask.png"
+    )
     assert (tmp_path / "one" / report["mask"]).is_file()
     inside = unpacked((tmp_path / "one" / "part-000.tar").read_bytes())
     assert {"a.jpg.mask.png", "a.jpg.report.json", "a.cls"} <= set(inside) and "a.jpg" not in inside

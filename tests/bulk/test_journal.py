@@ -51,7 +51,7 @@ def test_first_line_that_was_cut_short_is_a_fresh_start(tmp_path):
 @pytest.mark.parametrize("changed", [{"output": "c"}, {"action": "verify"}, {"seed": "ab"}])
 def test_another_job_is_refused(tmp_path, changed):
     Journal(tmp_path / "j", SETTINGS).close()
-    with pytest.raises(UsageError, match="another job"):
+    with pytest.raises(UsageError, match="another run"):
         Journal(tmp_path / "j", SETTINGS | changed)
 
 

@@ -1,1 +1,0 @@
-"""Folders and shards of any size, protected or verified by many processes, and resumed after a kill."""

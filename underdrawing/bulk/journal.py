@@ -1,11 +1,11 @@
-"""What a job has done so far: one JSON object a line, appended as results come.
+"""The journal of a bulk run: one JSON object per line, appended as results arrive.
 
-    {"journal": 1, "settings": {...}}                    the first line: what the job is, with its seed
+    {"journal": 1, "settings": {...}}                    first line: the settings, with the seed
     {"file": "a/b.jpg", "status": "done", ...}           a unit that is written
-    {"file": "a/c.jpg", "status": "error", ...}          one that failed; tried again when the job goes on
+    {"file": "a/c.jpg", "status": "error", ...}          one that failed; tried again when the run is resumed
 
-A line that a kill cut short is dropped. Outputs are written before their line, whole, and would come out the
-same again, or are kept where they are signed: a lost line costs time and nothing else.
+An incomplete last line is dropped. Outputs are written before their line, atomically, and are reproduced
+exactly, or kept where they are signed: a lost line costs time only.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _SEED_BYTES = 16
 
 
 class Journal:
-    """Of one job, held by one process at a time."""
+    """The journal of one run, locked by one process at a time."""
 
     def __init__(self, path: str | Path, settings: dict[str, Any]):
-        """Open or begin a journal. settings: where "seed" is None the journal's is taken, or one is drawn.
+        """Open or create a journal. settings: a "seed" of None becomes that of the journal, or a random one.
 
-        UsageError where it is another job's, or no journal; OutputError where it cannot be written, or
-        another process holds it.
+        UsageError for the journal of another run and for other files; OutputError where it cannot be written,
+        or another process has locked it.
         """
         self.path = Path(path)
         self.done: set[str] = set()
@@ -39,20 +39,20 @@ class Journal:
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be written ({error.strerror})") from error
         try:
-            self._hold()
+            self._lock()
             self.settings = self._read(settings)
         except BaseException:
             self._file.close()
             raise
 
     def add(self, result: dict[str, Any]) -> None:
-        """Note the result of one unit. OutputError where the disk is full."""
+        """Append the result of one unit. OutputError where the disk is full."""
         self._append(result)
         if result["status"] != "error":
             self.done.add(result["file"])
 
     def close(self) -> None:
-        """Let go of the file; what was noted is in it."""
+        """Close and unlock the file."""
         self._file.close()
 
     def __enter__(self) -> Journal:
@@ -68,14 +68,14 @@ class Journal:
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be written ({error.strerror})") from error
 
-    def _hold(self) -> None:
-        with contextlib.suppress(ImportError):  # Windows: nobody is kept away
+    def _lock(self) -> None:
+        with contextlib.suppress(ImportError):  # Windows: no lock
             import fcntl
 
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
-                raise OutputError(f"{self.path}: another process is at this job") from error
+                raise OutputError(f"{self.path}: another process is at this run") from error
 
     def _read(self, settings: dict[str, Any]) -> dict[str, Any]:
         self._file.seek(0)
@@ -97,6 +97,8 @@ class Journal:
             raise UsageError(f"{self.path}: not a journal of this version; name another file") from error
         other = sorted(key for key in settings.keys() | known.keys() if settings.get(key) != known.get(key))
         if [key for key in other if key != "seed" or settings.get("seed")]:
-            told = ", ".join(f"{key} {known.get(key)!r}" for key in other)
-            raise UsageError(f"{self.path}: the journal of another job, with {told}; name another file")
+            differences = ", ".join(f"{key} {known.get(key)!r}" for key in other)
+            raise UsageError(
+                f"{self.path}: the journal of another run, with {differences}; name another file"
+            )
         return known

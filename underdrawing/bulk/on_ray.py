@@ -1,4 +1,4 @@
-"""The same job on Ray Data: units become rows of a dataset, and machines of a cluster take them."""
+"""The engine on Ray Data: units are rows of a dataset, processed by the machines of a cluster."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 from underdrawing.batch import Job, Result, Work, attempt
 from underdrawing.core.errors import MissingExtraError, UnderdrawingError
 
-_MOST_BLOCKS = 10_000
+_MAX_BLOCKS = 10_000
 
 
 def on_ray(jobs: Iterable[Job], work: Work, processes: int) -> Iterator[Result]:
-    """Results of jobs as Ray's workers give them, in any order; see job.Engine.
+    """Results of jobs in any order; see run.Engine.
 
-    Joins the cluster that RAY_ADDRESS names, and makes one of `processes` on this machine otherwise.
+    Joins the cluster at RAY_ADDRESS; without one, starts a cluster of `processes` on this machine.
     MissingExtraError without the extra "ray"; UnderdrawingError where the cluster fails.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -29,21 +29,21 @@ def on_ray(jobs: Iterable[Job], work: Work, processes: int) -> Iterator[Result]:
     rows = [{"name": job.path.as_posix()} for job in jobs]
     if not rows:
         return
-    here = "RAY_ADDRESS" not in os.environ
-    begun = not ray.is_initialized()
-    if begun:
-        options: dict[str, Any] = {"num_cpus": processes, "include_dashboard": False} if here else {}
+    local = "RAY_ADDRESS" not in os.environ
+    started = not ray.is_initialized()
+    if started:
+        options: dict[str, Any] = {"num_cpus": processes, "include_dashboard": False} if local else {}
         ray.init(log_to_driver=False, configure_logging=False, **options)
     ray.data.DataContext.get_current().enable_progress_bars = False
     try:
-        data = ray.data.from_items(rows, override_num_blocks=min(len(rows), _MOST_BLOCKS))
+        data = ray.data.from_items(rows, override_num_blocks=min(len(rows), _MAX_BLOCKS))
         for row in data.map(lambda row: _row(work, row), num_cpus=1).iter_rows():
             yield json.loads(row["result"])
     except ray.exceptions.RayError as error:
         reason = str(error).splitlines()[0]
-        raise UnderdrawingError(f"Ray stopped the job ({reason}); the rest is not done") from error
+        raise UnderdrawingError(f"Ray stopped the run ({reason}); the rest is not done") from error
     finally:
-        if begun:
+        if started:
             ray.shutdown()
 
 

@@ -1,4 +1,4 @@
-"""Where a job reads and writes: a folder on a disk or behind a URL of fsspec (s3://, gs://, memory://)."""
+"""Folders that a run reads and writes: on a disk or behind a URL of fsspec (s3://, gs://, memory://)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CHUNK = 1 << 20
 
 
 class Place:
-    """A folder; names in it are relative, with forward slashes. Raises OutputErrors that name the file."""
+    """A folder; names in it are relative, with forward slashes. Errors: OutputError with the file's name."""
 
     def __init__(self, url: str):
         import fsspec
@@ -35,16 +35,16 @@ class Place:
         return self._url
 
     def url(self, name: str) -> str:
-        """Where a file of this folder is, for people and records."""
+        """The path or URL of a file, for messages and records."""
         return f"{self._url}/{name}"
 
     def is_file(self) -> bool:
-        """Whether the place is a file and no folder, as a single shard is."""
+        """Whether the place is a file, as a single shard is."""
         with self._named(""):
             return self._system.isfile(self._root)
 
     def names(self, suffixes: frozenset[str]) -> list[str]:
-        """The files of these suffixes here and below, in order of name; hidden ones are passed over."""
+        """Files with these suffixes here and below, sorted by name, without hidden ones."""
         with self._named(""):
             if not self._system.isdir(self._root):
                 raise OutputError(f"{self}: there is no such folder")
@@ -65,9 +65,9 @@ class Place:
             yield file
 
     def put(self, name: str, fill: Callable[[BinaryIO], None], *, overwrite: bool = False) -> str:
-        """Write a file, whole or not at all; its SHA-256. The same content there already is no fault.
+        """Write a file atomically; its SHA-256. A file with the same content is no error.
 
-        fill: writes the content. OutputError where another content is there and `overwrite` is False.
+        fill: writes the content. OutputError where the file has another content and `overwrite` is False.
         """
         with self._staged(name) as part:
             with part.open("wb") as file:
@@ -76,14 +76,14 @@ class Place:
                 os.fsync(file.fileno())
             with part.open("rb") as file:
                 digest = _digest(file)
-            there = self._there(name)
-            if there == digest:
+            existing = self._existing_digest(name)
+            if existing == digest:
                 return digest
-            if there is not None and not overwrite:
+            if existing is not None and not overwrite:
                 raise OutputError(f"{self.url(name)}: exists already, and overwriting was not asked for")
             with self._named(name):
                 if self._local:
-                    os.replace(part, self._path(name))  # noqa: PTH105 - the one step that is all or nothing
+                    os.replace(part, self._path(name))  # noqa: PTH105 - atomic
                 else:
                     self._system.makedirs(self._path(name).rpartition("/")[0], exist_ok=True)
                     self._system.put_file(str(part), self._path(name))
@@ -94,8 +94,8 @@ class Place:
 
     @contextmanager
     def _staged(self, name: str) -> Iterator[Path]:
-        """A local file to fill. Beside the target its name is always the same, so that what a kill leaves
-        behind is overwritten when the job goes on."""
+        """A local file to fill. Beside the target it always has the same name, so that a resumed run
+        overwrites the remains of a killed one."""
         if not self._local:
             with tempfile.TemporaryDirectory() as folder:
                 yield Path(folder) / "part"
@@ -109,7 +109,7 @@ class Place:
         finally:
             part.unlink(missing_ok=True)
 
-    def _there(self, name: str) -> str | None:
+    def _existing_digest(self, name: str) -> str | None:
         with self._named(name):
             if not self._system.exists(self._path(name)):
                 return None
@@ -122,7 +122,7 @@ class Place:
             yield
         except UnderdrawingError:
             raise
-        except Exception as error:  # every store has its own errors: of networks, of rights, of absence
+        except Exception as error:  # every file system of fsspec has its own errors
             reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
             raise OutputError(f"{self.url(name)}: cannot be read or written ({reason})") from error
 

@@ -1,4 +1,4 @@
-"""A job over everything below a place: what is left of it, done by an engine, noted in a journal."""
+"""A bulk run over all units below a place, processed by an engine and recorded in a journal."""
 
 from __future__ import annotations
 
@@ -14,27 +14,26 @@ from underdrawing.batch import Job, Result, Work, pooled
 from underdrawing.bulk.journal import Journal
 from underdrawing.bulk.places import SHARD_SUFFIX, Place
 from underdrawing.bulk.settings import BulkSettings
-from underdrawing.bulk.signed import signer
 from underdrawing.bulk.units import process_unit
 from underdrawing.core.errors import UsageError
 from underdrawing.data.files import PICTURE_SUFFIXES
 
 Engine = Callable[[Iterable[Job], Work, int], Iterator[Result]]
-"""Does jobs in so many processes; results in any order."""
+"""Processes jobs in a number of processes; results in any order."""
 
 
 def in_processes(jobs: Iterable[Job], work: Work, processes: int) -> Iterator[Result]:
-    """The engine of one machine."""
+    """The engine for one machine."""
     return (result for _, result in pooled(jobs, work, processes))
 
 
 class BulkRun:
-    """A task with its units. The journal that goes with it says which of them are done."""
+    """Settings with their units and the journal of those that are done."""
 
     def __init__(self, settings: BulkSettings, journal: str | Path | None = None):
         """Find the units and open the journal, by default OUTPUT.journal where OUTPUT is on a disk.
 
-        UsageError where the two places cannot be those of a job, or the journal is another's.
+        UsageError for places that overlap or have no pictures, and for the journal of another run.
         """
         source = Place(settings.input)
         if source.is_file():  # one shard is a folder of one unit
@@ -52,19 +51,21 @@ class BulkRun:
                 raise UsageError(f"{target}: say with --journal where to note what is done")
             journal = f"{target}.journal"
         settings = replace(settings, input=str(source), output=str(target))
-        self.journal = Journal(journal, _settings(settings))
-        self._task = replace(settings, seed=self.journal.settings["seed"])
+        self.journal = Journal(journal, _journal_settings(settings))
+        self._settings = replace(settings, seed=self.journal.settings["seed"])
 
     @property
     def left(self) -> int:
-        """How many units are to be done."""
+        """Number of units that are not done."""
         return sum(name not in self.journal.done for name in self.names)
 
     def run(self, processes: int, engine: Engine = in_processes) -> Iterator[dict[str, Any]]:
-        """Do what is left; each unit's line once it is noted. UnderdrawingError where the engine fails;
-        the job can go on afterwards."""
+        """Process the units that are left; the line of each once it is in the journal.
+
+        UnderdrawingError where the engine fails; the run can be resumed afterwards.
+        """
         jobs = (Job(Path(name)) for name in self.names if name not in self.journal.done)
-        for result in engine(jobs, partial(process_unit, self._task), processes):
+        for result in engine(jobs, partial(process_unit, self._settings), processes):
             self.journal.add(result)
             yield result
 
@@ -75,13 +76,14 @@ class BulkRun:
         self.journal.close()
 
 
-def _settings(settings: BulkSettings) -> dict[str, Any]:
-    """All that the output depends on, without secrets."""
+def _journal_settings(settings: BulkSettings) -> dict[str, Any]:
+    """Everything that the output depends on, without secrets."""
     owner = None if settings.sign is None else api.load_owner(settings.sign, settings.password)
     chain = None
     if settings.credentials is not None:
-        who = signer(settings.credentials, settings.credentials_key or "", settings.password)
-        chain = hashlib.sha256(who.chain).hexdigest()
+        key = settings.credentials_key or ""
+        signer = api.load_credentials(settings.credentials, key, settings.password)
+        chain = hashlib.sha256(signer.chain).hexdigest()
     return {
         "action": settings.action,
         "input": settings.input,

@@ -1,7 +1,7 @@
 """WebDataset shards: tar files in which the parts of one sample follow each other under a common stem.
 
-Read and written as streams; what is written depends on the content alone, so that the same job makes the same
-bytes. Members that are no files (links, devices) are left out.
+Read and written as streams. Equal contents give equal bytes. Members other than files (links, devices) are
+left out.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from underdrawing.data.pictures import MAX_FILE_BYTES
 
 
 def members(file: BinaryIO) -> Iterator[tuple[str, bytes]]:
-    """Names and contents of a shard's files in their order. PictureError where it is damaged or too large."""
+    """Names and contents of a shard's files in order. PictureError for damaged shards and large members."""
     try:
         with tarfile.open(fileobj=file, mode="r|*") as archive:
             for member in archive:
@@ -36,22 +36,22 @@ def members(file: BinaryIO) -> Iterator[tuple[str, bytes]]:
 
 
 def is_picture(name: str) -> bool:
-    """Whether a member is one of the pictures, by its suffix."""
+    """Whether a member is a picture, by its suffix."""
     return PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES
 
 
 class ShardWriter:
-    """Writes members one after the other, with headers that tell nothing but names and sizes."""
+    """Writes members with headers that contain only names and sizes."""
 
     def __init__(self, file: BinaryIO):
         self._archive = tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT)  # noqa: SIM115
 
     def add(self, name: str, data: bytes) -> None:
-        """One file."""
+        """Append one file."""
         header = tarfile.TarInfo(name)
         header.size, header.mode = len(data), 0o644
         self._archive.addfile(header, io.BytesIO(data))
 
     def close(self) -> None:
-        """Write the end of the archive; the file below stays open."""
+        """Write the end of the archive; the underlying file stays open."""
         self._archive.close()

@@ -1,139 +1,161 @@
-"""Units of a job: a picture file or a whole shard, read, worked on and written by one process.
+"""Units of a bulk run: a picture file or a whole shard, read, processed and written by one process.
 
 picture   NAME --> NAME, or NAME.report.json and findings beside it
-shard     NAME.tar --> NAME.tar: other members as they were; each picture, then NAME.underdrawing.json, or
-          in its place the findings and NAME.report.json. A picture that cannot be worked on is left out.
+shard     NAME.tar --> NAME.tar: other members unchanged; each picture, then NAME.underdrawing.json, or
+          in its place the findings and NAME.report.json. A picture that fails is left out.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing, suppress
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
+from underdrawing import api
 from underdrawing.batch import Job, attempt
-from underdrawing.bulk.places import SHARD_SUFFIX, Place
-from underdrawing.bulk.settings import BulkSettings, Done, place_record, register, work_on
+from underdrawing.bulk.pictures import Outcome, Worker, worker_for
+from underdrawing.bulk.places import SHARD_SUFFIX
+from underdrawing.bulk.settings import BulkSettings
 from underdrawing.bulk.shards import ShardWriter, is_picture, members
 from underdrawing.core.errors import UnderdrawingError
 from underdrawing.registry.record import Record
+from underdrawing.registry.store import Registry
 
-_MOST_FAILURES = 100  # told of one shard; all of them are told in the shard itself
+_MAX_MESSAGES = 100  # of one shard in the journal; the shard itself has all of them
 
 
 def process_unit(settings: BulkSettings, job: Job) -> dict[str, Any]:
-    """Do one unit of a job, `job.path` being its name; the line for the journal.
+    """Process one unit, whose name is `job.path`; the line for the journal.
 
-    counts: how many pictures came to which status. failed: messages of those that came to none.
+    counts: number of pictures by status. failed: messages of those that failed.
     """
-    name = job.path.as_posix()
+    worker, name = worker_for(settings), job.path.as_posix()
     if PurePosixPath(name).suffix.lower() == SHARD_SUFFIX:
-        return _shard(settings, name)
-    return _picture(settings, name)
+        return _Shard(worker, name).process()
+    return _process_picture(worker, name)
 
 
-def _picture(settings: BulkSettings, name: str) -> dict[str, Any]:
-    source, target = _places(settings)
-    with source.reading(name) as file:
+def _process_picture(worker: Worker, name: str) -> dict[str, Any]:
+    with worker.source.reading(name) as file:
         data = file.read()
-    done = work_on(settings, name, name, data, _earlier_file(settings, target, name))
-    _keep(settings, [done.manifest])
-    digests = [
-        target.put(path, lambda file, data=data: _fill(file, data), overwrite=settings.overwrite)  # type: ignore[misc]
-        for path, data in done.files.items()
-    ]
-    register(settings, [place_record(done, source.url(name), target.url(name), name)])
-    told = {"identity": done.told["identity"], "sha256": digests[-1]}
-    return _line(name, target, Counter([done.told["status"]])) | told
+    existing = None
+    if worker.signer is not None and worker.target.holds(name):
+        with worker.target.reading(name) as file:
+            existing = file.read()
+    outcome = worker.process(name, name, data, existing)
+    _store_manifests(worker, [outcome.manifest])
+    for path, content in outcome.files.items():
+        digest = worker.target.put(path, _writing(content), overwrite=worker.settings.overwrite)
+    places = worker.source.url(name), worker.target.url(name)
+    _register(worker, [_placed(outcome, name, *places)])
+    line = _line(worker, name, Counter([outcome.report["status"]]))
+    return line | {"identity": outcome.report["identity"], "sha256": digest}
 
 
-def _shard(settings: BulkSettings, name: str) -> dict[str, Any]:
-    source, target = _places(settings)
-    counts: Counter[str] = Counter()
-    failed: list[str] = []
-    records: list[Record | None] = []
-    manifests: list[tuple[str, bytes] | None] = []
+class _Shard:
+    """One shard and the results of its pictures so far."""
 
-    def member(key: str, path: str, data: bytes, earlier: bytes | None) -> Collection[tuple[str, bytes]]:
-        def work(_: Job) -> dict[str, Any]:
-            return {"status": "done", "done": work_on(settings, path, key, data, earlier)}
+    def __init__(self, worker: Worker, name: str):
+        self._worker, self._name = worker, name
+        self._counts: Counter[str] = Counter()
+        self._messages: list[str] = []
+        self._manifests: list[tuple[str, bytes] | None] = []
+        self._records: list[Record | None] = []
 
-        result = attempt(work, Job(Path(path)))
-        if result["status"] == "error":
-            counts["error"] += 1
-            failed.append(f"{name}: {result['message']}")
-            return [(f"{path}.underdrawing.json", _json(result))]
-        done: Done = result["done"]
-        counts[done.told["status"]] += 1
-        manifests.append(done.manifest)
-        records.append(place_record(done, f"{source.url(name)}::{path}", f"{target.url(name)}::{path}", path))
-        more = {f"{path}.underdrawing.json": _json(done.told)} if settings.action == "protect" else {}
-        return list((done.files | more).items())
+    def process(self) -> dict[str, Any]:
+        worker = self._worker
+        digest = worker.target.put(self._name, self._write, overwrite=worker.settings.overwrite)
+        _register(worker, self._records)
+        line = _line(worker, self._name, self._counts)
+        return line | {"sha256": digest, "failed": self._messages[:_MAX_MESSAGES]}
 
-    def fill(file: BinaryIO) -> None:
-        earlier = _earlier_members(settings, target, name)
-        with closing(earlier), closing(ShardWriter(file)) as writer, source.reading(name) as archive:
+    def _write(self, file: BinaryIO) -> None:
+        source, existing = self._worker.source, self._existing_members()
+        with closing(existing), closing(ShardWriter(file)) as writer, source.reading(self._name) as archive:
             for number, (path, data) in enumerate(members(archive)):
-                there = next(earlier, None)
-                pairs: Collection[tuple[str, bytes]] = [(path, data)]
+                content = next(existing, None)
+                files = {path: data}
                 if is_picture(path):
-                    pairs = member(f"{name}::{number}:{path}", path, data, there)
-                for inside, content in pairs:
-                    writer.add(inside, content)
-                deque(islice(earlier, len(pairs) - 1), maxlen=0)
-        _keep(settings, manifests)
+                    files = self._process_member(number, path, data, content)
+                for member, member_data in files.items():
+                    writer.add(member, member_data)
+                deque(islice(existing, len(files) - 1), maxlen=0)
+        _store_manifests(self._worker, self._manifests)
 
-    digest = target.put(name, fill, overwrite=settings.overwrite)
-    register(settings, records)
-    return _line(name, target, counts) | {"sha256": digest, "failed": failed[:_MOST_FAILURES]}
+    def _process_member(
+        self, number: int, path: str, data: bytes, existing: bytes | None
+    ) -> dict[str, bytes]:
+        def process(_: Job) -> dict[str, Any]:
+            key = f"{self._name}::{number}:{path}"
+            return {"status": "done", "outcome": self._worker.process(path, key, data, existing)}
+
+        result = attempt(process, Job(Path(path)))
+        if result["status"] == "error":
+            self._counts["error"] += 1
+            self._messages.append(f"{self._name}: {result['message']}")
+            return {f"{path}.underdrawing.json": _json(result)}
+        outcome: Outcome = result["outcome"]
+        self._counts[outcome.report["status"]] += 1
+        places = (f"{place.url(self._name)}::{path}" for place in (self._worker.source, self._worker.target))
+        self._records.append(_placed(outcome, path, *places))
+        self._manifests.append(outcome.manifest)
+        if self._worker.settings.action == "verify":
+            return outcome.files
+        return outcome.files | {f"{path}.underdrawing.json": _json(outcome.report)}
+
+    def _existing_members(self) -> Generator[bytes]:
+        """Contents of the members of the output from an earlier attempt, as far as it can be read."""
+        worker = self._worker
+        if worker.signer is None or not worker.target.holds(self._name):
+            return
+        with suppress(UnderdrawingError), worker.target.reading(self._name) as file:
+            for _, content in members(file):
+                yield content
 
 
-def _earlier_file(settings: BulkSettings, target: Place, name: str) -> bytes | None:
-    """What is in the output's place already, where it may be a file that this job has signed."""
-    if settings.credentials is None or not target.holds(name):
+def _placed(outcome: Outcome, name: str, original: str, protected: str) -> Record | None:
+    if outcome.record is None:
         return None
-    with target.reading(name) as file:
-        return file.read()
+    return api.placed_record(outcome.record, outcome.files[name], original=original, protected=protected)
 
 
-def _earlier_members(settings: BulkSettings, target: Place, name: str) -> Iterator[bytes]:
-    """The same for a shard: the contents of its members, as far as it can be read."""
-    if settings.credentials is None or not target.holds(name):
+def _register(worker: Worker, records: Iterable[Record | None]) -> None:
+    """Add records that the registry lacks: a unit that is processed again is registered once."""
+    registry = worker.registry
+    if registry is None:
         return
-    with suppress(UnderdrawingError), target.reading(name) as file:
-        for _, content in members(file):
-            yield content
+    new = [record for record in records if record is not None and not _is_registered(registry, record)]
+    if new:
+        registry.add(new)
 
 
-def _keep(settings: BulkSettings, manifests: Iterable[tuple[str, bytes] | None]) -> None:
-    """Keep manifests before the file that they are in is there: what nobody kept cannot be recovered."""
-    repository = settings.repository()
+def _is_registered(registry: Registry, record: Record) -> bool:
+    entries = [] if record.identity is None else registry.by_identity(record.identity)
+    return any(entry.record.protected.file == record.protected.file for entry in entries)
+
+
+def _store_manifests(worker: Worker, manifests: Iterable[tuple[str, bytes] | None]) -> None:
+    """Store manifests before their files are written: one that is not stored cannot be recovered."""
     for manifest in manifests:
-        if repository is not None and manifest is not None:
-            repository.add(*manifest)
+        if worker.manifests is not None and manifest is not None:
+            worker.manifests.add(*manifest)
 
 
-def _line(name: str, target: Place, counts: Counter[str]) -> dict[str, Any]:
-    return {"file": name, "status": "done", "output": target.url(name), "counts": dict(counts), "failed": []}
+def _line(worker: Worker, name: str, counts: Counter[str]) -> dict[str, Any]:
+    output = worker.target.url(name)
+    return {"file": name, "status": "done", "output": output, "counts": dict(counts), "failed": []}
 
 
-def _places(settings: BulkSettings) -> tuple[Place, Place]:
-    return _place(settings.input), _place(settings.output)
+def _writing(data: bytes) -> Callable[[BinaryIO], None]:
+    def write(file: BinaryIO) -> None:
+        file.write(data)
+
+    return write
 
 
-@lru_cache(maxsize=8)
-def _place(url: str) -> Place:
-    return Place(url)
-
-
-def _fill(file: BinaryIO, data: bytes) -> None:
-    file.write(data)
-
-
-def _json(told: dict[str, Any]) -> bytes:
-    return (json.dumps(told, allow_nan=False) + "\n").encode()
+def _json(fields: dict[str, Any]) -> bytes:
+    return (json.dumps(fields, allow_nan=False) + "\n").encode()

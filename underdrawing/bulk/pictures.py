@@ -1,0 +1,112 @@
+"""Protect or verify one picture of a unit in memory: file content in, contents of output files out."""
+
+from __future__ import annotations
+
+import atexit
+import hmac
+import json
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from underdrawing import api
+from underdrawing.bulk.places import Place
+from underdrawing.bulk.settings import BulkSettings
+from underdrawing.bulk.signed import is_signed
+from underdrawing.registry.record import Record
+from underdrawing.report.findings import paths_by_kind, picture_files
+
+_UNREPEATABLE = ("seconds", "checked")  # left out of reports: the same run must write the same bytes again
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a picture becomes."""
+
+    files: dict[str, bytes]
+    """By name, to be written."""
+    report: dict[str, Any]
+    """As in `protect --json` or `verify --json`."""
+    record: Record | None = None
+    """Without places and without the hash of the protected file."""
+    manifest: tuple[str, bytes] | None = None
+    """Identity and manifest store of new Content Credentials; to be stored before the files are written."""
+
+
+class Worker:
+    """What a process needs for every picture of a run, loaded once. Errors: those of api.Session."""
+
+    def __init__(self, settings: BulkSettings):
+        self.settings = settings
+        self.source, self.target = Place(settings.input), Place(settings.output)
+        self.facts = None if settings.facts is None else api.load_facts(settings.facts)
+        self.manifests = api.manifest_repository(settings.manifests, settings.registry)
+        self.registry = None
+        if settings.registry is not None:
+            self.registry = api.open_registry(settings.registry, create=settings.action == "protect")
+            atexit.register(self.registry.close)
+        self.signer = None
+        if settings.credentials is not None:
+            key = settings.credentials_key or ""
+            self.signer = api.load_credentials(settings.credentials, key, settings.password)
+        self.session = api.Session(
+            sign=settings.sign,
+            password=settings.password,
+            trust=settings.trust,
+            secret=settings.secret,
+            registry=self.registry,
+            credentials=self.signer,
+            manifests=settings.manifests,
+            system=settings.system,
+            strength=settings.strength,
+        )
+
+    def process(self, name: str, key: str, data: bytes, existing: bytes | None = None) -> Outcome:
+        """Protect or verify one picture.
+
+        name: of its file; output names start with it. key: unique among the pictures of the run.
+        existing: content of the output file from an earlier attempt, read where Content Credentials are
+        signed; it is kept if it is this picture with credentials of this run.
+        """
+        if self.settings.action == "verify":
+            return self._verify(name, data)
+        return self._protect(name, key, data, existing)
+
+    def _protect(self, name: str, key: str, data: bytes, existing: bytes | None) -> Outcome:
+        identity = derive_identity(self.settings.seed, key)
+        report = self.session.embed(data, identity=identity, facts=self.facts)
+        report = replace(report, file=name, output=name, credentials=self.signer is not None)
+        left_out = (*_UNREPEATABLE, "registered") + (() if self.signer else ("credentials",))
+        fields = _without(report.to_json(), left_out)
+        if existing is not None and self.signer is not None:
+            unsigned = self.session.encode(report, name, credentials=False).data
+            if is_signed(existing, unsigned, report.identity, self.signer.chain):
+                return Outcome({name: existing}, fields, report.record)
+        encoded = self.session.encode(report, name)
+        manifest = None
+        if report.identity is not None and encoded.manifest is not None:
+            manifest = (report.identity, encoded.manifest)
+        return Outcome({name: encoded.data}, fields, report.record, manifest)
+
+    def _verify(self, name: str, data: bytes) -> Outcome:
+        report = self.session.judge(data)
+        files = picture_files(report, name)
+        report = replace(report, file=name, written=paths_by_kind(files, name))
+        fields = _without(report.to_json(), _UNREPEATABLE)
+        text = json.dumps(fields, indent=2, allow_nan=False) + "\n"
+        return Outcome(files | {f"{name}.report.json": text.encode()}, fields)
+
+
+@lru_cache(maxsize=1)
+def worker_for(settings: BulkSettings) -> Worker:
+    """The Worker of this process."""
+    return Worker(settings)
+
+
+def derive_identity(seed: str, key: str) -> bytes:
+    """The identity of one picture of a run: 8 bytes, the start of the HMAC-SHA256 of its key by the seed."""
+    return hmac.digest(bytes.fromhex(seed), key.encode("utf-8", "surrogateescape"), "sha256")[:8]
+
+
+def _without(fields: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in names}
