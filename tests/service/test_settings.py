@@ -1,9 +1,7 @@
-"""Settings: from options and environment, told in one table."""
+"""Settings: from options and environment."""
 
-import re
 import socket
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -14,17 +12,6 @@ from underdrawing import cli
 from underdrawing.core.errors import KeyFileError, UsageError
 from underdrawing.service import jobs
 from underdrawing.service.settings import PREFIX, Settings, is_loopback
-
-DOCUMENT = Path(__file__).parents[2] / "docs" / "SERVICE.md"
-
-
-def test_the_table_names_every_setting_with_its_default():
-    rows = dict(re.findall(r"^\| `(UNDERDRAWING_\w+)` \| (.*?) \|", DOCUMENT.read_text(), re.MULTILINE))
-    expected = {PREFIX + field.name.upper(): field.default for field in fields(Settings)}
-    assert rows.keys() == expected.keys()
-    for name, default in expected.items():
-        shown = "-" if default == "" else f"{default:g}" if isinstance(default, int | float) else f"{default}"
-        assert rows[name].strip("`") == shown, name
 
 
 def test_options_go_before_the_environment():

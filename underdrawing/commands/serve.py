@@ -1,4 +1,4 @@
-"""Serve the web page and the HTTP API until stopped; docs/SERVICE.md lists all settings."""
+"""Serve the web page and the HTTP API until stopped; docs/DEPLOYMENT.md lists all settings."""
 
 from __future__ import annotations
 

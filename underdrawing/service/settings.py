@@ -22,7 +22,7 @@ ANONYMOUS = ("auto", "none", "public", "reader", "protector", "admin")
 
 @dataclass(frozen=True)
 class Settings:
-    """The configuration of the server; docs/SERVICE.md and docs/DEPLOYMENT.md have it as a table."""
+    """The configuration of the server; docs/DEPLOYMENT.md has it as a table."""
 
     host: str = "127.0.0.1"
     """Address to listen on."""
