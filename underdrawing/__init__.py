@@ -1,22 +1,40 @@
-"""Underdrawing: a hidden sketch of a photograph, under the photograph.
+"""Underdrawing hides in a photograph a signed code of its content; readers find what was altered.
 
-Names are loaded when they are first used, so that importing the package costs next to nothing.
+The names in `__all__` are imported at first use, so that `import underdrawing` is fast.
 """
 
 from importlib import import_module
 
 __version__ = "0.1.0"
-_HOMES = {
-    "protect": "api",
-    "verify": "api",
-    "retrieve": "api",
-    "Verdict": "core.types",
-    "Signature": "core.types",
+_MODULES = {
+    "api": ("Session", "protect", "retrieve", "verify"),
+    "core.errors": (
+        "CapacityError",
+        "CodeError",
+        "CredentialsError",
+        "KeyFileError",
+        "MissingExtraError",
+        "OutputError",
+        "PictureError",
+        "RegistryError",
+        "ShapeError",
+        "UnderdrawingError",
+        "UsageError",
+        "WeightsError",
+    ),
+    "core.types": ("Credentials", "Signature", "Verdict"),
+    "registry.retrieval": ("Match",),
+    "report.findings": ("ProtectReport", "VerifyReport"),
 }
-__all__ = ["Signature", "Verdict", "__version__", "protect", "retrieve", "verify"]
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+__all__ = ["__version__", *_HOMES]  # also in __init__.pyi, for type checkers
 
 
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'underdrawing' has no attribute {name!r}")
     return getattr(import_module(f"underdrawing.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -26,7 +26,6 @@ from PIL import Image
 
 from underdrawing import __version__
 from underdrawing.core.types import Credentials, Verdict
-from underdrawing.data.files import write_atomic
 from underdrawing.data.pictures import Picture
 from underdrawing.report.page import Figure, figures, page
 
@@ -176,16 +175,6 @@ def paths_by_kind(files: Iterable[str], stem: str, folder: Path | None = None) -
         _KINDS.get(suffix, suffix.removesuffix(".png")): str(folder / name) if folder else name
         for name, suffix in suffixes.items()
     }
-
-
-def write_findings(
-    report: VerifyReport, folder: Path, stem: str, *, overwrite: bool = False, pdf: bool = False
-) -> VerifyReport:
-    """Write `finding_files` into `folder`; the report with their paths. OutputError."""
-    files = finding_files(report, stem, folder=folder, pdf=pdf)
-    for name, data in files.items():
-        write_atomic(folder / name, data, overwrite)
-    return replace(report, written=paths_by_kind(files, stem, folder))
 
 
 def finding_pictures(verdict: Verdict) -> dict[str, Image.Image]:
