@@ -1,6 +1,10 @@
-"""The zoo: which systems there are, what they can do, and their weights, checked before they are loaded.
+"""The zoo: systems, carriers and blocks by their cards; every weight is checked by its sha256 before use.
 
-Every system has a card, `systems/NAME/card.toml`; `load` follows it: card -> sha256 of each weight -> system.
+    systems/NAME/card.toml                  a system: protector, carrier, detector, localizer or codec
+    carriers/*/*.toml, content/*/*.toml     carriers, and blocks that several systems use
+
+A `card.toml` is named after its folder, any other card after its file. Folders are searched on the `__path__`
+of the three packages, so that a system can live outside this one.
 """
 
 from __future__ import annotations
@@ -13,9 +17,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from underdrawing.core.errors import WeightsError
+from underdrawing import carriers, content, systems
+from underdrawing.core.errors import MissingExtraError, UsageError, WeightsError
 
-_SYSTEMS = Path(__file__).parent / "systems"
+KINDS = ("protector", "carrier", "detector", "localizer", "codec", "block")
+_SYSTEMS = ((systems, "*/card.toml"),)
+_ROOMS = (*_SYSTEMS, (carriers, "*/*.toml"), (content, "*/*.toml"))
 
 
 @dataclass(frozen=True)
@@ -45,47 +52,141 @@ class Weight:
 
 
 @dataclass(frozen=True)
-class Card:
-    """What a system is, what it can do, and what it needs."""
+class Training:
+    """One training that `underdrawing train NAME` starts."""
 
     name: str
+    module: str
+    """Module with RECIPES, DEFAULT and `make`; see train.driver."""
+    makes: str
+    """File in the output folder."""
+    command: str
+    """The command of the released weights."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a system, a carrier or a block is, what it can do, and what it needs."""
+
+    name: str
+    kind: str
+    """Of KINDS."""
     title: str
     summary: str
     abilities: tuple[str, ...]
-    """Of: protect, verify, locate, recover, identify, sign, detect, trace."""
-    entry: str
-    """Where the system's class lives: "package.module:Class"."""
+    """Of: protect, verify, locate, recover, identify, sign, detect, trace, embed, read, encode, decode."""
+    class_path: str
+    """"package.module:Class"."""
     licence: str
-    weights: tuple[Weight, ...]
+    behaviour: int
+    """Raised with every change of the output; measurements record it."""
+    paper: str | None
+    own_weights: tuple[Weight, ...]
+    uses: tuple[Card, ...]
+    """Blocks, each with weights of its own."""
+    trainings: tuple[Training, ...]
     variants: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Other settings of the same system, for comparison; `load("NAME:VARIANT")` takes them."""
+    """Other arguments of the class, for comparison; `load("NAME:VARIANT")` takes them."""
+
+    @property
+    def weights(self) -> tuple[Weight, ...]:
+        """Own weights and those of the blocks."""
+        return self.own_weights + tuple(weight for block in self.uses for weight in block.weights)
+
+    @property
+    def behaviours(self) -> dict[str, int]:
+        """Card name -> behaviour, of this card and of the blocks."""
+        together = {self.name: self.behaviour}
+        for block in self.uses:
+            together |= block.behaviours
+        return together
 
 
-def names() -> list[str]:
-    """Names of all systems, sorted."""
-    return sorted(path.parent.name.replace("_", "-") for path in _SYSTEMS.glob("*/card.toml"))
+def names(kind: str | None = None) -> list[str]:
+    """Names of all systems, sorted; with a kind, of all systems, carriers or blocks of that kind."""
+    if kind is None:
+        return sorted(_files(_SYSTEMS))
+    return [name for name in sorted(_files(_ROOMS)) if card(name).kind == kind]
 
 
 def card(name: str) -> Card:
-    """The card of one system. WeightsError for a name that no system has or a card that cannot be read."""
-    folder = _SYSTEMS / name.replace("-", "_")
-    if name not in names():
+    """The card of a system, a carrier or a block. WeightsError for an unknown name or an unreadable card."""
+    path = _files(_ROOMS).get(name)
+    if path is None:
         raise WeightsError(f"no system is called {name!r}; there are: {', '.join(names()) or 'none'}")
     try:
-        table = tomllib.loads((folder / "card.toml").read_text(encoding="utf-8"))
-        weights = tuple(_weight(folder, entry) for entry in table.get("weights", ()))
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        if table["kind"] not in KINDS:
+            raise WeightsError(f"{path}: kind {table['kind']!r}; there are: {', '.join(KINDS)}")
         return Card(
             name=name,
+            kind=table["kind"],
             title=table["title"],
             summary=table["summary"],
             abilities=tuple(table["abilities"]),
-            entry=table["entry"],
+            class_path=table["class"],
             licence=table["licence"],
-            weights=weights,
+            behaviour=table["behaviour"],
+            paper=table.get("paper"),
+            own_weights=tuple(_weight(path.parent, entry) for entry in table.get("weights", ())),
+            uses=tuple(card(block) for block in table.get("uses", ())),
+            trainings=tuple(Training(**entry) for entry in table.get("trainings", ())),
             variants=table.get("variants", {}),
         )
-    except (tomllib.TOMLDecodeError, KeyError) as error:
-        raise WeightsError(f"{folder / 'card.toml'}: the card cannot be read ({error!r})") from error
+    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        raise WeightsError(f"{path}: the card cannot be read ({error!r})") from error
+
+
+def training(name: str) -> Training:
+    """The training of that name, of any card. UsageError for an unknown name."""
+    known = {entry.name: entry for path_name in _files(_ROOMS) for entry in card(path_name).trainings}
+    if name not in known:
+        raise UsageError(f"nothing to train is called {name!r}; there are: {', '.join(sorted(known))}")
+    return known[name]
+
+
+@lru_cache(maxsize=4)
+def load(name: str = "photo", weights: Path | None = None) -> Any:
+    """A system, a carrier or a block, with its released weights or those of a file where its class takes one.
+
+    name: of a card, or NAME:VARIANT. WeightsError where a weight is not the one that the card names, a file
+    does not fit, or there is no such variant; MissingExtraError where an optional package is missing.
+    """
+    name, _, variant = name.partition(":")
+    found = card(name)
+    if variant and variant not in found.variants:
+        known = ", ".join(found.variants) or "none"
+        raise WeightsError(f"{name} has no variant {variant!r}; there are: {known}")
+    settings = found.variants.get(variant, {})
+    for weight in () if weights else found.weights:
+        weight.check()
+    module, _, attribute = found.class_path.partition(":")
+    make = getattr(import_module(module), attribute)
+    return make(weights, **settings) if weights else make(**settings)
+
+
+def available(kind: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """By name, all of a kind with their variants that can be loaded here, and why the others cannot."""
+    loaded: dict[str, Any] = {}
+    absent: dict[str, str] = {}
+    for name in names(kind):
+        for full_name in (name, *(f"{name}:{variant}" for variant in card(name).variants)):
+            try:
+                loaded[full_name] = load(full_name)
+            except (MissingExtraError, WeightsError) as error:
+                absent[full_name] = str(error)
+    return loaded, absent
+
+
+def _files(rooms: tuple) -> dict[str, Path]:
+    """Card name -> file."""
+    paths = [
+        path for room, pattern in rooms for folder in room.__path__ for path in Path(folder).glob(pattern)
+    ]
+    return {
+        (path.parent.name if path.name == "card.toml" else path.stem).replace("_", "-"): path
+        for path in paths
+    }
 
 
 def _weight(folder: Path, entry: dict[str, Any]) -> Weight:
@@ -97,23 +198,3 @@ def _weight(folder: Path, entry: dict[str, Any]) -> Weight:
         job=entry["job"],
         trained=entry["trained"],
     )
-
-
-@lru_cache(maxsize=4)
-def load(name: str = "photo", weights: Path | None = None) -> Any:
-    """A system, ready to work, with its released weights or those of a file where it takes one.
-
-    name: of a system, or of a variant of it after a colon. WeightsError where a weight is not the one that
-    the card names, a file is none of the system's, or there is no such variant.
-    """
-    name, _, variant = name.partition(":")
-    found = card(name)
-    if variant and variant not in found.variants:
-        known = ", ".join(found.variants) or "none"
-        raise WeightsError(f"{name} has no variant {variant!r}; there are: {known}")
-    settings = found.variants.get(variant, {})
-    for weight in () if weights else found.weights:
-        weight.check()
-    module, _, attribute = found.entry.partition(":")
-    made = getattr(import_module(module), attribute)
-    return made(weights, **settings) if weights else made(**settings)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from skimage import data
 
+from underdrawing import zoo
 from underdrawing.attacks.channel import Jpeg
-from underdrawing.carriers import registry
 from underdrawing.carriers.carrier import CERTAIN, Carrier, Reading, prefix_scales
 from underdrawing.carriers.extras import optional
 from underdrawing.carriers.lattice.carrier import LatticeCarrier
@@ -25,10 +25,17 @@ PHOTO = cv2.resize(data.astronaut(), (288, 288), interpolation=cv2.INTER_AREA)
 LEAST_DB = 33.0
 
 
-@pytest.fixture(scope="module", params=registry.POST_HOC)
+NAMES = [
+    full_name
+    for name in zoo.names("carrier")
+    for full_name in (name, *(f"{name}:{variant}" for variant in zoo.card(name).variants))
+]
+
+
+@pytest.fixture(scope="module", params=NAMES)
 def carrier(request) -> Carrier:
     try:
-        return registry.carrier(request.param)
+        return zoo.load(request.param)
     except (MissingExtraError, WeightsError) as error:
         pytest.skip(f"{request.param}: {error}")
 
@@ -221,10 +228,10 @@ def test_repeats_are_balanced_and_add_up():
 
 
 def test_unknown_names_and_absent_packages_are_said_clearly():
-    with pytest.raises(UsageError, match="there are lattice"):
-        registry.carrier("morse")
+    with pytest.raises(WeightsError, match="no variant 'jpeg10'; there are: jpeg70, jpeg90"):
+        zoo.load("lattice:jpeg10")
     with pytest.raises(MissingExtraError, match=r"underdrawing\[generation\]"):
         optional("no_such_package_of_carriers", "generation")
-    found, absent = registry.available()
+    found, absent = zoo.available("carrier")
     assert "lattice" in found and not set(found) & set(absent)
-    assert set(found) | set(absent) == set(registry.POST_HOC)
+    assert set(found) | set(absent) == set(NAMES)

@@ -7,7 +7,7 @@ from importlib import import_module
 
 import pytest
 
-from underdrawing import api, cli, zoo
+from underdrawing import api, cli, systems, zoo
 from underdrawing.coding.keys import Owner, PublicKey
 from underdrawing.core.errors import KeyFileError, PictureError, ShapeError, WeightsError
 
@@ -185,11 +185,12 @@ def test_zoo_lists_a_damaged_weight(run, tmp_path, monkeypatch):
     system.mkdir()
     (system / "weights.bin").write_bytes(b"not what the card says")
     (system / "card.toml").write_text(
-        'title = "t"\nsummary = "s"\nabilities = []\nentry = "a:b"\nlicence = "l"\n[[weights]]\n'
+        'kind = "protector"\nclass = "a:b"\ntitle = "t"\nsummary = "s"\nabilities = []\nlicence = "l"\n'
+        "behaviour = 1\n[[weights]]\n"
         f'file = "weights.bin"\nsha256 = "{"0" * 64}"\nbytes = 22\nlicence = "l"\njob = "j"\ntrained = "t"\n',
         encoding="utf-8",
     )
-    monkeypatch.setattr(zoo, "_SYSTEMS", tmp_path)
+    monkeypatch.setattr(systems, "__path__", [str(tmp_path)])
     with pytest.raises(WeightsError, match=r"weights\.bin"):
         zoo.load.__wrapped__("broken")
     with pytest.raises(WeightsError, match="there are: broken"):

@@ -1,6 +1,6 @@
 """What every carrier is to its user: how many bits a picture takes, how they get in, how they come back.
 
-    carrier = registry.carrier("lattice")
+    carrier = zoo.load("lattice")
     room = carrier.capacity_bits(image_u8)                 # |m|
     k = prefix_scales(code.scale_bits, room)               # the prefix of the hidden code that fits
     protection = carrier.embed(image_u8, bits)             # at most |m| bits

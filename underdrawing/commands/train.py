@@ -22,10 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train."""
-    from underdrawing.train.__main__ import start
+    from underdrawing import zoo
+    from underdrawing.train.driver import start
 
+    module = zoo.training(arguments.name).module
     data, output = Path(arguments.data), Path(arguments.output)
-    last = start(arguments.name, data, output, arguments.minutes, arguments.resume, arguments.recipe)
+    last = start(module, data, output, arguments.minutes, arguments.resume, arguments.recipe)
     result = {"status": "trained", "output": arguments.output, "last": str(last)}
     print_result(arguments, result, f"trained: {last}")
     return DONE

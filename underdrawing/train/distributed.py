@@ -1,4 +1,4 @@
-"""Several processes, one training: `torchrun --nproc-per-node N -m underdrawing.train ...`.
+"""Several processes, one training: `torchrun --nproc-per-node N -m underdrawing.cli train ...`.
 
 Each process draws batches of its own; gradients are averaged as they arise, so the loop need not know.
 """

@@ -15,12 +15,12 @@ from statistics import fmean
 
 import numpy as np
 
+from underdrawing import zoo
 from underdrawing.attacks.channel import Channel, Jpeg, Nothing
 from underdrawing.bench.harness.photographs import PhotoSets, hash_photos
 from underdrawing.bench.harness.protocol import Protocol
 from underdrawing.bench.harness.run import conditions, write_table
 from underdrawing.carriers.carrier import Carrier
-from underdrawing.carriers.registry import available
 from underdrawing.core.errors import CapacityError
 from underdrawing.metrics.quality import psnr_db
 
@@ -79,7 +79,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/carriers.json"))
     parser.add_argument("--photos", type=int, default=24)
     options = parser.parse_args()
-    found, absent = available()
+    found, absent = zoo.available("carrier")
+    found, absent = ({name.replace(":", "-"): v for name, v in part.items()} for part in (found, absent))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     write_table(options.out, measure(found, absent, options.data, options.photos))
 

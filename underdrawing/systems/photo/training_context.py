@@ -244,7 +244,7 @@ def export(net: SketchNet, code: dict[str, np.ndarray], path: Path) -> None:
 def make(data: Path, minutes: float, out: Path, resume: bool) -> dict[str, Any]:
     """Fit the entropy code to the sketch in out/checkpoint.pt and write out/sketch.safetensors.
 
-    What `python -m underdrawing.train photo-sketch-code` calls; `minutes` is the networks' training time,
+    What `underdrawing train photo-sketch-code` calls; `minutes` is the networks' training time,
     `resume` has no meaning here.
     """
     state = load_checkpoint(out / "checkpoint.pt")

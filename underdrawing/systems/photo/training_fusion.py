@@ -1,6 +1,6 @@
 """Training of the fusion on the reader's pool and the sketches of its originals.
 
-    python -m underdrawing.train photo-fusion --data DIR --minutes 10 --out runs/reader
+    underdrawing train photo-fusion --data DIR --minutes 10 -o runs/reader
 
 Codes every original of out/pool and out/val first (at the rates that pictures of that size have), trains,
 prints what it reaches on val beside the sketch alone, and writes out/fusion.safetensors.

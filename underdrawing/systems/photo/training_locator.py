@@ -1,6 +1,6 @@
 """Training of the reader on a pool of protected, altered and received photographs.
 
-    python -m underdrawing.train photo-reader --data DIR --minutes 15 --out runs/reader
+    underdrawing train photo-reader --data DIR --minutes 15 -o runs/reader
 
 Fills out/pool and out/val first (samples.py, pool.py), trains, calibrates on val by one temperature and one
 bias, prints what it reaches there, and writes out/locator.safetensors.

@@ -1,6 +1,6 @@
 """How the weights of the sketch come about.
 
-    python -m underdrawing.train photo-sketch --data DIR --minutes 16 --out runs/sketch
+    underdrawing train photo-sketch --data DIR --minutes 16 -o runs/sketch
 
 DIR holds tar shards of photographs. Analysis and synthesis are the principal components of lapped blocks,
 the token scales are k-means centres with a least-squares phi: all of that in closed form, before the first
@@ -156,7 +156,7 @@ def set_start(net: SketchNet, photos: list[np.ndarray], recipe: Recipe, rng: np.
 
 
 def make(data: Path, minutes: float, out: Path, resume: bool) -> dict[str, Any]:
-    """Train on a folder of shards; what `python -m underdrawing.train photo-sketch` calls. Returns the last
+    """Train on a folder of shards; what `underdrawing train photo-sketch` calls. Returns the last
     log row."""
     photos = load_photos(data, held_out=held_out_names(Path(data).parent / "MANIFEST.tsv"))
     recipe = Recipe()
