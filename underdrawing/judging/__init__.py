@@ -1,1 +1,0 @@
-"""What systems share in judging a received picture and mending it."""

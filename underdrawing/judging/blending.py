@@ -1,4 +1,4 @@
-"""Where a picture is written anew, and how what is written joins what is left."""
+"""Recovery region of a received picture, and blending of recovered pixels into it."""
 
 from __future__ import annotations
 
@@ -7,46 +7,45 @@ import numpy as np
 
 from underdrawing.core.types import ALTERED_PROBABILITY
 
-_SUSPECT = 0.1  # probability from which it is written anew beside an altered one
-_RIM_PX = 5  # of the grid around these that are written anew too
-_REACH_PX = 5  # that inpainting looks around a pixel
+_SUSPECT = 0.1  # probability from which a pixel connected to an altered one is recovered too
+_RIM_PX = 5  # recovered around these
+_INPAINT_RADIUS_PX = 5
 
 
 def recovery_region(probability: np.ndarray) -> np.ndarray:
-    """(H, W) uint8, 1 where a picture is to be written anew, from the probability that a pixel was altered.
+    """(H, W) uint8, 1 where the picture is recovered, from the probability that a pixel was altered.
 
-    A rim around the mask belongs to it: a pixel of the edit that stays is far worse than an untouched one
-    that is told a little softer.
+    Includes a rim: a remaining pixel of the edit is far worse than an unaltered pixel of lower resolution.
     """
     rim = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _RIM_PX + 1,) * 2)
-    return cv2.dilate(_beside(probability > ALTERED_PROBABILITY, probability > _SUSPECT), rim)
+    return cv2.dilate(_connected(probability > ALTERED_PROBABILITY, probability > _SUSPECT), rim)
 
 
 def inpainted(image: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-    """The image (H, W, 3) uint8 with the hidden places filled in from around them: a guess (Telea 2004)."""
-    return cv2.inpaint(image, hidden.astype(np.uint8), _REACH_PX, cv2.INPAINT_TELEA)
+    """The image (H, W, 3) uint8 with the hidden region filled from its surroundings (Telea 2004)."""
+    return cv2.inpaint(image, hidden.astype(np.uint8), _INPAINT_RADIUS_PX, cv2.INPAINT_TELEA)
 
 
-def _beside(altered: np.ndarray, suspect: np.ndarray) -> np.ndarray:
-    """(H, W) uint8: the suspect areas that an altered pixel lies in."""
+def _connected(altered: np.ndarray, suspect: np.ndarray) -> np.ndarray:
+    """(H, W) uint8: the suspect regions that contain an altered pixel."""
     _, labels = cv2.connectedComponents(suspect.astype(np.uint8), connectivity=8)
     return (np.isin(labels, np.unique(labels[altered])) & suspect).astype(np.uint8)
 
 
-def blend(received: np.ndarray, written: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """What is written (H, W, 3) float inside the region (H, W) bool, the received uint8 elsewhere: uint8.
+def blend(received: np.ndarray, recovered: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """Recovered (H, W, 3) float inside the region (H, W) bool, received uint8 elsewhere: uint8.
 
-    The outermost pixels fade into the picture, so that no seam is seen.
+    The border of the region is cross-faded, to avoid a visible seam.
     """
     inner = cv2.erode(region.astype(np.float32), np.ones((3, 3), np.uint8))
     share = cv2.GaussianBlur(inner, (0, 0), 1.0)[..., None] * region[..., None]
-    return np.rint(received + share * (written - received)).astype(np.uint8)
+    return np.rint(received + share * (recovered - received)).astype(np.uint8)
 
 
 def spread(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Values (h, w, c) known where weight (h, w) is 1 (and 0 elsewhere), carried into the rest.
+    """Extrapolate values (h, w, c), known where weight (h, w) is 1 and 0 elsewhere, into the unknown part.
 
-    A pyramid of normalized averages; far from anything known they fade, since a difference says little there.
+    A pyramid of normalized averages; values decay far from known pixels, where they are not reliable.
     """
     levels = [(values, weight)]
     while min(levels[-1][1].shape) > 2:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -11,22 +12,19 @@ from underdrawing.carriers.lattice.soft_bits import clipped_share
 from underdrawing.coding import payload
 from underdrawing.coding.keys import PublicKey
 from underdrawing.core.errors import CodeError
-from underdrawing.core.types import ALTERED_PROBABILITY, DECODED, FILLED, UNTOUCHED, Signature, Verdict
-from underdrawing.judging.agreement import correlation
-from underdrawing.judging.blending import blend, inpainted, recovery_region
-from underdrawing.judging.contradiction import contradicted
+from underdrawing.core.types import ALTERED_PROBABILITY, Signature, Verdict
+from underdrawing.judging.blending import inpainted, recovery_region
 from underdrawing.judging.regions import abs_error, drop_unsupported_regions, extreme
+from underdrawing.judging.signed_content import (
+    LOCAL_BITS,
+    add_contradictions,
+    matches_content,
+    recover_region,
+)
 from underdrawing.systems.photo.decoding import Marked
 from underdrawing.systems.photo.parts import BlockLocator, Fuser, SketchCodec
 
 FindKey = Callable[[bytes], PublicKey | None]
-
-_TOLD = np.float32(0.9)  # probability of what only the signed content tells
-_LEAST_CONTENT_BITS = (
-    250  # a shorter code tells the gist: it says neither what a place showed nor that this is another picture
-)
-_CLEAR_CORRELATION = 0.85  # of untouched surroundings with the signed content: nothing more to ask
-_LEAST_CORRELATION = 0.5  # below it the signed content is that of another picture: a claim not made lightly
 
 
 def judge(
@@ -46,11 +44,11 @@ def judge(
     told = None if content is None else _part_in_view(content, marked, image)
     gap = None if told is None else abs_error(image, told)
     probability = drop_unsupported_regions(probability, marked.evidence(), clipped_share(extreme(image)), gap)
-    matches = None
-    if told is not None:
-        matches = _content_matches(image, told, probability, _content_bits(marked), sketch)
-        if _content_bits(marked) >= _LEAST_CONTENT_BITS:
-            probability = np.where(contradicted(image, told, probability), _TOLD, probability)
+    matches, bits = None, _content_bits(marked)
+    if told is not None and bits >= LOCAL_BITS:
+        again = partial(_encoded_again, image, bits, sketch)
+        matches = matches_content(image, told, 1 - probability, again)
+        probability = add_contradictions(image, told, probability)
     if matches is False:
         probability = np.ones_like(probability)
     in_frame = np.clip(alignment.to_received(probability), 0, 1)
@@ -146,22 +144,9 @@ def _part_in_view(content: np.ndarray, marked: Marked, image: np.ndarray) -> np.
     return content[8 * i : 8 * i + image.shape[0], 8 * j : 8 * j + image.shape[1]]
 
 
-def _content_matches(
-    image: np.ndarray, told: np.ndarray, probability: np.ndarray, bits: int, sketch: SketchCodec
-) -> bool | None:
-    """Whether the picture where it seems untouched is the signed one; None where nothing can be said.
-
-    A code of few bits describes its own picture badly too. So before a copy is claimed, the received picture
-    is put through a code of as many bits, and the two descriptions are compared.
-    """
-    if bits < _LEAST_CONTENT_BITS:
-        return None
-    alike = correlation(image, told, 1 - probability)
-    if alike is not None and alike <= _CLEAR_CORRELATION:
-        own = sketch.decode(sketch.encode(image, [bits]), *image.shape[:2])
-        again = correlation(own, told, 1 - probability)
-        alike = alike if again is None else max(alike, again)
-    return None if alike is None else alike > _LEAST_CORRELATION
+def _encoded_again(image: np.ndarray, bits: int, sketch: SketchCodec) -> np.ndarray:
+    """The image decoded from a code of at most so many bits."""
+    return sketch.decode(sketch.encode(image, [bits]), *image.shape[:2])
 
 
 def _recover(
@@ -174,19 +159,18 @@ def _recover(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Recovered picture, source map and confidence in the received frame."""
     alignment = marked.view.alignment
-    anew = recovery_region(probability)
-    region = alignment.to_received(anew.astype(np.float32)) > 0.5
-    source = np.where(region, DECODED if content is not None else FILLED, UNTOUCHED).astype(np.uint8)
-    if not region.any():
-        return received.copy(), source, np.ones(region.shape, np.float32)
-    if content is None:
-        grid, sure = inpainted(image, anew), np.zeros(anew.shape, np.float32)
-    else:
-        told = np.ascontiguousarray(_part_in_view(content, marked, image))
-        grid, sure = fuser.recover(image, anew.astype(np.float32), told)
-    written = np.clip(alignment.to_received(grid.astype(np.float32)), 0, 255)
-    confidence = np.where(region, np.clip(alignment.to_received(sure), 0, 1), 1).astype(np.float32)
-    return blend(received, written, region), source, confidence
+    hidden = recovery_region(probability)
+    region = alignment.to_received(hidden.astype(np.float32)) > 0.5
+
+    def complete() -> tuple[np.ndarray, np.ndarray | float]:
+        if content is None:
+            return alignment.to_received(inpainted(image, hidden).astype(np.float32)), 0.0
+        view = np.ascontiguousarray(_part_in_view(content, marked, image))
+        grid, sure = fuser.recover(image, hidden.astype(np.float32), view)
+        received_sure = np.clip(alignment.to_received(sure), 0, 1)
+        return alignment.to_received(grid.astype(np.float32)), received_sure
+
+    return recover_region(received, region, content is not None, complete)
 
 
 def _with_message(verdict: Verdict, marked: Marked) -> Verdict:

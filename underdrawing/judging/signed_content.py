@@ -1,0 +1,64 @@
+"""Comparison of a received picture with its signed content, and recovery into the received picture.
+
+probability, content --> contradictions --> matches? --> recovery region --> recovered picture
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from underdrawing.core.types import DECODED, FILLED, UNTOUCHED
+from underdrawing.judging.agreement import correlation
+from underdrawing.judging.blending import blend
+from underdrawing.judging.contradiction import contradicted
+
+LOCAL_BITS = 250
+"""Bits of a sketch from which content describes single places; a shorter code describes the whole only."""
+_CONTRADICTED = np.float32(0.9)  # probability of an alteration that only the signed content reveals
+_CLEAR_CORRELATION = 0.85  # no second comparison is needed above it
+_LEAST_CORRELATION = 0.5  # below it the signed content is that of another picture
+
+
+def add_contradictions(image: np.ndarray, content: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """The probability (8 r, 8 c) of alteration, raised where image and content, (8 r, 8 c, 3), contradict."""
+    return np.where(contradicted(image, content, probability), _CONTRADICTED, probability)
+
+
+def matches_content(
+    image: np.ndarray,
+    content: np.ndarray,
+    weight: np.ndarray,
+    encode_again: Callable[[], np.ndarray] | None = None,
+) -> bool | None:
+    """Whether the image (H, W, 3) is the picture of the signed content; None where no comparison is possible.
+
+    weight: (H, W), of unaltered pixels. encode_again: the image decoded from a code of as many bits, which is
+    compared where the image itself does not correlate clearly: a short code describes its own picture badly.
+    """
+    value = correlation(image, content, weight)
+    if encode_again is not None and value is not None and value <= _CLEAR_CORRELATION:
+        again = correlation(encode_again(), content, weight)
+        value = value if again is None else max(value, again)
+    return None if value is None else value > _LEAST_CORRELATION
+
+
+def recover_region(
+    received: np.ndarray,
+    region: np.ndarray,
+    local: bool,
+    complete: Callable[[], tuple[np.ndarray, np.ndarray | float]],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Recovered picture (H, W, 3) uint8, source map and confidence (H, W), all in received coordinates.
+
+    region: (H, W) bool, to replace. local: whether the replacement is decoded; otherwise it is a guess.
+    complete: replacement (H, W, 3) and its confidence; called only where the region is not empty.
+    """
+    source = np.where(region, DECODED if local else FILLED, UNTOUCHED).astype(np.uint8)
+    confidence = np.ones(region.shape, np.float32)
+    if not region.any():
+        return received.copy(), source, confidence
+    whole, sure = complete()
+    confidence = np.where(region, sure, confidence).astype(np.float32)
+    return blend(received, np.clip(whole, 0, 255), region), source, confidence
