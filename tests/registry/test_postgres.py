@@ -244,7 +244,7 @@ def test_refusals_are_told_in_words(postgres, filled, monkeypatch):
         pytest.raises(RegistryError, match="only allows reading"),
     ):
         registry.add([record(20)])
-    monkeypatch.setattr("underdrawing.registry.postgres_link.LOCK_S", 0.1)
+    monkeypatch.setattr("underdrawing.registry.postgres_connection.LOCK_S", 0.1)
     with open_registry(filled) as writer, open_registry(filled) as waiting:
         held = writer._link.connection()
         with held.transaction():

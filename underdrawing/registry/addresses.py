@@ -1,4 +1,4 @@
-"""Registries' URLs: the option that says where vectors are looked for, and how a URL is shown."""
+"""Registry URLs: the option `vectors`, and the URL without its password."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 
 def split_vectors(url: str) -> tuple[str, str | None]:
-    """A registry's URL without the option `vectors`, and its value. Other options stay as they are."""
+    """A registry URL without the option `vectors`, and the value of that option, or None."""
     address, _, query = url.partition("?")
     options = query.split("&") if query else []
     chosen = [unquote(option.partition("=")[2]) for option in options if option.startswith("vectors=")]
@@ -17,6 +17,6 @@ def split_vectors(url: str) -> tuple[str, str | None]:
 
 
 def without_password(url: str | Path) -> str:
-    """A registry's address as messages show it."""
+    """A registry's path or URL without its password, for messages."""
     shown = re.sub(r"(://[^/@:]*):[^/@]*@", r"\1@", str(url))
     return re.sub(r"(?<=[?&])((?:ssl)?password)=[^&]*", r"\1=...", shown)

@@ -1,13 +1,12 @@
-"""What a photograph shows, as 496 numbers that survive recompression, scaling, moderate crops and edits.
+"""Content embedding: 496 numbers that survive recompression, scaling, moderate crops and edits.
 
     image --> 32x32 YCrCb --> means on grids of 16, 8 and 4 --> each grid less the coarser one --> signed root
 
     Y of 16x16 - 8x8 (256 numbers)     YCrCb of 8x8 - 4x4 (192)     YCrCb of 4x4 - mean (48)
 
-Every number belongs to one cell, so cells that cannot be trusted are left out of the comparison instead of
-being compared with a guess: a query is a vector with the places that count, and its score is the cosine over
-those alone. The same answers crops: a part is compared as if it lay at each of some places in a frame whose
-rest is unknown (`placements`). No network, no trained numbers.
+Every number belongs to one cell, and untrusted cells are excluded from the comparison: a query is a vector
+with a mask, and its score is the cosine over the masked numbers. Crops use the same rule: the picture is put
+at some positions into a larger frame of unknown cells (`placements`). Nothing is trained.
 """
 
 from __future__ import annotations
@@ -25,35 +24,35 @@ NAME = "grids-1"
 DIMENSIONS = 496
 _SIDE, _FRAME = 32, 128
 _BANDS = ((16, 8, 1, 1.0), (8, 4, 3, 1.5), (4, 1, 3, 1.5))
-"""Cells a side, cells a side of the coarser grid taken off, channels (Y first), weight."""
-_FLAT = 0.5  # added to a band's size, so that the noise of a flat picture is not blown up
-_TRUSTED = 0.5  # part of a cell that has to be trusted
-_LEAST_CELLS = 40  # numbers below which a comparison says nothing
+"""Cells per side, cells per side of the subtracted coarser grid, channels (Y first), weight."""
+_FLAT = 0.5  # added to a band's norm, so that noise of a flat picture is not amplified
+_TRUSTED = 0.5  # least trusted part of a compared cell
+_LEAST_CELLS = 40  # with fewer numbers the evidence is 0
 _PARTS = ((0.87, 3), (0.74, 4))
-"""Sides of a part in those of the whole, and how many places along each side are tried."""
+"""Side of a crop relative to the whole, and number of tested positions along each side."""
 
 
 @dataclass(frozen=True)
 class View:
-    """A picture as it is looked for."""
+    """Query: the embedding of a picture and which of its numbers are compared."""
 
     vector: np.ndarray
-    """(496,) float32; 0 where nothing counts."""
+    """(496,) float32; 0 where `counts` is False."""
     counts: np.ndarray
     """(496,) bool: which numbers are compared."""
 
 
 def embed(image: np.ndarray, untrusted: np.ndarray | None = None) -> View:
-    """The view of a picture (H, W, 3) uint8 without what is `untrusted`, (H, W) bool or None.
+    """The view of a picture (H, W, 3) uint8 without its `untrusted` pixels, (H, W) bool or None.
 
-    ShapeError where the mask is not of the picture's size.
+    ShapeError where the mask has another size than the picture.
     """
-    return _view(*_framed(image, untrusted))
+    return _view(*_to_frame(image, untrusted))
 
 
 def placements(image: np.ndarray, untrusted: np.ndarray | None = None) -> Iterator[View]:
-    """The picture mirrored, and as a part of a larger one at 25 places: views of what `embed` would miss."""
-    planes, trust = _framed(image, untrusted)
+    """Views of the picture mirrored, and as a crop at 25 positions of a larger picture; see `embed`."""
+    planes, trust = _to_frame(image, untrusted)
     yield _view(np.ascontiguousarray(planes[:, ::-1]), np.ascontiguousarray(trust[:, ::-1]))
     for size, places in _PARTS:
         side = round(_FRAME * size)
@@ -69,30 +68,32 @@ def placements(image: np.ndarray, untrusted: np.ndarray | None = None) -> Iterat
 
 
 def pack(view: View) -> bytes:
-    """A vector as the registry keeps it: 496 int8, the largest number 127 in size. Its scale says nothing."""
+    """A vector as the registry stores it: 496 int8, scaled to a largest magnitude of 127."""
     largest = float(np.abs(view.vector).max())
     scale = 127 / largest if largest > 0 else 0.0
     return np.rint(view.vector * scale).astype(np.int8).tobytes()
 
 
 def score(vectors: np.ndarray, view: View) -> np.ndarray:
-    """Cosine between each of (n, 496) vectors and a view over what counts in it, (n,) float32 in [-1, 1]."""
+    """Cosine between (n, 496) vectors and a view over its compared numbers, (n,) float32 in [-1, 1]."""
     own = float(np.linalg.norm(view.vector))
     sizes = np.sqrt(np.square(vectors) @ view.counts.astype(np.float32))
     return (vectors @ view.vector) / np.maximum(sizes * own, 1e-6)
 
 
 def evidence(scores: np.ndarray, view: View) -> np.ndarray:
-    """How little chance explains a score, in standard deviations: comparable between views that count more
-    and fewer numbers (Fisher's transformation of a correlation)."""
+    """Significance of scores (n,), in standard deviations: Fisher's transformation of a correlation.
+
+    Unlike the score it is comparable between views that compare different numbers of cells.
+    """
     compared = int(view.counts.sum())
     if compared < _LEAST_CELLS:
         return np.zeros_like(scores)
     return np.arctanh(np.clip(scores, -0.9999, 0.9999)) * np.float32(np.sqrt(compared))
 
 
-def _framed(image: np.ndarray, untrusted: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """(128, 128, 3) float32 YCrCb, and (128, 128) float32: how much of each pixel is trusted."""
+def _to_frame(image: np.ndarray, untrusted: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """(128, 128, 3) float32 YCrCb, and the trusted part of each pixel, (128, 128) float32 in [0, 1]."""
     trust = np.ones((_FRAME, _FRAME), np.float32)
     if untrusted is not None:
         if untrusted.shape != image.shape[:2]:
@@ -105,7 +106,7 @@ def _framed(image: np.ndarray, untrusted: np.ndarray | None) -> tuple[np.ndarray
 
 def _view(planes: np.ndarray, trust: np.ndarray) -> View:
     trusted = (_mean(trust[..., None], _SIDE) > _TRUSTED).astype(np.float32)
-    filled = _filled(_weighted_mean(planes, trust, _SIDE), trusted)
+    filled = _fill(_weighted_mean(planes, trust, _SIDE), trusted)
     numbers, counts = [], []
     for cells, coarser, channels, weight in _BANDS:
         below = cv2.resize(_mean(filled, coarser), (cells, cells), interpolation=cv2.INTER_LINEAR)
@@ -120,7 +121,7 @@ def _view(planes: np.ndarray, trust: np.ndarray) -> View:
 
 
 def _mean(values: np.ndarray, cells: int) -> np.ndarray:
-    """(n, n, c) -> means over cells, (cells, cells, c)."""
+    """Means over cells: (n, n, c) -> (cells, cells, c)."""
     means = cv2.resize(values, (cells, cells), interpolation=cv2.INTER_AREA)
     return means.reshape(cells, cells, -1)
 
@@ -130,13 +131,13 @@ def _weighted_mean(values: np.ndarray, weight: np.ndarray, cells: int) -> np.nda
     return _mean(values * weight[..., None], cells) / np.maximum(whole, 1e-3)
 
 
-def _filled(values: np.ndarray, trusted: np.ndarray) -> np.ndarray:
-    """What is not trusted (0 in (n, n, 1)) replaced by the smooth continuation of what is."""
+def _fill(values: np.ndarray, trusted: np.ndarray) -> np.ndarray:
+    """Fill untrusted cells (0 in (n, n, 1)) with a smooth continuation of the trusted ones."""
     cells = len(values)
     if cells == 1 or trusted.all():
         return values
     coarse_trust = _mean(trusted, cells // 2)
     coarse = _mean(values * trusted, cells // 2) / np.maximum(coarse_trust, 1e-3)
-    coarse = _filled(coarse, (coarse_trust > 0).astype(np.float32))
+    coarse = _fill(coarse, (coarse_trust > 0).astype(np.float32))
     below = cv2.resize(coarse, (cells, cells), interpolation=cv2.INTER_LINEAR)
     return np.where(trusted > 0, values, below)

@@ -1,4 +1,4 @@
-"""What is known of a photograph beyond its pixels, as facts.schema.json describes it."""
+"""Facts about a photograph, as facts.schema.json describes them."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _WHEN = re.compile(
 
 @dataclass(frozen=True)
 class Facts:
-    """Caption, people, place, time, source, label, licence; None or empty where nothing is known.
+    """Caption, people, place, time, source, label, licence; None or empty where unknown.
 
-    RegistryError, naming the field, where a value is not what the schema asks for.
+    RegistryError with the name of the field where a value does not fit the schema.
     """
 
     caption: str | None = None
@@ -35,7 +35,7 @@ class Facts:
     when: str | None = None
     """ISO 8601: a year, a month, a day, or a day and a time."""
     source: str | None = None
-    """Who took or supplied it."""
+    """Photographer or supplier."""
     label: str | None = None
     licence: str | None = None
 
@@ -73,7 +73,7 @@ class Facts:
 
     @classmethod
     def load(cls, path: str | Path) -> Facts:
-        """The facts in a JSON file; RegistryError, naming the file, where it holds none."""
+        """The facts in a JSON file; RegistryError with its path where the file is not valid."""
         try:
             return cls.from_json(json.loads(Path(path).read_text(encoding="utf-8")))
         except OSError as error:
@@ -84,7 +84,7 @@ class Facts:
             raise RegistryError(f"{path}: {error}") from error
 
     def to_json(self) -> dict[str, Any]:
-        """The JSON object; what is not known is left out."""
+        """The JSON object without unknown facts."""
         given = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: list(v) if isinstance(v, tuple) else v for name, v in given.items() if v}
 
@@ -101,7 +101,7 @@ def _check_text(name: str, value: Any, longest: int) -> None:
 
 
 def _is_time(text: str) -> bool:
-    """Whether the text has one of the forms and its numbers are a date and a time that there were."""
+    """Whether the text has one of the forms and is a valid date and time."""
     if not _WHEN.fullmatch(text):
         return False
     try:

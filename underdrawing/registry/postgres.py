@@ -1,4 +1,4 @@
-"""A registry in a PostgreSQL database: the same records, chain and contract as in a file."""
+"""A registry in a PostgreSQL database, with the same records, chain and interface as in a file."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from underdrawing.core.errors import RegistryError
 from underdrawing.registry import chain, embedding
 from underdrawing.registry.chain import Audit, Head
 from underdrawing.registry.embedding import View
-from underdrawing.registry.pgvector import usual_search
-from underdrawing.registry.postgres_link import Link
-from underdrawing.registry.postgres_schema import KEY_DIGITS, MIGRATING, MIGRATIONS, SCHEMA
+from underdrawing.registry.pgvector import default_search
+from underdrawing.registry.postgres_connection import Link
+from underdrawing.registry.postgres_schema import KEY_DIGITS, MIGRATION_LOCK, MIGRATIONS, SCHEMA
 from underdrawing.registry.record import Entry, Record, vector_hash
 from underdrawing.registry.searching import Search
 from underdrawing.registry.vectors import Neighbour
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
 
 _PAGE = 2000  # records read at a time
 _JOINED = f"{SCHEMA}.records LEFT JOIN {SCHEMA}.vectors USING (number)"
-_SELECT = (  # not joined: without statistics, as after many were added, a join may read all vectors
+_SELECT = (  # no join: without statistics, as after many insertions, it may read all vectors
     f"SELECT number, hash, text, (SELECT vector FROM {SCHEMA}.vectors v WHERE v.number = records.number) "
     f"FROM {SCHEMA}.records "
 )
 _HEAD = f"SELECT count, hash FROM {SCHEMA}.head"
-_PATIENCE_S = 20  # with a server that is started anew, where it has to be asked whether it kept something
+_RECONNECT_S = 20  # of waiting for a restarted server, to ask whether it committed
 
 
 class PostgresRegistry:
-    """See store.Registry. One connection, shared by the threads of this process in turn."""
+    """See store.Registry. One connection, shared by all threads under a lock."""
 
     def __init__(self, url: str, *, create: bool = False, search: Search | None = None) -> None:
-        """url: postgresql://..., of a database that is there. create: make tables where there are none."""
+        """url: postgresql://..., of an existing database. create: make missing tables."""
         self._lock = threading.RLock()
         self._link = Link(url)
         try:
-            with self._link.named():
-                made = self._prepare(create)
-                self._search = search or usual_search(url, self._link, made)
+            with self._link.converted_errors():
+                created = self._prepare(create)
+                self._search = search or default_search(url, self._link, created)
         except BaseException:
             self._link.close()
             raise
@@ -51,7 +51,7 @@ class PostgresRegistry:
     def add(self, records: Sequence[Record]) -> list[int]:
         with self._lock:
             texts = [record.to_text() for record in records]
-            with self._link.named():
+            with self._link.converted_errors():
                 first, head = self._append(texts, records)
             self._search.added(self)
         return list(range(first, head.count + 1))
@@ -81,7 +81,7 @@ class PostgresRegistry:
         return [found[number] for number in wanted if number in found]
 
     def nearest(self, views: Iterable[View], limit: int) -> list[Neighbour]:
-        with self._lock, self._link.named():
+        with self._lock, self._link.converted_errors():
             return self._search.nearest(self, views, limit)
 
     def vectors_after(self, number: int, limit: int) -> list[tuple[int, bytes]]:
@@ -110,22 +110,23 @@ class PostgresRegistry:
         return self.head().count
 
     def head(self) -> Head:
-        with self._link.named():
+        with self._link.converted_errors():
             return _head_of(self._rows(_HEAD))
 
-    def audit(self, kept: Head | None = None) -> Audit:
-        """See store.Registry. Sees one moment: what is added meanwhile is not looked at."""
+    def audit(self, exported: Head | None = None) -> Audit:
+        """See store.Registry. Works on a snapshot: records added during the check are not included."""
         faults: list[str] = []
-        with self._lock, self._link.named(), closing(self._link.another()) as connection:
+        with self._lock, self._link.converted_errors(), closing(self._link.new_connection()) as connection:
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             stored = _head_of(connection.execute(_HEAD).fetchall())
-            walked = chain.walk(_checked(connection, faults), stored, kept)
-            strays = (
+            walked = chain.walk(_audited_rows(connection, faults), stored, exported)
+            without_record = (
                 f"SELECT number FROM {SCHEMA}.vectors v WHERE NOT EXISTS "
                 f"(SELECT FROM {SCHEMA}.records r WHERE r.number = v.number) LIMIT {chain.MOST_FAULTS}"
             )
             faults += [
-                f"record {number}: a vector without a record" for (number,) in connection.execute(strays)
+                f"record {number}: a vector without a record"
+                for (number,) in connection.execute(without_record)
             ]
         return Audit(walked.head, (*walked.faults, *faults)[: chain.MOST_FAULTS])
 
@@ -140,11 +141,11 @@ class PostgresRegistry:
     def __exit__(self, *_error: object) -> None:
         self.close()
 
-    # --- inside ---------------------------------------------------------------------------------------
+    # --- private ---------------------------------------------------------------------------------------
 
     def _prepare(self, create: bool) -> bool:
-        """Bring the tables to the latest version; whether they were made just now. RegistryError where
-        something else or a later version made them."""
+        """Migrate the tables to the latest version; True where they were created. RegistryError for a later
+        version or another program's schema."""
         version = self._version()
         if version is None and not create:
             raise RegistryError("there is no such registry; `protect --registry` makes one")
@@ -152,21 +153,23 @@ class PostgresRegistry:
             return False
         connection = self._link.connection()
         with connection.transaction():
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATING,))
-            version = self._version()  # another process may have been here
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
+            version = self._version()  # another process may have migrated them
             for script in MIGRATIONS[version or 0 :]:
                 connection.execute(script)
             connection.execute(f"UPDATE {SCHEMA}.about SET version = {len(MIGRATIONS)}")
         return version is None
 
     def _version(self) -> int | None:
-        """Of the tables; None where there are none."""
-        encoding, schema, ours = self._rows(  # not to_regclass, which remembers what others made since
-            "SELECT current_setting('server_encoding'), "
-            "EXISTS (SELECT FROM pg_namespace WHERE nspname = %s), "
-            "EXISTS (SELECT FROM pg_tables WHERE schemaname = %s AND tablename = 'about')",
-            (SCHEMA, SCHEMA),
-        )[0]
+        """Version of the tables; None without tables."""
+        encoding, schema, ours = (
+            self._rows(  # not to_regclass, which may miss tables of concurrent transactions
+                "SELECT current_setting('server_encoding'), "
+                "EXISTS (SELECT FROM pg_namespace WHERE nspname = %s), "
+                "EXISTS (SELECT FROM pg_tables WHERE schemaname = %s AND tablename = 'about')",
+                (SCHEMA, SCHEMA),
+            )[0]
+        )
         if encoding != "UTF8":
             raise RegistryError(f"the database keeps text as {encoding}; make one with ENCODING 'UTF8'")
         if not ours:
@@ -179,8 +182,8 @@ class PostgresRegistry:
         return version
 
     def _append(self, texts: list[str], records: Sequence[Record]) -> tuple[int, Head]:
-        """Number of the first record and the new head. A connection that is lost while the server keeps the
-        batch leaves open whether it did; then the server is asked."""
+        """Number of the first record and the new head. If the connection is lost during the commit, the
+        server is asked whether it committed."""
         connection, written = self._link.connection(), None
         try:
             with connection.transaction():
@@ -196,16 +199,16 @@ class PostgresRegistry:
                 raise RegistryError(
                     f"the server went away; nothing of this batch was kept ({error})"
                 ) from error
-            if not self._kept(written, first):
+            if not self._committed(written, first):
                 raise RegistryError(
                     f"the server went away before it kept this batch; nothing of it was ({error})"
                 ) from error
         return first, head
 
-    def _kept(self, head: Head, first: int) -> bool:
-        """Whether the server kept a batch; its transaction may still be ending, with the head locked."""
+    def _committed(self, head: Head, first: int) -> bool:
+        """Whether the server committed a batch; its transaction may still hold the lock on the head."""
         try:
-            connection = self._link.connection(_PATIENCE_S)
+            connection = self._link.connection(_RECONNECT_S)
             with connection.transaction():
                 connection.execute(f"{_HEAD} FOR UPDATE")
                 found = connection.execute(
@@ -220,7 +223,7 @@ class PostgresRegistry:
 
     def _entries(self, where: str, values: tuple) -> list[Entry]:
         rows = self._rows(_SELECT + where, values)
-        with self._link.named():
+        with self._link.converted_errors():
             return [Entry(n, digest, Record.from_text(text, vector)) for n, digest, text, vector in rows]
 
     def _vectors(self, where: str, values: tuple) -> list[tuple[int, bytes]]:
@@ -232,11 +235,11 @@ class PostgresRegistry:
 
 
 def _copy(connection: psycopg.Connection, head: Head, texts: list[str], records: Sequence[Record]) -> Head:
-    """Put records behind a head; the new one."""
+    """Append records after a head; the new head."""
     vectors = []
     with connection.cursor().copy(f"COPY {SCHEMA}.records (number, text, hash) FROM STDIN") as copy:
         for text, record in zip(texts, records, strict=True):
-            head = head.then(text)
+            head = head.extend(text)
             copy.write_row((head.count, text, head.hash))
             if record.vector is not None:
                 vectors.append((head.count, record.embedding, record.vector))
@@ -246,24 +249,24 @@ def _copy(connection: psycopg.Connection, head: Head, texts: list[str], records:
     return head
 
 
-def _checked(connection: psycopg.Connection, faults: list[str]) -> Iterator[tuple[int, str, bytes]]:
-    """(number, text, hash) in order of number; what is wrong with vectors goes to `faults` on the way."""
+def _audited_rows(connection: psycopg.Connection, faults: list[str]) -> Iterator[tuple[int, str, bytes]]:
+    """(number, text, hash) in order of number; faults of vectors are appended to `faults`."""
     query = f"SELECT number, convert_to(text, 'UTF8'), hash, vector FROM {_JOINED} ORDER BY number"
     with connection.cursor("audit", binary=True) as cursor:
         cursor.itersize = _PAGE
         for number, data, digest, vector in cursor.execute(query):
-            text = data.decode("utf-8", "surrogateescape")  # damaged text is no error here
-            if (None if vector is None else vector_hash(vector)) != _told_vector(text):
+            text = data.decode("utf-8", "surrogateescape")  # damaged text is reported by the chain
+            if (None if vector is None else vector_hash(vector)) != _hash_in_text(text):
                 faults.append(
                     f"record {number}: its vector is {'missing' if vector is None else 'another one'}"
                 )
             yield number, text, digest
 
 
-def _told_vector(text: str) -> str | None:
+def _hash_in_text(text: str) -> str | None:
     try:
         return json.loads(text)["vector"]
-    except (ValueError, TypeError, KeyError):  # not a record's text, which the chain tells
+    except (ValueError, TypeError, KeyError):  # damaged text is reported by the chain
         return None
 
 

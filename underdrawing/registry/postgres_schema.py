@@ -1,20 +1,20 @@
-"""The tables of a registry in PostgreSQL, in a schema of their own, and their migrations.
+"""Tables of a registry in PostgreSQL, in a separate schema, and their migrations.
 
-records   number, text (canonical JSON), hash (of the chain); what is looked up is computed from the text, so
-          that a column cannot say something else than the text that was hashed
+records   number, text (canonical JSON), hash (of the chain); indexed columns are computed from the text, so
+          that they cannot differ from the hashed text
 vectors   number, embedding, vector; the text holds the vector's hash
-head      one row: count and hash. Writers take turns at it, which gives numbers without gaps
-about     one row: the version of the tables
+head      one row: count and hash; writers lock it, so numbers have no gaps
+about     one row: version of the tables
 """
 
 from __future__ import annotations
 
 SCHEMA = "underdrawing"
-MIGRATING = 0x554E4472
-"""Key of the server's lock that is held by who makes or changes tables."""
+MIGRATION_LOCK = 0x554E4472
+"""Key of the advisory lock held while tables are made or migrated."""
 KEY_DIGITS = 16
-"""Of a hash are looked up and the whole compared afterwards, which keeps the indexes small."""
-_LOOKED_UP = {
+"""Digits of a hash that are indexed, so that indexes are small; the whole is compared afterwards."""
+_INDEXED_PATHS = {
     "identity": "{identity}",
     "fingerprint": "{owner,fingerprint}",
     "original_file": "{original,file}",
@@ -24,9 +24,9 @@ _LOOKED_UP = {
 }
 _COMPUTED = ",\n".join(
     f"""{name} text COLLATE "C" GENERATED ALWAYS AS (left(text::jsonb #>> '{path}', {KEY_DIGITS})) STORED"""
-    for name, path in _LOOKED_UP.items()
+    for name, path in _INDEXED_PATHS.items()
 )
-_INDEXES = "".join(f"CREATE INDEX records_{name} ON {SCHEMA}.records ({name});\n" for name in _LOOKED_UP)
+_INDEXES = "".join(f"CREATE INDEX records_{name} ON {SCHEMA}.records ({name});\n" for name in _INDEXED_PATHS)
 _APPEND_ONLY = "".join(
     f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {SCHEMA}.{table} "
     f"FOR EACH STATEMENT EXECUTE FUNCTION {SCHEMA}.refuse();\n"
@@ -54,4 +54,4 @@ MIGRATIONS = (
     {_APPEND_ONLY}
     """,
 )
-"""Each brings the tables from the version of its place to the next; all that are due in one transaction."""
+"""Item n migrates the tables from version n to n + 1; all in one transaction."""

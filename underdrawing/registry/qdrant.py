@@ -1,4 +1,4 @@
-"""Vectors in Qdrant: a server by URL, or, for trying out, Qdrant's own code in this process."""
+"""Vector service in Qdrant: a server by URL, or Qdrant's local mode in this process for tests."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from qdrant_client import QdrantClient
 
 KEY_VARIABLE = "QDRANT_API_KEY"
-"""Environment variable with the server's key, where it wants one."""
+"""Environment variable with the server's API key, if it needs one."""
 _TIMEOUT_S = 60
-_BREADTH = 256  # of the walk through the graph; at least as many as are proposed
-_SENT = 500  # vectors in one request, some 5 MB as JSON
-_embedded: dict[str, tuple[QdrantClient, int]] = {}  # folder -> client and its users: a folder allows one
+_SEARCH_BREADTH = 256  # hnsw_ef, at least the number of proposals
+_REQUEST_VECTORS = 500  # vectors in one request, some 5 MB as JSON
+_embedded: dict[str, tuple[QdrantClient, int]] = {}  # folder -> its one client, number of users
 _embedded_lock = threading.RLock()
 
 
 class QdrantService:
-    """See searching.VectorService. A registry's vectors are a collection, named after its first record, so
-    one server serves many registries."""
+    """See searching.VectorService. A collection per registry, named after its first record, so that one
+    server serves several registries."""
 
     def __init__(self, url: str) -> None:
         """url: qdrant+http://HOST:PORT, qdrant+https://HOST, or qdrant:///FOLDER."""
@@ -39,16 +39,16 @@ class QdrantService:
                 "Qdrant needs qdrant-client: pip install 'underdrawing[qdrant]'"
             ) from error
         self._url, self._name, self._folder = url, "", ""
-        with self._named():
+        with self._converted_errors():
             if url.startswith("qdrant:///"):
                 self._folder = url.removeprefix("qdrant:///")
-                self._client = _enter(self._folder)
+                self._client = _acquire_client(self._folder)
             else:
                 self._client = qdrant_client.QdrantClient(
                     url=url.removeprefix("qdrant+"),
                     api_key=os.environ.get(KEY_VARIABLE),
                     timeout=_TIMEOUT_S,
-                    check_compatibility=False,  # asks the server at once; the first search tells in our words
+                    check_compatibility=False,  # it connects at once, outside our errors
                 )
 
     def open(self, registry: str) -> None:
@@ -56,57 +56,57 @@ class QdrantService:
         from qdrant_client.http.exceptions import ApiException
 
         self._name = f"underdrawing-{embedding.NAME}-{registry[:16]}"
-        with self._named():
+        with self._converted_errors():
             if self._client.collection_exists(self._name):
                 return
             shape = models.VectorParams(size=DIMENSIONS, distance=models.Distance.COSINE)
             try:
                 self._client.create_collection(self._name, vectors_config=shape)
             except (ApiException, ValueError):
-                if not self._client.collection_exists(self._name):  # nor made by another process just now
+                if not self._client.collection_exists(self._name):  # nor made by another process meanwhile
                     raise
 
     def count(self) -> int:
-        with self._named():
+        with self._converted_errors():
             return self._client.count(self._name, exact=True).count
 
     def present(self, numbers: Sequence[int]) -> set[int]:
-        with self._named():
+        with self._converted_errors():
             found = self._client.retrieve(self._name, list(numbers), with_payload=False)
         return {int(point.id) for point in found}
 
     def put(self, numbers: Sequence[int], vectors: np.ndarray) -> None:
         from qdrant_client import models
 
-        with self._named():
-            for start in range(0, len(numbers), _SENT):
-                here = slice(start, start + _SENT)
+        with self._converted_errors():
+            for start in range(0, len(numbers), _REQUEST_VECTORS):
+                here = slice(start, start + _REQUEST_VECTORS)
                 batch = models.Batch(ids=list(numbers[here]), vectors=vectors[here].tolist())
                 self._client.upsert(self._name, batch, wait=True)
 
     def ready(self) -> None:
-        """Nothing: Qdrant makes its graph by itself."""
+        """Nothing: Qdrant builds its graph itself."""
 
     def propose(self, queries: np.ndarray, limit: int) -> list[list[int]]:
         from qdrant_client import models
 
-        # in this process every vector is compared, without a graph
-        broad = None if self._folder else models.SearchParams(hnsw_ef=max(_BREADTH, limit))
+        # local mode compares every vector, without a graph
+        broad = None if self._folder else models.SearchParams(hnsw_ef=max(_SEARCH_BREADTH, limit))
         asked = [models.QueryRequest(query=query.tolist(), limit=limit, params=broad) for query in queries]
-        with self._named():
+        with self._converted_errors():
             found = self._client.query_batch_points(self._name, asked)
         return [[int(point.id) for point in answer.points] for answer in found]
 
     def close(self) -> None:
         if self._folder:
-            _leave(self._folder)
+            _release_client(self._folder)
             self._folder = ""
         else:
             self._client.close()
 
     @contextmanager
-    def _named(self) -> Iterator[None]:
-        """Errors of Qdrant as ours, with its address; one caller at a time where it runs in this process."""
+    def _converted_errors(self) -> Iterator[None]:
+        """Convert errors of Qdrant to RegistryError with its URL; in local mode under a lock."""
         import httpx
         from qdrant_client.http.exceptions import ApiException
 
@@ -117,11 +117,11 @@ class QdrantService:
             else:
                 yield
         except (ApiException, httpx.HTTPError, OSError, RuntimeError, ValueError) as error:
-            told = " ".join(str(error).split())[:300]
-            raise RegistryError(f"{self._url}: Qdrant cannot be reached, or refuses ({told})") from error
+            reason = " ".join(str(error).split())[:300]
+            raise RegistryError(f"{self._url}: Qdrant cannot be reached, or refuses ({reason})") from error
 
 
-def _enter(folder: str) -> QdrantClient:
+def _acquire_client(folder: str) -> QdrantClient:
     from qdrant_client import QdrantClient
 
     with _embedded_lock:
@@ -132,7 +132,7 @@ def _enter(folder: str) -> QdrantClient:
         return client
 
 
-def _leave(folder: str) -> None:
+def _release_client(folder: str) -> None:
     with _embedded_lock:
         client, users = _embedded.pop(folder)
         if users > 1:

@@ -1,8 +1,8 @@
-"""One record: what the registry keeps of a protected photograph, and its one form as text.
+"""Record: the data that the registry stores for a protected photograph, and its canonical text.
 
     Record <-> canonical JSON (sorted keys, no spaces, UTF-8), the text that the hash chain covers
 
-The vector is kept beside the text, which holds its SHA-256.
+The vector is stored beside the text, which holds its SHA-256.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from underdrawing.core.errors import RegistryError
 from underdrawing.registry.facts import Facts
 
 FORMAT = 1
-"""Of the canonical JSON; a reader refuses others."""
+"""Version of the canonical JSON; others are refused."""
 _HEX = re.compile(r"[0-9a-f]*", re.ASCII)
 
 
@@ -35,7 +35,7 @@ class Copy:
     file: str | None = None
     """SHA-256 of its file, 64 hex digits; None where there was no file."""
     place: str | None = None
-    """Where it is kept: a path or a URL."""
+    """Path or URL of the file."""
 
     def __post_init__(self) -> None:
         _check_hex("pixels", self.pixels, 64)
@@ -45,32 +45,32 @@ class Copy:
 
 
 def now() -> str:
-    """The present time as records tell it: UTC, to the second."""
+    """The present time as in records: UTC, to the second."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @dataclass(frozen=True)
 class Record:
-    """What is kept of one protected photograph. RegistryError where a value is not valid."""
+    """Data of one protected photograph. RegistryError where a value is not valid."""
 
     original: Copy
     protected: Copy
     size: tuple[int, int]
     """(width, height) in pixels."""
     registered: str
-    """When, as `now` tells it."""
+    """Time of registration, as `now` gives it."""
     system: str = "photo"
-    """Which of the zoo protected it."""
+    """Name of the system that protected it."""
     identity: str | None = None
-    """16 hex digits, or None where the system hides none."""
+    """16 hex digits; None where the system embeds none."""
     owner: PublicKey | None = None
-    """Public half of the key that signed, or None where nobody did."""
+    """Public key of the signer; None without a signature."""
     code: bytes | None = None
-    """The hidden code, packed as its system packs it; None where the system does not tell it."""
+    """The hidden code, packed by its system; None where the system does not provide it."""
     vector: bytes | None = None
-    """What the photograph shows, int8; see embedding.pack."""
+    """Packed content embedding of the original; see embedding.pack."""
     embedding: str | None = None
-    """Name of the embedding that the vector is of."""
+    """Name of the embedding of `vector`."""
     facts: Facts = field(default_factory=Facts)
 
     def __post_init__(self) -> None:
@@ -98,7 +98,7 @@ class Record:
         }
 
     def to_text(self) -> str:
-        """The canonical JSON; RegistryError where a place is no Unicode text."""
+        """The canonical JSON; RegistryError where a path is not Unicode text."""
         text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         try:
             text.encode("utf-8")
@@ -108,7 +108,7 @@ class Record:
 
     @classmethod
     def from_text(cls, text: str, vector: bytes | None = None) -> Record:
-        """The record of a canonical JSON. RegistryError where it is none, or of a later format."""
+        """The record of a canonical JSON. RegistryError where it is damaged or has another format."""
         try:
             given = json.loads(text)
             if given["format"] != FORMAT:
@@ -136,12 +136,12 @@ class Record:
 
 @dataclass(frozen=True)
 class Entry:
-    """A record in its place in the chain."""
+    """A record with its number and hash in the chain."""
 
     number: int
     """From 1, without gaps."""
     hash: bytes
-    """Of the chain up to here, 32 bytes."""
+    """Hash of the chain up to this record, 32 bytes."""
     record: Record
 
     def to_json(self) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""From a received photograph back to its record: by the identity that was read, or by what it shows.
+"""Retrieval: from a received picture to its records, by identity or by content embedding.
 
 Verdict --> identity in the registry? --> its records
     \\                                     else, or where the mark was copied from another picture:
-     `--> views: recovered without what is filled in, content of the hidden code --> nearest records
-                 nothing sure? the same views mirrored and as parts of a larger picture
+     `--> views: recovered without filled pixels, decoded content --> nearest records
+                 none is sure? the same views mirrored and as crops of a larger picture
 """
 
 from __future__ import annotations
@@ -21,44 +21,44 @@ from underdrawing.registry.store import Registry
 from underdrawing.registry.vectors import Neighbour, best_of
 
 SURE = 16.0
-"""Evidence from which a record counts as found by what it shows. docs/REGISTRY.md has the measurement."""
+"""Evidence from which a record found by embedding is sure. Measured in docs/REGISTRY.md."""
 
 
 @dataclass(frozen=True)
 class Match:
-    """A record that a received photograph leads to."""
+    """A record found for a received picture."""
 
     entry: Entry
     by: Literal["identity", "embedding"]
     score: float
-    """1 by identity; otherwise the cosine between what both show, at most 1."""
+    """1 by identity; otherwise the cosine between both embeddings, at most 1."""
     sure: bool
-    """By embedding: whether chance is ruled out, as measured. By identity: always."""
+    """By embedding: whether the evidence is at least SURE. By identity: True."""
     credentials: Credentials | None = None
-    """What is kept of the record's Content Credentials, checked; state "none" where nothing is. None where
-    nobody looked: the record has no identity, or there is no folder of manifests."""
+    """Validated Content Credentials stored for the record; state "none" where there are none. None without an
+    identity or a folder of manifests."""
     manifest: str | None = None
-    """The file that they were written to."""
+    """Path of the file that they were written to."""
 
     @property
     def record(self) -> Record:
-        """What the registry keeps of the photograph."""
+        """The record of the entry."""
         return self.entry.record
 
     def to_json(self) -> dict[str, Any]:
-        """The object in `retrieve --json`: the record without its code, which is for machines."""
+        """The object in `retrieve --json`: the record without its code."""
         found = self.entry.to_json()
         found.pop("code")
-        told = None if self.credentials is None else self.credentials.to_json()
-        kept = {"credentials": told, "manifest": self.manifest}
-        return {"by": self.by, "score": round(self.score, 4), "sure": self.sure} | found | kept
+        credentials = None if self.credentials is None else self.credentials.to_json()
+        files = {"credentials": credentials, "manifest": self.manifest}
+        return {"by": self.by, "score": round(self.score, 4), "sure": self.sure} | found | files
 
 
 def matches(registry: Registry, received: np.ndarray, verdict: Verdict, limit: int) -> list[Match]:
-    """The records of a received picture (H, W, 3) uint8, the best first.
+    """The records of a received picture (H, W, 3) uint8, the best first, at most `limit`.
 
-    Records of the identity stand alone, the latest first, unless the signed content is that of another
-    picture: then the mark was copied, and what the received picture shows is looked for as well.
+    Only records of the identity, the latest first, unless the signed content belongs to another picture: then
+    the mark was copied, and the nearest records by embedding follow.
     """
     found = []
     if verdict.identity is not None:
@@ -75,17 +75,17 @@ def matches(registry: Registry, received: np.ndarray, verdict: Verdict, limit: i
 
 
 def nearest(registry: Registry, received: np.ndarray, verdict: Verdict, limit: int) -> list[Neighbour]:
-    """The records that show most nearly what a received picture showed before it was altered."""
-    seen = list(_seen(received, verdict))
-    found = registry.nearest([embed(image, untrusted) for image, untrusted in seen], limit)
+    """The records whose embeddings are nearest to the received picture before its alteration."""
+    queries = list(_queries(received, verdict))
+    found = registry.nearest([embed(image, untrusted) for image, untrusted in queries], limit)
     if found and found[0].evidence < SURE:
-        parts = [view for image, untrusted in seen for view in placements(image, untrusted)]
+        parts = [view for image, untrusted in queries for view in placements(image, untrusted)]
         found = best_of([*found, *registry.nearest(parts, limit)], limit)
     return found
 
 
-def _seen(received: np.ndarray, verdict: Verdict) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-    """Pictures to look for, each with what in it is not to be trusted."""
+def _queries(received: np.ndarray, verdict: Verdict) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    """Query pictures (H, W, 3) uint8, each with its untrusted pixels, (H, W) bool or None."""
     if verdict.recovered is None or verdict.content_matches is False:
         yield received, None
         return

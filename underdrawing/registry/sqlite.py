@@ -1,9 +1,9 @@
 """A registry in one SQLite file: write-ahead log, numbered migrations, columns computed from the text.
 
-records   number, text (canonical JSON), hash (of the chain); what is looked up is computed from the text, so
-          that a column cannot say something else than the text that was hashed
+records   number, text (canonical JSON), hash (of the chain); indexed columns are computed from the text, so
+          that they cannot differ from the hashed text
 vectors   number, embedding, vector; the text holds the vector's hash
-head      one row: count and hash. Writers take turns at it, which gives numbers without gaps
+head      one row: count and hash; writers lock it, so numbers have no gaps
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from underdrawing.registry.searching import LocalSearch, Search
 from underdrawing.registry.vectors import Neighbour
 
 APPLICATION_ID = 0x554E4472
-"""In the file's header, "UNDr": a file of another program is refused."""
+"""In the file's header, "UNDr"; files of other programs are refused."""
 _BUSY_MS = 30_000
 _PAGE = 2000  # records or vectors read at a time
-_LOOKED_UP = {
+_INDEXED_PATHS = {
     "identity": "$.identity",
     "fingerprint": "$.owner.fingerprint",
     "original_file": "$.original.file",
@@ -36,12 +36,12 @@ _LOOKED_UP = {
     "original_pixels": "$.original.pixels",
     "protected_pixels": "$.protected.pixels",
 }
-_KEY_DIGITS = 16  # of a hash are looked up and the whole compared afterwards, which keeps the indexes small
+_KEY_DIGITS = 16  # of a hash are indexed, so that indexes are small; the whole is compared afterwards
 _COMPUTED = ",\n".join(
     f"{name} TEXT GENERATED ALWAYS AS (substr(json_extract(text, '{path}'), 1, {_KEY_DIGITS})) VIRTUAL"
-    for name, path in _LOOKED_UP.items()
+    for name, path in _INDEXED_PATHS.items()
 )
-_INDEXES = "".join(f"CREATE INDEX records_{name} ON records ({name});\n" for name in _LOOKED_UP)
+_INDEXES = "".join(f"CREATE INDEX records_{name} ON records ({name});\n" for name in _INDEXED_PATHS)
 _APPEND_ONLY = "".join(
     f"CREATE TRIGGER {table}_{event} BEFORE {event} ON {table} "
     f"BEGIN SELECT RAISE(ABORT, 'records are never changed'); END;\n"
@@ -65,12 +65,12 @@ MIGRATIONS = (
     {_APPEND_ONLY}
     """,
 )
-"""Each brings a file from the user_version of its place to the next, in one transaction."""
+"""Item n migrates a file from user_version n to n + 1, in one transaction."""
 _SELECT = "SELECT number, hash, text, vector FROM records LEFT JOIN vectors USING (number) "
 
 
 class SqliteRegistry:
-    """See store.Registry. One connection, shared by the threads of this process in turn."""
+    """See store.Registry. One connection, shared by all threads under a lock."""
 
     def __init__(self, path: Path, *, create: bool = False, search: Search | None = None) -> None:
         self.path = Path(path)
@@ -78,7 +78,7 @@ class SqliteRegistry:
         self._search = search or LocalSearch()
         if not create and not self.path.is_file():
             raise RegistryError(f"{self.path}: there is no such registry; `protect --registry` makes one")
-        with self._named():
+        with self._converted_errors():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(
                 self.path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False
@@ -95,7 +95,7 @@ class SqliteRegistry:
             head, rows = self._head(), []
             first = head.count + 1
             for text in texts:
-                head = head.then(text)
+                head = head.extend(text)
                 rows.append((head.count, text, head.hash))
             vectors = [
                 (number, record.embedding, record.vector)
@@ -132,7 +132,7 @@ class SqliteRegistry:
         return [entry for n in numbers for entry in self._entries("WHERE number = ?", (n,))]
 
     def nearest(self, views: Iterable[View], limit: int) -> list[Neighbour]:
-        with self._lock, self._named():
+        with self._lock, self._converted_errors():
             return self._search.nearest(self, views, limit)
 
     def vectors_after(self, number: int, limit: int) -> list[tuple[int, bytes]]:
@@ -142,7 +142,7 @@ class SqliteRegistry:
 
     def vectors_of(self, numbers: Collection[int]) -> list[tuple[int, bytes]]:
         """See searching.VectorSource."""
-        known = json.dumps(sorted(numbers))  # any number of them as one value
+        known = json.dumps(sorted(numbers))  # as one value, whatever their number
         return self._vectors("WHERE number IN (SELECT value FROM json_each(?))", (known,))
 
     def state(self) -> tuple[int, str]:
@@ -162,16 +162,16 @@ class SqliteRegistry:
         return self.head().count
 
     def head(self) -> Head:
-        with self._lock, self._named():
+        with self._lock, self._converted_errors():
             return self._head()
 
-    def audit(self, kept: Head | None = None) -> Audit:
-        """See store.Registry; the file's own structure and indexes are checked too. Sees one moment: what is
-        added meanwhile is not looked at."""
-        with self._named(), closing(self._snapshot()) as database:
+    def audit(self, exported: Head | None = None) -> Audit:
+        """See store.Registry; checks the structure of the file, too. Works on a snapshot: records added
+        during the check are not included."""
+        with self._converted_errors(), closing(self._snapshot()) as database:
             stored = _read_head(database)
             walked = chain.walk(
-                database.execute("SELECT number, text, hash FROM records ORDER BY number"), stored, kept
+                database.execute("SELECT number, text, hash FROM records ORDER BY number"), stored, exported
             )
             faults = [*walked.faults, *_vector_faults(database)]
             (state,) = database.execute("PRAGMA integrity_check(1)").fetchone()
@@ -190,16 +190,16 @@ class SqliteRegistry:
     def __exit__(self, *_error: object) -> None:
         self.close()
 
-    # --- inside ---------------------------------------------------------------------------------------
+    # --- private ---------------------------------------------------------------------------------------
 
     def _prepare(self, create: bool) -> None:
-        """Bring the file to the latest version; RegistryError where something else or a later one made it."""
+        """Migrate the file to the latest version; RegistryError for later versions and other programs."""
         database = self._database
         (version,) = database.execute("PRAGMA user_version").fetchone()
         self._check_ours(version, create)
         if database.execute("PRAGMA journal_mode").fetchone() != ("wal",):
             database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")  # what was committed survives a loss of power too
+        database.execute("PRAGMA synchronous = FULL")  # a commit survives loss of power
         database.execute("PRAGMA cache_size = -65536")  # KiB
         database.execute("PRAGMA wal_autocheckpoint = 16384")  # pages; a batch touches thousands
         if version == len(MIGRATIONS):
@@ -207,7 +207,7 @@ class SqliteRegistry:
         with self._writing():
             (version,) = database.execute(
                 "PRAGMA user_version"
-            ).fetchone()  # another process may have been here
+            ).fetchone()  # another process may have migrated it
             for script in MIGRATIONS[version:]:
                 for statement in _statements(script):
                     database.execute(statement)
@@ -227,28 +227,28 @@ class SqliteRegistry:
 
     def _entries(self, where: str, values: tuple) -> list[Entry]:
         rows = self._rows(_SELECT + where, values)
-        with self._named():
+        with self._converted_errors():
             return [Entry(n, digest, Record.from_text(text, vector)) for n, digest, text, vector in rows]
 
     def _vectors(self, where: str, values: tuple) -> list[tuple[int, bytes]]:
         return self._rows(f"SELECT number, vector FROM vectors {where}", values)
 
     def _rows(self, query: str, values: tuple) -> list[tuple]:
-        with self._lock, self._named():
+        with self._lock, self._converted_errors():
             return self._database.execute(query, values).fetchall()
 
     def _snapshot(self) -> sqlite3.Connection:
         database = sqlite3.connect(self.path, timeout=_BUSY_MS / 1000, isolation_level=None)
         database.text_factory = lambda data: data.decode(
             "utf-8", "surrogateescape"
-        )  # damaged text is no error
+        )  # damaged text is reported by the chain
         database.execute("BEGIN")
         return database
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """One transaction that is kept whole or not at all; writers of all processes take turns."""
-        with self._lock, self._named():
+        """One transaction, with an exclusive lock among the writers of all processes."""
+        with self._lock, self._converted_errors():
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -259,8 +259,8 @@ class SqliteRegistry:
                 raise
 
     @contextmanager
-    def _named(self) -> Iterator[None]:
-        """Errors of the database as ours, in words, with the file's name."""
+    def _converted_errors(self) -> Iterator[None]:
+        """Convert database errors to RegistryError with the path of the file."""
         try:
             yield
         except RegistryError as error:
@@ -272,7 +272,7 @@ class SqliteRegistry:
 
 
 def _statements(script: str) -> Iterator[str]:
-    """The statements of a script, for one transaction around all: executescript would commit before."""
+    """The statements of a script, to run in one transaction: executescript would commit first."""
     statement = ""
     for line in script.splitlines():
         statement += line + "\n"
@@ -289,14 +289,14 @@ def _read_head(database: sqlite3.Connection) -> Head:
 
 
 def _vector_faults(database: sqlite3.Connection) -> Iterator[str]:
-    """Vectors that are missing, not the hashed ones, or of no record."""
-    told = "CASE WHEN json_valid(text) THEN json_extract(text, '$.vector') END"
-    columns = f"SELECT number, {told}, vector FROM records LEFT JOIN vectors USING (number)"
+    """Vectors that are missing, differ from their hash, or have no record."""
+    hash_in_text = "CASE WHEN json_valid(text) THEN json_extract(text, '$.vector') END"
+    columns = f"SELECT number, {hash_in_text}, vector FROM records LEFT JOIN vectors USING (number)"
     for number, digest, vector in database.execute(f"{columns} ORDER BY number"):
         if (None if vector is None else vector_hash(vector)) != digest:
             yield f"record {number}: its vector is {'missing' if vector is None else 'another one'}"
-    strays = "SELECT number FROM vectors WHERE number NOT IN (SELECT number FROM records)"
-    for (number,) in database.execute(strays):
+    without_record = "SELECT number FROM vectors WHERE number NOT IN (SELECT number FROM records)"
+    for (number,) in database.execute(without_record):
         yield f"record {number}: a vector without a record"
 
 

@@ -1,4 +1,4 @@
-"""What every registry can do, wherever it keeps its records, and how one is opened."""
+"""Registry: the interface of every kind of storage, and `open_registry`."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from underdrawing.registry.vectors import Neighbour
 
 
 class Registry(Protocol):
-    """Records are added and never changed: a later record of the same identity stands for the earlier one.
+    """Append-only records: a later record of the same identity replaces the earlier one.
 
-    Many processes and threads may use one registry at once. Every method raises RegistryError, naming the
-    registry, where it cannot be read or written.
+    Several processes and threads may use one registry at once. Every method raises RegistryError with the
+    name of the registry where it cannot be read or written.
     """
 
     def add(self, records: Sequence[Record]) -> list[int]:
-        """Append records, all of them or none, safe on the disk on return; their numbers."""
+        """Append records in one transaction, on the disk at return; their numbers."""
 
     def by_identity(self, identity: str) -> list[Entry]:
         """The records of an identity (16 hex digits), the latest first."""
@@ -37,28 +37,28 @@ class Registry(Protocol):
         """The records whose original or protected pixels have this hash, the latest first."""
 
     def find_key(self, short: bytes) -> PublicKey | None:
-        """The public key of an owner in the registry whose fingerprint starts with these bytes."""
+        """The public key of a registered owner whose fingerprint starts with these bytes, or None."""
 
     def get(self, numbers: Iterable[int]) -> list[Entry]:
-        """The records of these numbers, in their order; those that are not there are left out."""
+        """The records of these numbers, in their order, without missing ones."""
 
     def nearest(self, views: Iterable[View], limit: int) -> list[Neighbour]:
-        """The records that show most nearly what one of the views shows, best evidence first."""
+        """The records nearest to any of the views, best evidence first, at most `limit`."""
 
     def __iter__(self) -> Iterator[Entry]:
-        """Every record that is there now, in order of number."""
+        """Every record, in order of number; records added during the iteration are not included."""
 
     def __len__(self) -> int:
-        """How many records there are."""
+        """Number of records."""
 
     def head(self) -> Head:
-        """The end of the chain. Kept elsewhere, it shows later whether records were cut off."""
+        """The end of the chain. An exported head shows later whether records were removed."""
 
-    def audit(self, kept: Head | None = None) -> Audit:
-        """Check every record against the chain, and the chain against a head that was kept."""
+    def audit(self, exported: Head | None = None) -> Audit:
+        """Check every record against the chain, and the chain against a head that was exported before."""
 
     def close(self) -> None:
-        """Give back files and connections; nothing can be asked afterwards."""
+        """Close files and connections; later calls raise RegistryError."""
 
     def __enter__(self) -> Self: ...
 
@@ -68,17 +68,17 @@ class Registry(Protocol):
 
 
 def open_registry(where: str | Path, *, create: bool = False) -> Registry:
-    """The registry at a path or URL; docs/REGISTRY.md has examples.
+    """Open the registry at a path or URL; docs/REGISTRY.md has examples.
 
         PATH                                        one SQLite file
         sqlite:///PATH[?vectors=V]                  the same
-        postgresql://USER@HOST/DATABASE[?vectors=V] tables in a database that is there
+        postgresql://USER@HOST/DATABASE[?vectors=V] tables in an existing database
 
-    V is where the nearest are looked for: memory; pgvector (of that database; what it uses where it can);
-    qdrant+http://HOST:PORT, qdrant+https://HOST, or qdrant:///FOLDER for Qdrant in this process.
+    V selects the nearest-neighbour search: memory; pgvector (in that database, the default where it is
+    available); qdrant+http://HOST:PORT, qdrant+https://HOST, or qdrant:///FOLDER for Qdrant in this process.
 
-    create: make an empty one where there is none; RegistryError otherwise, and for what is no registry.
-    MissingExtraError where a package for it is not installed.
+    create: make an empty registry where there is none. RegistryError for a missing registry otherwise, and
+    for another kind of file or database. MissingExtraError where a package is not installed.
     """
     if isinstance(where, Path) or "://" not in where:
         address, vectors = f"sqlite:///{where}", None
@@ -98,7 +98,7 @@ def open_registry(where: str | Path, *, create: bool = False) -> Registry:
 
 
 def _search(vectors: str | None, address: str, where: str | Path) -> Search | None:
-    """Where the nearest are looked for; None for the registry's own choice."""
+    """The search of the option `vectors`; None for the registry's default."""
     if vectors is None:
         return None
     if vectors == "memory":

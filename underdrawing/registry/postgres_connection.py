@@ -1,4 +1,4 @@
-"""The way to a PostgreSQL server: one connection, made anew after the server went away, errors in words."""
+"""Connection to a PostgreSQL server: reconnects after a restart, converts errors."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import psycopg
 
 LOCK_S = 30
-"""How long a writer waits for its turn."""
-_USUAL: dict[str, Any] = {
+"""How long a writer waits for the lock."""
+_DEFAULTS: dict[str, Any] = {
     "connect_timeout": 10,
     "keepalives_idle": 30,
     "keepalives_interval": 10,
@@ -36,7 +36,7 @@ _REASONS = {
 
 
 class Link:
-    """One connection for all threads, which take turns outside."""
+    """One connection for all threads; the caller serializes them."""
 
     def __init__(self, url: str) -> None:
         """MissingExtraError without psycopg; RegistryError where no server answers."""
@@ -48,40 +48,40 @@ class Link:
             ) from error
         self._psycopg, self._url, self.shown = psycopg, url, without_password(url)
         self.lost: type[Exception] = psycopg.OperationalError
-        """What is raised where the server is gone, among others; the connection is closed then."""
+        """Raised, among others, where the server is gone; the connection is closed then."""
         self._connection: psycopg.Connection | None = None
         self._closed = False
-        with self.named():
+        with self.converted_errors():
             self.connection()
 
-    def connection(self, patience_s: float = 0) -> psycopg.Connection:
-        """The connection, made anew where it was lost; tried again until the patience is at its end."""
+    def connection(self, timeout_s: float = 0) -> psycopg.Connection:
+        """The connection, reopened where it was lost; retried for `timeout_s`."""
         if self._closed:
             raise RegistryError("it is closed")
-        end = time.monotonic() + patience_s
+        end = time.monotonic() + timeout_s
         while self._connection is None or self._connection.closed:
             try:
-                self._connection = self.another()
+                self._connection = self.new_connection()
             except self.lost:
                 if time.monotonic() > end:
                     raise
                 time.sleep(0.2)
         return self._connection
 
-    def another(self) -> psycopg.Connection:
-        """One more connection, in which what is committed is on the disk."""
+    def new_connection(self) -> psycopg.Connection:
+        """A further connection, with synchronous commits."""
         conninfo = self._psycopg.conninfo
         given = conninfo.conninfo_to_dict(self._url)
-        usual = {name: value for name, value in _USUAL.items() if name not in given}
-        url = conninfo.make_conninfo(self._url, **usual)
+        defaults = {name: value for name, value in _DEFAULTS.items() if name not in given}
+        url = conninfo.make_conninfo(self._url, **defaults)
         connection = self._psycopg.connect(url, autocommit=True)
         connection.execute("SET synchronous_commit = on")
         connection.execute(f"SET lock_timeout = '{LOCK_S}s'")
         return connection
 
     def rows(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple]:
-        """What a query finds; asked again once where the server has been started anew in between."""
-        with self.named():
+        """Rows of a query; retried once after a restart of the server."""
+        with self.converted_errors():
             try:
                 return self._rows(query, values)
             except self.lost:
@@ -90,8 +90,8 @@ class Link:
                 return self._rows(query, values)
 
     @contextmanager
-    def named(self) -> Iterator[None]:
-        """Errors of the server as ours, in words, with its address."""
+    def converted_errors(self) -> Iterator[None]:
+        """Convert server errors to RegistryError with the URL, without its password."""
         try:
             yield
         except RegistryError as error:
@@ -102,7 +102,7 @@ class Link:
             raise RegistryError(f"{self.shown}: {self._reason(error)}") from error
 
     def close(self) -> None:
-        """Nothing can be asked afterwards."""
+        """Close the connection; later calls raise RegistryError."""
         self._closed = True
         if self._connection is not None:
             self._connection.close()
