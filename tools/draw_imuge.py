@@ -3,7 +3,7 @@
 python tools/draw_imuge.py [--log runs/imuge/log.jsonl]
 
 strip.jpg comes from the released weights and photographs that scikit-image ships, curve.png from
-results/imuge-training.json, which is condensed anew from the log of a training where --log names one.
+results/training/imuge.json, which is condensed anew from the log of a training where --log names one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from underdrawing.systems.imuge.recipes import RECIPES
 
 ROOT = Path(__file__).parent.parent
 HOUSE = ROOT / "underdrawing/systems/imuge"
-CURVE = ROOT / "results/imuge-training.json"
+CURVE = ROOT / "results/training/imuge.json"
 SIDE, POINTS = 256, 120
 EDITS = (Tamper(blob, splice), Tamper(free_form, inpaint), Tamper(blob, copy_move), Tamper(free_form, splice))
 

@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image
 
 from underdrawing import api
-from underdrawing.bench.infrastructure.client import Client
+from underdrawing.bench.harness.http_client import Client
 from underdrawing.bench.infrastructure.service import server
 from underdrawing.coding.keys import Owner
 

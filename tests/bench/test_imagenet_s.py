@@ -1,7 +1,6 @@
 """ImageNet-S: triplets from any labelled folder, and figures that a perfect and a blind subject bound."""
 
 import io
-import json
 import tarfile
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, distribution
@@ -15,10 +14,8 @@ import torch
 from PIL import Image
 from skimage import data
 
-from underdrawing.bench import start as starting
-from underdrawing.bench import tables, tables_imagenet_s
-from underdrawing.bench.harness.protocol import IMAGENET_S
-from underdrawing.bench.harness.run import RunOptions
+from underdrawing.bench import tables
+from underdrawing.bench.harness.run import Run
 from underdrawing.bench.harness.subjects import Subject
 from underdrawing.bench.studies.imagenet_s import study as imagenet_s
 from underdrawing.bench.studies.imagenet_s.builder import Builder, Triplet, grown, labelled_object, within
@@ -75,7 +72,7 @@ class CentreRecognizer:
 
 @dataclass
 class Remembering:
-    """Leaves the picture as it is and, where `sighted`, tells all of it when asked to verify."""
+    """Leaves the picture as it is and, where `sighted`, returns all of it from verify."""
 
     sighted: bool
 
@@ -133,7 +130,13 @@ def builder(folder):
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    monkeypatch.setattr(imagenet_s, "IMAGENET_S", replace(IMAGENET_S, sizes=(SIDE,)))
+    monkeypatch.setattr(imagenet_s, "PROTOCOL", replace(imagenet_s.PROTOCOL, sizes=(SIDE,)))
+
+
+def measured(results, folder, builder, subjects=(), **chosen):
+    """The results of these subjects."""
+    imagenet_s.measure(Run(results, folder, **chosen), subjects, builder)
+    return imagenet_s.STUDY.store(results)
 
 
 def test_photos_are_found_with_their_labels_in_tars_folders_and_by_name(folder, builder):
@@ -228,9 +231,9 @@ def test_edits_leave_what_is_outside_the_mask(builder, folder):
 
 def test_a_perfect_subject_scores_as_the_original_and_a_blind_one_as_the_tampered(folder, builder, tmp_path):
     subjects = [Subject("perfect", Remembering(True), None), Subject("blind", Remembering(False), None)]
-    merged = imagenet_s.run_imagenet_s(subjects, folder, tmp_path, builder=builder)
-    figures = merged["figures"]
-    assert set(merged["parts"]) == {"references", "recovered-perfect", "recovered-blind"}
+    store = measured(tmp_path, folder, builder, subjects)
+    figures = store.figures
+    assert set(store.parts) == {"references", "recovered-perfect", "recovered-blind"}
     for task in ("label", "image"):
         assert figures[f"original/none/all/{task}"]["mean"] == 1
         assert figures[f"perfect/jpeg70/all/{task}"] == figures[f"original/none/all/{task}"]
@@ -259,50 +262,44 @@ def test_a_picture_that_holds_no_mark_counts_as_one_that_nobody_protected(folder
             raise CapacityError("too flat")
 
     subjects = [Subject("roomless", Roomless(False), None)]
-    figures = imagenet_s.run_imagenet_s(subjects, folder, tmp_path, builder=builder)["figures"]
+    figures = measured(tmp_path, folder, builder, subjects).figures
     assert not any(key.startswith("container/") for key in figures)
     for key in [key for key in figures if key.startswith("tampered/")]:
         assert figures[key.replace("tampered/", "roomless/")] == figures[key]
 
 
 def test_some_photos_are_searched_among_all_and_two_processes_measure_the_same(folder, builder, tmp_path):
-    given = {"photos": 2, "only": ["references"], "builder": builder}
-    one = imagenet_s.run_imagenet_s([], folder, tmp_path / "a", **given)
-    two = imagenet_s.run_imagenet_s([], folder, tmp_path / "b", options=RunOptions(workers=2), **given)
-    assert one["figures"] == two["figures"]
-    assert one["parts"]["references"]["photos"] == 2
+    one = measured(tmp_path / "a", folder, builder, photos=2, only=["references"])
+    two = measured(tmp_path / "b", folder, builder, photos=2, only=["references"], workers=2)
+    assert one.figures == two.figures
+    assert one.parts["references"]["photos"] == 2
     bench = imagenet_s.ImageNetS(labelled_photos(folder), builder)
     assert len(bench.tasks.gallery.embeddings) == len(PHOTOS)
 
 
-def test_the_label_that_is_kept_is_told_relative_to_the_originals(tmp_path):
-    assert tables_imagenet_s.table(tmp_path) is None
+def test_the_label_that_is_kept_is_relative_to_the_originals():
     figures = {"x/none/all/label_of_original": {"mean": 0.9}, "x/none/all/label": {"mean": 0.81}}
-    assert tables_imagenet_s.label_kept(figures, "x", "none") == pytest.approx(0.9)
+    assert imagenet_s.label_kept(SimpleNamespace(figures=figures), "x", "none") == pytest.approx(0.9)
     figures["x/none/all/label_of_original"]["mean"] = 0
-    assert tables_imagenet_s.label_kept(figures, "x", "none") is None
+    assert imagenet_s.label_kept(SimpleNamespace(figures=figures), "x", "none") is None
 
 
-def test_the_benchmark_is_started_by_name(monkeypatch, tmp_path):
-    def run(subjects, data, results, **chosen):
-        return {"subjects": subjects, "data": data, **chosen}
+def test_all_systems_are_measured_unsigned_and_one_with_other_weights(monkeypatch, folder, tmp_path):
+    found, asked = [], []
 
-    monkeypatch.setattr(starting, "run_imagenet_s", run)
-    asked = []
-
-    def subject(name, weights=None):
+    def load(name, weights=None):
         asked.append(weights)
         return Subject(name, None, object())
 
-    for options, last in ((RunOptions(), None), (RunOptions(weights="runs"), "hidden-code:single-scale")):
-        table = starting.start(
-            "imagenet-s", subject, tmp_path, tmp_path, photos=5, only=None, options=options
-        )
-        names = [told.name for told in table["subjects"]]
-        assert names[:2] == ["photo", "hidden-code"] and (last is None or names[-1] == last)
-        assert all(told.owner is None for told in table["subjects"])  # nobody signs
-        assert table["photos"] == 5 and table["options"] is options
+    monkeypatch.setattr(imagenet_s, "load_recognizer", lambda: None)
+    monkeypatch.setattr(imagenet_s, "measure", lambda run, subjects, builder: found.extend(subjects))
+    imagenet_s.run(Run(tmp_path, folder, load=load))
+    assert [subject.name for subject in found] == list(imagenet_s.SYSTEMS) and not any(asked)
+    found.clear()
+    imagenet_s.run(Run(tmp_path, folder, load=load, settings={"weights": "runs"}))
+    assert found[-1].name == "hidden-code:single-scale"
     assert asked[-1] == Path("runs/single-scale/tokens.safetensors")
+    assert all(subject.owner is None for subject in found)
 
 
 def test_the_object_alone_is_told_in_so_many_bits(folder, builder, tmp_path):
@@ -310,10 +307,8 @@ def test_the_object_alone_is_told_in_so_many_bits(folder, builder, tmp_path):
         def describe(self, image, bits):
             return image if bits > 6000 else np.full_like(image, 128)
 
-    told = imagenet_s.run_imagenet_s(
-        [Subject("telling", Describing(True), None)], folder, tmp_path, photos=2, only=["told-telling"],
-        builder=builder,
-    )["figures"]  # fmt: skip
+    subjects = [Subject("telling", Describing(True), None)]
+    told = measured(tmp_path, folder, builder, subjects, photos=2, only=["told-telling"]).figures
     assert told["told/telling/8000/inside_psnr_db"]["mean"] == 100
     assert told["told/telling/2000/inside_psnr_db"]["mean"] < told["told/avif/2000/inside_psnr_db"]["mean"]
     assert told["told/avif/2000/inside_psnr_db"]["mean"] < told["told/avif/16000/inside_psnr_db"]["mean"] < 60
@@ -362,10 +357,9 @@ def test_the_real_saliency_finds_the_thing():
 
 
 def test_the_result_names_its_conditions(folder, builder, tmp_path):
-    imagenet_s.run_imagenet_s([], folder, tmp_path, photos=1, builder=builder)
-    stored = json.loads(Path(tmp_path / "imagenet-s.json").read_text())
-    assert stored["protocol"]["edit_area"] == list(AREA)
-    assert stored["parts"]["references"]["conditions"]["seed"] == IMAGENET_S.seed
+    part = measured(tmp_path, folder, builder, photos=1).parts["references"]
+    assert part["protocol"]["edit_area"] == list(AREA)
+    assert part["conditions"]["seed"] == imagenet_s.PROTOCOL.seed
 
 
 def test_a_kept_mask_is_found_again_and_never_another_pictures(tmp_path):

@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from underdrawing.bench.harness.render import render
+from underdrawing.bench.harness.run import Run
 from underdrawing.bench.harness.subjects import Subject
-from underdrawing.bench.studies.photo_peers import study as run
-from underdrawing.bench.tables import photo_peers_table
+from underdrawing.bench.studies.photo_peers import study
 from underdrawing.core.errors import MissingExtraError
 from underdrawing.core.types import Verdict
 
@@ -48,21 +49,23 @@ def test_whole_messages_are_counted_and_failures_are_not_survival(folder, monkey
     stand_in = folder / "python"
     stand_in.write_text(f"#!{sys.executable}\n{WORKER}")
     stand_in.chmod(0o755)
-    monkeypatch.setattr(run, "PEERS", {"faithful": 32, "forgetful": 32})
-    monkeypatch.setattr(run, "CHANNELS", ("none", "jpeg50"))
-    monkeypatch.setattr(run, "_peer_versions", lambda python: [])
+    monkeypatch.setattr(study, "PEERS", {"faithful": 32, "forgetful": 32})
+    monkeypatch.setattr(study, "CHANNELS", ("none", "jpeg50"))
+    monkeypatch.setattr(study, "_peer_versions", lambda python: [])
     subject = Subject("ours", Blind(), SimpleNamespace(public=None))
-    table = run.run_peers(subject, folder, folder / "results", stand_in, systems=("faithful", "forgetful"))
-    figures = table["figures"]
+    settings = {"peers_python": str(stand_in)}
+    study.run(Run(folder / "results", folder, settings=settings, load=lambda name: subject))
+    store = study.STUDY.store(folder / "results")
+    figures = store.figures
     assert figures["faithful/jpeg50/survived"]["mean"] == 1
     assert figures["forgetful/jpeg50/survived"]["mean"] == 0
     assert figures["forgetful/jpeg50/bit_accuracy"]["mean"] == 0.5
     assert figures["ours/none/survived"]["mean"] == 0 and figures["ours/none/survived"]["n"] == 2
     assert figures["faithful/psnr_db"]["mean"] == 100
-    lines = photo_peers_table(folder / "results").splitlines()
+    lines = render(study.table(store)).splitlines()
     assert lines[2].startswith("| ours | 64 |") and "| 500 | 250 |" in lines[3]
 
 
 def test_a_missing_environment_is_said_clearly(folder):
     with pytest.raises(MissingExtraError, match="requirements"):
-        run.PeerWorker(folder / "nowhere")
+        study.PeerWorker(folder / "nowhere")

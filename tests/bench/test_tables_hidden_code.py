@@ -1,8 +1,6 @@
 """Hidden-Code's measurements on tiny networks, and the tables that they fill."""
 
 import importlib.util
-import json
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -12,7 +10,11 @@ from PIL import Image
 from skimage import data
 
 from underdrawing.bench import tables
-from underdrawing.bench.tables_hidden_code import ROOMS, carriers, coded, prefixes
+from underdrawing.bench.harness.record import part_of
+from underdrawing.bench.harness.render import render
+from underdrawing.bench.harness.run import Run
+from underdrawing.bench.studies import carriers
+from underdrawing.bench.studies.hidden_code import study
 from underdrawing.nets.loading import save_network
 from underdrawing.systems.hidden_code.tokens import save_tokens
 from underdrawing.systems.hidden_code.training_recovery import RECIPES
@@ -44,42 +46,31 @@ def place(tmp_path_factory) -> Path:
     net.sharpness.data -= 6
     save_network(net, folder / "recovery.safetensors", {})
     results = folder / "results"
-    results.mkdir()
-    held = {"figures": {"lattice": {"bits": 2272.0}, "dwt-dct-svd": {"bits": 64.0}}, "photos": 4, "size": 512}
-    (results / "carriers.json").write_text(json.dumps(held))
-    from underdrawing.bench.studies import hidden_code as measure
-
-    measure.RESULTS = results
-    weights = [
-        "--tokens",
-        str(folder / "tokens.safetensors"),
-        "--data",
-        str(folder / "data"),
-        "--photos",
-        "1",
-    ]
-    more = {"tokens": ["--plain", str(folder / "tokens.safetensors")],
-            "bits": ["--recovery", str(folder / "recovery.safetensors")]}  # fmt: skip
-    before = sys.argv
-    try:
-        for what, others in more.items():
-            sys.argv = ["measure", what, *weights, *others]
-            measure.main()
-    finally:
-        sys.argv = before
+    held = {"lattice": 2272.0, "dwt-dct-svd": 64.0}
+    protocol = carriers.PROTOCOL
+    for name, bits in held.items():
+        part = part_of(protocol, {}, {}, photos=4, figures={f"{name}/bits": {"mean": bits}})
+        carriers.STUDY.store(results).write(name, name, part)
+    tokens, recovery = (str(folder / f"{name}.safetensors") for name in ("tokens", "recovery"))
+    settings = {"tokens": tokens, "plain": tokens, "recovery": recovery}
+    study.run(Run(results, folder / "data", photos=1, only=["tokens", "bits"], settings=settings))
     return folder
 
 
-def rows_of(table: str) -> list[list[str]]:
+def store_of(place: Path):
+    return study.STUDY.store(place / "results")
+
+
+def rows_of(blocks) -> list[list[str]]:
     return [
         [cell.strip() for cell in line.strip("|").split("|")]
-        for line in table.splitlines()
+        for line in render(blocks).splitlines()
         if line[:1] == "|"
     ]
 
 
 def test_prefixes_have_a_row_a_scale(place):
-    rows = rows_of(prefixes(place / "results"))
+    rows = rows_of(study.prefixes(store_of(place)))
     assert [row[:3] for row in rows[2:]] == [["1", "1", "4"], ["2", "5", "20"], ["3", "21", "84"]]
     with_dropout, without = rows[4][3].split(" / ")
     assert with_dropout == without and float(with_dropout) > 8
@@ -89,18 +80,17 @@ def test_prefixes_have_a_row_a_scale(place):
 
 
 def test_coding_is_held_against_the_plain_length(place):
-    table = coded(place / "results")
-    rows = rows_of(table)
+    rows = rows_of(study.coded(store_of(place)))
     assert [row[0] for row in rows[2:6]] == ["1", "2", "3", "all, with checksum"]
     assert sum(float(row[3]) for row in rows[2:5]) + 16 < float(rows[5][3]) + 3
     rooms = rows[8:]
-    assert [int(row[0]) for row in rooms] == [*ROOMS, 2272] and float(rooms[-1][2]) == 21
-    difference = json.loads((place / "results/hidden-code-bits.json").read_text())["logit_difference"]
+    assert [int(row[0]) for row in rooms] == [*study.ROOMS, 2272] and float(rooms[-1][2]) == 21
+    difference = store_of(place).parts["bits"]["logit_difference"]
     assert 0 <= difference < 1e-11
 
 
 def test_carriers_are_named_where_they_hold_the_room(place):
-    rows = {row[0]: row for row in rows_of(carriers(place / "results"))[2:]}
+    rows = {row[0]: row for row in rows_of(study.carriers_table(store_of(place)))[2:]}
     assert rows["32"][1] == "2" and rows["32"][6].startswith("dwt-dct-svd")
     assert rows["100"][1] == "3" and rows["100"][6] == "trustmark, gaussian-shading, lattice"
     assert rows["1024"][6] == "lattice" and "2272 (the lattice's mean)" in rows

@@ -1,35 +1,32 @@
 """The comparison of indexes, small: with faiss, over random vectors and parts of photographs; its table."""
 
-import json
-import sys
-
 import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
 
 from underdrawing.bench import tables
+from underdrawing.bench.harness.run import Run
 from underdrawing.bench.infrastructure import vector_indexes as indexes
 from underdrawing.registry.embedding import DIMENSIONS
 
 pytest.importorskip("faiss", reason="the extra 'bench' is not installed")
 
 
-def test_compares_and_fills_the_table(tmp_path, monkeypatch):
-    photos, out = tmp_path / "photos", tmp_path / "results" / "registry-indexes.json"
+def test_compares_and_fills_the_table(tmp_path):
+    photos, results = tmp_path / "photos", tmp_path / "results"
     photos.mkdir()
     for name in ("astronaut", "coffee", "chelsea"):
         Image.fromarray(getattr(skimage.data, name)()).save(photos / f"{name}.png")
-    for more in ([], ["--photos", str(photos)]):
-        monkeypatch.setattr(sys, "argv", ["indexes", "--vectors", "3000", "--out", str(out), *more])
-        assert indexes.main() == 0
-    parts = json.loads(out.read_text())["parts"]
+    for data in (None, photos):
+        indexes.run(Run(results, data, settings={"vectors": "3000"}))
+    parts = indexes.STUDY.store(results).parts
     assert parts.keys() == {"random, 3000", "parts of photographs, 3000"}
     exact, ours, signs, *_ = parts["random, 3000"]["rows"]
     for row in (exact, ours, signs):
         assert [row[f"{kind}_recall"] for kind in ("whole", "half", "unsure")] == [1, 1, 1], row["index"]
     assert ours["bytes_per_vector"] == 88 and signs["bytes_per_vector"] == 128
-    made = tables.fill("<!-- table:registry-indexes -->\n<!-- /table -->\n", out.parent)
+    made = tables.fill("<!-- table:registry-indexes -->\n<!-- /table -->\n", results)
     assert "| 3,000 random | signs, as here | 88 |" in made and "| 3,000 parts of photographs |" in made
 
 

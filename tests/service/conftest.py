@@ -23,7 +23,7 @@ from stand_in_jobs import prepare
 sys.path.append(str(Path(__file__).parents[1] / "credentials"))
 from certificates import issue
 
-from underdrawing.bench.infrastructure.client import Client
+from underdrawing.bench.harness.http_client import Client
 from underdrawing.service.settings import Settings
 from underdrawing.service.tokens import TokenFile
 

@@ -1,4 +1,4 @@
-"""Measure the system on a folder of photographs and write results/NAME.json, part by part."""
+"""Measure a study and write results/NAME/, part by part; without a name, list the studies."""
 
 from __future__ import annotations
 
@@ -8,51 +8,63 @@ from pathlib import Path
 
 from underdrawing.commands import _flags
 from underdrawing.commands._output import DONE, print_result
+from underdrawing.core.errors import UsageError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The protocol, photographs and results."""
-    parser.add_argument(
-        "name",
-        choices=["photo-core", "photo-peers", "imuge-table1", "imuge-table3", "imagenet-s"],
-        help="the protocol to run",
-    )
-    parser.add_argument("--data", required=True, metavar="DIR", help="folder with the sets of photographs")
+    """The study, photographs and results."""
+    parser.add_argument("name", nargs="?", help="the study to run; without it all are listed")
+    parser.add_argument("--data", metavar="DIR", help="folder with the sets of photographs")
     parser.add_argument("--results", default="results", metavar="DIR", help="where the results are kept")
     parser.add_argument("--photos", type=int, metavar="N", help="at most so many photographs of each set")
-    parser.add_argument("--only", nargs="+", metavar="PART", help="these parts alone")
+    parser.add_argument("--only", nargs="+", default=[], metavar="PART", help="these parts alone")
     parser.add_argument("--again", action="store_true", help="repeat parts that are done")
     _flags.add_jobs(parser)
     parser.add_argument("--peers-python", metavar="PYTHON", help="of the peers' environment (photo-peers)")
     parser.add_argument(
-        "--weights", metavar="DIR", help="trainings, a folder for each recipe (imuge-table3, imagenet-s)"
+        "--weights", metavar="DIR", help="trainings, a folder for each recipe (imuge, imagenet-s)"
+    )
+    parser.add_argument(
+        "--set", nargs="+", default=[], metavar="NAME=VALUE", help="options of the study alone"
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure what is not measured yet."""
-    import secrets
+    from underdrawing.bench.discovery import find_studies, find_study
+    from underdrawing.bench.harness.run import Run
 
-    from underdrawing import zoo as cards
-    from underdrawing.bench.harness.run import RunOptions
-    from underdrawing.bench.harness.subjects import Subject
-    from underdrawing.bench.start import start
-    from underdrawing.coding.keys import Owner
-
-    def subject(name: str, weights: Path | None = None) -> Subject:
-        card = cards.card(name.partition(":")[0])
-        owner = Owner.create() if "sign" in card.abilities else None
-        return Subject(name, cards.load(name, weights), owner, secrets.token_bytes(8))
-
-    peers, trainings = arguments.peers_python, arguments.weights
-    options = RunOptions(arguments.again, arguments.jobs, _progress, peers, trainings)
-    folders = Path(arguments.data), Path(arguments.results)
-    chosen = {"photos": arguments.photos, "only": arguments.only, "options": options}
-    table = start(arguments.name, subject, *folders, **chosen)
-    written = str(Path(arguments.results) / f"{arguments.name}.json")
-    result = {"status": "measured", "output": written, "figures": table["figures"]}
-    print_result(arguments, result, f"{written} written")
+    if arguments.name is None:
+        for study in find_studies().values():
+            text = f"{study.name:18} {study.summary}"
+            print_result(arguments, {"name": study.name, "summary": study.summary}, text)
+        return DONE
+    study, results = find_study(arguments.name), Path(arguments.results)
+    chosen = {name: getattr(arguments, name) for name in ("photos", "only", "again")}
+    data = None if arguments.data is None else Path(arguments.data)
+    study.run(
+        Run(
+            results, data, workers=arguments.jobs, progress=_progress, settings=_settings(arguments), **chosen
+        )
+    )
+    figures, written = study.store(results).figures, str(results / study.name)
+    print_result(
+        arguments,
+        {"status": "measured", "output": written, "figures": figures},
+        f"{written} written",
+    )
     return DONE
+
+
+def _settings(arguments: argparse.Namespace) -> dict[str, str]:
+    given = {"weights": arguments.weights, "peers_python": arguments.peers_python}
+    settings = {name: value for name, value in given.items() if value is not None}
+    for text in arguments.set:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"--set expects NAME=VALUE, got {text!r}")
+        settings[name] = value
+    return settings
 
 
 def _progress(part: str, done: int, total: int) -> None:

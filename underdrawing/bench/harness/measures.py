@@ -11,7 +11,8 @@ from underdrawing.attacks.channel import Channel
 from underdrawing.attacks.placement import Placement
 from underdrawing.attacks.suites import by_name
 from underdrawing.attacks.tamper import FILLS, Objects, Silhouettes, Tamper, free_form
-from underdrawing.bench.harness.photographs import Outlines
+from underdrawing.bench.harness.photographs import Outlines, PhotoSets
+from underdrawing.bench.harness.run import Case
 from underdrawing.bench.harness.stats import Row
 from underdrawing.bench.harness.subjects import Subject
 from underdrawing.core.types import ALTERED_PROBABILITY, Verdict
@@ -45,7 +46,7 @@ def read_values(subject: Subject, verdict: Verdict) -> dict[str, bool]:
     """What of identity, signature and code was read; another identity than the hidden one is none."""
     return {
         "present": verdict.present,
-        "identity": subject.names(verdict.identity),
+        "identity": subject.matches(verdict.identity),
         "signed": verdict.signature.state == "valid",
         **{f"layer_{layer}": layer in verdict.layers for layer in ("base", "middle", "top")},
     }
@@ -176,3 +177,29 @@ class ObjectEdits(Edits):
 def channels_of(suite: str, names: Sequence[str]) -> tuple[Channel, ...]:
     """The channels of these names of a suite."""
     return by_name(suite, *names)
+
+
+def plan(sets: PhotoSets, names: Sequence[str], size: int, strength: float) -> list[Case]:
+    """All photographs of the sets at one size and strength, each with a donor and outlines for edits."""
+    photos = [photo for name in names for photo in sets.photos(name)]
+    library = sets.outline_library
+    return [
+        Case(photo, size, index, photos[(index + 7) % len(photos)], library, strength)
+        for index, photo in enumerate(photos)
+    ]
+
+
+def strength_for(subject: Subject, images: Sequence[np.ndarray], target_db: float) -> float:
+    """The strength at which the mean container PSNR of these pictures comes nearest to `target_db`.
+
+    By bisection, then the nearer of the last two bounds: a system may have only some strengths.
+    """
+
+    def mean_db(strength: float) -> float:
+        return float(np.mean([psnr_db(image, subject.protect(image, strength)) for image in images]))
+
+    low, high = 0.5, 3.0
+    for _ in range(7):
+        middle = float(np.sqrt(low * high))
+        low, high = (middle, high) if mean_db(middle) > target_db else (low, middle)
+    return min((low, high), key=lambda strength: abs(mean_db(strength) - target_db))

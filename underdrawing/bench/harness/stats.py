@@ -1,4 +1,4 @@
-"""From one value per picture to the figures that are published."""
+"""Summaries: from one value per photograph to the published figures."""
 
 from __future__ import annotations
 
@@ -8,39 +8,49 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from underdrawing.bench.harness.protocol import METRICS
-
 Row = tuple[str, Mapping[str, float | bool | None]]
-"""Where it was measured ("edited/512/jpeg70") and the values by metric; None and nan are left out."""
+"""A place ("edited/512/jpeg70") and the values by metric; None and NaN are left out. A bool gives a rate."""
+
+LOWER_IS_BETTER = frozenset(
+    ("smooth_rms", "stlpips", "bce", "flagged", "flagged_signed", "seconds", "peak_mib", "inside_stlpips",
+     "outside_stlpips")
+)  # fmt: skip
+"""Metrics whose worst decile is the greatest tenth."""
 
 
 def summarize(rows: Iterable[Row]) -> dict[str, dict[str, float]]:
-    """Figures by "PLACE/METRIC": mean, n, and the worst decile or, for rates, a 95 % interval."""
-    values: dict[str, list[float]] = defaultdict(list)
+    """Figures by "PLACE/METRIC"; see `figure` and `rate`."""
+    values: dict[str, list[float | bool]] = defaultdict(list)
     for place, measured in rows:
         for metric, value in measured.items():
             if value is not None and not math.isnan(value):
-                values[f"{place}/{metric}"].append(float(value))
-    return {key: figure(key.rpartition("/")[2], found) for key, found in sorted(values.items())}
+                values[f"{place}/{metric}"].append(value)
+    return {
+        key: rate(found) if isinstance(found[0], bool | np.bool_) else figure(key.rpartition("/")[2], found)
+        for key, found in sorted(values.items())
+    }
 
 
 def figure(metric: str, values: list[float]) -> dict[str, float]:
-    """One figure. The worst decile is the mean of the worst tenth of the pictures, one at least."""
-    kind, mean = METRICS[metric], float(np.mean(values))
-    if kind.rate:
-        low, high = wilson(round(sum(values)), len(values))
-        return {"mean": _round(mean), "low95": _round(low), "high95": _round(high), "n": len(values)}
-    ordered = sorted(values, reverse=not kind.higher_is_better)
+    """Mean, median, and the worst decile: the mean of the worst tenth of the photographs, of one at least."""
+    ordered = sorted(map(float, values), reverse=metric in LOWER_IS_BETTER)
     worst = float(np.mean(ordered[: math.ceil(len(values) / 10)]))
-    median = float(np.median(values))
+    mean, median = float(np.mean(values)), float(np.median(values))
     return {"mean": _round(mean), "worst_decile": _round(worst), "median": _round(median), "n": len(values)}
+
+
+def rate(values: list[bool]) -> dict[str, float]:
+    """Share of True with Wilson's 95 % interval."""
+    low, high = wilson(sum(values), len(values))
+    mean = sum(values) / len(values)
+    return {"mean": _round(mean), "low95": _round(low), "high95": _round(high), "n": len(values)}
 
 
 def wilson(hits: int, trials: int) -> tuple[float, float]:
     """Wilson's 95 % interval of a rate."""
-    z, rate = 1.959964, hits / trials
-    centre = (rate + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z / (1 + z * z / trials) * math.sqrt(rate * (1 - rate) / trials + z * z / (4 * trials**2))
+    z, share = 1.959964, hits / trials
+    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2))
     return max(0.0, centre - half), min(1.0, centre + half)
 
 

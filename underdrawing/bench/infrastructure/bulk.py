@@ -1,20 +1,16 @@
-"""How bulk jobs scale, and whether a killed one loses anything.
+"""bulk: how bulk runs scale, and whether a killed one loses anything.
 
-    python -m underdrawing.bench.infrastructure.bulk PART
+    scaling    the same photographs with 1, 2 ... processes. By the clock, and by values that depend little on
+               the load of the machine: processor time of a photograph, and the share of time of work
+    killed     a run that is killed with all its processes some times and started again, against one that was
+               not killed: the same files, byte for byte?
 
-scaling    the same photographs with 1, 2 ... processes. By the clock, and by what depends little on what else
-           the machine does: processor time of a photograph, and the share of the time that workers had work
-killed     a job of so many photographs, killed with all its processes some times and called again, against
-           one that was left alone: the same files, byte for byte?
-
-Photographs are parts of the bundled one. results/bulk.json gets what was measured, beside what is there.
+Photographs are parts of the bundled one. tools/plot_bulk.py draws the scaling.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import io
 import json
 import os
 import signal
@@ -23,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,11 +29,16 @@ from PIL import Image
 
 from underdrawing.batch import Job
 from underdrawing.bench.harness.protocol import Protocol
-from underdrawing.bench.harness.run import conditions, write_table
+from underdrawing.bench.harness.record import Store, conditions, part_of
+from underdrawing.bench.harness.render import Block, Table, measured_at, stale_note
+from underdrawing.bench.harness.run import Run
+from underdrawing.bench.harness.study import Study
+from underdrawing.bench.harness.versions import versions_of
 from underdrawing.bulk.run import in_processes
 from underdrawing.bulk.settings import BulkSettings
 from underdrawing.bulk.units import process_unit
 
+PROTOCOL, SYSTEM = Protocol("bulk"), "photo"
 _SEED = "5eed"
 _LEAST_CONTRAST = 30  # standard deviation in levels: small flat parts have no room for an identity
 _PHOTO = Path(__file__).parents[2] / "assets" / "astronaut.png"
@@ -141,55 +143,85 @@ def _files(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
 
 
-def draw(rows: list[dict[str, Any]]) -> bytes:
-    """A PNG of photographs a second over processes, beside the straight line through the first."""
-    import matplotlib
+@dataclass(frozen=True)
+class Settings:
+    """Options of this study."""
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(5, 3.4), layout="constrained")
-    processes = [row["processes"] for row in rows]
-    line = [rows[0]["per_second"] * number / processes[0] for number in processes]
-    bound = [1000 * row["processes"] * row["busy"] / row["processor_ms"] for row in rows]
-    axes.plot(processes, bound, "o-", label="by processor time and idle time")
-    axes.plot(processes, [row["per_second"] for row in rows], "s-", label="by the clock")
-    axes.plot(processes, line, ":", color="gray", label="straight line")
-    axes.set(xlabel="processes", ylabel="photographs a second", xticks=processes, ylim=(0, None))
-    axes.legend()
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    pyplot.close(figure)
-    return buffer.getvalue()
+    photos: int = 60
+    """Photographs of `scaling`."""
+    side: int = 128
+    """Of the photographs of `scaling`, px."""
+    killed_photos: int = 1000
+    killed_side: int = 96
+    kills: int = 3
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Measure one part and merge it into the results."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("part", choices=["scaling", "killed"])
-    parser.add_argument("--photos", type=int, default=60)
-    parser.add_argument("--side", type=int, default=256, help="of the photographs, px")
-    parser.add_argument("--jobs", type=int, default=2, help="processes, at most")
-    parser.add_argument("--kills", type=int, default=3)
-    parser.add_argument("--results", type=Path, default=Path("results"))
-    parser.add_argument("--plot", type=Path, help="where the plot goes, PNG")
-    chosen = parser.parse_args(argv)
-    load = os.getloadavg()[0]
-    if chosen.part == "scaling":
-        rows = [scaling(chosen.photos, chosen.side, number) for number in range(1, chosen.jobs + 1)]
-        measured: Any = {"side_px": chosen.side, "rows": efficiency(rows)}
-        if chosen.plot is not None:
-            chosen.plot.write_bytes(draw(rows))
-    else:
-        measured = killed(chosen.photos, chosen.side, chosen.jobs, chosen.kills)
-    path = chosen.results / "bulk.json"
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    told = conditions(Protocol("bulk")) | {"load_before": round(load, 2)}
-    known[chosen.part] = measured | {"conditions": told}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_table(path, known)
-    sys.stdout.write(json.dumps({chosen.part: known[chosen.part]}) + "\n")
+def run(run: Run) -> None:
+    """Measure both parts, with at most `run.workers` processes, two at least."""
+    settings, store = run.read_settings(Settings), STUDY.store(run.results)
+    processes = max(2, run.workers)
+
+    def scaling_values() -> dict[str, Any]:
+        counts = range(1, processes + 1)
+        rows = [scaling(settings.photos, settings.side, number) for number in counts]
+        return {"side_px": settings.side, "rows": efficiency(rows)}
+
+    def killed_values() -> dict[str, Any]:
+        return killed(settings.killed_photos, settings.killed_side, processes, settings.kills)
+
+    for name, measure in (("scaling", scaling_values), ("killed", killed_values)):
+        if run.selects(name) and (run.again or name not in store.parts):
+            at = conditions(PROTOCOL)
+            store.write(SYSTEM, name, part_of(PROTOCOL, at, versions_of(SYSTEM), **measure()))
 
 
-if __name__ == "__main__":
-    main()
+def scaling_table(store: Store) -> Sequence[Block] | None:
+    """Figures by number of processes."""
+    part = store.parts.get("scaling")
+    if part is None:
+        return None
+    rows = []
+    for row in part["rows"]:
+        speed = store.marked("scaling", f"{row['per_second']:.2f}")
+        linear = f"{row['of_linear_by_clock']:.2f}", f"{row['of_linear_by_processor']:.2f}"
+        processor = f"{row['processor_ms']:.0f}"
+        rows.append([f"{row['processes']}", speed, processor, f"{100 * row['busy']:.1f}", *linear])
+    head = ("processes", "photographs a second, by the clock", "ms of processor a photograph",
+            "workers busy, %", "of a straight line, by the clock", "by processor and idle time")  # fmt: skip
+    side, first = part["side_px"], part["rows"][0]
+    size = f"{first['photographs']} photographs at {side}x{side}"
+    driver = f"the driver took {first['driver_ms']:.1f} ms of processor a photograph"
+    about = f"{size}; {driver}. {_about(store, 'scaling')}"
+    return [Table(head, rows), about, stale_note(store, ["scaling"])]
+
+
+def killed_table(store: Store) -> Sequence[Block] | None:
+    """One row: photographs, kills, and whether the files are those of a run that was not killed."""
+    part = store.parts.get("killed")
+    if part is None:
+        return None
+    answers = ("yes" if part[key] else "NO ✗" for key in ("same_bytes", "each_noted_once"))
+    count = store.marked("killed", str(part["photographs"]))
+    row = [count, str(part["kills"]), str(part["files"]), *answers]
+    size = f"{part['side_px']}x{part['side_px']}, {part['processes']} processes."
+    return [
+        Table(("photographs", "kills", "files", "same bytes", "each noted once"), [row]),
+        f"{size} {_about(store, 'killed')}",
+        stale_note(store, ["killed"]),
+    ]
+
+
+def _about(store: Store, name: str) -> str:
+    at = store.parts[name]["conditions"]
+    load = f", load before {at['load']:.1f}: other work had the machine" if at["load"] >= 1 else ""
+    text = f"{measured_at(store, name)}, {at['device']}{load}."
+    return text[0].upper() + text[1:]
+
+
+STUDY = Study(
+    "bulk",
+    "bulk runs: scaling over processes, and files after kills",
+    run,
+    {"bulk-scaling": scaling_table, "bulk-killed": killed_table},
+    Settings,
+)

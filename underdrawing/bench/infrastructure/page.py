@@ -1,18 +1,16 @@
-"""How long a person waits: from the drop of a 2-megapixel JPEG to the verdict, in a real browser.
+"""page: seconds from the drop of a 2-megapixel JPEG on the page to the verdict, in a real browser.
 
-    python -m underdrawing.bench.infrastructure.page [--drops 5] [-o results/service-page.json]
-
-Wall-clock seconds depend on what else the machine does; so the processor time of the server is told as well.
+Seconds by the clock depend on the load of the machine; so the processor time of the server is measured too.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
-import json
 import os
 import shutil
-import sys
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +18,14 @@ from PIL import Image
 
 from underdrawing import api
 from underdrawing.bench.harness.protocol import Protocol
-from underdrawing.bench.harness.run import conditions, write_table
+from underdrawing.bench.harness.record import Store, conditions, part_of
+from underdrawing.bench.harness.render import Block, Table, measured_at, stale_note
+from underdrawing.bench.harness.run import Run
+from underdrawing.bench.harness.study import Study
+from underdrawing.bench.harness.versions import versions_of
 from underdrawing.bench.infrastructure.service import family, server
 
-PROTOCOL = Protocol("service-page")
+PROTOCOL, SYSTEM, PART = Protocol("page"), "photo", "page"
 SIZE = (1732, 1155)  # 2.0 megapixels
 
 
@@ -67,29 +69,55 @@ def measure(url: str, process: int, data: bytes, drops: int) -> list[dict[str, f
             page.wait_for_selector("html[data-verdict-ms]", state="attached")
             seconds = float(page.evaluate("document.documentElement.dataset.verdictMs")) / 1000
             if page.text_content("#verdict") != "⚠ Altered":
-                raise RuntimeError("the page tells another verdict")
+                raise RuntimeError("the page shows another verdict")
             found.append({"s": seconds, "server_cpu_s": round(processor_seconds(process) - before, 2)})
             page.close()
         browser.close()
     return found
 
 
-def main() -> int:
-    """Measure, write and tell."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--drops", type=int, default=5)
-    parser.add_argument("-o", "--output", metavar="FILE", help="where the figures are written, JSON")
-    options = parser.parse_args()
-    data = suspect()
+@dataclass(frozen=True)
+class Settings:
+    """Options of this study."""
+
+    drops: int = 5
+
+
+def run(run: Run) -> None:
+    """Measure the page of a server of its own."""
+    settings, store = run.read_settings(Settings), STUDY.store(run.results)
+    if PART in store.parts and not run.again:
+        return
+    at, data = conditions(PROTOCOL), suspect()
     with server(["--workers", "1"]) as (url, process):
-        found = measure(url, process, data, options.drops)
-    at = conditions(PROTOCOL) | {"bytes": len(data), "load_average": os.getloadavg()[0]}
-    table = {"name": PROTOCOL.name, "drops": found, "conditions": at}
-    if options.output:
-        write_table(Path(options.output), table)
-    sys.stdout.write(json.dumps(table) + "\n")
-    return 0
+        drops = measure(url, process, data, settings.drops)
+    store.write(SYSTEM, PART, part_of(PROTOCOL, at, versions_of(SYSTEM), bytes=len(data), drops=drops))
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def table(store: Store) -> Sequence[Block] | None:
+    """Seconds by the clock and of the server's processors."""
+    if PART not in store.parts:
+        return None
+    part = store.parts[PART]
+    drops, at = part["drops"], part["conditions"]
+    clock, processor = (statistics.median(drop[key] for drop in drops) for key in ("s", "server_cpu_s"))
+    rows = [
+        ("seconds until verdict and pictures are seen, median by the clock (<= 3)", f"{clock:.2f}"),
+        ("processor seconds of the server, median", f"{processor:.2f}"),
+    ]
+    head = ("2-megapixel JPEG dropped on the page", "")
+    about = f"{len(drops)} drops, {part['bytes']} bytes, load average {at['load']:.1f} on {at['device']}"
+    return [
+        Table(head, [(title, store.marked(PART, value)) for title, value in rows]),
+        f"{about}, {measured_at(store, PART)}.",
+        stale_note(store),
+    ]
+
+
+STUDY = Study(
+    "page",
+    "seconds from drop to verdict on the web page",
+    run,
+    {"service-page": table},
+    Settings,
+)

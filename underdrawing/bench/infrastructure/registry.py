@@ -1,29 +1,26 @@
-"""How quick a registry of many records is: python -m underdrawing.bench.infrastructure.registry [--records N]
+"""registry: speed of a registry of many records, by the clock and by the processor time of this process.
 
 Records and vectors are random; a query is the vector of one of them with noise of .6 of its size (cosine
-about .86), in part with half of its numbers left out. Medians of single calls, by the clock and, where
-nothing but this process works, by the processor's time. Figures go to results/registry.json, a part for each
-kind of registry, with commit and conditions. --url measures a registry elsewhere, which has to be empty or to
-hold such records already.
+about .86), in part with half of its numbers left out. Medians of single calls.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from underdrawing.bench.harness.protocol import Protocol
-from underdrawing.bench.harness.run import conditions, write_table
+from underdrawing.bench.harness.record import Store, conditions, part_of
+from underdrawing.bench.harness.render import STALE, Block, Cell, Table, stale_note
+from underdrawing.bench.harness.run import Run
+from underdrawing.bench.harness.study import Study
 from underdrawing.coding.keys import Owner, PublicKey
 from underdrawing.registry import embedding
 from underdrawing.registry.addresses import split_vectors
@@ -32,7 +29,7 @@ from underdrawing.registry.facts import Facts
 from underdrawing.registry.record import Copy, Entry, Record
 from underdrawing.registry.store import Registry, open_registry
 
-_HASHES, _CODE = 152, 400  # random bytes in the hashes of a record, and in its code
+_HASHES, _CODE = 152, 400  # random bytes in the hashes of a record, and in its content code
 _DRAWN = _HASHES + _CODE
 PROTOCOL = Protocol("registry")
 UNSURE_VIEWS = 27
@@ -53,7 +50,7 @@ _SETTINGS = (
 
 
 def random_records(rng: np.random.Generator, count: int, owner: PublicKey | None = None) -> list[Record]:
-    """Records that look like any, of nothing."""
+    """Records with random content."""
     numbers = rng.standard_normal((count, DIMENSIONS), dtype=np.float32)
     vectors = np.rint(numbers * (127 / np.abs(numbers).max(1, keepdims=True))).astype(np.int8)  # as `pack`
     facts = Facts(caption="A photograph of nothing.", source="Example Agency", licence="CC-BY-4.0")
@@ -81,12 +78,12 @@ def _random_record(drawn: bytes, owner: PublicKey | None, vector: bytes, facts: 
 
 
 def noisy_view(record: Record, rng: np.random.Generator, part: float) -> View:
-    """A view like a record's vector, of which `part` counts."""
+    """A view of a record's vector with noise; the share `part` of its numbers counts."""
     return noisy(np.frombuffer(record.vector or b"", np.int8), rng, part)
 
 
 def noisy(packed: np.ndarray, rng: np.random.Generator, part: float) -> View:
-    """A view like a vector (496,) int8 with noise of .6 of its size, of which `part` counts."""
+    """A view of a vector (496,) int8 with noise of .6 of its size; the share `part` of its numbers counts."""
     vector = packed.astype(np.float32)
     vector = vector + _NOISE * float(vector.std()) * rng.standard_normal(DIMENSIONS, dtype=np.float32)
     counts = rng.random(DIMENSIONS) < part
@@ -94,7 +91,7 @@ def noisy(packed: np.ndarray, rng: np.random.Generator, part: float) -> View:
 
 
 def measure(where: str | Path, records: int, batch: int) -> Iterator[Figures]:
-    """Fill a registry at a path or URL up to so many records and ask it; what was measured, step by step."""
+    """Fill a registry at a path or URL up to so many records and query it; figures, step by step."""
     owner = Owner.create().public
     with open_registry(where, create=True) as registry:
         there = len(registry)
@@ -138,7 +135,7 @@ def _nearest(registry: Registry, asked: list[Entry], rng: np.random.Generator) -
 def _filled(
     registry: Registry, rng: np.random.Generator, owner: PublicKey, sizes: tuple[int, int, int]
 ) -> Figures:
-    """Records added a second in batches; making them up is not counted."""
+    """Records added a second in batches; drawing them is not counted."""
     there, records, batch = sizes
     clock = processor = 0.0
     for start in range(there, records, batch):
@@ -166,7 +163,7 @@ def _medians(name: str, step: Callable[[], object], turns: int) -> Figures:
 
 
 def _bytes(where: str) -> int:
-    """What the registry takes on the disk; vectors in another service are not counted."""
+    """Bytes of the registry on the disk, without vectors in another service."""
     address, _ = split_vectors(where)
     if address.startswith("postgres"):
         return int(_asked(address, _SIZE)[0])
@@ -174,13 +171,13 @@ def _bytes(where: str) -> int:
 
 
 def _server(where: str) -> dict[str, Any]:
-    """What decides how quick a server is; nothing for a file."""
+    """Version and settings of a server that decide its speed; nothing for a file."""
     address, _ = split_vectors(where)
     if not address.startswith("postgres"):
         return {}
     version, buffers, sync, pgvector = _asked(address, _SETTINGS)
-    told = f"PostgreSQL {version.split()[0]}, shared_buffers {buffers}, fsync {sync}"
-    return {"server": told + (f", pgvector {pgvector}" if pgvector else "")}
+    server = f"PostgreSQL {version.split()[0]}, shared_buffers {buffers}, fsync {sync}"
+    return {"server": server + (f", pgvector {pgvector}" if pgvector else "")}
 
 
 def _asked(address: str, statement: str) -> tuple:
@@ -196,39 +193,111 @@ def _kind(where: str) -> str:
     return f"{keeps}, {vectors.partition(':')[0]}" if vectors else keeps
 
 
-def main() -> int:
-    """Measure, by default in a folder that is thrown away afterwards; write and print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--records", type=int, default=1_000_000)
-    parser.add_argument("--batch", type=int, default=1000, help="records added at a time")
-    parser.add_argument("--url", "--registry", help="or path; one that has records is filled further")
-    parser.add_argument("--name", help="of the part of the results; what kind of registry it is by default")
-    parser.add_argument("--out", type=Path, default=Path("results/registry.json"))
-    given = parser.parse_args()
-    at: dict[str, Any] = conditions(PROTOCOL)
-    at |= {"load_average": round(os.getloadavg()[0], 1)} if hasattr(os, "getloadavg") else {}
+@dataclass(frozen=True)
+class Settings:
+    """Options of this study."""
+
+    records: int = 1_000_000
+    batch: int = 1000
+    """Records added at a time."""
+    url: str = ""
+    """Or path, of a registry that is empty or holds such records already; by default a temporary file."""
+    name: str = ""
+    """Of the part; by default the kind of the registry."""
+
+
+def run(run: Run) -> None:
+    """Measure one registry; every step is written, so that a stopped run keeps its figures."""
+    settings, store = run.read_settings(Settings), STUDY.store(run.results)
+    at = conditions(PROTOCOL)
     with tempfile.TemporaryDirectory() as folder:
-        where = given.url or str(Path(folder) / "registry.db")
+        address = settings.url or str(Path(folder) / "registry.db")
+        kind = settings.name or _kind(address)
         figures: Figures = {}
-        for step in measure(where, given.records, given.batch):
+        for step in measure(address, settings.records, settings.batch):
             figures |= {name: round(value, 3) for name, value in step.items()}
-            figures["bytes_per_record"] = round(_bytes(where) / given.records)
-            at |= _server(where)
-            part = {"conditions": at, "figures": figures}
-            keep(given.out, PROTOCOL.name, f"{given.name or _kind(where)}, {given.records}", part)
-    sys.stdout.write(json.dumps(figures) + "\n")
-    return 0
+            figures["bytes_per_record"] = round(_bytes(address) / settings.records)
+            part = part_of(PROTOCOL, at | _server(address), {}, figures=figures)
+            store.write(kind.replace(", ", "-").replace(" ", "-"), f"{kind}, {settings.records}", part)
 
 
-def keep(out: Path, protocol: str, name: str, part: dict[str, Any]) -> None:
-    """Put a part into the results at each step: a run that is ended early keeps what it had measured."""
-    merged: dict[str, Any] = {"name": protocol, "parts": {}}
-    if out.is_file():
-        merged = json.loads(out.read_text(encoding="utf-8"))
-    merged["parts"][name] = part
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_table(out, merged)
+@dataclass(frozen=True)
+class Row:
+    """A line of the table."""
+
+    label: str
+    key: str
+    """Of the figure."""
+    digits: int
+    limit: float | None = None
+    at_most: bool = True
+
+    def cell(self, store: Store, part: str) -> Cell:
+        """The figure with a cross where it misses the limit; "-" where it was not measured."""
+        value = store.parts[part]["figures"].get(self.key)
+        if value is None:
+            return Cell("-")
+        missed = self.limit is not None and (value > self.limit if self.at_most else value < self.limit)
+        return Cell(f"{value:,.{self.digits}f}" + " ✗" * missed)
+
+    def target(self) -> str:
+        """The limit with its sign."""
+        return "" if self.limit is None else f"{'<=' if self.at_most else '>='} {self.limit:,g}"
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+ROWS = (
+    Row("look-up by identity, ms", "identity_ms", 3, 2),
+    Row("look-up by pixels, ms", "pixels_ms", 3),
+    Row("nearest neighbour, ms", "nearest_ms", 1, 30),
+    Row("the same, processor time", "nearest_processor_ms", 1),
+    Row("its recall@1", "nearest_recall_at_1", 3, 0.98, at_most=False),
+    Row("nearest, half of the numbers left out, ms", "nearest_half_masked_ms", 1, 30),
+    Row("the same, processor time", "nearest_half_masked_processor_ms", 1),
+    Row("its recall@1", "nearest_half_masked_recall_at_1", 3, 0.98, at_most=False),
+    Row("27 views at once (unsure search), ms", "unsure_ms", 1),
+    Row("the same, processor time", "unsure_processor_ms", 1),
+    Row("first search, with what it loads, s", "first_nearest_with_loading_s", 1),
+    Row("inserted a second, in batches of 1,000", "inserted_per_s", 0, 2000, at_most=False),
+    Row("inserted a second of processor time (this process)", "inserted_per_processor_s", 0),
+    Row("audit, s", "audit_s", 1),
+    Row("bytes a record, on the disk", "bytes_per_record", 0),
+)
+
+
+def table(store: Store) -> Sequence[Block] | None:
+    """A column for each kind of registry, and its conditions."""
+    names = sorted(store.parts, key=lambda name: not name.startswith("sqlite, 1"))  # the default first
+    if not names:
+        return None
+    heads = {name: _head(store, name) for name in names}
+    rows = [[row.label, row.target(), *(row.cell(store, name) for name in names)] for row in ROWS]
+    lines = []
+    for name, head in heads.items():
+        at = store.parts[name]["conditions"]
+        server = f"; {at['server']}" if "server" in at else ""
+        about = f"{at['device']}, threads {at['threads']}, load {at['load']}, seed {at['seed']}"
+        lines.append(f"- {head}: {_at(at)}, {about}{server}")
+    return [
+        Table(("figure; kind of registry, records", "asked", *heads.values()), rows),
+        "A cross marks what is missed by the clock. Conditions:",
+        "\n".join(lines),
+        stale_note(store),
+    ]
+
+
+def _at(at: dict[str, Any]) -> str:
+    return f"commit {at['commit']}, {at['date']}"
+
+
+def _head(store: Store, name: str) -> str:
+    head = f"{name.rpartition(', ')[0]}, {store.parts[name]['figures']['records']:,}"
+    return head + (STALE if store.reasons(name) else "")
+
+
+STUDY = Study(
+    "registry",
+    "look-ups, searches and inserts among many records",
+    run,
+    {"registry": table},
+    Settings,
+)

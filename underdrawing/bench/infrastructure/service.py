@@ -1,7 +1,4 @@
-"""A server under twice the load that it can carry: is anything lost or wrong, how long does it take, does
-its memory grow? Writes results/service-load.json.
-
-    python -m underdrawing.bench.infrastructure.service --seconds 60 -o results/service-load.json
+"""service: a server under twice the load that it can carry: lost or wrong answers, seconds, growth of memory.
 
     one client, one picture after the other  --> unloaded seconds
     as many clients as workers, for a while  --> capacity, pictures a second
@@ -12,7 +9,6 @@ It starts a server of its own, on this machine, with default settings.
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import statistics
@@ -24,15 +20,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from underdrawing.bench.harness.http_client import Client, Reply
 from underdrawing.bench.harness.protocol import Protocol
-from underdrawing.bench.harness.run import conditions, write_table
-from underdrawing.bench.infrastructure.client import Client, Reply
+from underdrawing.bench.harness.record import Store, conditions, part_of
+from underdrawing.bench.harness.render import Block, Table, measured_at, stale_note
+from underdrawing.bench.harness.run import Run
+from underdrawing.bench.harness.study import Study
+from underdrawing.bench.harness.versions import versions_of
 
-PROTOCOL = Protocol("service-load")
+PROTOCOL, SYSTEM, PART = Protocol("service"), "photo", "load"
 _START_SECONDS = 300.0
 _SAMPLE_SECONDS = 0.5
 _CLIENTS = 64
@@ -224,23 +224,63 @@ def _jpeg(image: Any) -> bytes:
     return buffer.getvalue()
 
 
-def main() -> int:
-    """Measure, write and tell."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=60.0, help="of the flood; 60 by default")
-    parser.add_argument("--side", type=int, default=512, help="of the pictures, px; 512 by default")
-    parser.add_argument("--workers", type=int, default=2, help="of the server; 2 by default")
-    parser.add_argument("-o", "--output", metavar="FILE", help="where the figures are written, JSON")
-    arguments = parser.parse_args()
-    with server(["--workers", str(arguments.workers)]) as (url, process):
-        figures = measure(url, process, arguments.seconds, arguments.side, arguments.workers)
-    asked = {"seconds": arguments.seconds, "side": arguments.side, "workers": arguments.workers}
-    table = {"name": PROTOCOL.name, "figures": figures, "conditions": conditions(PROTOCOL) | asked}
-    if arguments.output:
-        write_table(Path(arguments.output), table)
-    sys.stdout.write(json.dumps(table, indent=1) + "\n")
-    return 0 if figures["lost"] == figures["wrong"] == 0 else 1
+@dataclass(frozen=True)
+class Settings:
+    """Options of this study."""
+
+    seconds: float = 60.0
+    """Of the arrivals at twice the capacity."""
+    side: int = 512
+    """Of the pictures, px."""
+    workers: int = 2
+    """Of the server."""
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def run(run: Run) -> None:
+    """Measure a server of its own."""
+    settings, store = run.read_settings(Settings), STUDY.store(run.results)
+    if PART in store.parts and not run.again:
+        return
+    at = conditions(PROTOCOL) | asdict(settings)
+    with server(["--workers", str(settings.workers)]) as (url, process):
+        figures = measure(url, process, settings.seconds, settings.side, settings.workers)
+    store.write(SYSTEM, PART, part_of(PROTOCOL, at, versions_of(SYSTEM), figures=figures))
+
+
+def table(store: Store) -> Sequence[Block] | None:
+    """Figures of the server under load."""
+    if PART not in store.parts:
+        return None
+    part = store.parts[PART]
+    figures, at = part["figures"], part["conditions"]
+    requests = ("requests", "accepted", "refused", "lost", "wrong")
+    memory = f"{figures['memory_first_mib']}, {figures['memory_last_mib']}"
+    rows = [
+        ("requests: accepted, refused with 503, lost, wrong",
+         "{}: {}, {}, {}, {}".format(*(figures[key] for key in requests))),
+        ("capacity, offered, served a second", _numbers(figures, "{}_per_s", "capacity offered served")),
+        ("seconds unloaded: median, most", _numbers(figures, "unloaded_{}_s", "median max")),
+        ("seconds of accepted: median, 95 %, most", _numbers(figures, "accepted_{}_s", "median p95 max")),
+        ("median over unloaded (< 3)", _numbers(figures, "median_over_{}", "unloaded")),
+        ("memory of all processes, MiB: first fifth, last fifth, growth",
+         f"{memory}, {100 * figures['memory_growth']:.1f} %"),
+    ]  # fmt: skip
+    size = f"pictures of {at['side']}x{at['side']}"
+    return [
+        Table(("twice what the server can carry", ""), [(a, store.marked(PART, b)) for a, b in rows]),
+        f"{at['seconds']:g} s, {at['workers']} workers, {size}, {measured_at(store, PART)}, {at['device']}.",
+        stale_note(store),
+    ]
+
+
+def _numbers(figures: dict[str, float], pattern: str, names: str) -> str:
+    return ", ".join(f"{figures[pattern.format(name)]:.2f}" for name in names.split())
+
+
+STUDY = Study(
+    "service",
+    "a server under twice its capacity",
+    run,
+    {"service-load": table},
+    Settings,
+)

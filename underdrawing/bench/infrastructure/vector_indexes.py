@@ -1,22 +1,18 @@
-"""Our search for neighbours beside those of faiss.
+"""vector-indexes: the registry's search for neighbours beside those of faiss.
 
-    python -m underdrawing.bench.infrastructure.vector_indexes [--photos DIR]
-
-Vectors are random, or with --photos those of parts of photographs. Each index proposes 128 records a view,
-which are ranked by their cosine over what counts, as the registry does with whatever a service proposes. The
-views are vectors with noise of .6 of their size: whole; with half of the numbers left out; and 27 at once, of
-which one is of a record and the others of vectors that are in no index. `exact` compares everything. One
-thread; medians of processor time. Needs faiss-cpu (extra bench); figures go to results/registry-indexes.json.
+Vectors are random, or of parts of photographs where --data is given. Each index proposes 128 records a view,
+which are ranked by their cosine over what counts, as the registry ranks proposals of a service. The views are
+vectors with noise of .6 of their size: whole; with half of the numbers left out; and 27 at once, of which one
+is of a record and the others of vectors that are in no index. `exact` compares everything. Medians
+of processor time. Needs faiss-cpu (extra bench).
 """
 
 from __future__ import annotations
 
-import argparse
-import os
 import statistics
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,15 +20,18 @@ from typing import Any, Protocol
 import numpy as np
 
 from underdrawing.bench.harness.protocol import Protocol as Conditions
-from underdrawing.bench.harness.run import conditions
-from underdrawing.bench.infrastructure.registry import UNSURE_PART, UNSURE_VIEWS, keep, noisy
+from underdrawing.bench.harness.record import Store, conditions, part_of
+from underdrawing.bench.harness.render import Block, Table, measured_at, stale_note
+from underdrawing.bench.harness.run import Run
+from underdrawing.bench.harness.study import Study
+from underdrawing.bench.infrastructure.registry import UNSURE_PART, UNSURE_VIEWS, noisy
 from underdrawing.data.files import find_pictures
 from underdrawing.data.pictures import load_picture
 from underdrawing.registry.embedding import DIMENSIONS, View, embed, pack
 from underdrawing.registry.searching import PROPOSED
 from underdrawing.registry.vectors import BYTES_PER_VECTOR, VectorIndex, best_of, ranked
 
-PROTOCOL = Conditions("registry-indexes")
+PROTOCOL = Conditions("vector-indexes")
 _ASKED, _UNSURE_ASKED = 100, 20
 _PART = (0.35, 1.0)  # sides of parts of photographs
 _BATCH = 10_000
@@ -256,32 +255,67 @@ def _directions(vectors: np.ndarray) -> np.ndarray:
     return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6)
 
 
-def main() -> int:
-    """Measure all indexes over so many vectors; a part of the results."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--vectors", type=int, default=100_000)
-    parser.add_argument("--photos", type=Path, help="folder of photographs to take parts of")
-    parser.add_argument("--out", type=Path, default=Path("results/registry-indexes.json"))
-    given = parser.parse_args()
-    count, spare = given.vectors, 10 * UNSURE_VIEWS
-    made = photograph_vectors(given.photos, count + spare) if given.photos else random_vectors(count + spare)
+@dataclass(frozen=True)
+class Settings:
+    """Options of this study."""
+
+    vectors: int = 100_000
+
+
+def run(run: Run) -> None:
+    """Measure all indexes; every index is written, so that a stopped run keeps its figures."""
+    settings, store = run.read_settings(Settings), STUDY.store(run.results)
+    count, spare = settings.vectors, 10 * UNSURE_VIEWS
+    made = photograph_vectors(run.data, count + spare) if run.data else random_vectors(count + spare)
     vectors, others = made[:count], made[count:]
     asked = questions(vectors, others)
-    at = conditions(PROTOCOL) | {"load_average": round(os.getloadavg()[0], 1), "faiss": version("faiss-cpu")}
-    rows: dict[str, dict] = {"everything compared": exact(vectors, asked)}
-    kind = "parts of photographs" if given.photos else "random"
+    at = conditions(PROTOCOL) | {"faiss": version("faiss-cpu")}
+    kind = "parts of photographs" if run.data else "random"
+    rows = [{"index": "everything compared"} | exact(vectors, asked)]
     for name, make in indexes(vectors):
-        rows[name] = measure(make, vectors, asked)
-        part = {
-            "conditions": at,
-            "vectors": count,
-            "kind": kind,
-            "rows": [{"index": name} | row for name, row in rows.items()],
-        }
-        keep(given.out, PROTOCOL.name, f"{kind}, {count}", part)
-    sys.stdout.write(f"{given.out}\n")
-    return 0
+        rows.append({"index": name} | measure(make, vectors, asked))
+        part = part_of(PROTOCOL, at, {}, vectors=count, kind=kind, rows=rows)
+        store.write(kind.replace(" ", "-"), f"{kind}, {count}", part)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+COLUMNS = (
+    ("bytes_per_vector", "bytes a vector, beside the 496 of the vector", "{:,.0f}"),
+    ("inserted_per_processor_s", "inserted a second", "{:,.0f}"),
+    ("whole_ms", "one view, ms", "{:.1f}"),
+    ("whole_recall", "recall@1", "{:.3f}"),
+    ("half_ms", "half left out, ms", "{:.1f}"),
+    ("half_recall", "recall@1", "{:.3f}"),
+    ("unsure_ms", "27 views, ms", "{:.1f}"),
+    ("unsure_recall", "recall@1", "{:.3f}"),
+)
+
+
+def table(store: Store) -> Sequence[Block] | None:
+    """A row for each index over each collection of vectors."""
+    if not store.parts:
+        return None
+    rows, lines = [], []
+    for name, part in store.parts.items():
+        of = f"{part['vectors']:,} {part['kind']}"
+        for row in part["rows"]:
+            cells = [form.format(row[key]) if key in row else "-" for key, _, form in COLUMNS]
+            rows.append([store.marked(name, of), row["index"], *cells])
+        at = part["conditions"]
+        faiss = f"faiss-cpu {at['faiss']}, " if "faiss" in at else ""
+        about = f"{measured_at(store, name)}, {at['device']}, {faiss}load {at['load']}"
+        lines.append(f"- {of}: {about}")
+    return [
+        Table(("vectors", "index", *(head for _, head, _ in COLUMNS)), rows),
+        "One thread, processor time. Conditions:",
+        "\n".join(lines),
+        stale_note(store),
+    ]
+
+
+STUDY = Study(
+    "vector-indexes",
+    "search for neighbours: the registry's index and those of faiss",
+    run,
+    {"registry-indexes": table},
+    Settings,
+)

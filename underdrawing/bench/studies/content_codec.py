@@ -1,153 +1,94 @@
-"""What the code of the content shows by itself, without the surroundings, against AVIF at equal bits.
-
-    python -m underdrawing.bench.studies.content_codec --data DIR --out results/code-alone.json
+"""content-codec: the content code alone, without the surroundings, against AVIF at equal bits.
 
 PSNR in dB of the whole and inside a free-form mask, on a sample of coco_val squares; AVIF at its best scale,
-header not counted.
+header not counted; and the picture from every prefix of the token scales.
 """
 
-import argparse
-import datetime
-import importlib
-import json
-import sys
+from __future__ import annotations
+
 import time
-import typing
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from statistics import fmean, median
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from underdrawing.attacks.tamper import free_form
+from underdrawing.bench.harness import measures
 from underdrawing.bench.harness.avif import avif_at
-from underdrawing.bench.harness.photographs import PhotoSets, hash_photos
+from underdrawing.bench.harness.photographs import PhotoSets
+from underdrawing.bench.harness.protocol import Protocol
+from underdrawing.bench.harness.run import Case, Part, Run, run_parts
+from underdrawing.bench.harness.stats import Row
+from underdrawing.bench.harness.study import Study
+from underdrawing.bench.harness.subjects import Subject
 from underdrawing.metrics.quality import masked_psnr_db, psnr_db
 
-Rows = dict[str, list[dict[str, float]]]
-
-
-class Code(typing.Protocol):
-    """A code of the content, in layers of bits."""
-
-    scales: int
-    """Token scales, each prefix of which is a picture."""
-
-    def encode(self, image_u8: np.ndarray, budgets_bits: Sequence[int]) -> list[np.ndarray]:
-        """Bits of each layer."""
-
-    def encode_tokens(self, image_u8: np.ndarray, prefix: int) -> list[np.ndarray]:
-        """One layer with the first `prefix` token scales alone."""
-
-    def decode(self, layers: Sequence[np.ndarray | None], height: int, width: int) -> np.ndarray:
-        """The picture of the layers read so far."""
+PROTOCOL = Protocol("content-codec", seed=1, sizes=(256, 480))
+BUDGETS = {
+    256: ((2000,), (4000,), (8000,), (12000,), (2000, 6000)),
+    480: ((4000,), (8000,), (16000,), (30000,), (7000, 23000)),
+}
+"""For each side in pixels the budgets of the layers in bits; AVIF gets their sum."""
 
 
 @dataclass(frozen=True)
-class Protocol:
-    """What the numbers depend on."""
+class Settings:
+    """Options of this study."""
 
-    photo_set: str = "coco_val"
-    """Name of the photographs' folder."""
-    photos: int = 24
-    """How many of them, spread over the set."""
-    budgets: tuple[tuple[int, tuple[tuple[int, ...], ...]], ...] = (
-        (256, ((2000,), (4000,), (8000,), (12000,), (2000, 6000))),
-        (480, ((4000,), (8000,), (16000,), (30000,), (7000, 23000))),
-    )
-    """For each side in pixels the layers' budgets in bits; AVIF gets their sum."""
-    seed: int = 1
-    """Of the masks."""
+    block: str = "sketch"
+    """Card of a block with encode(image_u8, budgets_bits), encode_tokens(image_u8, scales) and decode(layers,
+    height, width)."""
 
 
-def measure(code: Code, image_u8: np.ndarray, mask: np.ndarray, budgets: Sequence[int]) -> dict[str, float]:
-    """One picture at one list of budgets: dB of code and AVIF, share of the bits used, milliseconds."""
+def run(run: Run) -> None:
+    """Measure both sizes, on 24 photographs by default."""
+    subject = run.load(run.read_settings(Settings).block)
+    parts = [(subject, Part(str(size), _cases_of(size), measure_photo)) for size in BUDGETS]
+    run_parts(replace(run, photos=run.photos or 24), STUDY.store(run.results), PROTOCOL, parts)
+
+
+def _cases_of(size: int) -> Callable[[PhotoSets, Protocol, Subject], list[Case]]:
+    def cases(sets: PhotoSets, protocol: Protocol, subject: Subject) -> list[Case]:
+        return measures.plan(sets, (protocol.object_set,), size, protocol.strength)
+
+    return cases
+
+
+def measure_photo(subject: Subject, protocol: Protocol, case: Case) -> list[Row]:
+    """One photograph at all budgets and, at the first size, from each prefix of tokens."""
+    image, _ = case.photo.square(case.size)
+    mask = free_form(case.size, case.size, np.random.default_rng([protocol.seed, case.size, case.index]))
+    rows: list[Row] = []
+    for budgets in BUDGETS[case.size]:
+        place = f"{case.size}/{'+'.join(map(str, budgets))}"
+        rows.append((place, coded_values(subject.model, image, mask, budgets)))
+    for scales in range(1, subject.model.scales + 1 if case.size == protocol.sizes[0] else 1):
+        layers = subject.model.encode_tokens(image, scales)
+        decoded = subject.model.decode(layers, *image.shape[:2])
+        values = {"bits": float(len(layers[0])), "code_db": psnr_db(image, decoded)}
+        rows.append((f"{case.size}/tokens of {scales} scales", values))
+    return rows
+
+
+def coded_values(code, image_u8: np.ndarray, mask: np.ndarray, budgets: Sequence[int]) -> dict[str, float]:
+    """One picture at one list of budgets: dB of code and AVIF, bits used, milliseconds."""
     height, width = image_u8.shape[:2]
     started = time.perf_counter()
     layers = code.encode(image_u8, budgets)
-    coded = time.perf_counter()
-    shown = code.decode(layers, height, width)
-    decoded = time.perf_counter()
-    theirs = avif_at(image_u8, sum(budgets))
-    values = {
-        "code_db": psnr_db(image_u8, shown),
-        "avif_db": psnr_db(image_u8, theirs),
-        "code_masked_db": masked_psnr_db(image_u8, shown, mask),
-        "avif_masked_db": masked_psnr_db(image_u8, theirs, mask),
-        "bits": float(sum(len(layer) for layer in layers)),
-        "encode_ms": 1e3 * (coded - started),
-        "decode_ms": 1e3 * (decoded - coded),
-    }
+    encoded_at = time.perf_counter()
+    decoded = code.decode(layers, height, width)
+    decoded_at = time.perf_counter()
+    avif = avif_at(image_u8, sum(budgets))
+    values = {"code_db": psnr_db(image_u8, decoded), "avif_db": psnr_db(image_u8, avif)}
+    values["gain_db"] = values["code_db"] - values["avif_db"]
+    values["code_masked_db"] = masked_psnr_db(image_u8, decoded, mask)
+    values["avif_masked_db"] = masked_psnr_db(image_u8, avif, mask)
+    values["gain_masked_db"] = values["code_masked_db"] - values["avif_masked_db"]
+    values["bits"] = float(sum(len(layer) for layer in layers))
+    values["encode_ms"], values["decode_ms"] = 1e3 * (encoded_at - started), 1e3 * (decoded_at - encoded_at)
     if len(budgets) > 1:
         values["first_layer_db"] = psnr_db(image_u8, code.decode(layers[:1], height, width))
     return values
 
 
-def measure_tokens(code: Code, image_u8: np.ndarray) -> list[dict[str, float]]:
-    """dB and bits of the picture from tokens alone, for every prefix of scales."""
-    rows = []
-    for prefix in range(1, code.scales + 1):
-        layers = code.encode_tokens(image_u8, prefix)
-        shown = code.decode(layers, *image_u8.shape[:2])
-        rows.append({"bits": float(len(layers[0])), "code_db": psnr_db(image_u8, shown)})
-    return rows
-
-
-def run(code: Code, data: Path, protocol: Protocol, tell: Callable[[str], object]) -> dict:
-    """The whole table: figures by "side/budgets" and by token prefix, with what they depend on."""
-    photos = PhotoSets(data, limit=protocol.photos).photos(protocol.photo_set)
-    figures: Rows = {}
-    for side, lists in protocol.budgets:
-        for index, photo in enumerate(photos):
-            image, _ = photo.square(side)
-            mask = free_form(side, side, np.random.default_rng([protocol.seed, side, index]))
-            for budgets in lists:
-                key = f"{side}/{'+'.join(map(str, budgets))}"
-                figures.setdefault(key, []).append(measure(code, image, mask, budgets))
-            if side == protocol.budgets[0][0]:
-                for prefix, row in enumerate(measure_tokens(code, image), start=1):
-                    figures.setdefault(f"{side}/tokens of {prefix} scales", []).append(row)
-            tell(f"{side} px: {index + 1} of {len(photos)}")
-    return {
-        "figures": {key: _summary(rows) for key, rows in figures.items()},
-        "conditions": {
-            "protocol": asdict(protocol),
-            "photos": len(photos),
-            "data_hash": hash_photos(photos),
-            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-            "device": "cpu",
-        },
-    }
-
-
-def _summary(rows: list[dict[str, float]]) -> dict[str, float]:
-    """Means; medians of times; and the gain over AVIF in dB."""
-    told = {
-        name: round((median if name.endswith("_ms") else fmean)(row[name] for row in rows), 3)
-        for name in rows[0]
-    }
-    if "avif_db" in told:
-        told["gain_db"] = round(told["code_db"] - told["avif_db"], 3)
-        told["gain_masked_db"] = round(told["code_masked_db"] - told["avif_masked_db"], 3)
-    return told
-
-
-def main() -> int:
-    """Measure and write the JSON file."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder of photo sets")
-    parser.add_argument("--out", type=Path, default=Path("results/code-alone.json"))
-    parser.add_argument("--photos", type=int, default=Protocol.photos)
-    parser.add_argument("--code", default="underdrawing.content.sketch.sketch:Sketch", help="module:class")
-    given = parser.parse_args()
-    module, _, name = given.code.partition(":")
-    code = getattr(importlib.import_module(module), name)()
-    table = run(code, given.data, Protocol(photos=given.photos), lambda line: sys.stderr.write(line + "\n"))
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+STUDY = Study("content-codec", "the content code alone against AVIF at equal bits", run, settings=Settings)

@@ -1,24 +1,26 @@
-"""What the lattice carries through each channel, and what each frequency costs the eye.
-
-    python -m underdrawing.bench.studies.lattice_capacity --data DIR --out results/channel.json
+"""lattice-capacity: bits of the lattice through each channel, and the visual cost of each frequency.
 
 Random bits in every layer, no edit, whole photographs: the carrier is measured, not a code of the content.
+tools/plot_channel.py draws the results.
 """
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Iterator
-from pathlib import Path
-from statistics import fmean
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from underdrawing.attacks.channel import Avif, Blur, Channel, Jpeg, Noise, Nothing, Webp
 from underdrawing.attacks.geometry import Scale
+from underdrawing.bench.harness import measures
 from underdrawing.bench.harness.photographs import PhotoSets
 from underdrawing.bench.harness.protocol import Protocol
-from underdrawing.bench.harness.run import conditions, write_table
+from underdrawing.bench.harness.run import Case, Part, Run, run_parts
+from underdrawing.bench.harness.stats import Row
+from underdrawing.bench.harness.study import Study
+from underdrawing.bench.harness.subjects import Subject
+from underdrawing.bench.harness.versions import versions_of
 from underdrawing.carriers.lattice.capacity import information
 from underdrawing.carriers.lattice.equalize import find_equalizer
 from underdrawing.carriers.lattice.grid import resize
@@ -31,15 +33,16 @@ from underdrawing.metrics.ssimulacra2 import ssimulacra2
 from underdrawing.ops.color import COLOUR_DIRECTION, luma, with_luma_changed
 from underdrawing.ops.dct import analyse, synthesise
 
+PROTOCOL = Protocol("lattice-capacity", sizes=(256, 512))
 CHANNELS: tuple[Channel, ...] = (
     Nothing(), *(Jpeg(q) for q in (95, 90, 80, 70, 60, 50, 40, 30)), Webp(75), Webp(50), Avif(60),
     Scale(0.7), Scale(0.5), Blur(1.0), Noise(5.0), Noise(10.0),
 )  # fmt: skip
-_ALONE = (
+_SINGLE = (
     (0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (1, 2), (2, 1), (2, 2),
     (0, 3), (3, 0), (1, 3), (3, 1), (0, 4), (4, 0),
 )  # fmt: skip
-_ALONE_STEP = 32.0  # levels, where the photo's local deviation is above the median
+_SINGLE_STEP = 32.0  # levels, where the photo's local deviation is above the median
 
 
 def _marked(image: np.ndarray, lattice: Lattice, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -77,57 +80,43 @@ def carried(
             reading = reading.with_known(bits[..., : place.stop], nothing)
 
 
-def alone(image: np.ndarray, rng: np.random.Generator) -> Iterator[tuple[str, float]]:
-    """(frequency, SSIMULACRA2) of a photograph in which busy blocks carry one bit at this frequency only."""
+def frequency_costs(image: np.ndarray, rng: np.random.Generator) -> Iterator[Row]:
+    """SSIMULACRA2 of a photograph in which busy blocks carry one bit at one frequency only, by frequency."""
     plane = luma(image)
-    for frequency in _ALONE:
+    for frequency in _SINGLE:
         coefficients = analyse(plane, (frequency,))
         offset = rng.random(coefficients.shape, dtype=np.float32)
-        change = (np.rint(coefficients / _ALONE_STEP - offset) + offset) * _ALONE_STEP - coefficients
+        change = (np.rint(coefficients / _SINGLE_STEP - offset) + offset) * _SINGLE_STEP - coefficients
         energy = np.abs(analyse(plane, FREQUENCIES)).sum(-1, keepdims=True)
         residual = synthesise(change * (energy > np.median(energy)), (frequency,))
-        yield str(frequency), ssimulacra2(image, _changed(image, residual))
+        yield f"frequency/{frequency}", {"ssimulacra2": ssimulacra2(image, _changed(image, residual))}
 
 
-def measure(data: Path, photos: int) -> dict:
-    """All figures, means over the photographs of both quality sets."""
-    protocol, sets, lattice = Protocol("channel"), PhotoSets(data, photos), Lattice()
-    bits: dict[str, dict[str, dict[str, list[float]]]] = {}
-    costs: dict[str, list[float]] = {}
-    psnr: dict[str, list[float]] = {}
-    for name in protocol.quality_sets:
-        for number, photo in enumerate(sets.photos(name)):
-            for side in (256, 512):
-                rng = np.random.default_rng([protocol.seed, number, side])
-                image, _ = photo.square(side)
-                psnr.setdefault(str(side), []).append(psnr_db(image, _marked(image, lattice, rng)[0]))
-                for channel, layer, value in carried(image, lattice, rng):
-                    bits.setdefault(str(side), {}).setdefault(channel, {}).setdefault(layer, []).append(value)
-            for frequency, score in alone(image, np.random.default_rng([protocol.seed, number])):
-                costs.setdefault(frequency, []).append(score)
-    means = {
-        s: {c: {k: fmean(v) for k, v in layers.items()} for c, layers in by.items()} for s, by in bits.items()
-    }
-    return {
-        "conditions": conditions(protocol),
-        "photos": len(psnr["512"]),
-        "psnr_db": {side: fmean(values) for side, values in psnr.items()},
-        "bits": means,
-        "ssimulacra2_of_one_frequency": {name: fmean(values) for name, values in costs.items()},
-    }
+def run(run: Run) -> None:
+    """Measure both sizes, on six photographs of each setby default."""
+    subject = Subject("lattice", Lattice(), None, versions=versions_of("lattice"))
+    parts = [(subject, Part(str(size), _cases_of(size), _measure)) for size in PROTOCOL.sizes]
+    run_parts(replace(run, photos=run.photos or 6), STUDY.store(run.results), PROTOCOL, parts)
 
 
-def main() -> None:
-    """Measure and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--data", type=Path, required=True, help="folder with kodak24 and clic2025_val below it"
-    )
-    parser.add_argument("--out", type=Path, default=Path("results/channel.json"))
-    parser.add_argument("--photos", type=int, default=6, help="of each set")
-    options = parser.parse_args()
-    write_table(options.out, measure(options.data, options.photos))
+def _cases_of(size: int) -> Callable[[PhotoSets, Protocol, Subject], list[Case]]:
+    def cases(sets: PhotoSets, protocol: Protocol, subject: Subject) -> list[Case]:
+        return [case for name in protocol.quality_sets for case in measures.plan(sets, (name,), size, 1.0)]
+
+    return cases
 
 
-if __name__ == "__main__":
-    main()
+def _measure(subject: Subject, protocol: Protocol, case: Case) -> list[Row]:
+    rng = np.random.default_rng([protocol.seed, case.index, case.size])
+    image, _ = case.photo.square(case.size)
+    rows: list[Row] = [
+        (f"container/{case.label}", {"psnr_db": psnr_db(image, _marked(image, subject.model, rng)[0])})
+    ]
+    for channel, layer, bits in carried(image, subject.model, rng):
+        rows.append((f"bits/{case.label}/{channel}", {layer: bits}))
+    if case.size == protocol.sizes[-1]:
+        rows += frequency_costs(image, np.random.default_rng([protocol.seed, case.index]))
+    return rows
+
+
+STUDY = Study("lattice-capacity", "bits of the lattice through each channel, cost of each frequency", run)

@@ -1,183 +1,246 @@
-"""The parts of photo-core: which photographs each measures on, and what on each.
+"""photo-core: everything that is promised of the main system, at three sizes, with its targets.
 
-A part is a list of jobs and a function from one job to rows; run.py does the rest.
+speed                   seconds and peak memory at 512x512 and 12 MP
+container-SIZE          how invisible the mark is
+attacks-SIZE            every channel, edited and untouched: what is read, flagged and recovered
+recovery[-strong]-SIZE  objects under true outlines, also at the container PSNR of Imuge
+code-SIZE               the decoded content alone against AVIF at equal bits
+strangers               photographs that were never protected
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
-from underdrawing.attacks.suites import SUITES
+from underdrawing.attacks.suites import PHOTO_BENIGN, SUITES
+from underdrawing.attacks.tamper import free_form
 from underdrawing.bench.harness import measures
 from underdrawing.bench.harness.avif import avif_at
-from underdrawing.bench.harness.photographs import Outlines, Photo, PhotoSets
+from underdrawing.bench.harness.photographs import PhotoSets
 from underdrawing.bench.harness.protocol import Protocol
+from underdrawing.bench.harness.record import Store
+from underdrawing.bench.harness.render import Block, Table, conditions_table, stale_note
+from underdrawing.bench.harness.run import Case, Part, Run, run_parts
 from underdrawing.bench.harness.stats import Row
+from underdrawing.bench.harness.study import Study
 from underdrawing.bench.harness.subjects import Subject
+from underdrawing.bench.harness.targets import SIZES, Target, per_size
 from underdrawing.bench.harness.timing import speed_rows
 from underdrawing.metrics.quality import masked_psnr_db, psnr_db
 
-
-@dataclass(frozen=True)
-class Job:
-    """One photograph at one size."""
-
-    photo: Photo
-    size: int
-    index: int
-    """Place in its set: seeds and edits follow it."""
-    donor: Photo | None = None
-    library: Outlines = field(default=(), repr=False)
-    strength: float = 1.0
-
-    @property
-    def donor_u8(self) -> np.ndarray:
-        """The photograph at the same size that edits take content from."""
-        return self.donor.square(self.size)[0]
-
-    @property
-    def label(self) -> str:
-        """The size as places name it."""
-        return str(self.size) if self.size else "full"
+PROTOCOL = Protocol("photo-core")
+WHOLE = ("none", "jpeg90", "jpeg70", "jpeg50", "scale0.7", "scale1.5")
+HARD = ("jpeg30", "webp50", "scale0.5", "noise10", "crop70%", "screenshot")
 
 
-@dataclass(frozen=True)
-class Part:
-    """One separately run and stored piece of a benchmark."""
-
-    name: str
-    jobs: Callable[[PhotoSets, Protocol, Subject], list[Job]]
-    measure: Callable[[Subject, Protocol, Job], list[Row]]
+def run(run: Run, protocol: Protocol = PROTOCOL) -> None:
+    """Measure the main system."""
+    subject = run.load("photo")
+    run_parts(run, STUDY.store(run.results), protocol, [(subject, part) for part in parts(protocol)])
 
 
-def _jobs(sets: PhotoSets, names: tuple[str, ...], size: int, strength: float, edits: bool) -> list[Job]:
-    photos = [photo for name in names for photo in sets.photos(name)]
-    library = sets.outline_library if edits else ()
-    return [
-        Job(photo, size, index, photos[(index + 7) % len(photos)] if edits else None, library, strength)
-        for index, photo in enumerate(photos)
-    ]
+def parts(protocol: Protocol) -> list[Part]:
+    """All parts, the quick ones first."""
+    found = [Part("speed", _first_case, _speed)]
+    for size in protocol.sizes:
+        label = str(size) if size else "full"
+        found.append(Part(f"container-{label}", partial(_cases, size=size), _container))
+        found.append(Part(f"attacks-{label}", partial(_cases, size=size), _attacked))
+    for size in filter(None, protocol.sizes):
+        objects = partial(_cases, size=size, names=(protocol.object_set,))
+        found.append(Part(f"recovery-{size}", objects, _recovery))
+        found.append(Part(f"recovery-strong-{size}", partial(_strong_cases, size=size), _recovery_strong))
+        found.append(Part(f"code-{size}", objects, _code))
+    strangers = partial(_cases, size=0, names=(protocol.stranger_set,))
+    return [*found, Part("strangers", strangers, _stranger)]
 
 
-def _sets(protocol: Protocol, size: int) -> tuple[str, ...]:
-    return protocol.quality_sets if size else (protocol.full_set,)
+def _cases(
+    sets: PhotoSets, protocol: Protocol, subject: Subject, size: int, names: tuple[str, ...] | None = None
+) -> list[Case]:
+    names = names or (protocol.quality_sets if size else (protocol.full_set,))
+    return measures.plan(sets, names, size, protocol.strength)
 
 
-def _container(subject: Subject, protocol: Protocol, job: Job) -> list[Row]:
-    image, _ = job.photo.square(job.size)
-    protected = subject.protect(image, job.strength)
-    return [(f"container/{job.label}", measures.container_values(image, protected))]
+def _first_case(sets: PhotoSets, protocol: Protocol, subject: Subject) -> list[Case]:
+    return _cases(sets, protocol, subject, 0)[:1]
 
 
-def _attacked(subject: Subject, protocol: Protocol, job: Job) -> list[Row]:
-    image, outlines = job.photo.square(job.size)
-    protected = subject.protect(image, job.strength)
-    channels = (
-        SUITES[protocol.suite] if job.size else measures.channels_of(protocol.suite, protocol.full_channels)
+def _strong_cases(sets: PhotoSets, protocol: Protocol, subject: Subject, size: int) -> list[Case]:
+    photos = sets.photos(protocol.object_set)
+    sample = [photo.square(size)[0] for photo in photos[:: max(1, len(photos) // 6)][:6]]
+    strength = measures.strength_for(subject, sample, protocol.strong_psnr_db)
+    return measures.plan(sets, (protocol.object_set,), size, strength)
+
+
+def _speed(subject: Subject, protocol: Protocol, case: Case) -> list[Row]:
+    return speed_rows(subject, case.photo)
+
+
+def _container(subject: Subject, protocol: Protocol, case: Case) -> list[Row]:
+    image, _ = case.photo.square(case.size)
+    protected = subject.protect(image, case.strength)
+    return [(f"container/{case.label}", measures.container_values(image, protected))]
+
+
+def _attacked(subject: Subject, protocol: Protocol, case: Case) -> list[Row]:
+    image, outlines = case.photo.square(case.size)
+    protected = subject.protect(image, case.strength)
+    channels = SUITES[protocol.suite]
+    if not case.size:
+        channels = measures.channels_of(protocol.suite, protocol.full_channels)
+    seeds = (protocol.seed, case.size, case.index)
+    edits = measures.Edits(case.donor_u8, outlines, case.library, protocol.edit_area)
+    rows = measures.authentic_rows(subject, protected, channels, seeds, f"authentic/{case.label}")
+    return rows + measures.edited_rows(
+        subject, image, protected, edits, channels, seeds, f"edited/{case.label}"
     )
-    seeds = (protocol.seed, job.size, job.index)
-    edits = measures.Edits(job.donor_u8, outlines, job.library, protocol.edit_area)
-    rows = measures.authentic_rows(subject, protected, channels, seeds, f"authentic/{job.label}")
-    place = f"edited/{job.label}"
-    return rows + measures.edited_rows(subject, image, protected, edits, channels, seeds, place)
 
 
-def _recovery(subject: Subject, protocol: Protocol, job: Job) -> list[Row]:
-    return _recover(subject, protocol, job, protocol.recovery_channels, f"recovery/{job.label}")
+def _recovery(subject: Subject, protocol: Protocol, case: Case) -> list[Row]:
+    return _recover(subject, protocol, case, protocol.recovery_channels, f"recovery/{case.label}")
 
 
-def _recovery_strong(subject: Subject, protocol: Protocol, job: Job) -> list[Row]:
-    return _recover(subject, protocol, job, protocol.strong_channels, f"recovery-strong/{job.label}")
+def _recovery_strong(subject: Subject, protocol: Protocol, case: Case) -> list[Row]:
+    return _recover(subject, protocol, case, protocol.strong_channels, f"recovery-strong/{case.label}")
 
 
-def _recover(subject: Subject, protocol: Protocol, job: Job, names: tuple[str, ...], place: str) -> list[Row]:
-    image, outlines = job.photo.square(job.size)
-    protected = subject.protect(image, job.strength)
+def _recover(
+    subject: Subject, protocol: Protocol, case: Case, names: tuple[str, ...], place: str
+) -> list[Row]:
+    image, outlines = case.photo.square(case.size)
+    protected = subject.protect(image, case.strength)
     channels = measures.channels_of(protocol.suite, names)
-    edits = measures.ObjectEdits(job.donor_u8, outlines, job.library, protocol.edit_area)
-    seeds = (protocol.seed, job.size, job.index)
+    edits = measures.ObjectEdits(case.donor_u8, outlines, case.library, protocol.edit_area)
+    seeds = (protocol.seed, case.size, case.index)
     rows = measures.edited_rows(subject, image, protected, edits, channels, seeds, place)
     return [*rows, (place, {"psnr_db": psnr_db(image, protected)})]
 
 
-def strength_for(subject: Subject, images: list[np.ndarray], target_db: float) -> float:
-    """The strength at which the mean container PSNR of these pictures comes nearest to `target_db`.
-
-    By bisection, then the nearer of the last two bounds: a system may know only some strengths.
-    """
-
-    def mean_db(strength: float) -> float:
-        return float(np.mean([psnr_db(image, subject.protect(image, strength)) for image in images]))
-
-    low, high = 0.5, 3.0
-    for _ in range(7):
-        middle = float(np.sqrt(low * high))
-        low, high = (middle, high) if mean_db(middle) > target_db else (low, middle)
-    return min((low, high), key=lambda strength: abs(mean_db(strength) - target_db))
-
-
-def _strong_jobs(sets: PhotoSets, protocol: Protocol, subject: Subject, size: int) -> list[Job]:
-    photos = sets.photos(protocol.object_set)
-    sample = photos[:: max(1, len(photos) // 6)][:6]
-    strength = strength_for(subject, [photo.square(size)[0] for photo in sample], protocol.strong_psnr_db)
-    return _jobs(sets, (protocol.object_set,), size, strength, edits=True)
-
-
-def _code(subject: Subject, protocol: Protocol, job: Job) -> list[Row]:
-    image, _ = job.photo.square(job.size)
-    rng = np.random.default_rng([protocol.seed, job.size, job.index])
-    mask = measures.free_form(*image.shape[:2], rng, protocol.edit_area)
+def _code(subject: Subject, protocol: Protocol, case: Case) -> list[Row]:
+    image, _ = case.photo.square(case.size)
+    rng = np.random.default_rng([protocol.seed, case.size, case.index])
+    mask = free_form(*image.shape[:2], rng, protocol.edit_area)
     rows: list[Row] = []
     for bits in protocol.code_bits:
-        told = subject.describe(image, bits)
-        if told is None:
+        decoded = subject.describe(image, bits)
+        if decoded is None:
             return []
-        ours, theirs = (masked_psnr_db(image, x, mask) for x in (told, avif_at(image, bits)))
-        values = {"code_db": ours, "avif_db": theirs, "gain_db": ours - theirs}
-        rows.append((f"code/{job.label}/{bits}", values))
+        ours, avif = (masked_psnr_db(image, picture, mask) for picture in (decoded, avif_at(image, bits)))
+        values = {"code_db": ours, "avif_db": avif, "gain_db": ours - avif}
+        rows.append((f"code/{case.label}/{bits}", values))
     return rows
 
 
-def _stranger(subject: Subject, protocol: Protocol, job: Job) -> list[Row]:
-    verdict = subject.verify(job.photo.load())
-    accepted = verdict.present or verdict.identity is not None or verdict.signature.state == "valid"
-    return [("strangers", {"accepted": accepted, "signed": verdict.signature.state == "valid"})]
+def _stranger(subject: Subject, protocol: Protocol, case: Case) -> list[Row]:
+    verdict = subject.verify(case.photo.load())
+    signed = verdict.signature.state == "valid"
+    accepted = verdict.present or verdict.identity is not None or signed
+    return [("strangers", {"accepted": accepted, "signed": signed})]
 
 
-def _speed(subject: Subject, protocol: Protocol, job: Job) -> list[Row]:
-    return speed_rows(subject, job.photo)
+def targets() -> list[Target]:
+    """Every row of the table in its order."""
+    found: list[Target] = []
+    found += per_size("container PSNR, dB", "container/{size}/psnr_db", (40.5, 40.5, 42))
+    found += per_size("container SSIM", "container/{size}/ssim", (0.985, 0.985, 0.985), digits=4)
+    quality = "container/{size}/ssimulacra2"
+    found += per_size("SSIMULACRA2, mean", quality, (None, 80, 82), digits=1)
+    found += per_size("SSIMULACRA2, worst decile", quality, (None, 73, 75), digits=1, field="worst_decile")
+    smooth = "container/{size}/smooth_rms"
+    found += per_size("RMS of the change where smooth, levels", smooth, (None, 1.1, 1.0), at_most=True)
+    percent = {"scale": 100.0, "unit": " %", "digits": 1}
+    signed = [f"edited/{{size}}/{channel}/signed" for channel in WHOLE]
+    found += per_size("signed code read whole after an edit, none to JPEG50, scale .7 to 1.5; worst channel",
+                      signed, (99, 99.5, 99.5), **percent)  # fmt: skip
+    named = [f"edited/{{size}}/{channel}/identity" for channel in HARD]
+    found += per_size("identity read after an edit: JPEG30, WebP50, scale .5, noise 10, crop 70 %, "
+                      "screenshot; worst channel", named, (97, 99, 99), **percent)  # fmt: skip
+    masks = {"none": (0.93, 0.95), "jpeg70": (0.91, 0.93), "jpeg50": (0.89, 0.92), "scale0.7": (0.85, 0.90)}
+    for channel, (small, large) in masks.items():
+        key = f"edited/{{size}}/{channel}/f1"
+        found += per_size(f"mask F1, {channel}", key, (small, large, large), digits=3)
+    flagged = [f"authentic/{{size}}/{channel.name}/flagged_signed" for channel in PHOTO_BENIGN]
+    found += per_size("area flagged on an untouched protected photo, code readable; worst channel", flagged,
+                      (0.5, 0.3, 0.3), at_most=True, **percent | {"digits": 2})  # fmt: skip
+    found += _recovery_targets()
+    for bits in PROTOCOL.code_bits:
+        found += per_size(f"the code alone at {bits:,} bits against AVIF, dB inside the mask",
+                          f"code/{{size}}/{bits}/gain_db", (1, 1, None))  # fmt: skip
+    found.append(Target("never-protected photos accepted", "256", ("strangers/accepted",), 0, True, digits=4))
+    return found + _speed_targets()
 
 
-def photo_core(protocol: Protocol) -> dict[str, Part]:
-    """All parts by name, the quick ones first."""
-    parts = [Part("speed", lambda sets, p, s: _jobs(sets, (p.full_set,), 0, p.strength, False)[:1], _speed)]
-    for size in protocol.sizes:
-        label = str(size) if size else "full"
-        parts += [_sized(f"container-{label}", size, _container, edits=False)]
-        parts += [_sized(f"attacks-{label}", size, _attacked, edits=True)]
-    for size in filter(None, protocol.sizes):
-        parts += [
-            Part(f"recovery-{size}", _object_jobs(size), _recovery),
-            Part(f"recovery-strong-{size}", _strongly(size), _recovery_strong),
-            Part(f"code-{size}", _object_jobs(size), _code),
-        ]
-    strangers = Part(
-        "strangers", lambda sets, p, s: _jobs(sets, (p.stranger_set,), 0, p.strength, False), _stranger
-    )
-    return {part.name: part for part in [*parts, strangers]}
+def _recovery_targets() -> list[Target]:
+    found: list[Target] = []
+    default = {"none": (26, 27.5), "jpeg90": (25, 27), "jpeg70": (22.5, 25.5), "jpeg50": (21, 24)}
+    for channel, (small, large) in default.items():
+        row = f"L-PSNR of objects, {channel}, dB"
+        found += per_size(row, f"recovery/{{size}}/{channel}/lpsnr_db", (small, large, None))
+        found.append(Target(row, "full", (f"edited/full/{channel}/lpsnr_db",), large))
+    strong = {"none": 27.5, "jpeg90": 27, "jpeg70": 25.5, "jpeg50": 24, "scale0.5": 24.6, "blur1": 22}
+    found += per_size("container at the strength of the next rows, dB", "recovery-strong/{size}/psnr_db",
+                      (None, None, None))  # fmt: skip
+    for channel, limit in strong.items():
+        row = f"L-PSNR at a container of 34.6 dB, {channel}, dB"
+        found += per_size(row, f"recovery-strong/{{size}}/{channel}/lpsnr_db", (limit, None, None))
+    return found
 
 
-def _sized(name: str, size: int, measure: Any, edits: bool) -> Part:
-    return Part(name, lambda sets, p, s: _jobs(sets, _sets(p, size), size, p.strength, edits), measure)
+def _speed_targets() -> list[Target]:
+    ms = {"scale": 1000.0, "unit": " ms", "digits": 0, "at_most": True}
+    peaks = tuple(f"speed/12mp/{step}/peak_mib" for step in ("protect", "verify"))
+    return [
+        Target("protect, 512x512, median", "512", ("speed/512/protect/seconds",), 60, **ms),
+        Target("identity, 512x512, median", "512", ("speed/512/identify/seconds",), 100, **ms),
+        Target("protect, 12 MP, median", "full", ("speed/12mp/protect/seconds",), 1200, **ms),
+        Target("full verify, 12 MP, median", "full", ("speed/12mp/verify/seconds",), 4000, **ms),
+        Target("peak memory, 12 MP", "full", peaks, 1536, True, unit=" MiB", digits=0),
+    ]
 
 
-def _object_jobs(size: int) -> Callable[[PhotoSets, Protocol, Subject], list[Job]]:
-    return lambda sets, p, s: _jobs(sets, (p.object_set,), size, p.strength, edits=True)
+def core_table(store: Store) -> Sequence[Block] | None:
+    """Figures with their targets; a cross marks a target that is missed."""
+    if not store.parts:
+        return None
+    cells: dict[str, dict[str, object]] = {}
+    for target in targets():
+        cells.setdefault(target.row, {})[target.size] = target.cell(store)
+    rows = [[row, *(sizes.get(size, "-") for size in SIZES)] for row, sizes in cells.items()]
+    rows = [row for row in rows if any(getattr(cell, "text", "-") != "-" for cell in row[1:])]
+    at = next(iter(store.parts.values()))["conditions"]
+    return [
+        Table(("figure", "256x256", "512x512", "full size"), rows),
+        "Photos, seconds and commit by part; a cross marks a target that is missed.",
+        conditions_table(store, seconds=True),
+        f"Seed {at['seed']}, {at['device']}, torch {at['versions']['torch']}.",
+        stale_note(store),
+    ]
 
 
-def _strongly(size: int) -> Callable[[PhotoSets, Protocol, Subject], list[Job]]:
-    return lambda sets, p, s: _strong_jobs(sets, p, s, size)
+def attacks_table(store: Store) -> Sequence[Block] | None:
+    """Every channel: what is read, located and recovered after an edit, and what is wrongly flagged."""
+    if not store.parts:
+        return None
+    columns = ("identity", "signed", "layer_top", "f1", "f1 worst decile", "lpsnr_db", "flagged %")
+    rows = []
+    for size in SIZES:
+        prefix = f"edited/{size}/"
+        for channel in dict.fromkeys(key.split("/")[2] for key in store.figures if key.startswith(prefix)):
+            edited = f"{prefix}{channel}"
+            read = [store.cell(f"{edited}/{metric}", 1, scale=100) for metric in columns[:3]]
+            located = [store.cell(f"{edited}/f1", 3, field) for field in ("mean", "worst_decile")]
+            flagged = store.cell(f"authentic/{size}/{channel}/flagged", 2, scale=100)
+            rows.append([size, channel, *read, *located, store.cell(f"{edited}/lpsnr_db"), flagged])
+    return [Table(("size", "channel", *columns), rows)]
+
+
+STUDY = Study(
+    "photo-core",
+    "the main system at three sizes: container, attacks, recovery, code, strangers, speed",
+    run,
+    {"photo-core": core_table, "photo-attacks": attacks_table},
+)

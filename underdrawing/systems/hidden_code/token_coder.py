@@ -11,7 +11,7 @@ transformer tells what it expects there.
 Floats must not decide frequencies otherwise on another machine, or from there on all tokens would be wrong.
 So all is computed in double precision, and logits are rounded to multiples of STEP before whole numbers are
 made of them. Between orders of summation, and numbers of threads, logits differ by less than 1e-12
-(bench/studies/hidden_code.py). Rounding parts two values so near to each other with probability 1e-12 / STEP
+(bench/studies/hidden_code). Rounding parts two values so near to each other with probability 1e-12 / STEP
 = 8e-12. The 680 tokens of a square picture have 1,024 logits each, 700,000 in all, and those 12 nats below
 the best do not matter: less than one picture in 150,000 meets a difference. It then fails the checksum but
 for one time in 65,536: a CodeError, not other tokens. The rounding costs STEP^2 / 24 nats a token, a

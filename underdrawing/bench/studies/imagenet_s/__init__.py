@@ -1,1 +1,0 @@
-"""ImageNet-S: is what a picture shows told again after its object was removed or replaced?"""

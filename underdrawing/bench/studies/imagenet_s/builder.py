@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from underdrawing.bench.studies.imagenet_s.folder import LabelledPhoto
-from underdrawing.bench.studies.imagenet_s.masks import kept_mask
+from underdrawing.bench.studies.imagenet_s.masks import cached_mask
 from underdrawing.bench.studies.imagenet_s.recognizer import Recognizer
 from underdrawing.bench.studies.imagenet_s.saliency import Saliency
 
@@ -58,8 +58,8 @@ class Builder:
     saliency: Saliency
     side: int = 256
     area: tuple[float, float] = AREA
-    kept: Path | None = None
-    """Folder where masks are kept between runs; None: they are made each time."""
+    cache: Path | None = None
+    """Folder of masks of earlier runs; None: masks are computed each time."""
 
     def triplet(self, labelled: LabelledPhoto) -> Triplet:
         """The centre square of the photo with its label and object. PictureError for a broken file."""
@@ -68,9 +68,9 @@ class Builder:
 
     def mask(self, image_u8: np.ndarray, label: int) -> np.ndarray:
         """(H, W) bool: the object of this class, its area within the range."""
-        if self.kept is None:
+        if self.cache is None:
             return self._made(image_u8, label)
-        return kept_mask(self.kept, image_u8, (label, self.area), lambda: self._made(image_u8, label))
+        return cached_mask(self.cache, image_u8, (label, self.area), lambda: self._made(image_u8, label))
 
     def _made(self, image_u8: np.ndarray, label: int) -> np.ndarray:
         evidence = self.recognizer.evidence(image_u8, label)

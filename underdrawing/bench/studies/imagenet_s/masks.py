@@ -29,7 +29,7 @@ def user_masks() -> Path:
     return platformdirs.user_cache_path("underdrawing") / "imagenet-s"
 
 
-def kept_mask(
+def cached_mask(
     folder: Path, image_u8: np.ndarray, facts: tuple[object, ...], make: Callable[[], np.ndarray]
 ) -> np.ndarray:
     """The mask (H, W) bool of (H, W, 3) uint8 RGB that `make` gives, or gave for the same before."""

@@ -1,18 +1,17 @@
-"""imagenet-s: label and image told again from a picture whose labelled object was altered.
+"""imagenet-s: label and image found again from a picture whose labelled object was altered.
 
     references     original (the ceiling), tampered (nothing is done), blind inpainting with the true mask
-    SYSTEM         protect -> alter the object -> JPEG 70, or none -> verify -> recovered
-    told           the object as a system's code of so many bits tells it, all else as it was; beside it AVIF
+    recovered-*    protect -> alter the object -> JPEG 70, or none -> verify -> recovered
+    told-*         the object decoded from a system's code of some bits, all else as it was; beside it AVIF
 
-Each is a part: results/imagenet-s/references.json, recovered-SYSTEM.json and told-SYSTEM.json there. The
-references are one part because they share one tampered picture. Rows are by channel and edit, and over all
-edits.
+The references are one part because they share one tampered picture. Rows are by channel and edit, and over
+all edits. Paper: "HIDDEN-CODE", arXiv 2602.22759, with its own triplets and carriers; it states no JPEG.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -22,9 +21,12 @@ from underdrawing.attacks.channel import Channel
 from underdrawing.bench.harness import measures
 from underdrawing.bench.harness.avif import avif_at
 from underdrawing.bench.harness.photographs import PhotoSets
-from underdrawing.bench.harness.protocol import IMAGENET_S, Protocol
-from underdrawing.bench.harness.run import RunOptions, measure_parts, merge, select_parts
+from underdrawing.bench.harness.protocol import Protocol
+from underdrawing.bench.harness.record import Store
+from underdrawing.bench.harness.render import Block, Cell, Table, conditions_table, join, judged, stale_note
+from underdrawing.bench.harness.run import Case, Part, Run, run_parts
 from underdrawing.bench.harness.stats import Row
+from underdrawing.bench.harness.study import Study
 from underdrawing.bench.harness.subjects import Subject
 from underdrawing.bench.studies.imagenet_s.builder import Builder, Triplet
 from underdrawing.bench.studies.imagenet_s.edits import EDITS
@@ -33,44 +35,71 @@ from underdrawing.bench.studies.imagenet_s.masks import user_masks
 from underdrawing.bench.studies.imagenet_s.recognizer import load_recognizer
 from underdrawing.bench.studies.imagenet_s.saliency import salient
 from underdrawing.bench.studies.imagenet_s.tasks import BLIND, Gallery, Tasks, distances
-from underdrawing.bench.studies.photo_core import Job, Part
-from underdrawing.core.errors import CapacityError
+from underdrawing.core.errors import CapacityError, UsageError
 from underdrawing.metrics.quality import masked_psnr_db, psnr_db, ssim
 
+PROTOCOL = Protocol(
+    "imagenet-s",
+    sizes=(256,),
+    quality_sets=(),
+    object_set="imagenet1k_one",
+    edit_area=(0.05, 0.40),
+    recovery_channels=("none", "jpeg70"),
+    code_bits=(2000, 5000, 8000, 16000),
+)
+SYSTEMS = ("photo", "hidden-code", "hidden-code:tokens", "hidden-code:256-bits", "hidden-code:64-bits")
+SINGLE_SCALE = "hidden-code:single-scale"
 REFERENCE = "references"
-
-
-def run_imagenet_s(
-    subjects: Sequence[Subject],
-    data: Path,
-    results: Path,
-    *,
-    photos: int | None = None,
-    only: Sequence[str] | None = None,
-    options: RunOptions | None = None,
-    builder: Builder | None = None,
-) -> dict:
-    """Measure the references and all subjects and write results/imagenet-s.json; the merged table.
-
-    photos: at most so many, evenly over the folder; the gallery is of the whole folder all the same. only: as
-    in run_bench. builder: with other eyes than EfficientNet-Lite0 and U2-Netp.
-    PictureError for a folder without labels or photos; MissingExtraError without the extra "imagenet-s".
-    """
-    protocol, labelled = IMAGENET_S, labelled_photos(data)
-    side = protocol.sizes[0]
-    builder = builder or Builder(load_recognizer(), salient, side, protocol.edit_area, user_masks())
-    bench = ImageNetS(labelled, builder)
-    everyone = [Subject(REFERENCE, None, None), *subjects]
-    parts = {part.name: (part, subject) for subject in everyone for part in bench.parts(subject)}
-    for part in select_parts({name: part for name, (part, _) in parts.items()}, only):
-        sets = PhotoSets(data, photos)
-        measure_parts([part], parts[part.name][1], sets, protocol, results, options or RunOptions())
-    return merge(results, protocol.name)
+PAPER = {"label": 0.9231, "image": 0.8744}
+TARGET = {"kept": 0.92, "image": 0.95}
+"""After JPEG 70: the share of the originals' labels that the recovered retain, and Top-1 image."""
+TARGET_CHANNEL = "jpeg70"
+NAMES = {
+    "original": "original (ceiling)",
+    "tampered": "tampered, nothing done",
+    "telea": "blind inpainting, Telea",
+    "navier-stokes": "blind inpainting, Navier-Stokes",
+    "texture": "blind inpainting, texture",
+}
+DISTANCES = {"psnr_db": ("PSNR, dB", 2), "ssim": ("SSIM", 3), "stlpips": ("ST-LPIPS", 4)}
 
 
 @dataclass(frozen=True)
-class LabelledJob(Job):
-    """One labelled photo, the edit its turn brings, and the photo that a replacement is taken from."""
+class Settings:
+    """Options of this study."""
+
+    weights: str = ""
+    """Folder with single-scale/tokens.safetensors, the tokens of one scale alone."""
+
+
+def run(run: Run) -> None:
+    """Measure the references and all systems. The gallery is always of the whole folder.
+
+    PictureError for a folder without labels or photos; MissingExtraError without the extra "imagenet-s".
+    """
+    if run.data is None:
+        raise UsageError("imagenet-s needs --data DIR, a folder of labelled photographs")
+    builder = Builder(load_recognizer(), salient, PROTOCOL.sizes[0], PROTOCOL.edit_area, cache=user_masks())
+    subjects = [run.load(name) for name in SYSTEMS]
+    weights = run.read_settings(Settings).weights
+    if weights:
+        subjects.append(run.load(SINGLE_SCALE, Path(weights) / "single-scale" / "tokens.safetensors"))
+    measure(
+        run, [replace(subject, owner=None) for subject in subjects], builder
+    )  # no signatures in the paper
+
+
+def measure(run: Run, subjects: Sequence[Subject], builder: Builder) -> None:
+    """Measure the references and these subjects on triplets of the builder."""
+    bench = ImageNetS(labelled_photos(run.data), builder)
+    everyone = [Subject(REFERENCE, None, None), *subjects]
+    parts = [(subject, part) for subject in everyone for part in bench.parts(subject)]
+    run_parts(run, STUDY.store(run.results), PROTOCOL, parts)
+
+
+@dataclass(frozen=True)
+class LabelledCase(Case):
+    """One labelled photo, its edit, and the label of the photo that a replacement is taken from."""
 
     label: int = 0
     edit: str = "removal"
@@ -87,11 +116,11 @@ class ImageNetS:
     def parts(self, subject: Subject) -> list[Part]:
         """What is measured of a subject; of the subject called references, what needs none."""
         if subject.name == REFERENCE:
-            return [Part(REFERENCE, self._jobs, self._references)]
+            return [Part(REFERENCE, self._cases, self._references)]
         name = subject.name.replace(":", "-")
-        parts = [Part(f"recovered-{name}", self._jobs, self._recovered)]
+        parts = [Part(f"recovered-{name}", self._cases, self._recovered)]
         if hasattr(subject.model, "describe") and name == subject.name:
-            parts.append(Part(f"told-{name}", self._jobs, self._told))
+            parts.append(Part(f"told-{name}", self._cases, self._decoded))
         return parts
 
     @cached_property
@@ -101,80 +130,166 @@ class ImageNetS:
         recognizer = self.builder.recognizer
         return Tasks(recognizer, Gallery(np.stack([recognizer.look(p).embedding for p in pictures])))
 
-    def _jobs(self, sets: PhotoSets, protocol: Protocol, subject: Subject) -> list[Job]:
-        _ = self.tasks  # the gallery is made before the work goes to several processes
-        jobs: list[Job] = []
+    def _cases(self, sets: PhotoSets, protocol: Protocol, subject: Subject) -> list[Case]:
+        _ = self.tasks  # make the gallery before the work is shared by processes
+        cases: list[Case] = []
         for turn, index in enumerate(sets.picks(len(self.labelled))):
             own, other = self.labelled[index], self.labelled[(index + 7) % len(self.labelled)]
             size, edit = self.builder.side, list(EDITS)[turn % len(EDITS)]
             known = {"label": own.label, "edit": edit, "donor_label": other.label}
-            jobs.append(LabelledJob(own.photo, size, index, other.photo, (), protocol.strength, **known))
-        return jobs
+            cases.append(LabelledCase(own.photo, size, index, other.photo, (), protocol.strength, **known))
+        return cases
 
-    def _triplets(self, job: LabelledJob) -> tuple[Triplet, Triplet]:
-        """The photo and the donor of a job."""
-        own = self.builder.triplet(LabelledPhoto(job.photo, job.label))
-        if job.edit == "replacement":
-            return own, self.builder.triplet(LabelledPhoto(job.donor, job.donor_label))
-        return own, Triplet(job.donor_u8, job.donor_label, np.zeros_like(own.mask))
+    def _triplets(self, case: LabelledCase) -> tuple[Triplet, Triplet]:
+        """The photo and the donor of a case."""
+        own = self.builder.triplet(LabelledPhoto(case.photo, case.label))
+        if case.edit == "replacement":
+            return own, self.builder.triplet(LabelledPhoto(case.donor, case.donor_label))
+        return own, Triplet(case.donor_u8, case.donor_label, np.zeros_like(own.mask))
 
-    def _references(self, subject: Subject, protocol: Protocol, job: LabelledJob) -> list[Row]:
-        own, donor = self._triplets(job)
-        rng = np.random.default_rng([protocol.seed, job.size, job.index])
-        tampered = EDITS[job.edit](own.image, own.mask, donor, rng)
+    def _references(self, subject: Subject, protocol: Protocol, case: LabelledCase) -> list[Row]:
+        own, donor = self._triplets(case)
+        rng = np.random.default_rng([protocol.seed, case.size, case.index])
+        tampered = EDITS[case.edit](own.image, own.mask, donor, rng)
         rows: list[Row] = [("masks", {"area": float(own.mask.mean())})]
         known = self._ceiling(own)
-        for channel, noise in self._channels(protocol, job):
+        for channel, noise in self._channels(protocol, case):
             ceiling, received = (channel(picture, noise) for picture in (own.image, tampered))
-            told = {"original": ceiling, "tampered": received}
+            pictures = {"original": ceiling, "tampered": received}
             for name, fill in BLIND.items():
-                told[name] = fill(received, own.mask, donor.image, np.random.default_rng(job.index))
-            for name, picture in told.items():
-                rows += self._rows(f"{name}/{channel.name}", job, own, picture, known)
+                pictures[name] = fill(received, own.mask, donor.image, np.random.default_rng(case.index))
+            for name, picture in pictures.items():
+                rows += self._rows(f"{name}/{channel.name}", case, own, picture, known)
         return rows
 
-    def _recovered(self, subject: Subject, protocol: Protocol, job: LabelledJob) -> list[Row]:
-        own, donor = self._triplets(job)
+    def _recovered(self, subject: Subject, protocol: Protocol, case: LabelledCase) -> list[Row]:
+        own, donor = self._triplets(case)
         rows: list[Row] = []
         try:
-            protected = subject.protect(own.image, job.strength)
+            protected = subject.protect(own.image, case.strength)
             cost = {"psnr_db": psnr_db(own.image, protected), "ssim": ssim(own.image, protected)}
             rows.append((f"container/{subject.name}", cost))
-        except CapacityError:  # too flat for this system: it goes out as it is, and counts all the same
+        except CapacityError:  # too flat for this system: it stays unprotected, and counts
             protected = own.image
-        rng = np.random.default_rng([protocol.seed, job.size, job.index])
-        tampered = EDITS[job.edit](protected, own.mask, donor, rng)
+        rng = np.random.default_rng([protocol.seed, case.size, case.index])
+        tampered = EDITS[case.edit](protected, own.mask, donor, rng)
         known = self._ceiling(own)
-        for channel, noise in self._channels(protocol, job):
+        for channel, noise in self._channels(protocol, case):
             received = channel(tampered, noise)
             verdict = subject.verify(received)
             picture = received if verdict.recovered is None else verdict.recovered
             found = known | {"f1": measures.mask_values(verdict, own.mask)["f1"]}
             found |= {"recovered": verdict.recovered is not None, "present": verdict.present}
-            found["identity"] = subject.names(verdict.identity)
-            rows += self._rows(f"{subject.name}/{channel.name}", job, own, picture, found)
+            found["identity"] = subject.matches(verdict.identity)
+            rows += self._rows(f"{subject.name}/{channel.name}", case, own, picture, found)
         return rows
 
-    def _told(self, subject: Subject, protocol: Protocol, job: LabelledJob) -> list[Row]:
-        own, rows = self._triplets(job)[0], []
+    def _decoded(self, subject: Subject, protocol: Protocol, case: LabelledCase) -> list[Row]:
+        own, rows = self._triplets(case)[0], []
         for bits in protocol.code_bits:
-            told = {subject.name: subject.describe(own.image, bits), "avif": avif_at(own.image, bits)}
-            for name, picture in told.items():
+            decoded = {subject.name: subject.describe(own.image, bits), "avif": avif_at(own.image, bits)}
+            for name, picture in decoded.items():
                 shown = np.where(own.mask[..., None], picture, own.image)
-                values = self.tasks.scores(shown, own.label, job.index)
+                values = self.tasks.scores(shown, own.label, case.index)
                 values["inside_psnr_db"] = masked_psnr_db(own.image, shown, own.mask)
                 rows.append((f"told/{name}/{bits}", values))
         return rows
 
-    def _channels(self, protocol: Protocol, job: Job) -> list[tuple[Channel, np.random.Generator]]:
+    def _channels(self, protocol: Protocol, case: Case) -> list[tuple[Channel, np.random.Generator]]:
         channels = measures.channels_of(protocol.suite, protocol.recovery_channels)
-        seeds = ([protocol.seed, job.size, job.index, turn] for turn in range(len(channels)))
+        seeds = ([protocol.seed, case.size, case.index, turn] for turn in range(len(channels)))
         return [(channel, np.random.default_rng(seed)) for channel, seed in zip(channels, seeds, strict=True)]
 
     def _ceiling(self, own: Triplet) -> dict[str, bool]:
         return {"label_of_original": self.builder.recognizer.look(own.image).label == own.label}
 
-    def _rows(self, place: str, job: LabelledJob, own: Triplet, picture: np.ndarray, more: dict) -> list[Row]:
-        values = self.tasks.scores(picture, own.label, job.index) | more
+    def _rows(
+        self, place: str, case: LabelledCase, own: Triplet, picture: np.ndarray, more: dict
+    ) -> list[Row]:
+        values = self.tasks.scores(picture, own.label, case.index) | more
         values |= distances(own.image, picture, own.mask)
-        return [(f"{place}/all", values), (f"{place}/{job.edit}", values)]
+        return [(f"{place}/all", values), (f"{place}/{case.edit}", values)]
+
+
+def table(store: Store) -> Sequence[Block] | None:
+    """A row for each picture and channel, distances inside / outside the mask."""
+    figures = store.figures
+    if not figures:
+        return None
+    references = [name for name in NAMES if f"{name}/none/all/label" in figures]
+    systems = sorted({key.split("/")[0] for key in figures if key.endswith("/none/all/label")} - set(NAMES))
+    rows = [
+        [NAMES.get(name, name), channel, *_cells(store, name, channel, name in systems)]
+        for name in [*references, *systems]
+        for channel in PROTOCOL.recovery_channels
+        if f"{name}/{channel}/all/label" in figures
+    ]
+    paper = [f"{PAPER['label']:.4f}", "-", f"{PAPER['image']:.4f}", "-", *("-" for _ in DISTANCES)]
+    rows.append(["Hidden-Code (paper)", "none stated", *paper])
+    head = ("picture", "channel", "Top-1 label", "kept of the originals'", "Top-1 image", "identity read")
+    return [
+        Table((*head, *(f"{title}, in / out" for title, _ in DISTANCES.values())), rows),
+        *_by_edit(store, systems),
+        *_by_code(store),
+        conditions_table(store),
+        stale_note(store),
+    ]
+
+
+def _cells(store: Store, name: str, channel: str, system: bool) -> list[Cell]:
+    place = f"{name}/{channel}/all"
+    targets = TARGET if system and channel == TARGET_CHANNEL else {}
+    share = label_kept(store, name, channel)
+    label, image = (store.cell(f"{place}/{task}", 4) for task in ("label", "image"))
+    kept = Cell("-") if share is None else label._replace(text=f"{share:.4f}")
+    cells = [label, judged(kept, share or 0.0, targets.get("kept"))]
+    cells.append(judged(image, store.figures[f"{place}/image"]["mean"], targets.get("image")))
+    identity = store.figures.get(f"{place}/identity", {"mean": 0})["mean"]
+    cells.append(store.cell(f"{place}/identity", 4) if identity else Cell("-"))
+    for metric, (_, digits) in DISTANCES.items():
+        cells.append(join(store.cell(f"{place}/{side}_{metric}", digits) for side in ("inside", "outside")))
+    return cells
+
+
+def label_kept(store: Store, name: str, channel: str) -> float | None:
+    """Top-1 label as a share of what the originals of the same photos get; None where they get none."""
+    ceiling = store.figures[f"{name}/{channel}/all/label_of_original"]["mean"]
+    return store.figures[f"{name}/{channel}/all/label"]["mean"] / ceiling if ceiling else None
+
+
+def _by_edit(store: Store, systems: Sequence[str]) -> list[Block]:
+    """Both tasks by edit, after the channel of the target."""
+    edits = ("removal", "replacement", "inpainting")
+    rows = []
+    for name in ["tampered", *systems]:
+        places = [f"{name}/{TARGET_CHANNEL}/{edit}" for edit in edits]
+        tasks = [[store.cell(f"{place}/{task}", 3) for task in ("label", "image")] for place in places]
+        rows.append([NAMES.get(name, name), *map(join, tasks)])
+    title = f"Top-1 label / Top-1 image after {TARGET_CHANNEL}, by what was done to the object:"
+    return [title, Table(("picture", *edits), rows)]
+
+
+def _by_code(store: Store) -> list[Block]:
+    """Label and distance when the object alone is decoded from a code of so many bits under the true mask."""
+    keys = [key.split("/") for key in store.figures if key.startswith("told/")]
+    sizes = sorted({int(key[2]) for key in keys})
+    rows = []
+    for name in dict.fromkeys(key[1] for key in keys):
+        pairs = [
+            (store.cell(f"told/{name}/{bits}/label", 3), store.cell(f"told/{name}/{bits}/inside_psnr_db"))
+            for bits in sizes
+        ]
+        rows.append([name, *map(join, pairs)])
+    if not rows:
+        return []
+    title = "Top-1 label / PSNR inside, dB, when so many bits tell the object under the true mask:"
+    return [title, Table(("code", *map(str, sizes)), rows)]
+
+
+STUDY = Study(
+    "imagenet-s",
+    "label and image found again after a labelled object was removed or replaced",
+    run,
+    {"imagenet-s": table},
+    Settings,
+)

@@ -1,1 +1,0 @@
-"""Other watermarks, run in an environment of their own."""

@@ -7,23 +7,29 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from underdrawing.attacks.suites import by_name
-from underdrawing.bench.harness.photographs import Photo, PhotoSets, hash_photos
-from underdrawing.bench.harness.protocol import PHOTO_PEERS, Protocol
-from underdrawing.bench.harness.run import Progress, conditions, write_table
+from underdrawing.bench.harness.photographs import Photo, hash_photos
+from underdrawing.bench.harness.protocol import Protocol
+from underdrawing.bench.harness.record import Store, conditions, part_of
+from underdrawing.bench.harness.render import Block, Table, measured_at, stale_note
+from underdrawing.bench.harness.run import Run
 from underdrawing.bench.harness.stats import Row, summarize
+from underdrawing.bench.harness.study import Study
 from underdrawing.bench.harness.subjects import Subject
-from underdrawing.core.errors import MissingExtraError
+from underdrawing.core.errors import MissingExtraError, UsageError
 from underdrawing.metrics.quality import psnr_db
 from underdrawing.metrics.ssimulacra2 import ssimulacra2
 
+PROTOCOL = Protocol("photo-peers", sizes=(512,))
+PART = "peers"
 PEERS = {"dwtDct": 32, "dwtDctSvd": 32, "rivaGan": 32, "blind-watermark": 32}
-"""Peers and the bits that they hide."""
+"""Peers and the bits that they embed."""
 CHANNELS = (
     "none",
     "jpeg90",
@@ -72,43 +78,36 @@ class PeerWorker:
         self.process.wait(timeout=30)
 
 
-def run_peers(
-    subject: Subject,
-    data: Path,
-    results: Path,
-    python: Path,
-    *,
-    photos: int | None = None,
-    systems: Sequence[str] = tuple(PEERS),
-    progress: Progress | None = None,
-) -> dict:
-    """Measure peers and `subject`; writes results/photo-peers.json and returns it.
+@dataclass(frozen=True)
+class Settings:
+    """Options of this study."""
 
-    python: the interpreter of the environment that bench/studies/photo_peers/requirements.txt describes.
-    """
-    protocol, sets = PHOTO_PEERS, PhotoSets(data, photos)
-    chosen = [photo for name in protocol.quality_sets for photo in sets.photos(name)]
-    rows: list[Row] = []
+    peers_python: str = ""
+    """Interpreter of the environment that requirements.txt describes."""
+
+
+def run(run: Run, protocol: Protocol = PROTOCOL) -> None:
+    """Measure the main system and the peers."""
+    python = Path(run.read_settings(Settings).peers_python)
+    if python == Path():
+        raise UsageError("photo-peers needs --peers-python, see its requirements.txt")
+    store, subject, rows = STUDY.store(run.results), run.load("photo"), []
+    if PART in store.parts and not run.again:
+        return
+    at, photos = conditions(protocol), [p for name in protocol.quality_sets for p in run.sets.photos(name)]
     with tempfile.TemporaryDirectory() as folder, PeerWorker(python) as worker:
-        for index, photo in enumerate(chosen):
-            rows += _measure_photo(subject, worker, Path(folder), photo, index, protocol, systems)
-            if progress:
-                progress(protocol.name, index + 1, len(chosen))
-    versions = _peer_versions(python)
-    table = {
-        "name": protocol.name,
-        "conditions": conditions(protocol) | {"peers": versions},
-        "subject": subject.name,
-        "photos": len(chosen),
-        "size": protocol.sizes[0],
-        "data_hash": hash_photos(chosen),
+        for index, photo in enumerate(photos):
+            rows += _measure_photo(subject, worker, Path(folder), photo, index, protocol)
+            run.progress(PART, index + 1, len(photos))
+    facts = {
+        "photos": len(photos),
+        "data_hash": hash_photos(photos),
         "channels": list(CHANNELS),
-        "systems": {subject.name: {"bits": 64}} | {name: {"bits": PEERS[name]} for name in systems},
-        "figures": summarize(rows),
+        "bits": {subject.name: 64} | PEERS,
     }
-    results.mkdir(parents=True, exist_ok=True)
-    write_table(results / f"{protocol.name}.json", table)
-    return table
+    at["peers"] = _peer_versions(python)
+    part = part_of(protocol, at, subject.versions, **facts, figures=summarize(rows))
+    store.write(subject.name, PART, part)
 
 
 def _measure_photo(
@@ -118,7 +117,6 @@ def _measure_photo(
     photo: Photo,
     index: int,
     protocol: Protocol,
-    systems: Sequence[str],
 ) -> list[Row]:
     image, _ = photo.square(protocol.sizes[0])
     original, marked, received = (folder / f"{name}.png" for name in ("original", "marked", "received"))
@@ -130,10 +128,10 @@ def _measure_photo(
     for channel in by_name(protocol.suite, *CHANNELS):
         picture = channel(protected, np.random.default_rng([protocol.seed, index, 1]))
         start = time.perf_counter()
-        survived = subject.names(subject.identify(picture))
+        survived = subject.matches(subject.identify(picture))
         rows.append((f"{subject.name}/{channel.name}", {"survived": survived}))
         rows.append((f"{subject.name}/read", {"seconds": time.perf_counter() - start}))
-    for system in systems:
+    for system in PEERS:
         bits = "".join(map(str, rng.integers(0, 2, PEERS[system])))
         found = worker.ask(system=system, do="embed", image=str(original), output=str(marked), bits=bits)
         if "error" in found:
@@ -156,7 +154,7 @@ def _container(system: str, image: np.ndarray, protected: np.ndarray, seconds: f
 
 
 def _survival(sent: str, read: str) -> dict[str, float | bool]:
-    """Whole message or not, and the share of right bits; what raised instead of reading counts as chance."""
+    """Whole message or not, and the share of right bits; an error of the reader counts as chance."""
     if len(read) != len(sent):
         return {"survived": False, "bit_accuracy": 0.5}
     right = sum(a == b for a, b in zip(sent, read, strict=True))
@@ -168,3 +166,36 @@ def _peer_versions(python: Path) -> list[str]:
         [str(python), "-m", "pip", "list", "--format=freeze"], capture_output=True, text=True, check=False
     ).stdout
     return [line for line in listed.splitlines() if "watermark" in line or line.startswith("opencv")]
+
+
+def table(store: Store) -> Sequence[Block] | None:
+    """The main system beside the peers: container, bits, survival of whole messages, milliseconds."""
+    if PART not in store.parts:
+        return None
+    part = store.parts[PART]
+    rows = []
+    for system, bits in part["bits"].items():
+        quality = [store.cell(f"{system}/{metric}", 1) for metric in ("psnr_db", "ssimulacra2")]
+        survived = [store.cell(f"{system}/{channel}/survived", 0, scale=100) for channel in part["channels"]]
+        times = [store.cell(f"{system}/{step}/seconds", 0, "median", 1000) for step in ("embed", "read")]
+        # the versions recorded are those of the main system: peers do not change with it
+        own = system == next(iter(part["bits"]))
+        cells = [*quality, *survived, *times]
+        rows.append([system, str(bits), *(cells if own else (cell.text for cell in cells))])
+    side = part["protocol"]["sizes"][0]
+    head = ("system", "bits", "PSNR dB", "SSIMULACRA2", *part["channels"], "embed ms", "read ms")
+    about = f"{part['photos']} photos at {side}x{side}, {measured_at(store, PART)}."
+    return [
+        Table(head, rows),
+        f"Per cent of photos whose whole message was read. {about}",
+        stale_note(store),
+    ]
+
+
+STUDY = Study(
+    "photo-peers",
+    "the main system and other watermarks that install, on the same photographs and channels",
+    run,
+    {"photo-peers": table},
+    Settings,
+)
