@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     from underdrawing.bulk.run import BulkRun, in_processes
     from underdrawing.bulk.settings import BulkSettings
 
-    load_facts(arguments)
+    load_facts(arguments)  # for its errors: every process loads its own
     with checked_session(arguments, arguments.action):
         names = {field.name for field in fields(BulkSettings)} - {"seed", "password", "overwrite"}
         options = {name: getattr(arguments, name) for name in names}

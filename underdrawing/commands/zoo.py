@@ -10,7 +10,7 @@ from underdrawing.core.errors import UnderdrawingError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Nothing."""
+    """No flags of its own."""
 
 
 def run(arguments: argparse.Namespace) -> int:
