@@ -1,6 +1,6 @@
 """Networks in safetensors files: parameters at half precision in the file, at full precision in memory.
 
-The metadata of a file holds the network's Config as JSON, under "config".
+The metadata of a file holds the fields of the network's Config.
 """
 
 from __future__ import annotations
@@ -37,18 +37,37 @@ def read_metadata(path: Path) -> dict[str, str]:
         raise WeightsError(f"{path}: not a weight file ({error})") from error
 
 
-def load_network(path: Path, config_class: type, network_class: type) -> Any:
-    """`network_class(config_class(...))` with the parameters of a file, for inference.
-
-    WeightsError where the file cannot be read, or its config or parameters do not fit the classes.
-    """
+def read_tensors(path: Path, prefix: str = "") -> dict[str, torch.Tensor]:
+    """Tensors whose names start with `prefix`, by the rest of their names. WeightsError as above."""
     try:
         with safe_open(path, framework="pt") as file:
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            config = json.loads((file.metadata() or {})["config"])
-        fields = {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
-        network = network_class(config_class(**fields))
-        network.load_state_dict({n: v.float() if v.is_floating_point() else v for n, v in state.items()})
+            names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
+            return {name.removeprefix(prefix): file.get_tensor(name) for name in names}
+    except _UNREADABLE as error:
+        raise WeightsError(f"{path}: not a weight file ({error})") from error
+
+
+def load_network(path: Path, config_class: Any, network_class: type, prefix: str = "") -> Any:
+    """`network_class(config_class(...))` with the parameters of a file, for inference.
+
+    config_class: takes the fields of the stored config; None: `network_class()` has none. prefix: of the
+    parameters' names, where a file holds other tensors too. WeightsError where the file cannot be read, or
+    its config or parameters do not fit the classes.
+    """
+    state = {n: v.float() if v.is_floating_point() else v for n, v in read_tensors(path, prefix).items()}
+    try:
+        network = network_class(*(() if config_class is None else [config_class(**_config(path))]))
+        network.load_state_dict(state)
     except _UNREADABLE as error:
         raise WeightsError(f"{path}: no {network_class.__name__} can be loaded from it ({error})") from error
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def _config(path: Path) -> dict[str, Any]:
+    """Fields of the Config: JSON under "config", or an entry each, numbers separated by commas."""
+    metadata = read_metadata(path)
+    if "config" in metadata:
+        config = json.loads(metadata["config"])
+        return {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
+    numbers = {name: tuple(int(n) for n in text.split(",")) for name, text in metadata.items()}
+    return {name: values if len(values) > 1 else values[0] for name, values in numbers.items()}

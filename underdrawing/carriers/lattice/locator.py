@@ -58,9 +58,10 @@ class Locator:
 
     @cached_property
     def _net(self):
-        from underdrawing.carriers.lattice.locator_net import load_locator
+        from underdrawing.carriers.lattice.locator_net import LocatorNet
+        from underdrawing.nets.loading import load_network
 
-        return load_locator(self._path)
+        return load_network(self._path, None, LocatorNet)
 
 
 def measured(reading: Reading, known: dict[str, np.ndarray]) -> Reading:

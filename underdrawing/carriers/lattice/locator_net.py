@@ -6,15 +6,11 @@ block features ----------> 1/8 +--> 1/16 --> 1/32 --> 1/16 --> 1/8 --> 1/4 --> 1
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from underdrawing.carriers.lattice.locator import FEATURES
-from underdrawing.core.errors import WeightsError
 from underdrawing.nets.unet import Mix, conv, enlarge
 
 _FINE, _QUARTER, _BLOCK, _COARSE = 16, 24, 48, 56
@@ -55,13 +51,3 @@ class LocatorNet(nn.Module):
         x = self.to_quarter(torch.cat([enlarge(x, quarter), quarter], 1))
         x = self.to_half(torch.cat([enlarge(x, half), half], 1))
         return F.pixel_shuffle(self.out(x), 2) * self.temperature + self.bias
-
-
-def load_locator(path: Path) -> LocatorNet:
-    """The network with the weights of a file; WeightsError where they cannot be read or do not fit."""
-    net = LocatorNet()
-    try:
-        net.load_state_dict({name: value.float() for name, value in load_file(path).items()})
-    except (OSError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{path}: the reader's weights cannot be read ({error})") from error
-    return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)

@@ -67,9 +67,10 @@ class Fusion:
 
     @cached_property
     def _net(self):
-        from underdrawing.content.sketch.fusion_net import load_fusion
+        from underdrawing.content.sketch.fusion_net import FusionNet
+        from underdrawing.nets.loading import load_network
 
-        return load_fusion(self._path)
+        return load_network(self._path, None, FusionNet)
 
 
 def _around(altered: np.ndarray) -> tuple[slice, slice]:

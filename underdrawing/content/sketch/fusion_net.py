@@ -5,15 +5,11 @@ planes --> 1/4 --> 1/8 --> 1/16 --> 1/8 --> 1/4 --> RGB correction, log variance
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from underdrawing.content.sketch.fusion import CHANNELS
-from underdrawing.core.errors import WeightsError
 from underdrawing.nets.unet import Mix, conv, enlarge
 
 _QUARTER, _EIGHTH, _LAST = 40, 64, 80
@@ -43,13 +39,3 @@ class FusionNet(nn.Module):
         x = self.up_eighth(torch.cat([enlarge(x, eighth), eighth], 1))
         x = self.up_quarter(torch.cat([enlarge(x, quarter), quarter], 1))
         return F.pixel_shuffle(self.out(x), 4)
-
-
-def load_fusion(path: Path) -> FusionNet:
-    """The network with the weights of a file; WeightsError where they cannot be read or do not fit."""
-    net = FusionNet()
-    try:
-        net.load_state_dict({name: value.float() for name, value in load_file(path).items()})
-    except (OSError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{path}: the fusion's weights cannot be read ({error})") from error
-    return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)

@@ -8,7 +8,6 @@ The grid and the steps are chosen so that each layer fills its budget of bits.
 
 import threading
 from collections.abc import Sequence
-from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +15,6 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import torch
-from safetensors import safe_open
 
 from underdrawing.content.sketch.entropy import EntropyCode
 from underdrawing.content.sketch.parameters import (
@@ -30,7 +28,8 @@ from underdrawing.content.sketch.parameters import (
     take,
 )  # fmt: skip
 from underdrawing.content.sketch.sketch_net import BLOCK, Config, SketchNet, conditions
-from underdrawing.core.errors import CapacityError, CodeError, ShapeError, WeightsError
+from underdrawing.core.errors import CapacityError, CodeError, ShapeError
+from underdrawing.nets.loading import load_network, read_tensors
 from underdrawing.nets.residual_quantizer import token_grid
 
 WEIGHTS = Path(__file__).parent / "weights" / "sketch.safetensors"
@@ -146,18 +145,9 @@ class Sketch:
 
     @cached_property
     def _loaded(self) -> tuple[SketchNet, EntropyCode]:
-        try:
-            with safe_open(self._path, framework="pt") as file:
-                metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (OSError, ValueError, RuntimeError) as error:
-            raise WeightsError(f"{self._path}: the sketch's weights cannot be read ({error})") from error
-        net = SketchNet(config_from(metadata))
-        code = {name[5:]: value.numpy() for name, value in tensors.items() if name.startswith("code.")}
-        state = {name[4:]: value.float() for name, value in tensors.items() if name.startswith("net.")}
-        net.load_state_dict(state)
-        return net.eval().requires_grad_(False).to(memory_format=torch.channels_last), EntropyCode(
-            code, net.config.groups
-        )
+        net = load_network(self._path, Config, SketchNet, prefix="net.")
+        code = {name: value.numpy() for name, value in read_tensors(self._path, "code.").items()}
+        return net, EntropyCode(code, net.config.groups)
 
     @property
     def _net(self) -> SketchNet:
@@ -326,14 +316,3 @@ class Sketch:
         told = conditions(step, torch.tensor([prefix]), len(net.config.sides))
         image = net.decoder(gist + refinement, refinement, step, told)[0]
         return image.permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy()
-
-
-def config_from(metadata: dict[str, str] | None) -> Config:
-    """The Config that a weight file states (numbers, or numbers with commas)."""
-    values = {}
-    for field in fields(Config):
-        if metadata is None or field.name not in metadata:
-            raise WeightsError(f"the sketch's weights do not state {field.name}: install the package again")
-        numbers = tuple(int(n) for n in metadata[field.name].split(","))
-        values[field.name] = numbers if isinstance(field.default, tuple) else numbers[0]
-    return Config(**values)
