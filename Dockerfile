@@ -1,8 +1,8 @@
-# The server and the command line, with all that they can use. docs/DEPLOYMENT.md tells how to build and run it.
+# The server and the command line with all extras that they use. Build and use: docs/DEPLOYMENT.md.
 ARG PYTHON=3.11-slim-bookworm
 
 FROM python:${PYTHON} AS build
-# The address of PyTorch's packages without CUDA makes the image some gigabytes smaller.
+# The index of PyTorch without CUDA makes the image some gigabytes smaller.
 ARG PIP_EXTRA_INDEX_URL
 ENV PIP_EXTRA_INDEX_URL=${PIP_EXTRA_INDEX_URL} PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
@@ -15,7 +15,7 @@ FROM python:${PYTHON}
 RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin underdrawing \
     && install --directory --owner=underdrawing --mode=0750 /data
 COPY --from=build /opt/underdrawing /opt/underdrawing
-# One thread a worker: several pools of threads fight for the cores.
+# One thread per worker: several thread pools would compete for the cores.
 ENV PATH=/opt/underdrawing/bin:$PATH PYTHONUNBUFFERED=1 OMP_NUM_THREADS=1 UNDERDRAWING_HOST=0.0.0.0
 USER 10001
 WORKDIR /data

@@ -3,6 +3,7 @@ with real workers, in a process of its own, for all tests."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -131,9 +132,13 @@ def photo() -> bytes:
     return png(skimage.data.coffee()[80:336, 120:440])
 
 
-def png(image: np.ndarray) -> bytes:
-    import io
+@pytest.fixture(scope="session")
+def thumbnail(photo) -> bytes:
+    """The unprotected photograph at half its size, PNG: a mark is searched for in half the time."""
+    return png(np.asarray(Image.open(io.BytesIO(photo)).resize((160, 128), Image.Resampling.BOX)))
 
+
+def png(image: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(image)).save(buffer, "PNG")
     return buffer.getvalue()
@@ -152,8 +157,6 @@ def protected(desk, photo) -> tuple[str, bytes]:
 @pytest.fixture(scope="session")
 def suspect(protected) -> bytes:
     """The protected photograph with an area painted over by another part of it, PNG."""
-    import io
-
     image = np.array(Image.open(io.BytesIO(protected[1])))
     image[96:176, 120:216] = image[160:240, 8:104]
     return png(image)

@@ -66,10 +66,10 @@ def test_the_public_gets_yes_or_no(desk, protected, suspect):
     assert record["number"] is record["original"] is record["protected"] is record["hash"] is None
 
 
-def test_a_stranger_is_unknown_and_found_by_what_it_shows(desk, protected, photo):
-    told = desk.client("reader").send("/v1/verify", photo).json()
+def test_a_stranger_is_unknown_and_found_by_what_it_shows(desk, protected, thumbnail):
+    told = desk.client("reader").send("/v1/verify", thumbnail).json()
     assert (told["status"], told["identity"], told["records"]) == ("unprotected", None, [])
-    found = desk.client("reader").send("/v1/retrieve", photo).json()
+    found = desk.client("reader").send("/v1/retrieve", thumbnail).json()
     assert found["status"] == "found"
     assert (found["matches"][0]["by"], found["matches"][0]["identity"]) == ("embedding", protected[0])
 

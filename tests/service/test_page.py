@@ -6,8 +6,6 @@ import shutil
 
 import numpy as np
 import pytest
-import skimage.data
-from conftest import png
 
 pytest.importorskip("playwright", reason="playwright is not installed")
 from playwright.sync_api import expect, sync_playwright
@@ -72,7 +70,7 @@ def drop(page, name: str, data: bytes) -> None:
 
 def told(page) -> dict[str, str]:
     return page.evaluate(
-        """() => Object.fromEntries([...document.querySelectorAll("#told dt, #records dt")]
+        """() => Object.fromEntries([...document.querySelectorAll("#findings dt, #records dt")]
             .map((title) => [title.textContent, title.nextElementSibling.textContent]))"""
     )
 
@@ -372,7 +370,7 @@ def test_nothing_sticks_out_and_all_is_legible(page, suspect):
     drop(page, "suspect.png", suspect)
     expect(page.locator("#verdict")).to_have_text("⚠ Altered")
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    for selector in ("#message", "#told dd", "#limits", "#verdict", ".files a", "footer p"):
+    for selector in ("#message", "#findings dd", "#limits", "#verdict", ".files a", "footer p"):
         assert contrast(page, selector) >= 4.5, selector
     small = page.evaluate(
         """() => [...document.querySelectorAll("button, .files a, fieldset label")]
@@ -424,10 +422,9 @@ def test_a_full_server_is_waited_for(page, suspect):
     assert len(turns) == 2
 
 
-def test_a_stranger_is_looked_for(page, desk, protected, photo):
+def test_a_stranger_is_looked_for(page, desk, protected, thumbnail):
     sign_in(page, desk.tokens["reader"])
-    other = png(skimage.data.coffee()[82:338, 122:442])
-    drop(page, "found.png", other)
+    drop(page, "found.png", thumbnail)
     expect(page.locator("#verdict")).to_have_text("? No mark found")
     page.click("#retrieve")
     expect(page.locator("#records")).to_contain_text("Found by what it shows")

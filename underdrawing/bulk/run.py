@@ -48,7 +48,7 @@ class BulkRun:
             raise UsageError(f"{source}: no picture and no shard was found")
         if journal is None:
             if "://" in str(target):
-                raise UsageError(f"{target}: say with --journal where to note what is done")
+                raise UsageError(f"{target}: name a file for the journal with --journal")
             journal = f"{target}.journal"
         settings = replace(settings, input=str(source), output=str(target))
         self.journal = Journal(journal, _journal_settings(settings))

@@ -22,7 +22,7 @@ from underdrawing.service.process import Prepare, prepare
 from underdrawing.service.settings import Settings
 from underdrawing.service.state import ServerState
 
-DESCRIPTION = """Protect photographs, verify suspects, find what they were.
+DESCRIPTION = """Protect photographs, verify received ones, find registered originals.
 
 Pictures come as multipart/form-data in the part `picture`. Errors are application/problem+json. A full queue
 is answered with 503 and Retry-After, too many requests of one caller with 429. Files of an answer are fetched

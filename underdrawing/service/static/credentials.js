@@ -1,4 +1,4 @@
-// The card of Content Credentials: whether the file has any, whose they are, and those that it lost.
+// The card of Content Credentials: those in the file, and stored ones that it lost.
 
 const STATES = {
   none: ["○", "None in this file", "It never had any, or they were removed, as most platforms do."],
@@ -19,16 +19,16 @@ const make = (tag, properties = {}, ...children) => {
   return node;
 };
 
-/** Fill the card. found: `credentials` of an answer; manifest: the artefact of what was found again, if any. */
-export function tellCredentials(found, manifest) {
+/** Fill the card. found: `credentials` of a response; manifest: the artefact of a recovered manifest, if any. */
+export function showCredentials(found, manifest) {
   at("credentials").hidden = !found;
   if (!found) return;
   const [sign, title] = STATES[found.state];
   const parts = [seal(found.state, sign, title)];
   if (found.state === "unread") parts.push(make("p", { className: "quiet", textContent: found.message }));
-  else if (found.signer || found.issuer || !found.recovered) parts.push(...told(found));
+  else if (found.signer || found.issuer || !found.recovered) parts.push(...describe(found));
   if (found.recovered) {
-    parts.push(seal(found.recovered.state, "↩", "Found again, though this file lost them"), ...told(found.recovered));
+    parts.push(seal(found.recovered.state, "↩", "Found again, though this file lost them"), ...describe(found.recovered));
   }
   if (manifest) {
     const link = make("a", { href: `${manifest.url}?download=true`, download: "", textContent: "Save them (C2PA)" });
@@ -37,7 +37,7 @@ export function tellCredentials(found, manifest) {
   at("sealed").replaceChildren(...parts);
 }
 
-/** The same in a few words, to be heard. */
+/** A summary for screen readers. */
 export function credentialsInWords(found) {
   if (!found) return "";
   return `Content Credentials: ${STATES[found.state][1]}${found.recovered ? "; found again by the identity" : ""}.`;
@@ -46,8 +46,8 @@ export function credentialsInWords(found) {
 const seal = (state, sign, title) =>
   make("p", { className: `seal ${state}` }, make("span", { ariaHidden: "true", textContent: `${sign} ` }), title);
 
-/** Whose, what was done, and what that is worth, in a few words; all of it on demand. */
-function told(found) {
+/** Signer, actions and trust in a few words; all fields on demand. */
+function describe(found) {
   const who = [...new Set([found.issuer, found.signer])].filter(Boolean).join(", ");
   const done = [...new Set(found.actions.map((action) => ACTIONS[action] ?? action.replace(/^c2pa\./, "")))].join(", ");
   const binding = found.soft_binding;

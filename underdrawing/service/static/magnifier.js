@@ -1,14 +1,14 @@
 // The magnifier: 100 to 400 % of what the stage shows, moved by mouse, wheel, fingers and keys.
 //
-// A place of the picture, from 0 to 1, is seen at  left + place * times  of the stage. Everything in the pane moves
-// together, so both halves of the slider and the red show the same place. Nothing moves by itself.
+// A position in the picture, from 0 to 1, appears at  left + position * times  of the stage. All layers of the pane
+// move together, so both halves of the slider and the mask show the same position. There is no animation.
 
-const MOST = 4;
-const STEP = 0.5; // of a key
-const STRIDE = 0.1; // of what is seen, moved by an arrow key
-const NEAR_PX = 24; // of the line between two pictures, where a drag moves the line
+const MAX_TIMES = 4;
+const STEP = 0.5; // per key press
+const STRIDE = 0.1; // of the visible part, per arrow key
+const NEAR_PX = 24; // from the line between two pictures: a drag moves the line
 const STILL_PX = 5; // a press that moves less is a click
-const QUIET_MS = 300; // until a screen reader hears where it ended
+const QUIET_MS = 300; // until screen readers get the final position
 
 const at = (id) => document.getElementById(id);
 const stage = at("stage");
@@ -16,21 +16,21 @@ const pointers = new Map();
 let times = 1;
 let left = 0;
 let top = 0;
-let pressed = null; // what the one pointer that is down does: slide or pan
+let pressed = null; // action of the pressed pointer: slide or pan
 let timer = 0;
 let listeners = { moved() {}, slide() {} };
 
-/** moved: called after every change; slide: called with a part of the stage's width when the line is dragged. */
+/** moved: called after every change; slide: called with a fraction of the stage's width when the line is dragged. */
 export function attach(found) { listeners = found; }
 
-/** Where in the picture a place of the stage's width is, both from 0 to 1. */
+/** The position in the picture of a position across the stage, both from 0 to 1. */
 export const across = (part) => Math.min(1, Math.max(0, (part - left) / times));
 
 /** Show all of the picture. */
 export function showAll() { set(1, 0, 0); }
 
 function set(wanted, x, y) {
-  times = Math.min(MOST, Math.max(1, wanted));
+  times = Math.min(MAX_TIMES, Math.max(1, wanted));
   left = Math.min(0, Math.max(1 - times, x));
   top = Math.min(0, Math.max(1 - times, y));
   at("pane").style.transform = `translate(${100 * left}%, ${100 * top}%) scale(${times})`;
@@ -44,9 +44,9 @@ function set(wanted, x, y) {
   listeners.moved();
 }
 
-/** Another size, with the place under (x, y) of the stage kept where it is. */
+/** Change the size; the position under (x, y) of the stage stays fixed. */
 function zoom(wanted, x = 0.5, y = 0.5) {
-  const next = Math.min(MOST, Math.max(1, wanted));
+  const next = Math.min(MAX_TIMES, Math.max(1, wanted));
   set(next, x - (x - left) * next / times, y - (y - top) * next / times);
 }
 
@@ -59,7 +59,7 @@ function words() {
   return `${percent}, the middle at ${middle[0]} % from the left and ${middle[1]} % from the top`;
 }
 
-/** Pixels as they are, where they are larger than the screen's and somebody looks closely. */
+/** Show pixels as squares where they are larger than those of the screen. */
 export function sharpen() {
   for (const node of [at("below"), at("above"), at("red")]) {
     const own = node.naturalWidth ?? node.width;
@@ -68,7 +68,7 @@ export function sharpen() {
   }
 }
 
-/** A pointer's place in parts of the stage. */
+/** The position of a pointer as a fraction of the stage. */
 function place(event) {
   const box = stage.getBoundingClientRect();
   return { x: (event.clientX - box.left) / box.width, y: (event.clientY - box.top) / box.height };
@@ -112,13 +112,13 @@ function pinch(before, now, other) {
 function release(event) {
   if (!pointers.delete(event.pointerId)) return;
   const { x, y } = place(event);
-  // A click brings its place to the middle: for those who cannot drag.
+  // A click centres its position: for users who cannot drag.
   if (event.type === "pointerup" && times > 1 && !pressed.moved && !pressed.slides) pan(0.5 - x, 0.5 - y);
   if (pointers.size) pressed.slides = false;
 }
 
 function wheel(event) {
-  // Plain turns scroll the page, unless the picture was chosen before; a trackpad's pinch comes as a turn with ctrl.
+  // Without ctrl the wheel scrolls the page unless the picture has the focus; a trackpad's pinch arrives with ctrl.
   if (!event.ctrlKey && document.activeElement !== stage) return;
   const turned = event.deltaY * (event.deltaMode ? 16 : 1) * (event.ctrlKey ? 0.01 : 0.002);
   if (!event.ctrlKey && times === 1 && turned > 0) return;

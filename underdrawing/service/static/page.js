@@ -1,6 +1,6 @@
-// The page: hands a picture in, waits its turn, and tells the verdict in words.
+// The page: uploads a picture, waits while the server is busy, and shows the verdict.
 
-import { credentialsInWords, tellCredentials } from "/credentials.js";
+import { credentialsInWords, showCredentials } from "/credentials.js";
 import { show } from "/views.js";
 
 const STATES = {
@@ -31,12 +31,12 @@ const make = (tag, properties = {}, ...children) => {
   return node;
 };
 let about = { upload_bytes: Infinity, registry: false, role: "public" };
-let current = null; // the request under way
+let current = null; // the running request
 let picture = null;
 
-// --- handing in ----------------------------------------------------------------------------------------------
+// --- upload ---------------------------------------------------------------------------------------------------
 
-async function hand(file) {
+async function submit(file) {
   current?.abort();
   const control = current = new AbortController();
   picture = file;
@@ -50,7 +50,7 @@ async function hand(file) {
   try {
     const answer = await ask("/v1/verify", file, control.signal);
     if (control !== current) return;
-    tell(answer);
+    showVerdict(answer);
     await show(answer.artefacts, answer.status === "altered" ? "altered" : "compare");
     document.documentElement.dataset.verdictMs = Math.round(performance.now() - started);
   } catch (error) {
@@ -63,7 +63,7 @@ async function hand(file) {
   }
 }
 
-/** The server's answer; waits and tries again while it says that it is busy. */
+/** The response of the server; tries again while the server is busy. */
 async function ask(path, file, signal) {
   for (let attempt = 1; ; attempt += 1) {
     const [status, answer, wait] = await send(path, file, signal);
@@ -72,7 +72,7 @@ async function ask(path, file, signal) {
       throw new Error(status === 401 ? `${sentence(answer)} Enter one under "Access token".` : sentence(answer));
     }
     for (let left = Math.min(wait, 60); left > 0; left -= 1) {
-      doing(`The server is busy; trying again in ${left} s`);
+      showProgress(`The server is busy; trying again in ${left} s`);
       await pause(1000, signal);
     }
   }
@@ -87,12 +87,12 @@ function send(path, file, signal) {
     request.open("POST", path);
     if (at("token").value) request.setRequestHeader("Authorization", `Bearer ${at("token").value.trim()}`);
     request.upload.onprogress = (event) => {
-      if (event.lengthComputable && event.loaded < event.total) doing("Sending the photograph", event.loaded / event.total);
+      if (event.lengthComputable && event.loaded < event.total) showProgress("Sending the photograph", event.loaded / event.total);
     };
     request.upload.onload = () => {
       const since = Date.now();
-      doing("Reading the photograph");
-      clock = setInterval(() => doing(`Reading the photograph, ${Math.round((Date.now() - since) / 1000)} s`), 1000);
+      showProgress("Reading the photograph");
+      clock = setInterval(() => showProgress(`Reading the photograph, ${Math.round((Date.now() - since) / 1000)} s`), 1000);
     };
     request.onloadend = () => clearInterval(clock);
     request.onerror = () => reject(new Error("The server cannot be reached, or it broke off."));
@@ -103,7 +103,7 @@ function send(path, file, signal) {
       resolve([request.status, answer, Number(request.getResponseHeader("Retry-After"))]);
     };
     signal.addEventListener("abort", () => request.abort());
-    doing("Sending the photograph", 0);
+    showProgress("Sending the photograph", 0);
     request.send(form);
   });
 }
@@ -113,16 +113,16 @@ const pause = (ms, signal) => new Promise((resolve, reject) => {
   signal.addEventListener("abort", () => { clearTimeout(timer); reject(new DOMException("stopped", "AbortError")); });
 });
 
-function doing(words, part) {
+function showProgress(words, part) {
   at("doing").textContent = part ? `${words}, ${Math.round(100 * part)} %` : words;
   if (part === undefined) at("bar").removeAttribute("value");
   else at("bar").value = part;
-  say(words.replace(/,? \d+ s$/, "")); // a screen reader hears each step once, not every second
+  announce(words.replace(/,? \d+ s$/, "")); // screen readers get each step once, not every second
 }
 
-// --- telling -------------------------------------------------------------------------------------------------
+// --- verdict -------------------------------------------------------------------------------------------------
 
-function tell(answer) {
+function showVerdict(answer) {
   const [title, meaning] = answer.content_matches === false
     ? ["⚠ Mark of another picture", "Somebody moved the mark of another photograph onto this one."]
     : STATES[answer.status];
@@ -130,17 +130,17 @@ function tell(answer) {
   at("verdict").textContent = title;
   at("message").textContent = answer.message;
   at("meaning").textContent = meaning;
-  at("told").replaceChildren(...rows(told(answer)));
-  tellCredentials(answer.credentials, answer.artefacts.manifest);
-  tellRecords(answer);
-  tellFiles(answer);
+  at("findings").replaceChildren(...rows(verdictRows(answer)));
+  showCredentials(answer.credentials, answer.artefacts.manifest);
+  showRecords(answer);
+  showFiles(answer);
   at("answer").hidden = false;
-  say(`Verdict: ${title.slice(2)}. ${answer.message} ${credentialsInWords(answer.credentials)}`);
+  announce(`Verdict: ${title.slice(2)}. ${answer.message} ${credentialsInWords(answer.credentials)}`);
   at("verdict").focus({ preventScroll: true });
   at("answer").scrollIntoView({ block: "start" });
 }
 
-function told(answer) {
+function verdictRows(answer) {
   const { signature } = answer;
   const trust = signature.trusted ? `known here as ${signature.name}` : "not in this server's trust store";
   return [
@@ -156,7 +156,7 @@ function told(answer) {
   ];
 }
 
-function tellRecords(answer) {
+function showRecords(answer) {
   const searching = about.registry && about.role !== "public" && !answer.records.length;
   at("registry").hidden = !answer.records.length && !searching;
   at("retrieve").hidden = !searching;
@@ -174,9 +174,9 @@ function facts(record, words) {
     ["Size", `${record.size[0]} x ${record.size[1]}`], ["Owner's key", record.owner?.fingerprint],
     ["Original", record.original?.place],
   ]));
-  const kept = make("a", { href: record.manifest, download: "", textContent: "Its Content Credentials (C2PA)" });
+  const manifestLink = make("a", { href: record.manifest, download: "", textContent: "Its Content Credentials (C2PA)" });
   return make("div", {}, ...(words ? [make("p", { textContent: words })] : []), list,
-    ...(record.manifest ? [make("p", { className: "files" }, kept)] : []));
+    ...(record.manifest ? [make("p", { className: "files" }, manifestLink)] : []));
 }
 
 async function retrieve() {
@@ -191,7 +191,7 @@ async function retrieve() {
       facts(match, `${words} (alike ${match.score.toFixed(2)})`)));
     if (!found.matches.length) at("records").append(make("p", { textContent: "The registry is empty." }));
     at("retrieve").hidden = true;
-    say(words);
+    announce(words);
   } catch (error) {
     if (error.name !== "AbortError") fail(error.message);
   } finally {
@@ -201,7 +201,7 @@ async function retrieve() {
   }
 }
 
-function tellFiles(answer) {
+function showFiles(answer) {
   const links = FILES.filter(([kind]) => answer.artefacts[kind]).map(([kind, title]) =>
     make("a", { href: `${answer.artefacts[kind].url}?download=true`, textContent: title, download: "" }));
   at("printed").href = `${answer.artefacts.pdf.url}?download=true`;
@@ -221,7 +221,7 @@ function fail(words) {
   at("progress").hidden = true;
 }
 
-function say(words) {
+function announce(words) {
   if (at("live").textContent !== words) at("live").textContent = words;
 }
 
@@ -248,12 +248,12 @@ async function introduce() {
 }
 
 at("drop").addEventListener("submit", (event) => event.preventDefault());
-at("file").addEventListener("change", () => { if (at("file").files[0]) hand(at("file").files[0]); });
-at("cancel").addEventListener("click", () => { current?.abort(); at("progress").hidden = true; say("Stopped"); at("file").focus(); });
+at("file").addEventListener("change", () => { if (at("file").files[0]) submit(at("file").files[0]); });
+at("cancel").addEventListener("click", () => { current?.abort(); at("progress").hidden = true; announce("Stopped"); at("file").focus(); });
 at("retrieve").addEventListener("click", retrieve);
 at("token").value = sessionStorage.getItem("token") ?? "";
 at("token").addEventListener("change", () => { sessionStorage.setItem("token", at("token").value.trim()); introduce(); });
-document.addEventListener("paste", (event) => { if (event.clipboardData.files[0]) hand(event.clipboardData.files[0]); });
+document.addEventListener("paste", (event) => { if (event.clipboardData.files[0]) submit(event.clipboardData.files[0]); });
 for (const name of ["dragenter", "dragover"]) {
   document.addEventListener(name, (event) => { event.preventDefault(); at("drop").classList.add("over"); });
 }
@@ -262,6 +262,6 @@ for (const name of ["dragleave", "drop"]) {
 }
 document.addEventListener("drop", (event) => {
   if (event.dataTransfer.files.length > 1) fail("One photograph at a time, please; the command line takes whole folders.");
-  else if (event.dataTransfer.files[0]) hand(event.dataTransfer.files[0]);
+  else if (event.dataTransfer.files[0]) submit(event.dataTransfer.files[0]);
 });
 introduce();

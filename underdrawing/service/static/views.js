@@ -1,4 +1,4 @@
-// The stage: one view at a time of the pictures that a verification gave.
+// The stage: one view at a time of the pictures of a verification.
 
 import { across, attach, sharpen, showAll } from "/magnifier.js";
 
@@ -26,7 +26,7 @@ const LEGEND = [["untouched", "untouched"], ["decoded", "decoded from the hidden
 const at = (id) => document.getElementById(id);
 let urls = {};
 
-/** Offer what there is of `artefacts` and show `first`. Resolves when the received picture is seen. */
+/** Offer the views that `artefacts` allow and show `first`. Resolves when the received picture is visible. */
 export async function show(artefacts, first) {
   urls = Object.fromEntries(Object.entries(artefacts).map(([kind, file]) => [kind, file.url]));
   const offered = VIEWS.filter(([name, , kinds]) => kinds.every((kind) => urls[kind])
@@ -44,10 +44,10 @@ export async function show(artefacts, first) {
   at("views").querySelector(`[value=${start[0]}]`).checked = true;
   await fit();
   showAll();
-  await choose(at("views").querySelector(":checked").value); // somebody may have been quicker
+  await choose(at("views").querySelector(":checked").value); // the user may have chosen another meanwhile
 }
 
-/** Give the stage the received picture's shape, at most three quarters of the window high. */
+/** Give the stage the aspect ratio of the received picture, at most three quarters of the window high. */
 async function fit() {
   const image = await load(urls.received);
   const stage = at("stage");
@@ -80,7 +80,7 @@ async function choose(name) {
 
 function split() {
   const part = Number(at("split").value);
-  at("above").style.clipPath = `inset(0 0 0 ${100 * across(part / 100)}%)`; // the line stays, the picture moves
+  at("above").style.clipPath = `inset(0 0 0 ${100 * across(part / 100)}%)`; // the line stays while the picture moves
   at("edge").style.left = `${part}%`;
   at("split").setAttribute("aria-valuetext", `${part} % received, ${100 - part} % recovered`);
 }
@@ -90,7 +90,7 @@ function fade() {
   at("opacity").setAttribute("aria-valuetext", `${at("opacity").value} %`);
 }
 
-/** The mask's levels as the opacity of red. */
+/** The mask as the opacity of red. */
 function paint(mask) {
   const canvas = at("red");
   canvas.width = mask.naturalWidth;
