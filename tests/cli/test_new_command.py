@@ -24,7 +24,7 @@ from underdrawing.commands._output import run_batch
 
 
 def add_arguments(parser):
-    _flags.add_paths(parser)
+    _flags.add(parser, "paths", "--jobs", "--force")
     parser.add_argument("--unit", type=int, default=1)
 
 

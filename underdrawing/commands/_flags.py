@@ -1,9 +1,10 @@
-"""Flags that several commands take."""
+"""Flags that several commands take, and types of their values."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from typing import Any
 
 
 def count(most: int, noun: str) -> Callable[[str], int]:
@@ -19,93 +20,40 @@ def count(most: int, noun: str) -> Callable[[str], int]:
     return parse
 
 
-processes = count(256, "processes")
-
-
-def strength(text: str) -> float:
-    """The argparse type of an embedding strength."""
+def _strength(text: str) -> float:
     value = float(text)
     if not 0.5 <= value <= 3:
         raise argparse.ArgumentTypeError(f"expected a strength from 0.5 to 3, got {text}")
     return value
 
 
-def add_paths(parser: argparse.ArgumentParser) -> None:
-    """Pictures to work on, processes, and permission to overwrite."""
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="pictures, folders or globs")
-    add_jobs(parser)
-    add_force(parser)
+processes = count(256, "processes")
+_STRENGTH = "0.7 archival, 1 (default), 1.45, 2.1 robust; the nearest is taken"
+_MANIFESTS = "where Content Credentials are kept; beside the registry by default"
+_CREDENTIALS = "write Content Credentials, signed under these certificates"
+_FLAGS: dict[str, dict[str, Any]] = {
+    "paths": {"nargs": "+", "metavar": "PATH", "help": "pictures, folders or globs"},
+    "--jobs": {"type": processes, "default": 1, "metavar": "N", "help": "processes; 1 by default"},
+    "--force": {"action": "store_true", "help": "overwrite files that exist"},
+    "--system": {
+        "default": "photo", "metavar": "NAME", "help": "of the zoo, as imuge; the same to protect and verify",
+    },
+    "--secret": {"metavar": "FILE", "help": "private mode: only with this file anything is found"},
+    "--trust": {"metavar": "DIR", "help": "folder of trusted public keys; the user's own by default"},
+    "--name": {"help": "what the trust store calls the key; the file's name by default"},
+    "--password-file": {"metavar": "FILE", "help": "file with the private key's password"},
+    "--strength": {"type": _strength, "default": 1.0, "metavar": "S", "help": _STRENGTH},
+    "--registry": {"metavar": "DB", "help": "add a record of each picture; made if not there"},
+    "--facts": {"metavar": "FILE.json", "help": "caption, source and more, for these pictures"},
+    "--credentials": {"metavar": "CHAIN.pem", "help": _CREDENTIALS},
+    "--credentials-key": {"metavar": "KEY.pem", "help": "private key of the first certificate"},
+    "--manifests": {"metavar": "DIR", "help": _MANIFESTS},
+}  # fmt: skip
+CREDENTIALS = ("--credentials", "--credentials-key", "--manifests")
+PROTECTION = ("--strength", "--registry", "--facts", *CREDENTIALS)
 
 
-def add_jobs(parser: argparse.ArgumentParser) -> None:
-    """--jobs: processes that share the work."""
-    parser.add_argument("--jobs", type=processes, default=1, metavar="N", help="processes; 1 by default")
-
-
-def add_force(parser: argparse.ArgumentParser) -> None:
-    """--force: overwrite files."""
-    parser.add_argument("--force", action="store_true", help="overwrite files that exist")
-
-
-def add_system(parser: argparse.ArgumentParser) -> None:
-    """--system and --secret, which have to be the same to protect and to verify."""
-    parser.add_argument(
-        "--system",
-        default="photo",
-        metavar="NAME",
-        help="of the zoo, as imuge; the same to protect and verify",
-    )
-    parser.add_argument(
-        "--secret", metavar="FILE", help="private mode: only with this file anything is found"
-    )
-
-
-def add_trust(parser: argparse.ArgumentParser) -> None:
-    """--trust: folder of the trust store."""
-    parser.add_argument(
-        "--trust", metavar="DIR", help="folder of trusted public keys; the user's own by default"
-    )
-
-
-def add_key_name(parser: argparse.ArgumentParser) -> None:
-    """--name: of a key in the trust store."""
-    parser.add_argument("--name", help="what the trust store calls the key; the file's name by default")
-
-
-def add_password_file(parser: argparse.ArgumentParser) -> None:
-    """--password-file: password of private keys."""
-    parser.add_argument("--password-file", metavar="FILE", help="file with the private key's password")
-
-
-def add_protection(parser: argparse.ArgumentParser) -> None:
-    """Strength, registration and Content Credentials of protected pictures."""
-    parser.add_argument(
-        "--strength",
-        type=strength,
-        default=1.0,
-        metavar="S",
-        help="0.7 archival, 1 (default), 1.45, 2.1 robust; the nearest is taken",
-    )
-    parser.add_argument("--registry", metavar="DB", help="add a record of each picture; made if not there")
-    parser.add_argument("--facts", metavar="FILE.json", help="caption, source and more, for these pictures")
-    add_credentials(parser)
-
-
-def add_credentials(parser: argparse.ArgumentParser) -> None:
-    """Certificates and key that sign Content Credentials, and the folder where these are kept."""
-    parser.add_argument(
-        "--credentials",
-        metavar="CHAIN.pem",
-        help="write Content Credentials, signed under these certificates",
-    )
-    parser.add_argument("--credentials-key", metavar="KEY.pem", help="private key of the first certificate")
-    add_manifests(parser)
-
-
-def add_manifests(parser: argparse.ArgumentParser) -> None:
-    """--manifests: folder of kept Content Credentials."""
-    parser.add_argument(
-        "--manifests",
-        metavar="DIR",
-        help="where Content Credentials are kept; beside the registry by default",
-    )
+def add(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Add the flags of these names."""
+    for name in names:
+        parser.add_argument(name, **_FLAGS[name])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,20 +38,11 @@ def open_session(flags: SessionFlags) -> Session:
     """The session of this process. Errors: those of Session."""
     from underdrawing import api
 
-    password, signer = read_password(flags.password_file), None
-    if flags.credentials is not None and flags.credentials_key is not None:
-        signer = api.load_credentials(flags.credentials, flags.credentials_key, password)
-    return api.Session(
-        sign=flags.sign,
-        password=password,
-        trust=flags.trust,
-        secret=flags.secret,
-        registry=flags.registry,
-        credentials=signer,
-        manifests=flags.manifests,
-        system=flags.system,
-        strength=flags.strength,
-    )
+    options = asdict(flags)
+    password = read_password(options.pop("password_file"))
+    chain, key = options.pop("credentials"), options.pop("credentials_key")
+    signer = None if chain is None else api.load_credentials(chain, key, password)
+    return api.Session(**options, password=password, credentials=signer)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Pictures, output and suite."""
-    _flags.add_paths(parser)
+    _flags.add(parser, "paths", "--jobs", "--force")
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT", help="folder for the attacked pictures"
     )

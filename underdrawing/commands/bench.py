@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--photos", type=int, metavar="N", help="at most so many photographs of each set")
     parser.add_argument("--only", nargs="+", default=[], metavar="PART", help="these parts alone")
     parser.add_argument("--again", action="store_true", help="repeat parts that are done")
-    _flags.add_jobs(parser)
+    _flags.add(parser, "--jobs")
     parser.add_argument("--peers-python", metavar="PYTHON", help="of the peers' environment (photo-peers)")
     parser.add_argument(
         "--weights", metavar="DIR", help="trainings, a folder for each recipe (imuge, imagenet-s)"
@@ -40,19 +40,12 @@ def run(arguments: argparse.Namespace) -> int:
             print_result(arguments, {"name": study.name, "summary": study.summary}, text)
         return DONE
     study, results = find_study(arguments.name), Path(arguments.results)
-    chosen = {name: getattr(arguments, name) for name in ("photos", "only", "again")}
-    data = None if arguments.data is None else Path(arguments.data)
-    study.run(
-        Run(
-            results, data, workers=arguments.jobs, progress=_progress, settings=_settings(arguments), **chosen
-        )
-    )
-    figures, written = study.store(results).figures, str(results / study.name)
-    print_result(
-        arguments,
-        {"status": "measured", "output": written, "figures": figures},
-        f"{written} written",
-    )
+    options = {name: getattr(arguments, name) for name in ("photos", "only", "again")}
+    options |= {"workers": arguments.jobs, "progress": _progress, "settings": _settings(arguments)}
+    study.run(Run(results, None if arguments.data is None else Path(arguments.data), **options))
+    written = str(results / study.name)
+    result = {"status": "measured", "output": written, "figures": study.store(results).figures}
+    print_result(arguments, result, f"{written} written")
     return DONE
 
 

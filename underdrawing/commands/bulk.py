@@ -13,19 +13,16 @@ from underdrawing.core.errors import UsageError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Places, engine, and the flags of protect and verify."""
-    _flags.add_system(parser)
-    _flags.add_trust(parser)
-    _flags.add_password_file(parser)
+    _flags.add(parser, "--system", "--secret", "--trust", "--password-file")
     parser.add_argument("action", choices=["protect", "verify"], help="what to do with every picture")
     parser.add_argument("input", metavar="INPUT", help="folder of pictures and shards, or its URL")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="another folder, or its URL")
     parser.add_argument("--journal", metavar="FILE", help="what is done; OUT.journal by default")
-    _flags.add_jobs(parser)
+    _flags.add(parser, "--jobs")
     parser.add_argument("--engine", choices=["processes", "ray"], default="processes", help="Ray: the extra")
     parser.add_argument("--seed", metavar="HEX", help="of the identities; drawn, and kept in the journal")
     parser.add_argument("--sign", metavar="OWNER.pem", help="protect: sign with this private key")
-    _flags.add_force(parser)
-    _flags.add_protection(parser)
+    _flags.add(parser, "--force", *_flags.PROTECTION)
 
 
 def run(arguments: argparse.Namespace) -> int:

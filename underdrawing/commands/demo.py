@@ -14,7 +14,7 @@ _FOLDER = "underdrawing_demo"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The output folder."""
     parser.add_argument("-o", "--output", default=_FOLDER, metavar="OUT", help="folder for the pictures")
-    _flags.add_force(parser)
+    _flags.add(parser, "--force")
 
 
 def run(arguments: argparse.Namespace) -> int:

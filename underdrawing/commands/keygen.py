@@ -13,12 +13,11 @@ from underdrawing.core.errors import UsageError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Files of the keys."""
-    _flags.add_trust(parser)
-    _flags.add_password_file(parser)
+    _flags.add(parser, "--trust", "--password-file")
     parser.add_argument(
         "-o", "--output", required=True, metavar="OWNER.pem", help="where the private key goes"
     )
-    _flags.add_key_name(parser)
+    _flags.add(parser, "--name")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -18,15 +18,13 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Pictures, output, and all that goes into or with the mark."""
-    _flags.add_paths(parser)
-    _flags.add_system(parser)
-    _flags.add_password_file(parser)
+    _flags.add(parser, "paths", "--jobs", "--force", "--system", "--secret", "--password-file")
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT", help="a folder, or a file for one picture"
     )
     parser.add_argument("--sign", metavar="OWNER.pem", help="sign with this private key")
     parser.add_argument("--identity", metavar="HEX", help="16 hex digits; drawn at random by default")
-    _flags.add_protection(parser)
+    _flags.add(parser, *_flags.PROTECTION)
 
 
 def run(arguments: argparse.Namespace) -> int:

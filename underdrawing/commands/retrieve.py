@@ -17,12 +17,10 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Pictures, the registry, and where Content Credentials go."""
-    _flags.add_paths(parser)
-    _flags.add_system(parser)
-    _flags.add_trust(parser)
+    _flags.add(parser, "paths", "--jobs", "--force", "--system", "--secret", "--trust")
     parser.add_argument("--registry", required=True, metavar="DB", help="where to look: a file or URL")
     parser.add_argument("-o", "--output", metavar="OUT", help="folder for Content Credentials that were kept")
-    _flags.add_manifests(parser)
+    _flags.add(parser, "--manifests")
     parser.add_argument(
         "--limit",
         type=_flags.count(1000, "records"),

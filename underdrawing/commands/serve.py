@@ -16,14 +16,13 @@ _PACKAGES = ("fastapi", "uvicorn", "prometheus_client", "python_multipart", "rep
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Settings of the server that are often changed; all have environment variables."""
-    _flags.add_password_file(parser)
-    _flags.add_trust(parser)
+    _flags.add(parser, "--password-file", "--trust")
     parser.add_argument("--host", help="address to listen on; 127.0.0.1 by default")
     parser.add_argument("--port", type=int, help="8000 by default; 0 takes a free one")
     parser.add_argument("--registry", metavar="DB", help="keep records there; made if not there")
     parser.add_argument("--tokens", metavar="FILE", help="access tokens, as `underdrawing token` writes them")
     parser.add_argument("--sign", metavar="OWNER.pem", help="sign what is protected with this private key")
-    _flags.add_credentials(parser)
+    _flags.add(parser, *_flags.CREDENTIALS)
     parser.add_argument("--anonymous", metavar="ROLE", help="what callers without a token may; public abroad")
     parser.add_argument(
         "--workers", type=_flags.processes, metavar="N", help="processes; one a core by default"

@@ -11,9 +11,9 @@ from underdrawing.commands._output import DONE, print_result
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The store, and files to add."""
-    _flags.add_trust(parser)
+    _flags.add(parser, "--trust")
     parser.add_argument("paths", nargs="*", metavar="FILE.pem", help="public keys, or certificates, to add")
-    _flags.add_key_name(parser)
+    _flags.add(parser, "--name")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -18,16 +18,14 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Pictures, output, and where keys, facts and credentials are looked up."""
-    _flags.add_paths(parser)
-    _flags.add_system(parser)
-    _flags.add_trust(parser)
+    _flags.add(parser, "paths", "--jobs", "--force", "--system", "--secret", "--trust")
     parser.add_argument(
         "-o", "--output", metavar="OUT", help="folder for masks, recovered pictures and reports"
     )
     parser.add_argument(
         "--registry", metavar="DB", help="gives owners' keys, facts, and Content Credentials that were lost"
     )
-    _flags.add_manifests(parser)
+    _flags.add(parser, "--manifests")
     parser.add_argument("--pdf", action="store_true", help="write NAME.report.pdf too, beside the HTML")
 
 
