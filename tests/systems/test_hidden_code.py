@@ -185,10 +185,10 @@ def test_a_longer_code_tells_more_whatever_it_is_made_of():
 def test_tokens_complete_any_mask(share):
     code = ContentCode(sketches=False)
     bits, kind = code.encode(PHOTO, 1550)
-    told = code.read(Message(None, bits, kind), 256, 256)
+    told = code.decode(Message(None, bits, kind), 256, 256)
     hidden = np.zeros((256, 256), bool)
     hidden[: round(256 * share)] = True
-    whole = code.whole(np.where(hidden[..., None], 0, PHOTO).astype(np.uint8), hidden, told)
+    whole = code.complete(np.where(hidden[..., None], 0, PHOTO).astype(np.uint8), hidden, told)
     assert whole.shape == PHOTO.shape and np.isfinite(whole).all()
     assert masked_psnr_db(PHOTO, np.clip(whole, 0, 255).astype(np.uint8), np.ones((256, 256), bool)) > 13
 

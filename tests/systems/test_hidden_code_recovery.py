@@ -9,13 +9,12 @@ from skimage import data
 
 from underdrawing.core.errors import WeightsError
 from underdrawing.nets.loading import load_network
+from underdrawing.nets.token_choice import Choice, guided
 from underdrawing.systems.hidden_code.recovery import Recovery, visible_cells
 from underdrawing.systems.hidden_code.recovery_net import (
-    Choice,
     Given,
     RecoveryConfig,
     RecoveryNet,
-    guided,
     known_tokens,
 )
 from underdrawing.systems.hidden_code.tokens import Tokenizer
@@ -163,7 +162,7 @@ def test_what_is_dropped_is_shown_nothing(tokenizer):
     latent = torch.cat([tokenizer.latent(PHOTOS[0])] * 8)
     bare = system._dropped(8, rng)
     assert 0 < int(bare.sum()) < 8
-    shown, true, _ = system._tell(latent, torch.zeros(8, 1, 16, 16), bare, rng)
+    shown, true, _ = system._tokens(latent, torch.zeros(8, 1, 16, 16), bare, rng)
     assert all(bool((grid[bare] < 0).all()) for grid in shown)
     assert all(bool((grid[~bare] >= 0).all()) for grid in shown[:2])
     straight, _ = tokenizer.net.quantizer.quantize(latent, 3)

@@ -74,13 +74,13 @@ def test_coding_puts_more_tokens_into_the_same_bits(code):
     room = 1000
     bits, kind = code.encode(PHOTO, room)
     assert kind is Kind.CODED and len(bits) == room
-    sent = sum((grid >= 0).sum() for grid in code.read(Message(None, bits, kind), 256, 256).grids)
+    sent = sum((grid >= 0).sum() for grid in code.decode(Message(None, bits, kind), 256, 256).grids)
     plain = code.tokenizer.prefix_for(room, 256, 256)
     assert sent > code.tokenizer.lengths_bits(256, 256)[plain - 1] / code.tokenizer.token_bits
     damaged = bits.copy()
     damaged[300] ^= 1
     for wrong in (damaged, bits[:-40], bits[:10], np.zeros(0, np.uint8)):
-        assert code.read(Message(None, wrong, kind), 256, 256).picture is None
+        assert code.decode(Message(None, wrong, kind), 256, 256).picture is None
 
 
 def test_weights_of_something_else_are_refused(tmp_path):

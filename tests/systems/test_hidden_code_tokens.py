@@ -6,9 +6,9 @@ import torch
 from skimage import data
 
 from underdrawing.core.errors import CapacityError, CodeError, ShapeError, WeightsError
+from underdrawing.nets.code_order import pseudo_gray
 from underdrawing.nets.loading import load_network
-from underdrawing.systems.hidden_code.bit_order import pseudo_gray
-from underdrawing.systems.hidden_code.token_net import TokenConfig, TokenNet
+from underdrawing.nets.token_net import TokenConfig, TokenNet
 from underdrawing.systems.hidden_code.tokens import Tokenizer, save_tokens, working_sides
 from underdrawing.systems.hidden_code.training_tokens import RECIPES, TokenTraining, initial_network, run
 from underdrawing.train.loop import Run, train

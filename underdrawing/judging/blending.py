@@ -58,3 +58,10 @@ def spread(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
         fade = np.float32(1.0 if depth < 4 else 0.6)
         result = v + above * ((1 - w) * fade)[..., None]
     return result
+
+
+def match_surroundings(image: np.ndarray, content: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    """Content (h, w, 3) plus its difference from the image outside `hidden` (h, w) bool, spread into it."""
+    known = (~hidden).astype(np.float32)
+    difference = (image.astype(np.float32) - content) * known[..., None]
+    return content + spread(difference, known)

@@ -1,9 +1,9 @@
-"""How far two pictures are apart for a network that was trained to name what pictures show.
+"""Perceptual distance by the features and classes of a pretrained classifier.
 
     L = mean over maps l of  |f_l(a) - f_l(b)|^2 / |f_l(b)|^2   +   weight * KL(p(class | b) || p(class | a))
 
-In the manner of Johnson et al. 2016 and LPIPS (Zhang et al. 2018), each map normalized by the energy of the
-wanted one. The network is EfficientNet-Lite1; benchmarks that name what a picture shows ask another (Lite0).
+After Johnson et al. 2016 and LPIPS (Zhang et al. 2018), each map normalized by the energy of the target. The
+network is EfficientNet-Lite1; benchmarks of recognition use another one (Lite0).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Context networks: from symbols that the decoder already has, what the next ones will be like.
+"""Context networks: distribution of the next symbols, given those already decoded.
 
 Symbols are a (B, C, h, w) field of whole numbers. Channels go by groups, each group in two passes over a
 chessboard:
@@ -7,10 +7,9 @@ chessboard:
     cells
     group g, pass 1:  the same, and group g on the white cells    -> the same on the black cells
 
-Each pass has a network of its own (3x3 convolution, two 1x1). A second field of the same shape may be known
-everywhere from the start: what a coarser layer has said of the same coefficients, rounded to this layer's
-steps. Then symbols refine it, and a pass sees the sum of both where it knows the symbols, and the second
-field up to the end of its own group.
+Each pass has its own network (3x3 convolution, two 1x1). A second field of the same shape may be known from
+the start: the same coefficients from a coarser layer, rounded to this layer's steps. Symbols then refine it;
+a pass gets the sum of both where symbols are known, and the second field up to the end of its group.
 """
 
 import torch
@@ -26,20 +25,20 @@ def chessboard(height: int, width: int) -> Tensor:
 
 
 class PassNet(nn.Module):
-    """One pass's network; `seen` input maps, `groups_out` channels described by mean and log2 scale."""
+    """One pass's network; `inputs` input maps, `groups_out` channels described by mean and log2 scale."""
 
-    def __init__(self, seen: int, channels: int, width: int, conditions: int):
+    def __init__(self, inputs: int, channels: int, width: int, conditions: int):
         super().__init__()
-        self.look = nn.Conv2d(max(seen, 1), width, 3, padding=1)
+        self.look = nn.Conv2d(max(inputs, 1), width, 3, padding=1)
         self.condition = nn.Linear(conditions, width)
         self.mix = nn.Conv2d(width, width, 1)
         self.tell = nn.Conv2d(width, 2 * channels, 1)
         nn.init.zeros_(self.tell.weight)
         nn.init.zeros_(self.tell.bias)
 
-    def forward(self, seen: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, maps: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Mean (in steps) and log2 scale, each (B, channels, h, w)."""
-        hidden = F.relu(self.look(seen) + self.condition(condition)[:, :, None, None])
+        hidden = F.relu(self.look(maps) + self.condition(condition)[:, :, None, None])
         mean, scale = self.tell(F.relu(self.mix(hidden))).chunk(2, 1)
         return mean, scale
 
@@ -52,15 +51,17 @@ class ContextModel(nn.Module):
         self.base = base
         self.ends = tuple(sum(groups[: g + 1]) for g in range(len(groups)))
         self.passes = nn.ModuleList(
-            PassNet(self.seen(g, p), size, width, conditions) for g, size in enumerate(groups) for p in (0, 1)
+            PassNet(self.input_maps(g, p), size, width, conditions)
+            for g, size in enumerate(groups)
+            for p in (0, 1)
         )
 
     def start(self, group: int) -> int:
         """First channel of a group."""
         return self.ends[group - 1] if group else 0
 
-    def seen(self, group: int, parity: int) -> int:
-        """How many input maps a pass has: values and magnitudes of the channels it may look at."""
+    def input_maps(self, group: int, parity: int) -> int:
+        """Number of input maps of a pass: values and magnitudes of the known channels."""
         return 2 * (
             (self.ends[group] if parity else self.start(group)) + (self.ends[group] if self.base else 0)
         )

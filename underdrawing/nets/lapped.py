@@ -1,5 +1,4 @@
-"""The lapped orthogonal block transform's overlap, done in pixels before (and undone after) the blocks are
-cut.
+"""Overlap of the lapped orthogonal transform, applied to pixels before the block transform.
 
 A time-domain lapped transform (Tran, Liang and Tu, 2003) is a block transform of a picture whose block
 borders were mixed:
@@ -8,8 +7,8 @@ borders were mixed:
             [J -I] [0  V] [J -I]
 
 P is orthogonal, works on the `block` pixels centred on each inner border, along rows and then columns, and
-leaves the frame's own border alone. Undoing it spreads each block's error over its neighbours, so no block
-edge is seen.
+leaves the border of the picture unchanged. The inverse spreads the error of a block over its neighbours, so
+that no block edge is visible.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Weights of others as their packages hold them; none of their code is imported."""
+"""Weight files inside third-party packages, whose code is not imported."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from underdrawing.core.errors import MissingExtraError, WeightsError
 def package_weights(extra: str, package: str, place: str, sha256: str) -> Path:
     """A weight file inside an installed package, which an extra of this one names.
 
-    MissingExtraError where the package is not installed, WeightsError where the file is not the one meant.
+    MissingExtraError where the package is not installed, WeightsError for another checksum.
     """
     try:
         path = Path(str(distribution(package).locate_file(place)))

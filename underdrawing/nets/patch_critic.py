@@ -1,11 +1,11 @@
-"""PatchGAN: a critic that judges overlapping patches (Isola et al., 2017)."""
+"""PatchGAN critic: one score for each overlapping patch (Isola et al., 2017)."""
 
 from __future__ import annotations
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-_LEAST_PX = 32  # smaller pictures are enlarged: the last layers need that much
+_LEAST_PX = 32  # smaller pictures are enlarged
 
 
 class PatchCritic(nn.Module):

@@ -1,4 +1,4 @@
-"""The first state of a residual quantizer: k-means centres, and phi by least squares, scale after scale."""
+"""Initial state of a residual quantizer: k-means centres, and phi by least squares, scale after scale."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def _set_phi(
     ridge: float,
     rng: np.random.Generator,
 ) -> None:
-    """Least squares of what a scale leaves over on the 3x3 neighbourhoods of what it says."""
+    """Least squares of the residual of a scale on the 3x3 neighbourhoods of its part."""
     pick = torch.from_numpy(rng.integers(len(tokens), size=min(len(tokens), _PICTURES)))
     up = quantizer.part(tokens[pick], scale, (residual.shape[-2], residual.shape[-1]))
     dim = up.shape[1]
-    seen = F.unfold(up, 3, padding=1).transpose(1, 2).flatten(0, 1).double()
+    inputs = F.unfold(up, 3, padding=1).transpose(1, 2).flatten(0, 1).double()
     wanted = (residual[pick] - up).permute(0, 2, 3, 1).flatten(0, 2).double()
-    gram = seen.T @ seen
+    gram = inputs.T @ inputs
     gram += torch.eye(len(gram), dtype=gram.dtype) * ridge * gram.diagonal().mean()
-    weight = torch.linalg.solve(gram, seen.T @ wanted)
+    weight = torch.linalg.solve(gram, inputs.T @ wanted)
     quantizer.phi[scale].weight.copy_(weight.T.reshape(dim, dim, 3, 3))

@@ -1,5 +1,4 @@
-"""Multi-scale residual vector quantizer: a picture's latent told in ever finer grids of tokens, each prefix
-meaningful.
+"""Multi-scale residual vector quantizer: a latent as token grids of rising resolution.
 
     residual = latent
     for side in sides:   tokens = nearest code to area-average(residual, side)
@@ -37,11 +36,11 @@ class ResidualQuantizer(nn.Module):
             nn.init.zeros_(conv.bias)
 
     def part(self, tokens: Tensor, scale: int, size: tuple[int, int]) -> Tensor:
-        """What one scale adds to the latent: (B, rows, cols) int64 tokens -> (B, dim, *size)."""
+        """Contribution of one scale to the latent: (B, rows, cols) int64 tokens -> (B, dim, *size)."""
         return self.spread(self.codebooks[scale][tokens].permute(0, 3, 1, 2), scale, size)
 
     def spread(self, codes: Tensor, scale: int, size: tuple[int, int]) -> Tensor:
-        """What vectors (B, dim, rows, cols) in place of codes add to the latent: (B, dim, *size)."""
+        """Contribution of vectors (B, dim, rows, cols), in place of codes, to the latent: (B, dim, *size)."""
         up = F.interpolate(codes, size=size, mode="bicubic", align_corners=False)
         return up + self.phi[scale](up)
 
@@ -58,7 +57,7 @@ class ResidualQuantizer(nn.Module):
         return tokens, totals
 
     def total(self, tokens: list[Tensor], size: tuple[int, int]) -> Tensor:
-        """The latent that a prefix of token grids stands for."""
+        """The latent of a prefix of token grids."""
         total = torch.zeros(tokens[0].shape[0], self.codebooks.shape[2], *size)
         for scale, grid in enumerate(tokens):
             total = total + self.part(grid, scale, size)

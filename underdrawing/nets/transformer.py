@@ -1,9 +1,9 @@
-"""A transformer that predicts scale after scale: every place sees its own scale and all coarser ones.
+"""Scale-autoregressive transformer: each cell attends to its own scale and all coarser ones.
 
     x --> [ x + attention(norm x) --> x + mlp(norm x) ] * depth --> norm
 
-Scales are handed in one after the other, with a cache of keys and values, or all at once under the
-block-causal mask; both give the same answer (Tian et al., "Visual Autoregressive Modeling", 2024, sec. 3).
+Scales are processed one after the other, with a cache of keys and values, or all at once under the
+block-causal mask, with equal results (Tian et al., "Visual Autoregressive Modeling", 2024, sec. 3).
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ class Attention(nn.Module):
     def forward(
         self, x: Tensor, mask: Tensor | None, past: tuple[Tensor, Tensor] | None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """What each place gathers, and the keys and values so far.
+        """Output (B, n, width), and the keys and values so far.
 
-        mask: (n, n) bool, True where a place (row) sees another (column); None: all see all and the past.
+        mask: (n, n) bool, True where a cell (row) attends to another (column); None: to all and the past.
         """
         b, n, width = x.shape
         query, key, value = self.enter(x).reshape(b, n, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         if past is not None:
             key, value = torch.cat([past[0], key], dim=2), torch.cat([past[1], value], dim=2)
-        seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        return self.leave(seen.transpose(1, 2).reshape(b, n, width)), (key, value)
+        gathered = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        return self.leave(gathered.transpose(1, 2).reshape(b, n, width)), (key, value)
 
 
 class Layer(nn.Module):
-    """Attention and a two-layer perceptron, each added to what it reads; starts near the identity."""
+    """Residual attention and two-layer perceptron; near the identity at the start."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -58,9 +58,9 @@ class Layer(nn.Module):
         self, x: Tensor, mask: Tensor | None, past: tuple[Tensor, Tensor] | None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """(B, n, width) -> the same, and the keys and values so far."""
-        gathered, kept = self.attention(self.first(x), mask, past)
-        x = x + gathered
-        return x + self.mlp(self.second(x)), kept
+        output, pair = self.attention(self.first(x), mask, past)
+        x = x + output
+        return x + self.mlp(self.second(x)), pair
 
 
 class Transformer(nn.Module):
@@ -74,15 +74,15 @@ class Transformer(nn.Module):
     def forward(
         self, x: Tensor, mask: Tensor | None = None, cache: Cache | None = None
     ) -> tuple[Tensor, Cache]:
-        """Answers (B, n, width), and the cache for the next scale.
+        """Output (B, n, width), and the cache for the next scale.
 
-        Either `mask` for all scales at once, or `cache` of those before, of which every place sees all.
+        Either `mask` for all scales at once, or `cache` of the coarser scales.
         """
-        kept: Cache = []
+        pairs: Cache = []
         for index, layer in enumerate(self.layers):
             x, pair = layer(x, mask, cache[index] if cache else None)
-            kept.append(pair)
-        return self.norm(x), kept
+            pairs.append(pair)
+        return self.norm(x), pairs
 
 
 def block_causal(lengths: Sequence[int]) -> Tensor:

@@ -1,9 +1,9 @@
-"""What a carrier carries for Hidden-Code: who, signed where an owner is given, and the code of the content.
+"""The message of Hidden-Code: identity, optional signature, and the content code.
 
     signed 1 | kind 2 | identity 64 | CRC-32 of these | fingerprint 32, signature 512 where signed | code
 
-The code is of one of three kinds. A carrier without room for these 99 bits carries plain tokens alone, as in
-the paper.
+There are three kinds of code. A carrier with less than these 99 bits carries plain tokens only, as in the
+paper.
 """
 
 from __future__ import annotations
@@ -23,39 +23,39 @@ _DOMAIN = b"underdrawing hidden code 1"
 
 
 class Kind(IntEnum):
-    """What a code is made of."""
+    """Kind of a content code."""
 
     TOKENS = 0
-    """Whole scales, each token for itself: any beginning can be read, wrong bits and all."""
+    """Whole scales of fixed-length tokens: any prefix can be decoded, bit errors included."""
     CODED = 1
-    """Tokens by the transformer's probabilities (token_coder)."""
+    """Tokens, arithmetic-coded by the transformer's probabilities (token_coder)."""
     SKETCH = 2
-    """The main job's code (content/sketch)."""
+    """The sketch codec (content/sketch)."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """What was read."""
+    """A decoded message."""
 
     identity: bytes | None
-    """8 bytes; None where the carrier had room for the code alone, or what it says does not check."""
+    """8 bytes; None in a message without identity, or where the checksum fails."""
     code: np.ndarray
-    """uint8 bits: the hidden code as far as it was read for certain."""
+    """uint8 bits: the reliable prefix of the code."""
     kind: Kind = Kind.TOKENS
     fingerprint: bytes | None = None
-    """4 bytes of the signer's key, none where they were lost; None where nothing is signed."""
+    """4 bytes of the signer's key, empty where they were lost; None without a signature."""
     signature: bytes | None = None
-    """None where it is signed but the signature was lost."""
+    """None where it was lost, or without a signature."""
 
     def signed_by(self, public: PublicKey) -> bool:
-        """Whether the signature over identity and code holds under a key."""
+        """Whether the signature over identity and code is valid under a key."""
         if self.identity is None or self.signature is None:
             return False
         return public.verify(_signed(self.identity, self.code, self.kind), self.signature)
 
 
 def overhead_bits(signed: bool) -> int:
-    """Bits of a message that are no code."""
+    """Bits of a message beside the code."""
     return HEAD_BITS + (SIGNATURE_BITS if signed else 0)
 
 
@@ -70,10 +70,10 @@ def pack(identity: bytes, code: np.ndarray, kind: Kind, owner: Owner | None) -> 
 
 
 def unpack(soft_bits: np.ndarray, code_alone: bool = False) -> Message:
-    """The message of soft bits as a carrier gives them; an empty one where the identity does not check.
+    """The message in soft bits of a carrier; empty where the checksum of the identity fails.
 
-    code_alone: there is no identity; neither is there in fewer bits than a head has. Such a code counts as it
-    was read, wrong bits and all; behind an identity only the front counts of which every bit is CERTAIN.
+    code_alone: the message has no identity, nor has one shorter than a head. All hard bits of such a code are
+    used; of a code behind an identity only the prefix in which every bit is CERTAIN.
     """
     hard = (soft_bits < 0).astype(np.uint8)
     if code_alone or len(soft_bits) < HEAD_BITS:
@@ -92,8 +92,8 @@ def unpack(soft_bits: np.ndarray, code_alone: bool = False) -> Message:
     if len(rest) < SIGNATURE_BITS:
         return Message(identity, rest[:0], kind, b"")
     fingerprint, signature = rest[: 8 * FINGERPRINT_BYTES], rest[8 * FINGERPRINT_BYTES : SIGNATURE_BITS]
-    kept = to_bytes(signature) if len(certain) == len(hard) else None
-    return Message(identity, rest[SIGNATURE_BITS:], kind, to_bytes(fingerprint), kept)
+    complete = to_bytes(signature) if len(certain) == len(hard) else None
+    return Message(identity, rest[SIGNATURE_BITS:], kind, to_bytes(fingerprint), complete)
 
 
 def _signed(identity: bytes, code: np.ndarray, kind: Kind) -> bytes:

@@ -1,11 +1,11 @@
-"""Hidden-Code: a photograph's tokens as the message of any carrier, and the transformer that completes them.
+"""Hidden-Code: content code of a photograph as the message of any carrier, and its completion.
 
 Chen and Lu, "HIDDEN-CODE", arXiv 2602.22759.
 
     I --> tokens z_s1 ... z_sk, k by |m| --> bits h --> carrier.embed --> I_P
-    I_R --> carrier.read --> h', evidence --> M      (h', M, tokens of what is left) --> transformer --> I_rec
+    I_R --> carrier.read --> h', evidence --> M      (h', M, tokens outside M) --> transformer --> I_rec
 
-The carrier is driven only as hard as the code needs, up to a container of about 35 dB at 256x256.
+The strength of the carrier is the lowest with room for the code, up to a container of about 35 dB at 256x256.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ much."""
 
 
 class HiddenCode:
-    """Protect and verify photographs with a carrier of one's own, or the lattice."""
+    """Protect and verify photographs with a given carrier, or the lattice."""
 
     def __init__(
         self,
@@ -72,8 +72,8 @@ class HiddenCode:
         secret: bytes | None = None,
         strength: float = 1.0,
     ) -> Protection:
-        """Hide in a photograph (H, W, 3) uint8 its own code and, where there is room, an identity of 8 bytes
-        and the owner's signature.
+        """Embed in a photograph (H, W, 3) uint8 its content code and, where there is room, an identity of 8
+        bytes and the owner's signature.
 
         identity: drawn at random where none is given. secret and strength: of the lattice, whose steps the
         strength multiplies. ShapeError where a side is shorter than 64 px; CapacityError where the carrier
@@ -110,7 +110,7 @@ class HiddenCode:
     def verify(
         self, image: np.ndarray, *, secret: bytes | None = None, find_key: FindKey = lambda short: None
     ) -> Verdict:
-        """Everything that a received picture (H, W, 3) uint8 says of itself.
+        """The verdict on a received picture (H, W, 3) uint8.
 
         find_key: the public key whose fingerprint starts with these four bytes, or None.
         """
@@ -121,12 +121,12 @@ class HiddenCode:
         return Judge(self.code)(image, reading, read, find_key)
 
     def describe(self, image: np.ndarray, bits: int) -> np.ndarray:
-        """The picture as a hidden code of at most so many bits tells it, (H, W, 3) uint8."""
+        """The picture decoded from a content code of at most so many bits, (H, W, 3) uint8."""
         code, kind = self.code.encode(image, bits)
-        told = self.code.read(message.Message(None, code, kind), *image.shape[:2])
-        if told.picture is None:
+        content = self.code.decode(message.Message(None, code, kind), *image.shape[:2])
+        if content.picture is None:
             raise CapacityError(f"{bits} bits hold no code")
-        return told.picture
+        return content.picture
 
     def _roomy(self, image: np.ndarray, carriers: list[Carrier], wanted: int) -> tuple[Carrier, int]:
         """The first of the carriers with room for so many bits, or the one with most, and its room."""
@@ -141,7 +141,7 @@ class HiddenCode:
         return carrier, min(room, self.most_bits or room)
 
     def _carriers(self, secret: bytes | None, strength: float, edit: float = _EDIT) -> list[Carrier]:
-        """The carrier that was given, or the lattice at rising strengths; edit: see LatticeCarrier."""
+        """The given carrier, or the lattice at rising strengths; edit: see LatticeCarrier."""
         if self.carrier is not None:
             if secret is not None:
                 raise CapacityError(f"{self.carrier.name} takes no secret; leave it out, or use the lattice")
@@ -152,7 +152,7 @@ class HiddenCode:
         return [replace(lattice, strength=strength * stronger) for stronger in STRENGTHS]
 
     def _count(self, image: np.ndarray, carrier: Carrier) -> int:
-        """Bits of the message that a carrier which does not tell is given for pictures of that size."""
+        """Bits of a message in pictures of that size, for a carrier that does not transmit the length."""
         room = carrier.capacity_bits(image)
         room = min(room, self.most_bits or room)
         if not self.code_alone and room >= message.HEAD_BITS:
@@ -167,7 +167,7 @@ class HiddenCode:
         code: np.ndarray,
         identity: str | None,
     ) -> Protection:
-        if not carrier.tells_length and identity is not None:  # who reads it reads all that there is room for
+        if not carrier.tells_length and identity is not None:  # the reader reads a message of full length
             bits = np.pad(bits, (0, self._count(image, carrier) - len(bits)))
         # as changes of 8-bit pixels: a picture of 16 bits is changed by whole 8-bit levels too
         protection = Protection.between(image, carrier.embed(image, bits).apply(image))

@@ -1,6 +1,6 @@
-"""From a received picture, its mask and its code to the whole picture: around the recovery transformer.
+"""Recovery of a picture from its received part, its mask and its tokens, by the recovery transformer.
 
-I', M, h' --> what is visible of the latent, tokens of the code --> latent, scale after scale --> I_R
+I', M, h' --> visible part of the latent, tokens of the code --> latent, scale after scale --> I_R
 """
 
 from __future__ import annotations
@@ -16,23 +16,24 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from underdrawing.nets.loading import load_network
-from underdrawing.systems.hidden_code.recovery_net import Choice, Given, RecoveryConfig, RecoveryNet
-from underdrawing.systems.hidden_code.token_net import BLOCK
+from underdrawing.nets.token_choice import Choice
+from underdrawing.nets.token_net import BLOCK
+from underdrawing.systems.hidden_code.recovery_net import Given, RecoveryConfig, RecoveryNet
 from underdrawing.systems.hidden_code.tokens import Tokenizer, working_sides
 
 WEIGHTS = Path(__file__).parent / "weights" / "recovery.safetensors"
-_REACH = BLOCK // 2  # px that the lapped blocks reach beyond their own
+_OVERLAP_PX = BLOCK // 2  # of a lapped block into its neighbours
 
 
 class Recovery:
-    """Fills what a mask marks. Loads its weights at the first use."""
+    """Completes masked pictures; weights are loaded at the first use."""
 
     def __init__(self, tokenizer: Tokenizer, weights: Path | RecoveryNet = WEIGHTS) -> None:
         self.tokenizer, self._from = tokenizer, weights
 
     @cached_property
     def net(self) -> RecoveryNet:
-        """The transformer, ready to be asked."""
+        """The transformer in evaluation mode."""
         if isinstance(self._from, RecoveryNet):
             return self._from.eval()
         return load_network(self._from, RecoveryConfig, RecoveryNet)
@@ -45,14 +46,14 @@ class Recovery:
         code: Sequence[np.ndarray] = (),
         choose: Choice | None = None,
     ) -> np.ndarray:
-        """The whole picture (H, W, 3) uint8 as tokens tell it.
+        """The whole picture (H, W, 3) uint8, decoded from tokens.
 
-        mask: (H, W) bool, True = altered; it may cover everything or nothing. code: token grids of the first
-        scales, as Tokenizer.from_bits or TokenCoder.decode gives them; -1 in cells that it leaves open.
+        mask: (H, W) bool, True = altered; may be full or empty. code: token grids of the first scales, from
+        Tokenizer.from_bits or TokenCoder.decode; -1 in unknown cells.
         """
         height, width = received_u8.shape[:2]
         rows, columns = working_sides(height, width)
-        # by area, so that no thin mask vanishes between the samples of a smaller picture
+        # by area: a thin mask must not vanish at the smaller size
         share = cv2.resize(mask.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
         visible = visible_cells(torch.from_numpy(share > 0)[None, None].float())
         latent = self.tokenizer.latent(received_u8) * visible
@@ -63,6 +64,6 @@ class Recovery:
 
 
 def visible_cells(mask: Tensor) -> Tensor:
-    """(B, 1, H, W), 1 = altered -> (B, 1, H/16, W/16), 1 where a lapped block lies wholly outside."""
-    wide = F.max_pool2d(mask, 2 * _REACH + 1, 1, _REACH)
+    """(B, 1, H, W), 1 = altered -> (B, 1, H/16, W/16), 1 where a lapped block is wholly unaltered."""
+    wide = F.max_pool2d(mask, 2 * _OVERLAP_PX + 1, 1, _OVERLAP_PX)
     return 1 - (F.max_pool2d(wide, BLOCK) > 0).to(mask)

@@ -1,11 +1,11 @@
-"""The recovery transformer: the tokens that an edit hid, scale after scale, from code and surroundings.
+"""The recovery transformer: predicts masked tokens, scale after scale, from code and surroundings.
 
-    h' = z'_s1 ... z'_sk     given by the code at the first k scales
-    tokens of cells that the mask leaves whole, at every scale: read from the received picture
-    p(z_si | scales before, code, surroundings) for the other cells
+    h' = z'_s1 ... z'_sk     tokens of the code, at the first k scales
+    tokens of cells outside the mask, at every scale: from the received picture
+    p(z_si | coarser scales, code, surroundings) for all other cells
 
-What a place of scale i is shown: the sum of all coarser scales there, what is visible of the picture's latent
-there, its own token where that is known, and how it is known.
+Input of a cell of scale i: the sum of all coarser scales, the visible part of the received latent, its own
+token where it is known, and the source of that token.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from underdrawing.nets.residual_quantizer import ResidualQuantizer, nearest, pool, token_grid
+from underdrawing.nets.token_choice import Choice, guided
 from underdrawing.nets.transformer import Cache, Transformer, block_causal
 
-_LEVEL = 64.0  # 8-bit levels that count as one
+_UNIT_LEVELS = 64.0  # 8-bit levels in one unit of the input
 _WAVES = 4
-_SHARP = 4.0  # logits for a code as far from the query as codes are from their mean, at the start
+_SHARP = 4.0  # initial logit difference at one standard deviation of the codes
 
 
 @dataclass(frozen=True)
 class RecoveryConfig:
-    """What the weights of the recovery transformer depend on, beside those of the tokens."""
+    """Architecture of the recovery transformer, beside that of the tokens."""
 
     width: int = 160
     depth: int = 5
@@ -39,18 +40,18 @@ class RecoveryConfig:
 
 @dataclass(frozen=True)
 class Given:
-    """What is known of a picture's tokens: the received latent, where it counts, and the code."""
+    """Conditions of the prediction: the received latent, its visible part and the code."""
 
     latent: Tensor
     """(B, dim, h, w) of the received picture."""
     visible: Tensor
-    """(B, 1, h, w), 1 where the picture is as it was, 0 where it is not known."""
+    """(B, 1, h, w), 1 where the picture is unaltered, 0 where it is unknown."""
     code: list[Tensor]
-    """Token grids (B, rows, columns) of the first scales, maybe none; -1 in cells that it leaves open."""
+    """Token grids (B, rows, columns) of the first scales, possibly none; -1 in unknown cells."""
 
 
 class RecoveryNet(nn.Module):
-    """Queries in the codes' own space: the nearer a code, the likelier."""
+    """Outputs are queries in the space of the codes: the logit of a code falls with its squared distance."""
 
     def __init__(self, config: RecoveryConfig) -> None:
         super().__init__()
@@ -63,7 +64,7 @@ class RecoveryNet(nn.Module):
         self.sharpness = nn.Parameter(torch.zeros(config.scales))
 
     def embed(self, scale: int, total: Tensor, given: Given, tokens: Tensor, codes: Tensor) -> Tensor:
-        """(B, places, width) of one scale.
+        """Input (B, cells, width) of one scale.
 
         total: (B, dim, h, w) sum of the coarser scales. tokens: (B, rows, columns), -1 where unknown.
         codes: (codes, dim) of the scale.
@@ -73,27 +74,27 @@ class RecoveryNet(nn.Module):
         around = F.adaptive_avg_pool2d(given.latent * given.visible, (rows, columns)) / (visible + 1e-3)
         known = (tokens >= 0)[:, None].to(total)
         own = codes[tokens.clamp_min(0)].permute(0, 3, 1, 2) * known
-        told = given.code[scale] if scale < len(given.code) else torch.full_like(tokens, -1)
-        coded = (told >= 0)[:, None].to(total)
-        maps = [F.adaptive_avg_pool2d(total, (rows, columns)) / _LEVEL, around / _LEVEL, own / _LEVEL,
-                visible, known, coded]  # fmt: skip
-        places = torch.cat(maps, dim=1).flatten(2).transpose(1, 2)
+        code = given.code[scale] if scale < len(given.code) else torch.full_like(tokens, -1)
+        coded = (code >= 0)[:, None].to(total)
+        coarser = F.adaptive_avg_pool2d(total, (rows, columns))
+        maps = [*(x / _UNIT_LEVELS for x in (coarser, around, own)), visible, known, coded]
+        cells = torch.cat(maps, dim=1).flatten(2).transpose(1, 2)
         where = _waves(rows, columns, total.dtype).to(total.device)
-        return self.enter(places) + self.place(where) + self.level[scale]
+        return self.enter(cells) + self.place(where) + self.level[scale]
 
-    def logits(self, scale: int, seen: Tensor, codes: Tensor) -> Tensor:
-        """(B, places, codes) from the transformer's answers (B, places, width)."""
-        kind = torch.promote_types(seen.dtype, torch.float32)  # full, or double where all is
+    def logits(self, scale: int, outputs: Tensor, codes: Tensor) -> Tensor:
+        """(B, cells, codes) from the transformer's outputs (B, cells, width)."""
+        kind = torch.promote_types(outputs.dtype, torch.float32)
         known = codes.to(kind)
         middle, spread = known.mean(0), known.std(0)
-        query, known = self.query(seen).to(kind), (known - middle) / spread.clamp_min(1e-3)
+        query, known = self.query(outputs).to(kind), (known - middle) / spread.clamp_min(1e-3)
         distance = query.square().sum(-1, keepdim=True) - 2 * query @ known.T + known.square().sum(1)
         return -distance / codes.shape[1] * torch.exp(self.sharpness[scale]) * _SHARP
 
     def forward(
         self, quantizer: ResidualQuantizer, given: Given, tokens: list[Tensor], totals: list[Tensor]
     ) -> list[Tensor]:
-        """Logits of all scales at once, under the block-causal mask: for training.
+        """Logits of all scales at once under the block-causal mask, for training.
 
         tokens: grids of every scale, -1 where unknown; totals[i]: the sum of the scales before scale i.
         """
@@ -102,16 +103,16 @@ class RecoveryNet(nn.Module):
             for scale, (grid, total) in enumerate(zip(tokens, totals, strict=True))
         ]
         lengths = [part.shape[1] for part in parts]
-        seen, _ = self.transformer(torch.cat(parts, dim=1), block_causal(lengths).to(parts[0].device))
+        outputs, _ = self.transformer(torch.cat(parts, dim=1), block_causal(lengths).to(parts[0].device))
         return [
             self.logits(scale, part, quantizer.codebooks[scale])
-            for scale, part in enumerate(seen.split(lengths, dim=1))
+            for scale, part in enumerate(outputs.split(lengths, dim=1))
         ]
 
     def recover(self, quantizer: ResidualQuantizer, given: Given, choose: Choice | None = None) -> Tensor:
         """The latent (B, dim, h, w) of the whole picture, scale after scale with cached keys and values.
 
-        With guidance a second pass is told nothing but the sum of the coarser scales.
+        With guidance a second pass is conditioned on the coarser scales only.
         """
         choose = choose or Choice()
         size = (given.latent.shape[-2], given.latent.shape[-1])
@@ -119,8 +120,8 @@ class RecoveryNet(nn.Module):
         total, cache, blind_cache = torch.zeros_like(given.latent), None, None
         for scale, codes in enumerate(quantizer.codebooks):
             tokens = known_tokens(quantizer, given, total, scale)
-            answered, cache = self._next(scale, total, given, tokens, codes, cache)
-            logits = self.logits(scale, answered, codes)
+            outputs, cache = self._next(scale, total, given, tokens, codes, cache)
+            logits = self.logits(scale, outputs, codes)
             if choose.guidance:
                 unknown = torch.full_like(tokens, -1)
                 blind, blind_cache = self._next(scale, total, nothing, unknown, codes, blind_cache)
@@ -128,8 +129,8 @@ class RecoveryNet(nn.Module):
             vectors = choose(logits, codes)
             grid = tokens.shape[1:]
             own = codes[tokens.clamp_min(0)].permute(0, 3, 1, 2)
-            told = vectors.transpose(1, 2).reshape(own.shape[0], -1, *grid)
-            total = total + quantizer.spread(torch.where((tokens >= 0)[:, None], own, told), scale, size)
+            predicted = vectors.transpose(1, 2).reshape(own.shape[0], -1, *grid)
+            total = total + quantizer.spread(torch.where((tokens >= 0)[:, None], own, predicted), scale, size)
         return total
 
     def _next(
@@ -138,36 +139,8 @@ class RecoveryNet(nn.Module):
         return self.transformer(self.embed(scale, total, given, tokens, codes), cache=cache)
 
 
-@dataclass(frozen=True)
-class Choice:
-    """How a scale's codes are chosen from their logits."""
-
-    how: str = "mean"
-    """argmax: the likeliest; sample: drawn; mean: the expected vector, least squared error."""
-    temperature: float = 1.0
-    seed: int = 0
-    guidance: float = 0.0
-    """How far what is given counts beyond its own probabilities; 0: not at all, and no second pass."""
-
-    def __call__(self, logits: Tensor, codes: Tensor) -> Tensor:
-        """(B, places, codes) -> vectors (B, places, dim)."""
-        if self.how == "argmax":
-            return codes[logits.argmax(-1)]
-        probable = torch.softmax(logits / self.temperature, dim=-1)
-        if self.how == "mean":
-            return probable @ codes
-        generator = torch.Generator().manual_seed(self.seed)
-        drawn = torch.multinomial(probable.flatten(0, 1).cpu(), 1, generator=generator)
-        return codes[drawn.reshape(logits.shape[:2]).to(codes.device)]
-
-
-def guided(conditional: Tensor, unconditional: Tensor, guidance: float) -> Tensor:
-    """Logits moved away from those without the condition (Ho and Salimans 2022, eq. 6)."""
-    return (1 + guidance) * conditional - guidance * unconditional
-
-
 def known_tokens(quantizer: ResidualQuantizer, given: Given, total: Tensor, scale: int) -> Tensor:
-    """(B, rows, columns): the code's tokens; where it has none those of wholly visible cells, else -1."""
+    """(B, rows, columns): tokens of the code, else of the wholly visible cells, else -1."""
     coded = given.code[scale] if scale < len(given.code) else None
     if coded is not None and bool((coded >= 0).all()):
         return coded
@@ -175,12 +148,12 @@ def known_tokens(quantizer: ResidualQuantizer, given: Given, total: Tensor, scal
     grid = token_grid(side, given.latent.shape[-2], given.latent.shape[-1])
     whole = F.adaptive_avg_pool2d(given.visible, grid)[:, 0] > 1 - 1e-4
     tokens = nearest(pool(given.latent - total, side), quantizer.codebooks[scale])
-    seen = torch.where(whole, tokens, torch.full_like(tokens, -1))
-    return seen if coded is None else torch.where(coded >= 0, coded, seen)
+    visible = torch.where(whole, tokens, torch.full_like(tokens, -1))
+    return visible if coded is None else torch.where(coded >= 0, coded, visible)
 
 
 def _waves(rows: int, columns: int, kind: torch.dtype) -> Tensor:
-    """(rows * columns, 4 _WAVES): where each place lies in the frame, as sines and cosines."""
+    """(rows * columns, 4 _WAVES): position of each cell in the picture, as sines and cosines."""
     y = (torch.arange(rows, dtype=kind) + 0.5) / rows
     x = (torch.arange(columns, dtype=kind) + 0.5) / columns
     turns = math.pi * 2.0 ** torch.arange(_WAVES, dtype=kind)

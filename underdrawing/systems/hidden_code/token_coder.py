@@ -1,20 +1,20 @@
-"""More tokens in the same bits: arithmetic coding by the recovery transformer's probabilities.
+"""Arithmetic coding of tokens by the recovery transformer's probabilities.
 
-    p(z_si | scales before)   nothing visible, the scales before as the code --> whole-number frequencies
-    tokens, coarse to fine, row by row --> range coder --> cut to the room there is
+    p(z_si | coarser scales)   nothing visible, coarser scales as the code --> integer frequencies
+    tokens, coarse to fine, row by row --> range coder --> cut to the available bits
     bits = 16 of a checksum | the coder's bits
 
-A reader takes the lowest and the highest number that the bits may begin: tokens on which both agree were
-sent, and nothing has to say how many. So the code may end within a scale; its other cells are -1, and the
-transformer tells what it expects there.
+The decoder decodes the smallest and the largest number with these leading bits: tokens on which both agree
+were sent, so no length is stored. A code may end within a scale; the remaining cells are -1, and the
+transformer predicts them.
 
-Floats must not decide frequencies otherwise on another machine, or from there on all tokens would be wrong.
-So all is computed in double precision, and logits are rounded to multiples of STEP before whole numbers are
-made of them. Between orders of summation, and numbers of threads, logits differ by less than 1e-12
-(bench/studies/hidden_code). Rounding parts two values so near to each other with probability 1e-12 / STEP
+Frequencies must be equal on every machine: one difference makes all later tokens wrong. All is computed in
+double precision, and logits are rounded to multiples of STEP before they become integers. Between orders of
+summation, and numbers of threads, logits differ by less than 1e-12
+(bench/studies/hidden_code). Rounding separates two such values with probability 1e-12 / STEP
 = 8e-12. The 680 tokens of a square picture have 1,024 logits each, 700,000 in all, and those 12 nats below
-the best do not matter: less than one picture in 150,000 meets a difference. It then fails the checksum but
-for one time in 65,536: a CodeError, not other tokens. The rounding costs STEP^2 / 24 nats a token, a
+the best do not matter: less than one picture in 150,000 meets a difference. The checksum then fails, but for
+one time in 65,536: a CodeError instead of wrong tokens. The rounding costs STEP^2 / 24 nats a token, a
 thousandth of a bit.
 """
 
@@ -34,29 +34,29 @@ from torch import Tensor
 from underdrawing.coding.bits import crc32, from_int
 from underdrawing.core.errors import CapacityError, CodeError
 from underdrawing.nets.residual_quantizer import ResidualQuantizer, token_grid
+from underdrawing.nets.token_net import BLOCK
 from underdrawing.nets.transformer import Cache
 from underdrawing.systems.hidden_code.recovery_net import Given, RecoveryNet
-from underdrawing.systems.hidden_code.token_net import BLOCK
 from underdrawing.systems.hidden_code.tokens import working_sides
 
-# The compiled package's inner names are attributes, not modules that could be imported from.
+# attributes of a compiled package, not importable modules
 Categorical = constriction.stream.model.Categorical
 RangeEncoder = constriction.stream.queue.RangeEncoder
 RangeDecoder = constriction.stream.queue.RangeDecoder
 
 STEP = 0.125
-"""Nats that logits are rounded to."""
+"""Nats: resolution of the logits."""
 CHECK_BITS = 16
-"""Of the checksum over grids, tokens and the coder's bits."""
-_LARGEST = 18  # bits of the likeliest code's frequency; no code has less than 1
+"""Checksum over grids, tokens and the coder's bits."""
+_LARGEST = 18  # log2 of the highest frequency; the lowest is 1
 _FREQUENCIES = np.maximum(1, np.rint(2.0**_LARGEST * np.exp(-STEP * np.arange(110))))
 _WORD_BITS = 32
-_BEYOND = 4  # words that a decoder may look at past the end of what was sent
+_BEYOND = 4  # words that a decoder may read past the end
 _DOMAIN = b"underdrawing coded tokens"
 
 
 class TokenCoder:
-    """Token grids of all scales to bits and back. Both sides need the same transformer and codebooks."""
+    """Token grids of all scales to bits and back; both sides need the same transformer and codebooks."""
 
     def __init__(self, net: RecoveryNet, quantizer: ResidualQuantizer) -> None:
         self._net, self._quantizer = net, quantizer
@@ -66,59 +66,61 @@ class TokenCoder:
         return deepcopy(self._net).double().eval(), deepcopy(self._quantizer).double().eval()
 
     def encode(self, tokens: Sequence[np.ndarray], height: int, width: int, room_bits: int) -> np.ndarray:
-        """As many of the tokens of a picture of height x width px as have room: uint8 bits.
+        """As many tokens of a picture of height x width px as fit: uint8 bits.
 
-        tokens: grids of every scale, as Tokenizer.encode gives them. Exactly `room_bits` where they do not
-        all fit, else as few as hold them. CodeError for other grids, CapacityError where no token fits.
+        tokens: grids of every scale, from Tokenizer.encode. Exactly `room_bits` where not all fit, else the
+        fewest possible. CodeError for other grids, CapacityError where no token fits.
         """
-        told = _Told(*self._double, height, width)
-        if [np.shape(grid) for grid in tokens] != told.grids:
-            raise CodeError(f"expected grids {told.grids}, got {[np.shape(grid) for grid in tokens]}")
+        predictor = _Predictor(*self._double, height, width)
+        if [np.shape(grid) for grid in tokens] != predictor.grids:
+            raise CodeError(f"expected grids {predictor.grids}, got {[np.shape(grid) for grid in tokens]}")
         coder = RangeEncoder()
         pairs: list[tuple[int, Categorical]] = []
         for grid in tokens:
-            pairs += zip(np.ravel(grid).tolist(), map(model, told.frequencies()), strict=True)
-            told.learn(np.asarray(grid, np.int64))
+            pairs += zip(np.ravel(grid).tolist(), map(model, predictor.frequencies()), strict=True)
+            predictor.add(np.asarray(grid, np.int64))
         for token, its_model in pairs:
             coder.encode(token, its_model)
         stream = _shortest(coder.get_compressed(), pairs)[: max(0, room_bits - CHECK_BITS)]
         count = _settled(stream, pairs)
         if not count:
             raise CapacityError(f"{room_bits} bits hold not one token beside {CHECK_BITS} bits of checksum")
-        return np.concatenate([_check([token for token, _ in pairs[:count]], told.grids, stream), stream])
+        return np.concatenate(
+            [_check([token for token, _ in pairs[:count]], predictor.grids, stream), stream]
+        )
 
     def decode(self, bits: np.ndarray, height: int, width: int) -> list[np.ndarray]:
-        """Grids (rows, columns) int64 of the scales that bits say something of; -1 in cells not sent.
+        """Grids (rows, columns) int64 of the scales in the bits; -1 in missing cells, of the last grid only.
 
-        Only the last grid may have such cells. CodeError where these are not the bits that `encode` wrote for
-        a picture of these proportions, or this machine computes other probabilities.
+        CodeError where `encode` did not write these bits for a picture of this aspect ratio, or this machine
+        computes other probabilities.
         """
         check, stream = bits[:CHECK_BITS], bits[CHECK_BITS:]
-        told, bounds = _Told(*self._double, height, width), _Bounds(stream)
+        predictor, bounds = _Predictor(*self._double, height, width), _Bounds(stream)
         grids: list[np.ndarray] = []
-        for shape in told.grids:
+        for shape in predictor.grids:
             flat = np.full(shape[0] * shape[1], -1, np.int64)
-            for cell, row in enumerate(told.frequencies()):
+            for cell, row in enumerate(predictor.frequencies()):
                 flat[cell] = bounds.next(model(row))
                 if flat[cell] < 0:
                     break
             grids.append(flat.reshape(shape))
             if flat[-1] < 0:
                 break
-            told.learn(grids[-1])
+            predictor.add(grids[-1])
         sent = [token for grid in grids for token in grid.ravel().tolist() if token >= 0]
-        if not sent or not np.array_equal(check, _check(sent, told.grids, stream)):
+        if not sent or not np.array_equal(check, _check(sent, predictor.grids, stream)):
             raise CodeError("these bits are no coded tokens, are damaged, or were cut short")
         return grids if grids[-1].flat[0] >= 0 else grids[:-1]
 
     def cost_bits(self, tokens: Sequence[np.ndarray], height: int, width: int) -> list[float]:
-        """What each scale's tokens take by the same frequencies, before the coder's end and the checksum."""
-        told, costs = _Told(*self._double, height, width), []
+        """Bits of each scale's tokens by these frequencies, without checksum and end of the stream."""
+        predictor, costs = _Predictor(*self._double, height, width), []
         for grid in tokens:
-            table, flat = told.frequencies(), np.asarray(grid, np.int64).ravel()
+            table, flat = predictor.frequencies(), np.asarray(grid, np.int64).ravel()
             chosen = table[np.arange(len(flat)), flat]
             costs.append(float(np.log2(table.sum(1) / chosen).sum()))
-            told.learn(np.asarray(grid, np.int64))
+            predictor.add(np.asarray(grid, np.int64))
         return costs
 
 
@@ -128,14 +130,14 @@ def model(frequencies: np.ndarray) -> Categorical:
 
 
 def rounded(logits: np.ndarray) -> np.ndarray:
-    """Logits (places, codes) -> frequencies, whole numbers in float64: nothing else of a logit counts."""
+    """Logits (cells, codes) -> integer frequencies as float64."""
     steps = np.rint(logits / STEP).astype(np.int64)
     below = steps.max(-1, keepdims=True) - steps
     return _FREQUENCIES[np.minimum(below, len(_FREQUENCIES) - 1)]
 
 
-class _Told:
-    """What the transformer expects of a picture of which some scales are known."""
+class _Predictor:
+    """Token frequencies of the next scale, given the coarser ones."""
 
     def __init__(self, net: RecoveryNet, quantizer: ResidualQuantizer, height: int, width: int) -> None:
         self.net, self.quantizer = net, quantizer
@@ -149,14 +151,14 @@ class _Told:
 
     @torch.inference_mode()
     def frequencies(self) -> np.ndarray:
-        """(places, codes) of the next scale."""
+        """(cells, codes) of the next scale."""
         scale = len(self.code)
-        seen, _ = self._pass(scale, torch.full((1, *self.grids[scale]), -1))
-        return rounded(self.net.logits(scale, seen, self.quantizer.codebooks[scale])[0].numpy())
+        outputs, _ = self._pass(scale, torch.full((1, *self.grids[scale]), -1))
+        return rounded(self.net.logits(scale, outputs, self.quantizer.codebooks[scale])[0].numpy())
 
     @torch.inference_mode()
-    def learn(self, grid: np.ndarray) -> None:
-        """Its tokens."""
+    def add(self, grid: np.ndarray) -> None:
+        """Add the tokens of the next scale."""
         tokens, scale = torch.from_numpy(grid)[None], len(self.code)
         self.code.append(tokens)
         _, self.cache = self._pass(scale, tokens)
@@ -175,23 +177,23 @@ class _Bounds:
         self.decoders = [RangeDecoder(_words(bits, filler)) for filler in (0, 1)]
 
     def next(self, its_model: Categorical) -> int:
-        """The next token; -1 where the bits leave it open, after which nothing more may be asked."""
+        """The next token; -1 where the bits do not determine it, after which no more may be read."""
         try:
             low, high = (decoder.decode(its_model) for decoder in self.decoders)
-        except AssertionError:  # constriction's word for a number that no tokens lead to
+        except AssertionError:  # constriction: the number is not decodable
             return -1
         return int(low) if low == high else -1
 
 
 def _settled(bits: np.ndarray, pairs: Sequence[tuple[int, Categorical]]) -> int:
-    """How many of the tokens, given with their models, the beginning of a stream says."""
+    """Number of tokens that the leading bits of a stream determine; pairs: token and model."""
     bounds = _Bounds(bits)
-    said = (bounds.next(its_model) == token for token, its_model in pairs)
-    return next((count for count, right in enumerate(said) if not right), len(pairs))
+    agreement = (bounds.next(its_model) == token for token, its_model in pairs)
+    return next((count for count, right in enumerate(agreement) if not right), len(pairs))
 
 
 def _shortest(words: np.ndarray, pairs: Sequence[tuple[int, Categorical]]) -> np.ndarray:
-    """A coder's words as bits, cut and rounded up as far as they still say all tokens."""
+    """A coder's words as bits, in the shortest form that determines all tokens."""
     stream = np.unpackbits(words.astype(">u4").view(np.uint8))
     value = int.from_bytes(np.packbits(stream).tobytes(), "big")
 

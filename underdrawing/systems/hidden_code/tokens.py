@@ -1,4 +1,4 @@
-"""The hidden code: a photograph's tokens as bits. Any beginning that ends with a scale can be decoded.
+"""A photograph's tokens as bits; any prefix of whole scales can be decoded.
 
     image --> longer side 256 px --> grids z_s1 ... z_sK --> indices, coarse to fine, row by row --> bits
 
@@ -17,38 +17,38 @@ import torch
 from torch import Tensor
 
 from underdrawing.core.errors import CapacityError, CodeError, ShapeError
+from underdrawing.nets.code_order import pseudo_gray
 from underdrawing.nets.loading import load_network, save_network
 from underdrawing.nets.residual_quantizer import token_grid
-from underdrawing.systems.hidden_code.bit_order import pseudo_gray
-from underdrawing.systems.hidden_code.token_net import BLOCK, TokenConfig, TokenNet
+from underdrawing.nets.token_net import BLOCK, TokenConfig, TokenNet
 
 WEIGHTS = Path(__file__).parent / "weights" / "tokens.safetensors"
 LONGER_PX = 256
 SMALLEST_PX = 16
-"""Least side of a picture that has tokens."""
+"""Least side of a picture."""
 
 
 class Tokenizer:
-    """Photographs to tokens and bits, and back. Loads its weights at the first use."""
+    """Photographs to tokens and bits, and back; weights are loaded at the first use."""
 
     def __init__(self, weights: Path | TokenNet = WEIGHTS) -> None:
         self._from = weights
 
     @cached_property
     def net(self) -> TokenNet:
-        """The networks, ready to be asked."""
+        """The networks in evaluation mode."""
         if isinstance(self._from, TokenNet):
             return self._from.eval()
         return load_network(self._from, TokenConfig, TokenNet)
 
     @property
     def scales(self) -> int:
-        """How many there are."""
+        """Number of scales."""
         return len(self.net.config.sides)
 
     @property
     def token_bits(self) -> int:
-        """Bits of one token."""
+        """Bits of a token."""
         return (self.net.config.codes - 1).bit_length()
 
     def grids(self, height: int, width: int) -> list[tuple[int, int]]:
@@ -62,7 +62,7 @@ class Tokenizer:
         return [int(count) * self.token_bits for count in counts]
 
     def prefix_for(self, room_bits: int, height: int, width: int) -> int:
-        """Scales that fit into so many bits; 0 where not even the first does."""
+        """Number of scales that fit into so many bits; 0 where the first does not."""
         return sum(length <= room_bits for length in self.lengths_bits(height, width))
 
     @torch.inference_mode()
@@ -87,7 +87,7 @@ class Tokenizer:
 
     @torch.inference_mode()
     def decode(self, tokens: Sequence[np.ndarray], height: int, width: int) -> np.ndarray:
-        """The picture (height, width, 3) uint8 that a prefix of at least one scale tells."""
+        """The picture (height, width, 3) uint8 of a prefix of at least one scale."""
         size = tuple(side // BLOCK for side in working_sides(height, width))
         grids = [torch.from_numpy(np.asarray(grid, np.int64))[None] for grid in tokens]
         return self.picture(self.net.quantizer.total(grids, size), len(tokens), height, width)
@@ -106,9 +106,9 @@ class Tokenizer:
         return (flat[:, None] >> shifts & 1).astype(np.uint8).ravel()
 
     def from_bits(self, bits: np.ndarray, height: int, width: int) -> list[np.ndarray]:
-        """The whole scales that bits of a code hold; what is left over at the end is passed over.
+        """The whole scales in the bits of a code; a rest at the end is ignored.
 
-        CodeError where they hold more than all scales, or not even one.
+        CodeError for more bits than all scales have, or fewer than the first.
         """
         lengths = self.lengths_bits(height, width)
         if len(bits) > lengths[-1]:
@@ -126,7 +126,7 @@ class Tokenizer:
         return grids
 
     def fit(self, image_u8: np.ndarray, room_bits: int) -> np.ndarray:
-        """The longest code of a photograph that has room: uint8 bits. CapacityError where none has."""
+        """The longest code of at most `room_bits`: uint8 bits. CapacityError where not one scale fits."""
         height, width = image_u8.shape[:2]
         prefix = self.prefix_for(room_bits, height, width)
         if not prefix:
@@ -136,7 +136,7 @@ class Tokenizer:
 
 
 def working_sides(height: int, width: int) -> tuple[int, int]:
-    """Sides in px that a picture is brought to: the longer one 256, multiples of 16."""
+    """Sides in px of the resized picture: the longer one 256, both multiples of 16."""
     factor = LONGER_PX / max(height, width)
     rows, columns = (max(1, round(side * factor / BLOCK)) * BLOCK for side in (height, width))
     return rows, columns

@@ -1,9 +1,9 @@
-"""How the weights of the recovery transformer come about.
+"""Training of the recovery transformer.
 
     underdrawing train hidden-code-recovery --data DIR -o runs/recovery
 
-Crops, masks of any form, codes of any number of scales, some of them with wrong bits. The tokens are those of
-the running sums as they really are: after a wrong token the next scale's true token is the one that mends it.
+Random crops, free-form masks, codes of any number of scales, some with bit errors. Target tokens follow the
+actual running sum: after a wrong token the target of the next scale corrects it. Time and score: README.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from torch import Tensor
 from underdrawing.attacks import tamper
 from underdrawing.nets.loading import save_network
 from underdrawing.nets.residual_quantizer import nearest, pool
+from underdrawing.nets.token_net import TokenNet
 from underdrawing.systems.hidden_code.recovery import visible_cells
 from underdrawing.systems.hidden_code.recovery_net import Given, RecoveryConfig, RecoveryNet
-from underdrawing.systems.hidden_code.token_net import TokenNet
 from underdrawing.systems.hidden_code.tokens import Tokenizer
 from underdrawing.train.crops import crop_batch, training_photos
 from underdrawing.train.loop import Run, train
@@ -33,7 +33,7 @@ _SHAPES = (tamper.free_form, tamper.free_form, tamper.blob, tamper.box)
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the training of the recovery transformer depends on."""
+    """Settings of the training."""
 
     config: RecoveryConfig = field(default_factory=RecoveryConfig)
     minutes: float = 40.0
@@ -41,18 +41,17 @@ class Recipe:
     batch: int = 8
     shortest: tuple[int, int] = (256, 416)
     area: tuple[float, float] = (0.05, 0.5)
-    """Part of the frame that is hidden."""
+    """Range of the masked share of the picture."""
     covered: float = 0.05
-    """Share of the pictures of which nothing is visible."""
+    """Share of the pictures with a full mask."""
     dropped: float = 0.0
-    """Share of the pictures of which nothing is visible and no code is shown, so that guidance has something
-    to lead away from (the paper's code base: .1)."""
+    """Share of the pictures with a full mask and no code, for guidance (the paper's code base: .1)."""
     prefixes: tuple[int, ...] = (0, 1, 2, 3, 3, 4, 5, 6, 7, 8, 9)
-    """Scales that the code holds; one of them is drawn for each batch."""
+    """Numbers of scales in the code; one is drawn for each batch."""
     wrong: float = 0.25
-    """Share of the batches whose codes have wrong bits."""
+    """Share of the batches with bit errors in the code."""
     wrong_bits: float = 0.02
-    """Share of the bits that are wrong in those."""
+    """Bit error rate in those."""
     learning_rate: float = 1e-3
 
 
@@ -68,7 +67,7 @@ DEFAULT = "cpu-40min"
 
 
 class RecoveryTraining:
-    """The system that the loop trains; the tokens' networks stay as they are."""
+    """The system of the training loop; the tokenizer is frozen."""
 
     def __init__(self, net: RecoveryNet, tokens: TokenNet, photos: list[np.ndarray], recipe: Recipe) -> None:
         self.module, self.tokens, self.photos, self.recipe = net, tokens.eval(), photos, recipe
@@ -81,13 +80,13 @@ class RecoveryTraining:
         return crop_batch(self.photos, picks, recipe.side, recipe.shortest, rng)
 
     def losses(self, image: Tensor, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """Cross entropy in nats of the tokens that neither code nor surroundings give."""
+        """Cross entropy, in nats, of the tokens that are in neither code nor surroundings."""
         with torch.no_grad():
             latent = self.tokens.encoder(image)
             visible = visible_cells(self._masks(image, rng))
             bare = self._dropped(len(image), rng)
             visible = visible * ~bare[:, None, None, None]
-            shown, true, totals = self._tell(latent, visible, bare, rng)
+            shown, true, totals = self._tokens(latent, visible, bare, rng)
         given = Given(latent * visible, visible, shown[: self._prefix])
         with torch.autocast("cpu", torch.bfloat16):
             logits = self.module(self.tokens.quantizer, given, shown, totals)
@@ -110,16 +109,16 @@ class RecoveryTraining:
         return torch.from_numpy(np.stack(masks))[:, None].float()
 
     def _dropped(self, count: int, rng: np.random.Generator) -> Tensor:
-        """(count,) bool: the pictures that are told without any condition."""
+        """(count,) bool: the pictures without any condition."""
         share = self.recipe.dropped
         return torch.from_numpy(rng.random(count) < share if share else np.zeros(count, bool))
 
-    def _tell(
+    def _tokens(
         self, latent: Tensor, visible: Tensor, bare: Tensor, rng: np.random.Generator
     ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-        """Of every scale: tokens as shown (-1 where unknown), true ones, and the sum of the scales before.
+        """For every scale: input tokens (-1 where unknown), target tokens, and the sum of the coarser scales.
 
-        bare: (B,) bool, pictures whose code is not shown.
+        bare: (B,) bool, pictures without code.
         """
         quantizer, recipe = self.tokens.quantizer, self.recipe
         usable = [prefix for prefix in recipe.prefixes if prefix < len(quantizer.sides)]
@@ -130,10 +129,10 @@ class RecoveryTraining:
             grid = nearest(pool(latent - total, side), quantizer.codebooks[scale])
             whole = F.adaptive_avg_pool2d(visible, grid.shape[1:])[:, 0] > 1 - 1e-4
             if scale < self._prefix:
-                silent = bare[:, None, None]
+                no_code = bare[:, None, None]
                 received = _flipped(grid, len(quantizer.codebooks[scale]), wrong, rng)
-                grid = torch.where(silent, grid, received)
-                shown.append(torch.where(silent, torch.full_like(grid, -1), grid))
+                grid = torch.where(no_code, grid, received)
+                shown.append(torch.where(no_code, torch.full_like(grid, -1), grid))
             else:
                 shown.append(torch.where(whole, grid, torch.full_like(grid, -1)))
             true.append(grid)
@@ -143,7 +142,7 @@ class RecoveryTraining:
 
 
 def _flipped(grid: Tensor, codes: int, share: float, rng: np.random.Generator) -> Tensor:
-    """Indices with each of their bits wrong with probability `share`."""
+    """Indices with bit errors of probability `share`."""
     flips = torch.zeros_like(grid)
     for bit in range((codes - 1).bit_length()):
         flips |= torch.from_numpy(rng.random(grid.shape) < share).to(grid) << bit
@@ -151,7 +150,7 @@ def _flipped(grid: Tensor, codes: int, share: float, rng: np.random.Generator) -
 
 
 def initial_network(recipe: Recipe, seed: int = 1) -> RecoveryNet:
-    """A net whose random weights come from the seed alone."""
+    """A network with random weights that depend on the seed alone."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return RecoveryNet(recipe.config)

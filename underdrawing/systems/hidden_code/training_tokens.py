@@ -1,12 +1,11 @@
-"""How the weights of the tokens come about.
+"""Training of the tokenizer.
 
     underdrawing train hidden-code-tokens --recipe dropout --data DIR -o runs/tokens
 
 Principal components, k-means centres and phi are set in closed form before the first step; then encoder,
-quantizer and decoder are trained together. What the paper adds to a residual quantizer is scale dropout: the
-decoder gets the sum of a random prefix of the scales, so that a code that was cut short still means a lot.
-Besides decibels the loss asks what a classifier sees in the decoded picture (losses/features): so few bits
-cannot tell every pixel, but it can tell what the picture shows.
+quantizer and decoder are trained jointly. The paper's addition to a residual quantizer is scale dropout: the
+decoder gets the sum of a random prefix of the scales, so that a truncated code stays useful. The loss adds a
+distance of classifier features (losses/features) to the squared error. Time and score: README.
 """
 
 from __future__ import annotations
@@ -23,20 +22,20 @@ from torch import Tensor
 from underdrawing.losses.features import feature_distance, load_features
 from underdrawing.nets.quantizer_start import start_quantizer
 from underdrawing.nets.residual_quantizer import nearest, pool
-from underdrawing.systems.hidden_code.token_net import TokenConfig, TokenNet
+from underdrawing.nets.token_net import TokenConfig, TokenNet
 from underdrawing.systems.hidden_code.tokens import save_tokens
 from underdrawing.train.crops import crop_batch, training_photos
 from underdrawing.train.loop import Run, train
 from underdrawing.train.run import load_averaged
 
-_POWER = 64.0**2  # squared levels that count as one in the quantizer's losses
+_POWER = 64.0**2  # squared levels in one unit of the quantizer's losses
 _LEAST_MSE = 1e-4
 _STALE = 0.02  # of the hits that a code would have if all were used alike, below which it is replaced
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the training of the tokens depends on."""
+    """Settings of the training."""
 
     config: TokenConfig = field(default_factory=TokenConfig)
     minutes: float = 28.0
@@ -45,20 +44,19 @@ class Recipe:
     shortest: tuple[int, int] = (256, 416)
     """Short side that a photograph is brought to before it is cropped, px, drawn log-uniformly."""
     full: float = 0.5
-    """Share of the pictures that are decoded from all scales; the others from a random prefix. 1: no scale
-    dropout."""
+    """Share of the pictures decoded from all scales, others from a random prefix; 1: no scale dropout."""
     commitment: float = 0.25
-    """Weight of the latent's distance from each running total, against that of the totals' from it."""
+    """Weight of the commitment loss."""
     decay: float = 0.98
-    """Of the moving averages that the codes are."""
+    """Decay of the codes' moving averages."""
     learning_rate: float = 1e-3
     seed_crops: int = 1600
-    """Crops that components, centres and phi are set from."""
+    """Crops for components, centres and phi."""
     ridge: float = 1e-3
     meaning: float = 1.0
-    """Weight of the distance between features; 0: decibels alone, and no network of features is needed."""
-    felt: int = 6
-    """Pictures of each batch, those of most scales, whose features are compared: the costliest part."""
+    """Weight of the feature distance; 0: squared error only, without a feature network."""
+    feature_batch: int = 6
+    """Pictures of each batch, those of most scales, with a feature distance: the most expensive part."""
 
 
 _SMOKE = Recipe(
@@ -83,7 +81,7 @@ DEFAULT = "dropout"
 
 
 class TokenTraining:
-    """The system that the loop trains."""
+    """The system of the training loop."""
 
     def __init__(self, net: TokenNet, photos: list[np.ndarray], recipe: Recipe) -> None:
         self.photos, self.recipe = photos, recipe
@@ -101,7 +99,7 @@ class TokenTraining:
         return crop_batch(self.photos, picks, recipe.side, recipe.shortest, rng)
 
     def losses(self, image: Tensor, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """Decibels of the decoded picture, and how far latent and running totals are apart."""
+        """Loss terms: squared error in dB, feature distance, distances of latent and running totals."""
         latent = self.module.encoder(image)
         totals, apart, commit = self._totals(latent, rng)
         many, count = len(totals), len(image)
@@ -118,7 +116,7 @@ class TokenTraining:
             "commit": self.recipe.commitment * commit / _POWER,
         }
         if self.features is not None:
-            whole = torch.argsort(prefix, descending=True, stable=True)[: self.recipe.felt]
+            whole = torch.argsort(prefix, descending=True, stable=True)[: self.recipe.feature_batch]
             with torch.autocast("cpu", torch.bfloat16):
                 distance = feature_distance(self.features, decoded[whole], image[whole])
             parts["meaning"] = self.recipe.meaning * distance
@@ -136,13 +134,12 @@ class TokenTraining:
             total = total.detach()
             commit = commit + F.mse_loss(latent, total)
             totals.append(total)
-            self._remember(scale, pooled, tokens, rng)
+            self._update_codes(scale, pooled, tokens, rng)
         return totals, apart / len(totals), commit / len(totals)
 
     @torch.no_grad()
-    def _remember(self, scale: int, pooled: Tensor, tokens: Tensor, rng: np.random.Generator) -> None:
-        """Move each code to the running mean of what it stood for; a code that stands for nothing begins anew
-        at one of the vectors seen."""
+    def _update_codes(self, scale: int, pooled: Tensor, tokens: Tensor, rng: np.random.Generator) -> None:
+        """Moving average of the vectors of each code; an unused code restarts at a random vector."""
         net, keep = self.module, self.recipe.decay
         vectors, picks = pooled.permute(0, 2, 3, 1).flatten(0, 2), tokens.flatten()
         hits = torch.zeros_like(net.hits[scale]).index_add_(0, picks, torch.ones(len(picks)))
@@ -159,7 +156,7 @@ class TokenTraining:
 
 @torch.no_grad()
 def initial_network(photos: list[np.ndarray], recipe: Recipe, seed: int = 1) -> TokenNet:
-    """A net with components, centres and phi in place, the same for the same photographs and seed."""
+    """A network with components, centres and phi set; depends on photographs and seed alone."""
     rng = np.random.default_rng(seed)
     with torch.random.fork_rng():
         torch.manual_seed(seed)

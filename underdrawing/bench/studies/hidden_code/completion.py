@@ -11,12 +11,11 @@ import numpy as np
 from underdrawing.attacks.tamper import free_form
 from underdrawing.bench.harness.photographs import Photo
 from underdrawing.bench.harness.stats import Row, summarize
-from underdrawing.judging.blending import inpainted
+from underdrawing.judging.blending import inpainted, match_surroundings
 from underdrawing.metrics.quality import masked_psnr_db
 from underdrawing.systems.hidden_code.content import ContentCode
 from underdrawing.systems.hidden_code.message import Message
 from underdrawing.systems.hidden_code.model import HiddenCode
-from underdrawing.systems.hidden_code.verifying import joined
 
 AREA = (0.05, 0.3)
 SCALES = (3, 5, 7, 10)
@@ -50,8 +49,8 @@ def _completed(
     yield "none/completed", {"psnr_db": masked_psnr_db(image, _toned(left, guess, hidden), mask)}
     for name, (code, room) in codes.items():
         bits, kind = code.encode(image, room)
-        decoded = code.read(Message(None, bits, kind), 256, 256)
-        whole = code.whole(left, hidden, decoded)
+        decoded = code.decode(Message(None, bits, kind), 256, 256)
+        whole = code.complete(left, hidden, decoded)
         if decoded.grids:
             whole = _toned(left, whole, hidden)
         pictures = {
@@ -74,7 +73,7 @@ def _verify_seconds(image: np.ndarray) -> float:
 
 
 def _toned(left: np.ndarray, decoded: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-    return _levels(joined(left, decoded.astype(np.float32), hidden))
+    return _levels(match_surroundings(left, decoded.astype(np.float32), hidden))
 
 
 def _levels(picture: np.ndarray) -> np.ndarray:

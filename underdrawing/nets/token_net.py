@@ -1,4 +1,4 @@
-"""The networks of the tokens: a photograph as grids of codes, each finer, and back from any prefix of them.
+"""Multi-scale tokenizer: a photograph as grids of codes of rising resolution, decodable from any prefix.
 
     I --> lapped 16x16 blocks --> principal components + learned correction --> f (B, dim, H/16, W/16)
     f --> z_s1, z_s2, ... z_sK      (nets/residual_quantizer: f = sum of parts + residual, after any prefix)
@@ -26,14 +26,14 @@ _QUARTER, _DETAIL = 48, 16
 
 @dataclass(frozen=True)
 class TokenConfig:
-    """What the weights of the tokens depend on; stored in them."""
+    """Architecture of the tokenizer."""
 
     dim: int = 32
     """Channels of the latent."""
     codes: int = 1024
     """Codes a scale: 10 bits a token. The paper's code base has 4096."""
     sides: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16)
-    """Tokens along the longer side, scale by scale (those of the tokenizer that the paper builds on)."""
+    """Tokens along the longer side, scale by scale (those of VAR, on which the paper builds)."""
     encoder_blocks: int = 2
     decoder_blocks: int = 5
     width: int = 96
@@ -53,7 +53,7 @@ class Encoder(nn.Module):
         self.correction = nn.Sequential(
             nn.Conv2d(config.dim, config.width, 1), *mixes, nn.Conv2d(config.width, config.dim, 1)
         )
-        _silence(self.correction[-1])
+        _zero(self.correction[-1])
 
     def blocks(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, 768, H/16, W/16): lapped blocks in levels."""
@@ -66,7 +66,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Latents to images; told how many scales they are the sum of."""
+    """Latents to images, conditioned on the number of scales in the latent."""
 
     def __init__(self, config: TokenConfig) -> None:
         super().__init__()
@@ -82,24 +82,24 @@ class Decoder(nn.Module):
             nn.Conv2d(config.polish, _QUARTER, 3, padding=1),
         )  # fmt: skip
         for layer in (self.leave, self.polish[-1]):
-            _silence(layer)
+            _zero(layer)
 
     def forward(self, latent: Tensor, prefix: Tensor) -> Tensor:
-        """(B, dim, h, w) and (B,) int64 scales in it -> (B, 3, 16 h, 16 w) RGB, may leave [0, 1]."""
-        told = F.one_hot(prefix - 1, self.scales).to(latent)[:, :, None, None]
-        told = told.expand(-1, -1, *latent.shape[-2:])
-        hidden = self.mixes(self.enter(torch.cat([latent / _LEVEL, told], dim=1)))
+        """(B, dim, h, w) and (B,) int64 scales in it -> (B, 3, 16 h, 16 w) RGB, not clipped to [0, 1]."""
+        condition = F.one_hot(prefix - 1, self.scales).to(latent)[:, :, None, None]
+        condition = condition.expand(-1, -1, *latent.shape[-2:])
+        hidden = self.mixes(self.enter(torch.cat([latent / _LEVEL, condition], dim=1)))
         blocks = self.synthesis(latent) + _LEVEL * self.leave(hidden).float()
         image = unmix_borders(F.pixel_shuffle(blocks, BLOCK), self.overlap)
-        seen = torch.cat(
+        features = torch.cat(
             [F.pixel_unshuffle(image / _LEVEL, 4), F.pixel_shuffle(self.detail(hidden), 4)], dim=1
         )
-        image = image + _LEVEL * F.pixel_shuffle(self.polish(seen).float(), 4)
+        image = image + _LEVEL * F.pixel_shuffle(self.polish(features).float(), 4)
         return (image + 128) / 255
 
 
 _LEVEL = 64.0
-"""8-bit levels that count as one inside the networks."""
+"""8-bit levels in one unit inside the networks."""
 
 
 class TokenNet(nn.Module):
@@ -113,6 +113,6 @@ class TokenNet(nn.Module):
         self.decoder = Decoder(config)
 
 
-def _silence(layer: nn.Conv2d) -> None:
+def _zero(layer: nn.Conv2d) -> None:
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)

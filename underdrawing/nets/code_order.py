@@ -1,4 +1,4 @@
-"""Which bits stand for which code: so ordered that one wrong bit leads to a code that is much alike.
+"""Assignment of bit patterns to codes such that a single bit error has a small effect.
 
 Zeger and Gersho, "Pseudo-Gray coding", 1990: exchange the indices of two codes as long as that lowers the
 mean distance between codes whose indices differ in a single bit.
@@ -10,10 +10,10 @@ import numpy as np
 
 
 def pseudo_gray(codes: np.ndarray, rounds: int = 3) -> np.ndarray:
-    """For codes (n, dim), n a power of two: which code each index stands for, (n,) int64.
+    """Code of each index, (n,) int64, for codes (n, dim); n is a power of two.
 
-    Begins with the order along the principal components' signs, then takes every code in turn, the dearest
-    first, to the place where an exchange saves most; `rounds` times over all, or until none saves anything.
+    Starts with the order of the signs of principal components. Then each code, in the order of cost, is
+    exchanged with the one that saves most; `rounds` times over all codes, or until nothing is saved.
     """
     count = len(codes)
     bits = count.bit_length() - 1
@@ -37,22 +37,22 @@ def pseudo_gray(codes: np.ndarray, rounds: int = 3) -> np.ndarray:
 
 
 def _savings(distance: np.ndarray, order: np.ndarray, beside: np.ndarray, index: int) -> np.ndarray:
-    """(n,): what exchanging `index` with every other index saves."""
+    """(n,) reduction of the cost by exchanging `index` with every other index."""
     own, near = order[index], order[beside[index]]
     here_own = distance[own, near].sum()
-    here_other = distance[order[:, None], near[None]].sum(1)  # the others at this place
+    here_other = distance[order[:, None], near[None]].sum(1)  # the others at this index
     there = order[beside]
-    there_other = distance[order[:, None], there].sum(1)  # the others where they are
+    there_other = distance[order[:, None], there].sum(1)  # the others at their own index
     there_own = distance[own][there].sum(1)
     saving = here_own + there_other - here_other - there_own
-    linked = beside[index]  # beside each other: their own distance was counted as if it vanished
+    linked = beside[index]  # neighbours: their mutual distance does not change
     saving[linked] -= 2 * distance[own, order[linked]]
     saving[index] = 0.0
     return saving
 
 
 def _by_halves(codes: np.ndarray, bits: int) -> np.ndarray:
-    """Halve the codes along their widest direction again and again: near codes share their leading bits."""
+    """Recursive bisection along the first principal component: near codes share their leading bits."""
     order = np.arange(len(codes))
     for level in range(bits):
         size = len(codes) >> level
