@@ -24,7 +24,7 @@ _MODULES = {
     ),
     "core.types": ("Credentials", "Signature", "Verdict"),
     "registry.retrieval": ("Match",),
-    "report.findings": ("ProtectReport", "VerifyReport"),
+    "report.reports": ("ProtectReport", "VerifyReport"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = ["__version__", *_HOMES]  # also in __init__.pyi, for type checkers

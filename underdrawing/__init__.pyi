@@ -19,7 +19,7 @@ from underdrawing.core.types import Credentials as Credentials
 from underdrawing.core.types import Signature as Signature
 from underdrawing.core.types import Verdict as Verdict
 from underdrawing.registry.retrieval import Match as Match
-from underdrawing.report.findings import ProtectReport as ProtectReport
-from underdrawing.report.findings import VerifyReport as VerifyReport
+from underdrawing.report.reports import ProtectReport as ProtectReport
+from underdrawing.report.reports import VerifyReport as VerifyReport
 
 __version__: str

@@ -1,4 +1,4 @@
-"""The whole promise on one real photograph: protect, alter, recompress, verify, recover; drawn as a strip."""
+"""Demonstration on one photograph: protect, alter, recompress, verify, recover; drawn as a strip."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from underdrawing import api
 from underdrawing.coding.keys import Owner
 from underdrawing.core.types import FILLED, Verdict
 from underdrawing.data.files import write_atomic
+from underdrawing.report.reports import ProtectReport
 
 PHOTO = Path(__file__).parent / "assets" / "astronaut.png"
 QUALITY = 70
-"""JPEG quality at which the altered picture is posted."""
+"""JPEG quality of the altered picture."""
 OWNER_NAME = "Demo Desk"
 TABLE_EDGE_PX = 276
-"""The row where the wall behind the shuttle ends and its table begins."""
+"""Row of the edge between the wall behind the shuttle and the table."""
 
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo found, the words to print, and the files that it wrote."""
+    """Verdict, lines to print, and files written by kind."""
 
     verdict: Verdict
     lines: list[str]
@@ -46,18 +47,19 @@ class Demo:
 
 
 def run_demo(folder: Path, *, overwrite: bool = False) -> Demo:
-    """Run the demo; original, protected, altered picture, findings and strip are written into `folder`."""
+    """Run the demo; write original, protected and altered picture, findings and strip into `folder`."""
     original = folder / "original.png"
     write_atomic(original, PHOTO.read_bytes(), overwrite)
     with tempfile.TemporaryDirectory() as keys:
         store = api.trust_store(keys)
         owner = Owner.create()
         store.add(owner.public, OWNER_NAME)
-        made = api.protect(original, folder / "protected.png", sign=owner, overwrite=overwrite)
-        altered, true_mask = alter(made.protected.image)
-        received = folder / "received.jpg"
-        write_atomic(received, _jpeg(altered, QUALITY), overwrite)
-        found = api.verify(received, folder, trust=store, overwrite=overwrite)
+        with api.Session(sign=owner, trust=store) as session:
+            made = session.protect(original, folder / "protected.png", overwrite=overwrite)
+            altered, true_mask = alter(made.protected.image)
+            received = folder / "received.jpg"
+            write_atomic(received, _jpeg(altered, QUALITY), overwrite)
+            found = session.verify(received, folder, overwrite=overwrite)
     verdict = found.verdict
     strip = folder / "strip.png"
     write_atomic(strip, _png(draw_strip(_panels(original, made, received, verdict))), overwrite)
@@ -65,15 +67,15 @@ def run_demo(folder: Path, *, overwrite: bool = False) -> Demo:
     lines = [
         f"Protected   {PHOTO.name}: {made.psnr_db:.1f} dB, {made.bits['content']} bits tell its content",
         f"Altered     {100 * true_mask.mean():.1f} % of the picture painted over, then JPEG {QUALITY}",
-        *words(verdict),
+        *describe(verdict),
         f"Pictures    {strip}",
         f"Report      {(found.written or {}).get('html')}",
     ]
     return Demo(verdict, lines, {**files, **(found.written or {})})
 
 
-def words(verdict: Verdict) -> list[str]:
-    """Who, where and how sure, in words."""
+def describe(verdict: Verdict) -> list[str]:
+    """Lines about signer, place and confidence."""
     lines = [f"Verdict     {verdict.status.upper()}: {verdict.message}"]
     signature = verdict.signature
     if verdict.identity is not None:
@@ -84,26 +86,24 @@ def words(verdict: Verdict) -> list[str]:
         )
         signer = f"signature {signature.state}" + (f", key {signature.key}{trust}" if signature.key else "")
         lines.append(f"Who         identity {verdict.identity}; {signer}")
-    if verdict.tampered_prob is not None:
-        lines.append(f"Where       {_places(verdict.tampered_prob)}")
+    if verdict.mask is not None:
+        lines.append(f"Where       {_places(verdict.mask)}")
     if verdict.tampered_prob is not None and verdict.confidence is not None:
-        lines.append(f"How sure    {_certainty(verdict)}")
+        lines.append(f"How sure    {_confidence(verdict)}")
     return lines
 
 
-def _places(tampered_prob: np.ndarray) -> str:
-    """The altered regions as boxes, greatest first."""
-    altered = (tampered_prob > 0.5).astype(np.uint8)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(altered)
+def _places(altered: np.ndarray) -> str:
+    """The altered regions of a mask as boxes, largest first."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(altered.astype(np.uint8))
     regions = sorted(stats[1:].tolist(), key=lambda region: -region[4])
     boxes = [f"x {x}-{x + w}, y {y}-{y + h}" for x, y, w, h, area in regions if area >= 0.002 * altered.size]
     share = f"{100 * altered.mean():.1f} % of the picture"
     return f"{share}: {'; '.join(boxes[:4])}" if boxes else share
 
 
-def _certainty(verdict: Verdict) -> str:
-    prob, confidence = verdict.tampered_prob, verdict.confidence
-    altered = prob > 0.5
+def _confidence(verdict: Verdict) -> str:
+    prob, confidence, altered = verdict.tampered_prob, verdict.confidence, verdict.mask
     sure = np.mean((prob > 0.9) | (prob < 0.1))
     text = f"{100 * sure:.0f} % of all pixels are judged at 9 to 1 or better"
     if altered.any():
@@ -111,43 +111,45 @@ def _certainty(verdict: Verdict) -> str:
             f"; the recovered ones at {100 * float(confidence[altered].mean()):.0f} % confidence on average"
         )
         if verdict.source_map is not None:
-            guessed = float((verdict.source_map[altered] == FILLED).mean())
-            text += f", {100 * (1 - guessed):.0f} % of them decoded from the hidden code"
+            filled = float((verdict.source_map[altered] == FILLED).mean())
+            text += f", {100 * (1 - filled):.0f} % of them decoded from the hidden code"
     return text
 
 
 def alter(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The forger's work on the astronaut: shuttle and mission patch are gone. Picture, mask (H, W) bool."""
+    """Remove shuttle and mission patch from the astronaut. (H, W, 3) uint8 and mask (H, W) bool."""
     mask = np.zeros(image.shape[:2], np.uint8)
     shuttle = [(398, 0), (440, 0), (462, 60), (464, 200), (484, 284), (350, 288), (348, 205), (372, 60)]
     cv2.fillPoly(mask, [np.array(shuttle, np.int32)], 255)
     cv2.ellipse(mask, (171, 385), (43, 43), 0, 0, 360, 255, -1)
-    # Wall and table are painted apart, so that neither bleeds into the other at the table's edge.
+    # Wall and table apart, so that neither is inpainted from the other at the edge.
     parts = (slice(0, TABLE_EDGE_PX), slice(TABLE_EDGE_PX, None))
     painted = np.concatenate([cv2.inpaint(image[part], mask[part], 5, cv2.INPAINT_TELEA) for part in parts])
-    grain = np.random.default_rng(7).normal(0, 2.0, image.shape)
-    painted = np.clip(np.rint(painted + grain), 0, 255).astype(np.uint8)
+    noise = np.random.default_rng(7).normal(0, 2.0, image.shape)
+    painted = np.clip(np.rint(painted + noise), 0, 255).astype(np.uint8)
     return np.where(mask[:, :, None] > 0, painted, image), mask > 0
 
 
 def draw_strip(panels: list[tuple[str, np.ndarray]], height_px: int = 320) -> Image.Image:
     """Pictures (H, W, 3) uint8 side by side at one height, each under its title."""
-    font, gap, head = ImageFont.load_default(17), 10, 30
+    font, margin, head = ImageFont.load_default(17), 10, 30
     shown = []
     for title, image in panels:
         size = (round(image.shape[1] * height_px / image.shape[0]), height_px)
         shown.append((title, Image.fromarray(image).resize(size, Image.Resampling.LANCZOS)))
-    width = sum(image.width for _, image in shown) + gap * (len(shown) + 1)
-    strip = Image.new("RGB", (width, head + height_px + gap), "white")
-    pen, left = ImageDraw.Draw(strip), gap
+    width = sum(image.width for _, image in shown) + margin * (len(shown) + 1)
+    strip = Image.new("RGB", (width, head + height_px + margin), "white")
+    pen, left = ImageDraw.Draw(strip), margin
     for title, image in shown:
         pen.text((left, 6), title, fill=(30, 30, 30), font=font)
         strip.paste(image, (left, head))
-        left += image.width + gap
+        left += image.width + margin
     return strip
 
 
-def _panels(original: Path, made: Any, received: Path, verdict: Verdict) -> list[tuple[str, np.ndarray]]:
+def _panels(
+    original: Path, made: ProtectReport, received: Path, verdict: Verdict
+) -> list[tuple[str, np.ndarray]]:
     panels = [
         ("original", np.asarray(Image.open(original).convert("RGB"))),
         (f"protected ({made.psnr_db:.1f} dB)", made.protected.image),

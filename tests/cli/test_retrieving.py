@@ -44,7 +44,7 @@ def desk(run, stand_in, album, tmp_path) -> Path:
 
 
 class TestCommandLine:
-    def test_record_says_what_was_done(self, run, desk, album):
+    def test_record_lists_files_and_facts(self, run, desk, album):
         shown = run("registry", "show", desk / "photos.db", 3, "--json").objects[0]
         original, protected = album / "deep" / "c.png", desk / "out" / "deep" / "c.png"
         assert shown["original"]["place"] == str(original)
@@ -117,14 +117,14 @@ class TestCommandLine:
         ran = run(*arguments)
         assert ran.code == 64 and ran.out == "" and "underdrawing" in ran.err
 
-    def test_what_is_no_registry_is_told(self, run, desk, album):
+    def test_other_files_are_no_registry(self, run, desk, album):
         assert run("registry", "audit", album / "a.png").code == 3
         ran = run("protect", album, "-o", desk / "again", "--registry", album / "a.png")
         assert ran.code == 64 and str(album / "a.png") in ran.err
         assert not (desk / "again").exists()
 
 
-def test_record_that_cannot_be_kept_is_told_with_the_file_that_is_there(stand_in, photo, tmp_path):
+def test_failed_registration_names_the_written_file(stand_in, photo, tmp_path):
     class Full:
         def add(self, records):
             raise RegistryError("the disk is full")
@@ -164,7 +164,7 @@ class TestMatches:
             ("embedding", "aa" * 8, True),
         ]
 
-    def test_what_was_filled_in_has_no_say(self, registry, astronaut):
+    def test_filled_pixels_are_ignored(self, registry, astronaut):
         recovered, source = astronaut.copy(), np.zeros(astronaut.shape[:2], np.uint8)
         recovered[:, 100:], source[:, 100:] = 128, FILLED
         unknown = self.verdict(identity="cc" * 8, recovered=recovered)
@@ -208,8 +208,8 @@ def test_real_photo_is_found_by_identity_and_without_one(tmp_path, astronaut):
         verdict = api.verify(report.protected, trust=tmp_path).verdict
         from underdrawing import zoo
 
-        told = zoo.load("photo").sketch.decode(kept, *verdict.content.shape[:2])
-        assert np.array_equal(told, verdict.content)
+        decoded = zoo.load("photo").sketch.decode(kept, *verdict.content.shape[:2])
+        assert np.array_equal(decoded, verdict.content)
 
         copy, _ = Tamper(blob, splice, (0.05, 0.1))(astronaut, coffee[:256, :256], np.random.default_rng(5))
         small = Image.fromarray(copy[12:250, 6:240]).resize((117, 119))

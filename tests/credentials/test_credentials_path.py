@@ -58,13 +58,13 @@ def stripped(path: Path, target: Path, quality: int = 80) -> Path:
 
 def test_protected_file_vouches_for_itself(desk, capsys):
     found = verified(capsys, desk / "protected.jpg", "--trust", desk / "trust")
-    told = found["credentials"]
-    assert found["status"] == "intact" and told["state"] == "valid" and told["issuer"] == "Test Agency"
-    assert told["actions"] == ["c2pa.opened", "c2pa.watermarked.bound"] and told["title"] == "photo.png"
-    assert told["soft_binding"] == {
+    report = found["credentials"]
+    assert found["status"] == "intact" and report["state"] == "valid" and report["issuer"] == "Test Agency"
+    assert report["actions"] == ["c2pa.opened", "c2pa.watermarked.bound"] and report["title"] == "photo.png"
+    assert report["soft_binding"] == {
         "algorithm": "underdrawing.photo.1", "value": found["identity"], "agrees": True,
     }  # fmt: skip
-    assert told["recovered"] is None and found["manifest"] is None
+    assert report["recovered"] is None and found["manifest"] is None
     with api.open_registry(desk / "photos.db") as registry:
         (entry,) = registry
     assert entry.record.protected.file == hashlib.sha256((desk / "protected.jpg").read_bytes()).hexdigest()
@@ -75,9 +75,9 @@ def test_stripped_and_recompressed_photo_gets_its_manifest_back(desk, capsys, tm
     arguments = [lost, "--trust", desk / "trust"]
     assert verified(capsys, *arguments)["credentials"]["recovered"] is None
     found = verified(capsys, *arguments, "--registry", desk / "photos.db", "-o", tmp_path / "out")
-    told = found["credentials"]
-    assert told["state"] == "none" and told["recovered"]["state"] == "valid"
-    assert told["recovered"]["issuer"] == "Test Agency" and told["recovered"]["soft_binding"]["agrees"]
+    report = found["credentials"]
+    assert report["state"] == "none" and report["recovered"]["state"] == "valid"
+    assert report["recovered"]["issuer"] == "Test Agency" and report["recovered"]["soft_binding"]["agrees"]
     (kept,) = ManifestRepository(beside(desk / "photos.db")).by_identity(found["identity"])
     assert Path(found["manifest"]).read_bytes() == kept and kept in (desk / "protected.jpg").read_bytes()
     assert "Test Agency" in Path(found["html"]).read_text(encoding="utf-8")
@@ -87,7 +87,7 @@ def test_stripped_and_recompressed_photo_gets_its_manifest_back(desk, capsys, tm
     assert "no Content Credentials" in said and "registry gives back" in said and "Test Agency" in said
 
 
-def test_edited_file_that_kept_its_manifest_is_told(desk, capsys, tmp_path, issued):
+def test_edited_file_with_its_old_manifest_is_invalid(desk, capsys, tmp_path, issued):
     """The forger pastes over the picture and puts the manifest back in."""
     from jumbf import embed
 
@@ -112,9 +112,9 @@ def test_manifest_moved_to_another_protected_photo_disagrees(desk, capsys, tmp_p
     api.protect(skimage.data.coffee(), tmp_path / "other.jpg")
     moved = tmp_path / "moved.jpg"
     moved.write_bytes(embed((tmp_path / "other.jpg").read_bytes(), kept.read_bytes()))
-    told = verified(capsys, moved, "--trust", desk / "trust")["credentials"]
-    assert told["state"] == "invalid" and told["soft_binding"]["agrees"] is False
-    assert "ANOTHER identity" in told["message"]
+    report = verified(capsys, moved, "--trust", desk / "trust")["credentials"]
+    assert report["state"] == "invalid" and report["soft_binding"]["agrees"] is False
+    assert "ANOTHER identity" in report["message"]
 
 
 def test_planted_manifest_of_another_identity_is_not_given_back(desk, capsys, tmp_path):
@@ -216,7 +216,7 @@ class TestRetrieving:
         assert match.credentials.state == "valid" and match.credentials.manifest == own
         assert Path(match.manifest) == tmp_path / "picture.c2pa" and Path(match.manifest).read_bytes() == own
 
-    def test_what_is_merely_near_is_told_and_not_written(self, desk, own, tmp_path):
+    def test_nearest_record_is_listed_and_not_written(self, desk, own, tmp_path):
         (match,) = api.retrieve(skimage.data.coffee(), desk / "photos.db", tmp_path / "out", limit=1)
         assert not match.sure and match.credentials.state == "untrusted" and match.manifest is None
         assert not (tmp_path / "out").exists()

@@ -43,7 +43,7 @@ class TestOwnFile:
         assert read(encoded(astronaut) + b" c2pa ", IDENTITY).state == "none"
         assert read(b"c2pa", IDENTITY).state in ("none", "invalid")
 
-    def test_without_the_package_it_says_so(self, signed, astronaut, monkeypatch):
+    def test_without_the_package_the_message_names_it(self, signed, astronaut, monkeypatch):
         monkeypatch.setitem(sys.modules, "c2pa", None)
         found = read(signed[0], IDENTITY)
         assert found.state == "unread" and "underdrawing[credentials]" in found.message
@@ -121,7 +121,7 @@ class TestHostileManifests:
         assert "assertion.hashedURI.mismatch" in found.problems
 
     def test_names_of_strangers_cannot_talk_to_the_terminal(self):
-        told = {
+        report = {
             "active_manifest": "a",
             "validation_results": {"activeManifest": {"failure": []}},
             "manifests": {
@@ -136,7 +136,7 @@ class TestHostileManifests:
                 }
             },
         }
-        found = reading._credentials("untrusted", told, [], IDENTITY)
+        found = reading._credentials("untrusted", report, [], IDENTITY)
         assert found.issuer.startswith("?[2JEvil?") and len(found.issuer) < 210
         assert found.signer is None and found.actions == ()
 
@@ -158,9 +158,9 @@ class TestRecovered:
 
     def test_json_leaves_the_bytes_out(self, signed, anchors):
         found = read(signed[0], IDENTITY)
-        told = replace(found, recovered=recover(signed[1], IDENTITY, anchors)).to_json()
-        assert told["recovered"]["state"] == "valid" and "manifest" not in told["recovered"]
-        assert told["soft_binding"] == {
+        report = replace(found, recovered=recover(signed[1], IDENTITY, anchors)).to_json()
+        assert report["recovered"]["state"] == "valid" and "manifest" not in report["recovered"]
+        assert report["soft_binding"] == {
             "algorithm": "underdrawing.photo.1",
             "value": IDENTITY,
             "agrees": True,

@@ -38,16 +38,16 @@ def test_every_format_holds_credentials(signer, original, astronaut, anchors, fo
 
 
 def test_manifest_is_as_the_specification_wants_it(signed):
-    told = manifest_of(signed[0])
-    actions, binding = (assertion["data"] for assertion in told["assertions"])
+    report = manifest_of(signed[0])
+    actions, binding = (assertion["data"] for assertion in report["assertions"])
     opened, marked = actions["actions"]
-    assert told["ingredients"][0]["relationship"] == "parentOf"
-    assert told["ingredients"][0]["title"] == told["title"] == "astronaut.jpg"
+    assert report["ingredients"][0]["relationship"] == "parentOf"
+    assert report["ingredients"][0]["title"] == report["title"] == "astronaut.jpg"
     assert opened["parameters"]["ingredients"][0]["url"].endswith("c2pa.ingredient.v3")
     assert marked["softwareAgent"]["name"] == "underdrawing"
     assert abs((datetime.fromisoformat(marked["when"]) - datetime.now(UTC)).total_seconds()) < 600
     assert binding == {"alg": "underdrawing.photo.1", "blocks": [{"scope": {}, "value": IDENTITY}]}
-    assert "thumbnail" not in told
+    assert "thumbnail" not in report
 
 
 def test_system_without_identity_claims_no_binding(signer, original, astronaut):
@@ -76,7 +76,7 @@ def test_history_of_the_original_is_kept(signer, signed, astronaut, tmp_path):
     data, _ = signer.sign(encoded(astronaut), "JPEG", identity=IDENTITY, system="photo", original=original)
     with c2pa.Reader("image/jpeg", io.BytesIO(data)) as reader:
         manifests = json.loads(reader.json())["manifests"]
-    assert {told["signature_info"]["issuer"] for told in manifests.values()} == {
+    assert {report["signature_info"]["issuer"] for report in manifests.values()} == {
         "Test Agency",
         "Camera Works",
     }

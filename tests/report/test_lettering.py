@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from underdrawing.report import pdf
-from underdrawing.report.lettering import drawable, in_sight, is_leftward, wrapped
+from underdrawing.report.lettering import drawable, is_leftward, visual_order, wrapped
 
 ARABIC = "محمد"
 HEBREW = "שלום"
@@ -20,8 +20,8 @@ def has():
     return lambda letter: ord(letter) in letters
 
 
-def seen(text: str) -> str:
-    return in_sight(text, is_leftward(text))
+def drawn(text: str) -> str:
+    return visual_order(text, is_leftward(text))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_arabic_letters_join(has):
     ],
 )
 def test_lines_run_as_they_are_read(text, shown):
-    assert unicodedata.normalize("NFC", seen(text)) == unicodedata.normalize("NFC", shown)
+    assert unicodedata.normalize("NFC", drawn(text)) == unicodedata.normalize("NFC", shown)
 
 
 @given(st.text(st.characters(codec=None), max_size=60))
@@ -87,7 +87,7 @@ def test_no_text_is_too_strange_and_no_letter_is_lost(has, text):
     for line in wrapped(whole, 20, len):
         assert len(line) <= 20
         turned = str.maketrans("()[]{}<>«»‹›≤≥", "(([[{{<<««‹‹≤≤")
-        assert sorted(seen(line).translate(turned)) == sorted(line.translate(turned))
+        assert sorted(drawn(line).translate(turned)) == sorted(line.translate(turned))
 
 
 def test_lines_break_at_spaces_and_in_words_that_are_too_long():

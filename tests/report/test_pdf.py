@@ -49,13 +49,13 @@ def printed(report) -> bytes:
     return pdf(report.to_json(), figures(received, pictures, report.verdict.tampered_prob))
 
 
-def told(data: bytes) -> str:
+def text_of(data: bytes) -> str:
     pages = pypdf.PdfReader(io.BytesIO(data), strict=True).pages
     return re.sub(r"\s+", " ", " ".join(page.extract_text() for page in pages))
 
 
-def test_all_that_was_found_is_told(report, desk):
-    text = told(printed(report))
+def test_all_findings_are_shown(report, desk):
+    text = text_of(printed(report))
     found = report.to_json()
     for words in (
         "suspect.png", "Altered", found["message"], found["identity"], found["signature"]["key"],
@@ -91,19 +91,19 @@ def test_the_same_findings_give_the_same_file(report):
     "name", ["\u202egnp.exe", "王小明" * 80, "\ud800.jpg", "محمد علی.jpg", "a\nb", "(" * 400]
 )
 def test_no_name_breaks_it(report, name):
-    text = told(printed(replace(report, file=name)))
+    text = text_of(printed(replace(report, file=name)))
     assert "Altered" in text and "\u202e" not in text
 
 
 def test_long_captions_go_on_over_pages(report):
     facts = report.record["facts"] | {"caption": "\n".join(f"line {n}" for n in range(200))}
-    text = told(printed(replace(report, record=report.record | {"facts": facts})))
+    text = text_of(printed(replace(report, record=report.record | {"facts": facts})))
     assert all(f"line {number} " in text for number in range(200))
 
 
 def test_a_copied_mark_is_called_one(report):
     verdict = replace(report.verdict, content_matches=False)
-    text = told(printed(replace(report, verdict=verdict)))
+    text = text_of(printed(replace(report, verdict=verdict)))
     assert "Mark of another picture" in text and "is ANOTHER picture's" in text
 
 
@@ -111,13 +111,13 @@ def test_command_line(desk, tmp_path, capsys):
     arguments = ["verify", desk / "suspect.png", "--trust", desk / "trust", "--registry", desk / "photos.db"]
     assert cli.main([*map(str, arguments), "-o", str(tmp_path), "--pdf"]) == 1
     data = (tmp_path / "suspect.report.pdf").read_bytes()
-    assert data.startswith(b"%PDF-1.") and "Łukasz Żółć" in told(data)
+    assert data.startswith(b"%PDF-1.") and "Łukasz Żółć" in text_of(data)
     assert "Łukasz Żółć" in (tmp_path / "suspect.report.html").read_text(encoding="utf-8")
     assert cli.main([*map(str, arguments), "--pdf"]) == 64
     assert "-o" in capsys.readouterr().err
 
 
-def test_without_the_package_it_says_so_and_writes_nothing(desk, tmp_path, monkeypatch):
+def test_without_the_package_nothing_is_written(desk, tmp_path, monkeypatch):
     from underdrawing.report import pdf as module
 
     module._register.cache_clear()

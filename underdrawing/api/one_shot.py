@@ -14,7 +14,7 @@ from underdrawing.data.sources import Source
 from underdrawing.registry.facts import Facts
 from underdrawing.registry.retrieval import Match
 from underdrawing.registry.store import Registry
-from underdrawing.report.findings import ProtectReport, VerifyReport
+from underdrawing.report.reports import ProtectReport, VerifyReport
 
 
 def protect(

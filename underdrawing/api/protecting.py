@@ -18,7 +18,7 @@ from underdrawing.registry import embedding
 from underdrawing.registry.facts import Facts
 from underdrawing.registry.hashes import file_hash, perceptual_hash, pixel_hash
 from underdrawing.registry.record import Copy, Record, now
-from underdrawing.report.findings import ProtectReport
+from underdrawing.report.reports import ProtectReport
 
 _IDENTITY_BYTES = 8
 

@@ -22,7 +22,8 @@ from underdrawing.data.sources import Source, SourcePicture, name_of, named, rea
 from underdrawing.registry.facts import Facts
 from underdrawing.registry.retrieval import Match
 from underdrawing.registry.store import Registry, open_registry
-from underdrawing.report.findings import ProtectReport, VerifyReport, finding_files, paths_by_kind
+from underdrawing.report.findings import finding_files, paths_by_kind
+from underdrawing.report.reports import ProtectReport, VerifyReport
 
 
 @dataclass(eq=False)

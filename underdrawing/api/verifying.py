@@ -9,14 +9,14 @@ from typing import Any
 
 from underdrawing.coding.keys import PublicKey, TrustStore
 from underdrawing.core.types import Credentials, Signature, Verdict
-from underdrawing.credentials import anchors, reading, words
+from underdrawing.credentials import anchors, messages, reading
 from underdrawing.credentials.recovery import kept_for
 from underdrawing.credentials.repository import ManifestRepository
 from underdrawing.data.sources import SourcePicture
 from underdrawing.registry.hashes import file_hash
 from underdrawing.registry.record import now
 from underdrawing.registry.store import Registry
-from underdrawing.report.findings import VerifyReport
+from underdrawing.report.reports import VerifyReport
 
 _RECORD_FIELDS = ("identity", "registered", "size", "owner", "facts")
 
@@ -81,7 +81,7 @@ class Judge:
         recovered = kept_for(self.manifests, identity, trusted)
         if recovered.state in ("none", "invalid"):
             return found
-        return replace(found, message=f"{found.message} {words.recovered(recovered)}", recovered=recovered)
+        return replace(found, message=f"{found.message} {messages.recovered(recovered)}", recovered=recovered)
 
 
 def pem(trust: TrustStore) -> str:

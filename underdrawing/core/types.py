@@ -39,16 +39,16 @@ class Verdict:
     identity: str | None = None
     """16 hex digits."""
     signature: Signature = Signature()
-    tampered_prob: np.ndarray | None = None
+    tampered_prob: np.ndarray | None = field(default=None, repr=False)
     """(H, W) float32 in [0, 1], calibrated, in pixels of the received picture."""
-    recovered: np.ndarray | None = None
+    recovered: np.ndarray | None = field(default=None, repr=False)
     """(H, W, 3) uint8 RGB, in pixels of the received picture. Some systems remove their mark from the
     unaltered part where they know the original coefficients."""
-    source_map: np.ndarray | None = None
+    source_map: np.ndarray | None = field(default=None, repr=False)
     """(H, W) uint8: UNTOUCHED, DECODED from the hidden code, or FILLED in by a prior."""
-    confidence: np.ndarray | None = None
+    confidence: np.ndarray | None = field(default=None, repr=False)
     """(H, W) float32 in [0, 1]: confidence of the recovered pixel."""
-    content: np.ndarray | None = None
+    content: np.ndarray | None = field(default=None, repr=False)
     """(h, w, 3) uint8 RGB: the whole picture decoded from the hidden code alone."""
     content_matches: bool | None = None
     """False where the signed content belongs to another picture, as the mark was copied."""

@@ -1,4 +1,4 @@
-"""Whose Content Credentials the reader trusts: certificates beside the public keys of the trust store.
+"""Trust anchors of Content Credentials: certificates beside the public keys of the trust store.
 
 TRUST/anchors/NAME.pem    a root or intermediate certificate, or several
 """
@@ -16,7 +16,7 @@ _FOLDER = "anchors"
 
 
 def is_certificate(path: Path) -> bool:
-    """Whether a file looks like certificates in PEM form, and not like a key."""
+    """Whether a file contains PEM certificates, as opposed to a key."""
     try:
         return b"-----BEGIN CERTIFICATE-----" in path.read_bytes()[:_LARGEST_FILE]
     except OSError:
@@ -24,7 +24,7 @@ def is_certificate(path: Path) -> bool:
 
 
 def add_anchor(store: Path, path: Path, name: str) -> Path:
-    """Trust all that is signed under the certificates of a file; the file written below the trust store.
+    """Add the certificates of a file to a trust store; the file written.
 
     KeyFileError where it holds none, another file of certificates has that name, or it cannot be written.
     """
@@ -48,7 +48,7 @@ def add_anchor(store: Path, path: Path, name: str) -> Path:
 
 
 def anchors(store: Path) -> dict[str, str]:
-    """The trusted certificates in PEM form, by name; files that hold none are passed over."""
+    """The trusted certificates in PEM form, by name; files without any are skipped."""
     found = {}
     folder = store / _FOLDER
     for path in sorted(folder.glob("*.pem")) if folder.is_dir() else ():

@@ -1,4 +1,4 @@
-"""What our manifests say: opened, watermarked, and the identity as a soft binding.
+"""Manifest definitions: actions opened and watermarked, and the identity as a soft binding.
 
 C2PA Technical Specification 2.4: sec. 18.15 (actions), 18.10 (soft binding). A watermark that leads back to
 its manifest is the action c2pa.watermarked.bound; plain c2pa.watermarked is deprecated since 2.2.
@@ -11,17 +11,17 @@ from typing import Any
 from underdrawing import __version__
 
 PREFIX = "underdrawing."
-LAYOUT = 1
-"""Of the mark: in the name of the algorithm, as another layout is another algorithm."""
+MARK_VERSION = 1
+"""Version of the mark in the algorithm's name."""
 ORIGINAL = "original"  # label under which the action finds its ingredient; written into no file
 
 
 def algorithm(system: str) -> str:
     """The `alg` of our soft bindings: "underdrawing.photo.1". Its value is the identity, 16 hex digits.
 
-    It is not in C2PA's list of soft binding algorithms; readers other than ours show it and cannot follow it.
+    It is not in C2PA's list of soft binding algorithms; other readers show it without resolving it.
     """
-    return f"{PREFIX}{system}.{LAYOUT}"
+    return f"{PREFIX}{system}.{MARK_VERSION}"
 
 
 def definition(title: str | None, mime: str, identity: str | None, system: str, when: str) -> dict[str, Any]:
@@ -44,11 +44,11 @@ def definition(title: str | None, mime: str, identity: str | None, system: str, 
     if identity is not None:
         binding = {"alg": algorithm(system), "blocks": [{"scope": {}, "value": identity}]}
         assertions.append({"label": "c2pa.soft-binding", "data": binding})
-    told: dict[str, Any] = {"claim_generator_info": [agent], "format": mime, "assertions": assertions}
-    return told | ({"title": title} if title else {})
+    content: dict[str, Any] = {"claim_generator_info": [agent], "format": mime, "assertions": assertions}
+    return content | ({"title": title} if title else {})
 
 
 def ingredient(title: str | None, mime: str) -> dict[str, Any]:
     """The original, from which the protected picture was made."""
-    told = {"format": mime, "relationship": "parentOf", "label": ORIGINAL}
-    return told | ({"title": title} if title else {})
+    content = {"format": mime, "relationship": "parentOf", "label": ORIGINAL}
+    return content | ({"title": title} if title else {})

@@ -1,4 +1,4 @@
-"""The package c2pa, imported when Content Credentials are asked for, and told to stay off the network."""
+"""The package c2pa, imported on demand and configured without network access."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from typing import Any
 from underdrawing.core.errors import MissingExtraError
 
 OFFLINE = {"remote_manifest_fetch": False, "ocsp_fetch": False}
-"""A received file must not make us ask addresses that it names."""
+"""A received file must not cause requests to addresses in it."""
 MIME = {
     "JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "AVIF": "image/avif",
     "TIFF": "image/tiff", "HEIF": "image/heic",
 }  # fmt: skip
-"""Of the formats, by Pillow's name, whose files can hold a manifest."""
+"""MIME types of the formats that can hold a manifest, by Pillow's name."""
 
 
 def c2pa() -> ModuleType:
     """The package; MissingExtraError where it is not installed or cannot be loaded."""
     try:
         return importlib.import_module("c2pa")
-    except (ImportError, OSError, RuntimeError) as error:  # the last two: its library fits not this machine
+    except (
+        ImportError,
+        OSError,
+        RuntimeError,
+    ) as error:  # the last two: its library does not fit this machine
         raise MissingExtraError(
             f'Content Credentials need c2pa-python ({error}): pip install "underdrawing[credentials]"'
         ) from error

@@ -1,7 +1,7 @@
-"""Content Credentials of a received file: what they say, and whether they hold.
+"""Content Credentials of a received file: content and validation.
 
 file --> manifest store --> c2pa.Reader: signature, hashes, trust --> Credentials
-identity --> repository --> manifest store --> the same; that the file is not the signed one is expected
+identity --> repository --> manifest store --> the same; a mismatch of the file hash is expected
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 
 from underdrawing.core.errors import MissingExtraError
 from underdrawing.core.types import Credentials, CredentialsState, SoftBinding
-from underdrawing.credentials import words
+from underdrawing.credentials import messages
 from underdrawing.credentials.manifest import PREFIX
 from underdrawing.credentials.package import c2pa, context
 
-_MOST = 20  # actions, problems and soft bindings that are told of one file
-_LONGEST = 200  # characters of a name that is told
+_MOST = 20  # actions, problems and soft bindings per file
+_LONGEST = 200  # characters of a name
 _UNTRUSTED = "signingCredential.untrusted"
 _HARD_BINDINGS = frozenset(
     f"assertion.{kind}.{fault}"
@@ -29,31 +29,31 @@ _MARKER = b"c2pa"  # label of every manifest store, in all formats
 
 
 def read(data: bytes, identity: str | None, anchors: str = "") -> Credentials:
-    """What a file's own Content Credentials say.
+    """Read and validate the Content Credentials inside a file.
 
-    data: of the file. identity: the one that was read from the picture. anchors: certificates that the reader
-    trusts, PEM. Whatever is wrong with a manifest becomes the state "invalid"; nothing is fetched.
+    data: of the file. identity: as read from the picture. anchors: trusted certificates, PEM.
+    A damaged or false manifest has the state "invalid"; nothing is fetched from the network.
     """
     if _MARKER not in data:
-        return Credentials("none", words.NONE)
+        return Credentials("none", messages.NONE)
     try:
         package = c2pa()
     except MissingExtraError as error:
         return Credentials("unread", str(error))
     try:
         with package.Reader(io.BytesIO(data), context=context(anchors)) as reader:
-            told = json.loads(reader.json())
+            report = json.loads(reader.json())
     except package.C2paError.ManifestNotFound:
-        return Credentials("none", words.NONE)
+        return Credentials("none", messages.NONE)
     except (package.C2paError, ValueError) as error:
         return _broken(error)
-    return _credentials(_judge(_failures(told)), told, _codes(told), identity)
+    return _credentials(_judge(_failures(report)), report, _codes(report), identity)
 
 
 def recover(store: bytes, identity: str, anchors: str = "") -> Credentials:
-    """What a manifest store that was kept for an identity says, without the file that it was signed for.
+    """Read and validate a manifest store that was stored for an identity, without the file it was signed for.
 
-    The hash of that file is not held against it. A store that names another identity is invalid.
+    The hash of that file is not checked. A store that names another identity is invalid.
     """
     try:
         package = c2pa()
@@ -61,15 +61,15 @@ def recover(store: bytes, identity: str, anchors: str = "") -> Credentials:
         return Credentials("unread", str(error))  # without the store: nobody has checked it
     try:
         with package.Reader("application/c2pa", io.BytesIO(store), context=context(anchors)) as reader:
-            told = json.loads(reader.json())
+            report = json.loads(reader.json())
     except (package.C2paError, ValueError) as error:
         return _broken(error)
-    codes = [code for code in _codes(told) if code not in _HARD_BINDINGS]
-    failures = _failures(told)
+    codes = [code for code in _codes(report) if code not in _HARD_BINDINGS]
+    failures = _failures(report)
     left = None if failures is None else [code for code in failures if code not in _HARD_BINDINGS]
-    found = _credentials(_judge(left), told, codes, identity, store)
+    found = _credentials(_judge(left), report, codes, identity, store)
     if found.soft_binding is None or not found.soft_binding.agrees:
-        return _credentials("invalid", told, [*codes, words.OF_ANOTHER], identity, store)
+        return _credentials("invalid", report, [*codes, messages.OF_ANOTHER], identity, store)
     return found
 
 
@@ -81,18 +81,18 @@ def _judge(failures: list[str] | None) -> CredentialsState:
     return "untrusted" if failures == [_UNTRUSTED] else "invalid"
 
 
-def _failures(told: dict) -> list[str] | None:
-    """What does not hold of the active manifest; None where it was not looked at. What does not hold of
-    earlier versions is told among the problems, and does not make this version's statements wrong."""
-    active = _dict(told.get("validation_results")).get("activeManifest")
+def _failures(report: dict) -> list[str] | None:
+    """Failure codes of the active manifest; None where it was not validated. Failures of earlier versions are
+    listed as problems, but do not make this version invalid."""
+    active = _dict(report.get("validation_results")).get("activeManifest")
     return _unique(_list(active.get("failure"))) if isinstance(active, dict) else None
 
 
 def _credentials(
-    state: CredentialsState, told: dict, codes: list[str], identity: str | None, store: bytes | None = None
+    state: CredentialsState, report: dict, codes: list[str], identity: str | None, store: bytes | None = None
 ) -> Credentials:
-    manifests = _dict(told.get("manifests"))
-    label = told.get("active_manifest")
+    manifests = _dict(report.get("manifests"))
+    label = report.get("active_manifest")
     active = _dict(manifests.get(label)) if isinstance(label, str) else {}
     signature = _dict(active.get("signature_info"))
     binding = _binding([active, *manifests.values()], identity)
@@ -112,18 +112,18 @@ def _credentials(
         problems=tuple(codes[:_MOST]),
         manifest=store,
     )
-    return words.with_message(found)
+    return messages.with_message(found)
 
 
 def _broken(error: Exception) -> Credentials:
-    """Of a manifest that cannot even be taken apart."""
+    """For a manifest that cannot be parsed."""
     reason = _text(str(error)) or type(error).__name__
-    return Credentials("invalid", f"{words.DAMAGED} ({reason}).", problems=("general.error",))
+    return Credentials("invalid", f"{messages.DAMAGED} ({reason}).", problems=("general.error",))
 
 
-def _codes(told: dict) -> list[str]:
-    """What does not hold of any version, each code once, in the order of the validator."""
-    return _unique(_list(told.get("validation_status")))
+def _codes(report: dict) -> list[str]:
+    """Failure codes of all versions, each once, in the order of the validator."""
+    return _unique(_list(report.get("validation_status")))
 
 
 def _unique(statuses: list) -> list[str]:
@@ -138,12 +138,12 @@ def _actions(active: dict) -> Iterator[str]:
 
 
 def _binding(manifests: list[Any], identity: str | None) -> SoftBinding | None:
-    """The first soft binding of ours in the active manifest or, where other programs have opened the picture
-    since, in those behind it; else the first of anybody's."""
+    """The first soft binding of this package, in the active manifest or in earlier ones (other programs may
+    have opened the picture since); else the first of any algorithm."""
     found = [
         SoftBinding(name, value)
-        for told in manifests
-        for assertion in _assertions(_dict(told), "c2pa.soft-binding")
+        for report in manifests
+        for assertion in _assertions(_dict(report), "c2pa.soft-binding")
         for block in _list(assertion.get("blocks"))[:_MOST]
         if (name := _text(assertion.get("alg"))) and (value := _text(_dict(block).get("value")))
     ]
@@ -169,7 +169,7 @@ def _list(value: Any) -> list:
 
 
 def _text(value: Any) -> str | None:
-    """A name that a stranger wrote, safe to print: no control characters, of bounded length."""
+    """Text of unknown origin, safe to print: no control characters, of bounded length."""
     if not isinstance(value, str):
         return None
     plain = "".join(letter if letter.isprintable() else "?" for letter in value[: _LONGEST + 1])

@@ -1,8 +1,8 @@
-"""Manifests that were written, kept by identity, so that a file which lost its own leads back to it.
+"""Repository of manifests by identity, from which a file that lost its own recovers it.
 
     FOLDER/01/0123456789abcdef/SHA256.c2pa       a manifest store, as it is in the protected file
 
-A folder beside the registry. It needs no hash chain: each manifest is signed, and names its identity itself.
+A folder beside the registry. It needs no hash chain: each manifest is signed and names its identity.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from underdrawing.core.errors import CredentialsError, OutputError
 from underdrawing.data.files import write_atomic
 
 LARGEST_STORE = 1 << 25
-"""Bytes of a manifest store that are read; larger ones are passed over."""
+"""Bytes; larger manifest stores are ignored."""
 _IDENTITY = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _SUFFIX = ".credentials"
 
@@ -31,13 +31,13 @@ def beside(registry: str | Path) -> Path | None:
 
 
 class ManifestRepository:
-    """Adds and finds manifest stores; many processes may do so at once."""
+    """Stores and finds manifest stores; safe with many processes at once."""
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
 
     def add(self, identity: str, store: bytes) -> Path:
-        """Keep a manifest store, safe on the disk on return; its file. Raises CredentialsError."""
+        """Store a manifest store durably; its file. Raises CredentialsError."""
         path = self._of(identity) / f"{hashlib.sha256(store).hexdigest()}.c2pa"
         try:
             write_atomic(path, store, overwrite=True)  # the name is its content's: the same or nothing
@@ -46,7 +46,7 @@ class ManifestRepository:
         return path
 
     def by_identity(self, identity: str) -> list[bytes]:
-        """The manifest stores of an identity, the latest first; none where nothing is kept."""
+        """The manifest stores of an identity, the latest first. Raises CredentialsError."""
         try:
             found = sorted(
                 self._of(identity).glob("*.c2pa"), key=lambda path: path.stat().st_mtime_ns, reverse=True
@@ -58,7 +58,7 @@ class ManifestRepository:
             ) from error
 
     def holds(self, identity: str) -> bool:
-        """Whether anything is kept for an identity; not whether it holds. Raises CredentialsError."""
+        """Whether anything is stored for an identity, valid or not. Raises CredentialsError."""
         try:
             return any(self._of(identity).glob("*.c2pa"))
         except OSError as error:

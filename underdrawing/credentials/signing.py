@@ -1,4 +1,4 @@
-"""Who signs Content Credentials: a certificate chain and its private key; and a file signed with them."""
+"""Signing of Content Credentials with a certificate chain and its private key."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LEAST_RSA_BITS = 2048
 
 @dataclass(frozen=True)
 class Original:
-    """The picture file that is protected; manifests that it has become part of the new one."""
+    """The original picture file; its manifests become part of the new one."""
 
     name: str | None
     """Of the file, without its folders."""
@@ -77,10 +77,10 @@ class CredentialSigner:
         if format not in MIME:
             raise CredentialsError(f"{format} files hold no Content Credentials; write {', '.join(MIME)}")
         when = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        told = manifest.definition(original.name, MIME[format], identity, system, when)
+        definition = manifest.definition(original.name, MIME[format], identity, system, when)
         signed = io.BytesIO()
         try:
-            with package.Builder(told, context=context()) as builder:
+            with package.Builder(definition, context=context()) as builder:
                 _add_original(builder, original, data, format)
                 info = package.C2paSignerInfo(self.algorithm.lower(), self.chain, self.key, None)
                 with package.Signer.from_info(info) as signer:
@@ -99,19 +99,19 @@ class CredentialSigner:
 
 
 def _add_original(builder: Any, original: Original, data: bytes, format: str) -> None:
-    """Name the original as what was opened. Where it has a manifest that cannot even be read, or is no file,
-    it is named without history: the protected file's own bytes, which have none, stand in for it."""
+    """Add the original as ingredient. Where it is no file or its manifest cannot be read, it is added without
+    history, with the bytes of the protected file, which have none."""
     package = c2pa()
     own = MIME.get(original.format)
     if own and original.data:
         try:
-            told = json.dumps(manifest.ingredient(original.name, own))
-            builder.add_ingredient(told, own, io.BytesIO(original.data))
+            definition = json.dumps(manifest.ingredient(original.name, own))
+            builder.add_ingredient(definition, own, io.BytesIO(original.data))
             return
         except package.C2paError:
             pass
-    told = json.dumps(manifest.ingredient(original.name, MIME[format]))
-    builder.add_ingredient(told, MIME[format], io.BytesIO(data))
+    definition = json.dumps(manifest.ingredient(original.name, MIME[format]))
+    builder.add_ingredient(definition, MIME[format], io.BytesIO(data))
 
 
 def _certificates(path: Path) -> list[x509.Certificate]:

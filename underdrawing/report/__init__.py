@@ -1,1 +1,0 @@
-"""The findings of verify as files: pictures, a JSON object, and a page for people."""

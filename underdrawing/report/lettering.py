@@ -1,10 +1,10 @@
-"""Text of any script as one font can draw it, and nothing that it does not say.
+"""Text layout: text of any script as one font can draw it, without invisible characters.
 
-text -> drawable: letters that the font lacks, and those that steer or hide, become codes: [U+4E2D U+6587]
+text -> drawable: letters that the font lacks and control characters become codes: [U+4E2D U+6587]
      -> wrapped: lines of a width
-     -> in_sight: each line in the order of the eye, for Hebrew and Arabic run from right to left
+     -> visual_order: each line in visual order: Hebrew and Arabic run from right to left
 
-Unicode's bidirectional algorithm (UAX 9) without its explicit marks, which `drawable` has made visible;
+Unicode's bidirectional algorithm (UAX 9) without explicit marks, which `drawable` makes visible;
 Arabic is joined by Unicode's presentation forms.
 """
 
@@ -18,7 +18,7 @@ Has = Callable[[str], bool]
 """Whether the font has a letter."""
 Width = Callable[[str], float]
 """Of a line, in points."""
-_UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+_INVISIBLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 _ZWNJ, _ZWJ = "\u200c", "\u200d"  # in Arabic script they are spelling: letters kept apart, or joined
 _LAM = "\u0644"
 _FARTHEST = 8  # so many marks may stand between two letters that join
@@ -33,10 +33,10 @@ def drawable(text: str, has: Has) -> str:
     for place, letter in enumerate(letters):
         around = letters[max(0, place - 1) : place] + letters[place + 1 : place + 2]
         if letter in _ZWNJ + _ZWJ and any(map(_forms().__contains__, around)):
-            seen = True
+            visible = True
         else:
-            seen = letter == "\n" or (has(letter) and unicodedata.category(letter) not in _UNSEEN)
-        if not seen:
+            visible = letter == "\n" or (has(letter) and unicodedata.category(letter) not in _INVISIBLE)
+        if not visible:
             missing.append(f"U+{ord(letter):04X}")
             continue
         pieces += [_coded(missing), letter]
@@ -68,7 +68,7 @@ def is_leftward(text: str) -> bool:
     return next((kind != "L" for kind in kinds if kind in ("L", "R", "AL")), False)
 
 
-def in_sight(line: str, leftward: bool) -> str:
+def visual_order(line: str, leftward: bool) -> str:
     """A line in the order in which it is drawn, from left to right. leftward: `is_leftward` of its text."""
     kinds = [unicodedata.bidirectional(letter) for letter in line]
     if not {"R", "AL", "AN"} & set(kinds):
@@ -200,15 +200,17 @@ def _forms() -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for code in (*range(0xFB50, 0xFE00), *range(0xFE70, 0xFEFD)):
         kind, *letters = unicodedata.decomposition(chr(code)).split() or [""]
-        told = "".join(chr(int(letter, 16)) for letter in letters)
-        one = len(told) == 1 or (len(told) == 2 and told[0] == _LAM and told[1] in "\u0622\u0623\u0625\u0627")
+        plain = "".join(chr(int(letter, 16)) for letter in letters)
+        one = len(plain) == 1 or (
+            len(plain) == 2 and plain[0] == _LAM and plain[1] in "\u0622\u0623\u0625\u0627"
+        )
         if one and kind.strip("<>") in ("isolated", "final", "initial", "medial"):
-            found.setdefault(told, {})[kind.strip("<>")] = chr(code)
+            found.setdefault(plain, {})[kind.strip("<>")] = chr(code)
     return found
 
 
 def _joined(text: str, has: Has) -> str:
-    """Arabic letters in the form that their neighbours ask for; joiners, having done their work, are gone."""
+    """Arabic letters in the form that their neighbours require; joiners are removed."""
     forms = _forms()
     if not any(letter in forms for letter in text):
         return text

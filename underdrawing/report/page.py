@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from underdrawing.report import words
+from underdrawing.report import labels
 
 PREVIEW_PX = 720
-"""Longest side of the pictures inside a report."""
+"""Longest side of the pictures in a report."""
+NOTEBOOK_PX = 240
+"""Longest side of the pictures in a notebook."""
 
 
 class Figure(NamedTuple):
@@ -36,26 +38,28 @@ def figures(
     shown = {"received": received, **pictures}
     if tampered_prob is not None:
         shown["overlay"] = overlay(received, tampered_prob)
-    return [_figure(*words.PICTURES[kind], shown[kind]) for kind in words.PICTURES if kind in shown]
+    return [_figure(*labels.PICTURES[kind], shown[kind]) for kind in labels.PICTURES if kind in shown]
 
 
-def page(told: dict[str, Any], shown: Sequence[Figure]) -> str:
-    """The page's HTML. `told`: the object of `verify --json`; `shown`: of `figures`."""
-    title, color = words.state(told)
-    table = words.rows(told)
-    if told["credentials"] is not None:
-        table.append(("Content Credentials", told["credentials"]["message"]))
-    if told["record"] is not None:
-        table += [(f"Registered: {name.lower()}", text) for name, text in words.record_rows(told["record"])]
+def page(report: dict[str, Any], shown: Sequence[Figure]) -> str:
+    """The page's HTML. `report`: the object of `verify --json`; `shown`: of `figures`."""
+    title, color = labels.state(report)
+    table = labels.rows(report)
+    if report["credentials"] is not None:
+        table.append(("Content Credentials", report["credentials"]["message"]))
+    if report["record"] is not None:
+        table += [
+            (f"Registered: {name.lower()}", text) for name, text in labels.record_rows(report["record"])
+        ]
     template = Template((Path(__file__).parent / "page.html").read_text(encoding="utf-8"))
     return template.substitute(
-        name=escape(Path(told["file"] or "picture").name),
+        name=escape(Path(report["file"] or "picture").name),
         color=color,
         title=title,
-        message=escape(told["message"]),
+        message=escape(report["message"]),
         rows="\n".join(f"<tr><th>{escape(key)}</th><td>{escape(value)}</td></tr>" for key, value in table),
         figures="\n".join(map(_html, shown)),
-        meaning=escape(words.MEANING),
+        meaning=escape(labels.MEANING),
     )
 
 
@@ -69,15 +73,24 @@ def overlay(received: Image.Image, tampered_prob: np.ndarray) -> Image.Image:
     return Image.fromarray(np.rint(pale * (1 - 0.65 * weight) + red * 0.65 * weight).astype(np.uint8))
 
 
-def _preview(image: Image.Image) -> Image.Image:
+def notebook_html(title: str, color: str, message: str, pictures: dict[str, Image.Image]) -> str:
+    """A result for notebooks: title and message, with small pictures below. color: #rrggbb."""
+    shown = "".join(_html(_figure(name, "", image, NOTEBOOK_PX)) for name, image in pictures.items())
+    return (
+        f'<div><p><b style="color: {color}">{escape(title)}</b> {escape(message)}</p>'
+        f'<div style="display: flex; gap: 8px">{shown}</div></div>'
+    )
+
+
+def _preview(image: Image.Image, longest_px: int = PREVIEW_PX) -> Image.Image:
     small = image.convert("RGB")
-    small.thumbnail((PREVIEW_PX, PREVIEW_PX))
+    small.thumbnail((longest_px, longest_px))
     return small
 
 
-def _figure(title: str, note: str, image: Image.Image) -> Figure:
+def _figure(title: str, note: str, image: Image.Image, longest_px: int = PREVIEW_PX) -> Figure:
     buffer = io.BytesIO()
-    small = _preview(image)
+    small = _preview(image, longest_px)
     small.save(buffer, "JPEG", quality=88)
     return Figure(title, note, buffer.getvalue(), small.size)
 

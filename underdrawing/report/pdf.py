@@ -1,6 +1,6 @@
-"""The PDF of one verdict: what was found, in words and pictures, on A4 pages that need no other file.
+"""The PDF report of a verdict: labels and pictures on A4 pages, fonts embedded.
 
-Fonts are embedded. The same findings give the same bytes.
+The same report gives the same bytes.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from underdrawing.core.errors import MissingExtraError
-from underdrawing.report import words
-from underdrawing.report.lettering import drawable, in_sight, is_leftward, wrapped
+from underdrawing.report import labels
+from underdrawing.report.lettering import drawable, is_leftward, visual_order, wrapped
 from underdrawing.report.page import Figure
 
 _FONTS = Path(__file__).parent / "fonts"
@@ -27,42 +27,42 @@ _PICTURE_NOTE = "Pictures are shown small; the files beside this report have eve
 Draw = Callable[[Any], None]
 
 
-def pdf(told: dict[str, Any], figures: Sequence[Figure]) -> bytes:
-    """The PDF file. told: the object of `verify --json`; figures: of `page.figures`.
+def pdf(report: dict[str, Any], figures: Sequence[Figure]) -> bytes:
+    """The PDF file. report: the object of `verify --json`; figures: of `page.figures`.
 
     MissingExtraError where reportlab is not installed.
     """
-    title, color = words.state(told)
-    name = Path(told["file"] or "picture").name
+    title, color = labels.state(report)
+    name = Path(report["file"] or "picture").name
     sheet = Sheet()
     sheet.text(name, 13, bold=True)
     sheet.space(6)
-    sheet.box([(title, 19, True, color), (told["message"], 10, False, _INK)], color)
+    sheet.box([(title, 19, True, color), (report["message"], 10, False, _INK)], color)
     sheet.space(6)
-    sheet.text(words.MEANING, 8.5, color=_QUIET)
-    sheet.rows("What the mark says", words.rows(told))
-    credentials = told["credentials"]
+    sheet.text(labels.MEANING, 8.5, color=_QUIET)
+    sheet.rows("What the mark says", labels.rows(report))
+    credentials = report["credentials"]
     if credentials is not None:
-        sheet.rows("Content Credentials", words.credential_rows(credentials))
+        sheet.rows("Content Credentials", labels.credential_rows(credentials))
         if credentials["recovered"] is not None:
             sheet.rows(
                 "Content Credentials that this file lost, found again by its identity",
-                words.credential_rows(credentials["recovered"]),
+                labels.credential_rows(credentials["recovered"]),
             )
-    if told["record"] is not None:
-        sheet.rows("What the registry keeps of that identity", words.record_rows(told["record"]))
+    if report["record"] is not None:
+        sheet.rows("What the registry keeps of that identity", labels.record_rows(report["record"]))
     sheet.heading("Pictures", _TALLEST + 90)
     sheet.text(_PICTURE_NOTE, 8.5, color=_QUIET)
     sheet.space(8)
     sheet.figures(figures)
-    mark = f"SHA-256 {told['sha256']}" if told["sha256"] else name
+    mark = f"SHA-256 {report['sha256']}" if report["sha256"] else name
     return sheet.finish(
-        f"{name}: {title}", f"underdrawing {told['version']}", words.date(told["checked"]), mark
+        f"{name}: {title}", f"underdrawing {report['version']}", labels.date(report["checked"]), mark
     )
 
 
 class Sheet:
-    """Pages that are filled from top to bottom; what does not fit goes onto the next. Lengths in points."""
+    """Pages that are filled from top to bottom. Lengths in points."""
 
     def __init__(self) -> None:
         _register()
@@ -71,7 +71,7 @@ class Sheet:
         self._inner = _WIDTH - 2 * _MARGIN
 
     def space(self, height: float) -> None:
-        """Leave some."""
+        """Skip a height."""
         self._top -= height
 
     def text(self, text: str, size: float, *, bold: bool = False, color: str = _INK) -> None:
@@ -81,9 +81,9 @@ class Sheet:
             self._put(line, _MARGIN, self._top - size, (size, bold, color))
             self._top -= 1.4 * size
 
-    def heading(self, text: str, kept: float = 90) -> None:
-        """The title of a part; stays with so much of what follows."""
-        self._need(kept)
+    def heading(self, text: str, content_height: float = 90) -> None:
+        """The title of a part, on the same page as at least `content_height` points of its content."""
+        self._need(content_height)
         self.space(16)
         self.text(text, 11.5, bold=True)
         self.space(3)
@@ -106,7 +106,7 @@ class Sheet:
             top -= 1.4 * size
         self._top = bottom
 
-    def rows(self, title: str, rows: words.Rows) -> None:
+    def rows(self, title: str, rows: labels.Rows) -> None:
         """A table of names and values under a title."""
         self.heading(title)
         size, step = 9.0, 13.0
@@ -141,7 +141,7 @@ class Sheet:
             self._top -= block + 8
 
     def finish(self, title: str, program: str, when: str, mark: str) -> bytes:
-        """The file, with a head and a foot on every page. mark: what names the file that was looked at."""
+        """The PDF with a foot on every page. mark: identifies the verified file."""
         from reportlab.pdfgen.canvas import Canvas
 
         buffer = io.BytesIO()
@@ -166,7 +166,7 @@ class Sheet:
         return buffer.getvalue()
 
     def _need(self, height: float) -> None:
-        """Go on to the next page where this one has less left, unless it is empty."""
+        """Start a new page where less height is left, unless this one is empty."""
         if self._top - height < _FOOT and self._pages[-1]:
             self._pages.append([])
             self._top = _HEIGHT - _MARGIN
@@ -209,7 +209,7 @@ def _lines(text: str, size: float, bold: bool, width: float) -> list[str]:
     font, letters = _register()[bold], _drawable(text, bold)
     leftward = is_leftward(letters)
     lines = wrapped(letters, width, lambda line: font.stringWidth(line, size))
-    return [in_sight(line, leftward) for line in lines]
+    return [visual_order(line, leftward) for line in lines]
 
 
 def _fitted(size: tuple[int, int], width: float) -> tuple[float, float]:
@@ -248,5 +248,5 @@ def _picture(canvas: Any, jpeg: bytes, place: tuple[float, float, float, float])
 
 
 def _safe(text: str) -> str:
-    """For the file's own title: no control characters, no halves of letters."""
+    """Text for the title of the file: no control characters, no surrogates."""
     return "".join(letter for letter in text if letter.isprintable()).encode("utf-8", "replace").decode()

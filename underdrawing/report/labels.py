@@ -1,4 +1,4 @@
-"""What both reports say of a verdict, in words: the HTML page and the PDF."""
+"""Labels and rows of the HTML and PDF reports."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ _STATES = {
     "intact": ("Intact", "#1d7a46"),
     "altered": ("Altered", "#b3261e"),
     "unprotected": ("No mark found", "#5f6368"),
+    "unknown": ("Cannot tell", "#5f6368"),
 }
 _SIGNATURES = {
     "valid": "valid",
@@ -47,39 +48,39 @@ MEANING = (
 Rows = list[tuple[str, str]]
 
 
-def state(told: dict[str, Any]) -> tuple[str, str]:
-    """The verdict's title and its colour, as #rrggbb. told: the object of `verify --json`, here and below."""
-    if told["content_matches"] is False:
+def state(report: dict[str, Any]) -> tuple[str, str]:
+    """Title and colour (#rrggbb) of a verdict. report: the object of `verify --json`, here and below."""
+    if report["content_matches"] is False:
         return "Mark of another picture", _STATES["altered"][1]
-    return _STATES[told["status"]]
+    return _STATES[report["status"]]
 
 
-def rows(told: dict[str, Any]) -> Rows:
-    """What the mark says, and of what file."""
-    signature = told["signature"]
-    found = [("File", str(told["file"] or "-"))]
-    if told["sha256"]:
-        found.append(("SHA-256 of the file", told["sha256"]))
-    found.append(("Identity", told["identity"] or "none read"))
+def rows(report: dict[str, Any]) -> Rows:
+    """The content of the mark, and the file it was read from."""
+    signature = report["signature"]
+    found = [("File", str(report["file"] or "-"))]
+    if report["sha256"]:
+        found.append(("SHA-256 of the file", report["sha256"]))
+    found.append(("Identity", report["identity"] or "none read"))
     found.append(("Signature", _SIGNATURES[signature["state"]]))
     if signature["key"]:
         trusted = f"trusted here as {signature['name']}"
         trust = trusted if signature["trusted"] else "not among those trusted here"
         found.append(("Signer's key", f"{signature['key']} ({trust})"))
-    if told["altered_fraction"] is not None:
-        found.append(("Altered area", f"{100 * told['altered_fraction']:.2f} % of the picture"))
-    if told["content_matches"] is not None:
-        matches = "is this picture's" if told["content_matches"] else "is ANOTHER picture's"
+    if report["altered_fraction"] is not None:
+        found.append(("Altered area", f"{100 * report['altered_fraction']:.2f} % of the picture"))
+    if report["content_matches"] is not None:
+        matches = "is this picture's" if report["content_matches"] else "is ANOTHER picture's"
         found.append(("Signed content", matches))
-    if told["layers"]:
-        found.append(("Parts of the code read", ", ".join(told["layers"])))
-    found.append(("Checked", f"{date(told['checked'])}, in {told['seconds']:.2f} s"))
-    found.append(("Program", f"underdrawing {told['version']}"))
+    if report["layers"]:
+        found.append(("Parts of the code read", ", ".join(report["layers"])))
+    found.append(("Checked", f"{date(report['checked'])}, in {report['seconds']:.2f} s"))
+    found.append(("Program", f"underdrawing {report['version']}"))
     return found
 
 
 def record_rows(record: dict[str, Any]) -> Rows:
-    """What the registry keeps of an identity. record: `record` of the same object."""
+    """The registry's record of an identity. record: `record` of the same object."""
     facts = record["facts"]
     found = [(title, _text(facts[name])) for name, title in FACTS.items() if facts.get(name)]
     found.append(("Registered", date(record["registered"])))
@@ -90,7 +91,7 @@ def record_rows(record: dict[str, Any]) -> Rows:
 
 
 def credential_rows(credentials: dict[str, Any]) -> Rows:
-    """What one manifest says. credentials: `credentials` of the same object, or what was recovered."""
+    """The content of a manifest. credentials: `credentials` of the same object, or its `recovered`."""
     binding = credentials["soft_binding"]
     agrees = {True: "the one read from the picture", False: "ANOTHER than the one read from the picture"}
     found = [
@@ -108,7 +109,7 @@ def credential_rows(credentials: dict[str, Any]) -> Rows:
 
 
 def date(text: str) -> str:
-    """A time as 2026-01-02T03:04:05Z, for people."""
+    """A time as 2026-01-02T03:04:05Z in a readable form."""
     return text.replace("T", " ").replace("Z", " UTC")
 
 

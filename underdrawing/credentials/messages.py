@@ -1,4 +1,4 @@
-"""Content Credentials in a sentence or two."""
+"""Messages about Content Credentials for users."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NONE = "This file carries no Content Credentials."
 NOT_KEPT = "No Content Credentials are kept for it."
 DAMAGED = "Content Credentials are there, but damaged beyond reading"
 OF_ANOTHER = "underdrawing.softBinding.mismatch"
-"""Our own code for a manifest that was kept under an identity which it does not name."""
+"""Failure code of this package: the manifest names another identity than the one it is stored under."""
 _REASONS = (
     (OF_ANOTHER, "they name another identity than the one that led to them"),
     ("assertion.dataHash", "the file is not the one that was signed: changed since, or theirs is another's"),
@@ -36,17 +36,17 @@ _ACTIONS = {
 
 
 def with_message(found: Credentials) -> Credentials:
-    """The same with its message."""
-    return replace(found, message=" ".join(filter(None, (_state(found), _told(found), _binding(found)))))
+    """The credentials with their message."""
+    return replace(found, message=" ".join(filter(None, (_state(found), _actions(found), _binding(found)))))
 
 
 def recovered(kept: Credentials) -> str:
-    """One sentence more for a file whose identity led to a manifest that was kept."""
+    """Message about a manifest that was recovered by identity."""
     return f"By its identity, the registry gives back those of the protected picture. {kept.message}"
 
 
 def refused(kept: Credentials) -> Credentials:
-    """Of a manifest that was kept and does not hold: why, and not the manifest."""
+    """An invalid stored manifest with its reason, without the manifest itself."""
     return replace(kept, message=f"What is kept for it is not given back. {kept.message}", manifest=None)
 
 
@@ -62,11 +62,11 @@ def _state(found: Credentials) -> str:
     return f"Content Credentials hold, signed as {who}; no certificate trusted here vouches for that name."
 
 
-def _told(found: Credentials) -> str:
+def _actions(found: Credentials) -> str:
     if not found.actions or found.state == "invalid":
         return ""
-    told = [_ACTIONS.get(action, action.removeprefix("c2pa.")) for action in found.actions]
-    return f"They tell: {', '.join(dict.fromkeys(told))}."
+    names = [_ACTIONS.get(action, action.removeprefix("c2pa.")) for action in found.actions]
+    return f"They tell: {', '.join(dict.fromkeys(names))}."
 
 
 def _binding(found: Credentials) -> str:
