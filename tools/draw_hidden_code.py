@@ -20,7 +20,7 @@ from underdrawing.systems.hidden_code.tokens import Tokenizer
 ROOT = Path(__file__).parent.parent
 SETS = ("kodak24", "clic2025_val")
 SHOWS = ["kodim09", "kodim23", "2a2420f929cd", "604308447488"]
-SIDE, SHOWN, GAP = 256, 144, 6
+SIDE, SHOWN, MARGIN = 256, 144, 6
 MOST_BYTES = 400_000
 
 
@@ -43,15 +43,15 @@ def main() -> None:
 def row(tokenizer: Tokenizer, image: np.ndarray) -> np.ndarray:
     """Original and every prefix, side by side."""
     tokens = tokenizer.encode(image)
-    told = [tokenizer.decode(tokens[:k], SIDE, SIDE) for k in range(1, len(tokens) + 1)]
-    small = [Image.fromarray(x).resize((SHOWN, SHOWN), Image.Resampling.LANCZOS) for x in (image, *told)]
+    decoded = [tokenizer.decode(tokens[:k], SIDE, SIDE) for k in range(1, len(tokens) + 1)]
+    small = [Image.fromarray(x).resize((SHOWN, SHOWN), Image.Resampling.LANCZOS) for x in (image, *decoded)]
     return np.hstack([np.asarray(x) for x in small])
 
 
 def stacked(pairs: list[list[np.ndarray]]) -> np.ndarray:
-    """Photographs below each other, a white gap between."""
-    gap = np.full((GAP, pairs[0][0].shape[1], 3), 255, np.uint8)
-    parts = [part for pair in pairs for part in (*pair, gap)]
+    """Photographs below each other, a white margin between."""
+    margin = np.full((MARGIN, pairs[0][0].shape[1], 3), 255, np.uint8)
+    parts = [part for pair in pairs for part in (*pair, margin)]
     return np.vstack(parts[:-1])
 
 

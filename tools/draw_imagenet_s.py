@@ -43,8 +43,8 @@ def main() -> None:
         tampered = list(EDITS.values())[turn % len(EDITS)](subject.protect(own.image), own.mask, donor, rng)
         received = Jpeg(70)(tampered, rng)
         recovered = subject.verify(received).recovered
-        told = received if recovered is None else recovered
-        rows.append(np.hstack([outlined(own.image, own.mask), received, told]))
+        shown = received if recovered is None else recovered
+        rows.append(np.hstack([outlined(own.image, own.mask), received, shown]))
     Image.fromarray(np.vstack(rows)).save(given.output, quality=90)
 
 

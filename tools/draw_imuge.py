@@ -55,13 +55,13 @@ def condensed(log: Path, recipe_name: str) -> dict:
     ordered = [rows[step] for step in sorted(rows)]
     recipe = RECIPES[recipe_name]
     many = recipe.batch * (recipe.side // recipe.small_side) ** 2
-    seen = np.cumsum([many if row["progress"] < recipe.small_until else recipe.batch for row in ordered])
+    crops = np.cumsum([many if row["progress"] < recipe.small_until else recipe.batch for row in ordered])
     points = []
     for part in np.array_split(np.arange(len(ordered)), min(POINTS, len(ordered))):
         mean = {k: float(np.mean([ordered[i][k] for i in part])) for k in ("recover", "locate")}
         points.append({
             "step": int(ordered[part[-1]]["step"]) + 1,
-            "crops": int(seen[part[-1]]),
+            "crops": int(crops[part[-1]]),
             "lpsnr_db": round(-10 * mean["recover"] / recipe.recover, 3),
             "mask_bce": round(mean["locate"] / recipe.locate, 4),
         })  # fmt: skip

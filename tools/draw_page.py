@@ -57,8 +57,8 @@ def desk(folder: Path) -> Iterator[str]:
 def suspect(client: Client) -> bytes:
     """The bundled photograph, protected and registered, with an area painted over since, JPEG."""
     photo = (Path(api.__file__).parents[1] / "assets" / "astronaut.png").read_bytes()
-    told = client.send("/v1/protect", photo, {"facts": json.dumps(FACTS)}).json()
-    made = client.get(told["artefacts"]["protected"]["url"]).body
+    answer = client.send("/v1/protect", photo, {"facts": json.dumps(FACTS)}).json()
+    made = client.get(answer["artefacts"]["protected"]["url"]).body
     image = np.array(Image.open(io.BytesIO(made)).convert("RGB"))
     image[20:150, 330:500] = image[30:160, 10:180]
     buffer = io.BytesIO()
@@ -94,7 +94,7 @@ def shots(url: str, data: bytes, folder: Path) -> None:
 
 
 def opened(browser: Any, url: str, data: bytes, **look: Any) -> Any:
-    """A page that has told its verdict."""
+    """A page that shows its verdict."""
     page = browser.new_context(**look).new_page()
     page.goto(url)
     page.wait_for_selector("#limits:not(:empty)")

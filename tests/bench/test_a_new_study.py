@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 from underdrawing.bench.harness.measures import plan
 from underdrawing.bench.harness.protocol import Protocol
-from underdrawing.bench.harness.render import Table, conditions_table, stale_note
+from underdrawing.bench.harness.footers import conditions_table, stale_note
+from underdrawing.bench.harness.render import Table
 from underdrawing.bench.harness.run import Part, run_parts
 from underdrawing.bench.harness.study import Study
 from underdrawing.bench.harness.subjects import Subject

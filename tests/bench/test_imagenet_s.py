@@ -59,9 +59,9 @@ class CentreRecognizer:
 
     def look(self, image_u8):
         cut = SIDE // 4
-        seen = cv2.resize(image_u8[cut:-cut, cut:-cut], (6, 6), interpolation=cv2.INTER_AREA).ravel()
-        seen = seen.astype(np.float32) - seen.mean()
-        embedding = seen / max(float(np.linalg.norm(seen)), 1e-6)
+        centre = cv2.resize(image_u8[cut:-cut, cut:-cut], (6, 6), interpolation=cv2.INTER_AREA).ravel()
+        centre = centre.astype(np.float32) - centre.mean()
+        embedding = centre / max(float(np.linalg.norm(centre)), 1e-6)
         label = max(self.known, key=lambda one: float(one[0] @ embedding))[1] if self.known else -1
         return Look(label, embedding)
 
@@ -157,7 +157,7 @@ def test_folders_named_by_index_need_no_list_of_labels(tmp_path):
     assert [entry.label for entry in labelled_photos(tmp_path)] == [0, 17]
 
 
-def test_hostile_folders_are_told(tmp_path):
+def test_hostile_folders_give_errors(tmp_path):
     with pytest.raises(PictureError, match="no such folder"):
         labelled_photos(tmp_path / "nowhere")
     with pytest.raises(PictureError, match="no photographs"):
@@ -182,7 +182,7 @@ def test_hostile_folders_are_told(tmp_path):
         labelled_photos(tmp_path)
 
 
-def test_the_thing_in_which_the_class_is_seen_is_taken_and_no_other():
+def test_only_the_thing_with_evidence_of_the_class_is_masked():
     image = np.full((128, 128, 3), 200, np.uint8)
     saliency = np.zeros((128, 128), np.float32)
     saliency[20:60, 10:50] = saliency[70:120, 70:120] = 1
@@ -302,19 +302,25 @@ def test_all_systems_are_measured_unsigned_and_one_with_other_weights(monkeypatc
     assert all(subject.owner is None for subject in found)
 
 
-def test_the_object_alone_is_told_in_so_many_bits(folder, builder, tmp_path):
+def test_the_object_alone_is_decoded_from_codes_of_several_sizes(folder, builder, tmp_path):
     class Describing(Remembering):
         def describe(self, image, bits):
             return image if bits > 6000 else np.full_like(image, 128)
 
     subjects = [Subject("telling", Describing(True), None)]
-    told = measured(tmp_path, folder, builder, subjects, photos=2, only=["told-telling"]).figures
-    assert told["told/telling/8000/inside_psnr_db"]["mean"] == 100
-    assert told["told/telling/2000/inside_psnr_db"]["mean"] < told["told/avif/2000/inside_psnr_db"]["mean"]
-    assert told["told/avif/2000/inside_psnr_db"]["mean"] < told["told/avif/16000/inside_psnr_db"]["mean"] < 60
+    figures = measured(tmp_path, folder, builder, subjects, photos=2, only=["told-telling"]).figures
+    assert figures["told/telling/8000/inside_psnr_db"]["mean"] == 100
+    assert (
+        figures["told/telling/2000/inside_psnr_db"]["mean"] < figures["told/avif/2000/inside_psnr_db"]["mean"]
+    )
+    assert (
+        figures["told/avif/2000/inside_psnr_db"]["mean"]
+        < figures["told/avif/16000/inside_psnr_db"]["mean"]
+        < 60
+    )
 
 
-def test_weights_that_are_missing_or_others_are_told(tmp_path):
+def test_missing_or_other_weights_give_errors(tmp_path):
     with pytest.raises(MissingExtraError, match=r"underdrawing\[imagenet-s\]"):
         package_weights("imagenet-s", "a-package-that-nobody-has-installed", "weights.pth", "0" * 64)
     with pytest.raises(WeightsError, match="sha256 0000"):

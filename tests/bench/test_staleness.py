@@ -9,9 +9,10 @@ import pytest
 
 from underdrawing import zoo
 from underdrawing.bench.discovery import find_studies
+from underdrawing.bench.harness.footers import stale_note
 from underdrawing.bench.harness.protocol import Protocol
 from underdrawing.bench.harness.record import Store, part_of
-from underdrawing.bench.harness.render import Table, render, stale_note
+from underdrawing.bench.harness.render import Table, render
 from underdrawing.bench.harness.versions import versions_of
 
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -111,4 +111,4 @@ def test_the_picture_has_a_row_for_each_training(place):
     draw.write(draw.stacked([[row, row], [row, row]]), place / "picture.webp")
     assert (place / "picture.webp").stat().st_size < draw.MOST_BYTES
     with Image.open(place / "picture.webp") as picture:
-        assert picture.size == (4 * draw.SHOWN, 4 * draw.SHOWN + draw.GAP)
+        assert picture.size == (4 * draw.SHOWN, 4 * draw.SHOWN + draw.MARGIN)

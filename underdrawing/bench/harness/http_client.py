@@ -56,8 +56,8 @@ class Client:
         try:
             connection.request(method, path, body, {**self._headers, **headers})
             reply = connection.getresponse()
-            told = {name.lower(): value for name, value in reply.getheaders()}
-            return Reply(reply.status, told, reply.read())
+            headers = {name.lower(): value for name, value in reply.getheaders()}
+            return Reply(reply.status, headers, reply.read())
         except http.client.HTTPException as error:
             raise ConnectionError(f"broken off: {error!r}") from error
         finally:

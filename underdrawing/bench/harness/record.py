@@ -145,13 +145,6 @@ def write_columns(path: Path, part: str, columns: Columns) -> None:
     write_atomic(path, buffer.getvalue(), overwrite=True)
 
 
-def read_columns(path: Path, part: str) -> Columns:
-    """The values of one part."""
-    with np.load(path) as stored:
-        photos, keys, values = (stored[f"{part}/{name}"] for name in ("photos", "keys", "values"))
-    return Columns(photos.tolist(), keys.tolist(), values)
-
-
 def part_of(protocol: Protocol, at: Mapping[str, Any], measured: Mapping[str, str], **facts: Any) -> dict:
     """The summary of a part. at: `conditions` from before the measurement; measured: see `versions_of`."""
     return {"protocol": asdict(protocol), "conditions": dict(at), "measured": dict(measured), **facts}

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from underdrawing.bench.harness.record import Store
+from typing import NamedTuple
 
 STALE = " (stale)"
 
@@ -29,11 +26,6 @@ class Table:
     def lines(self) -> list[str]:
         """Markdown; a row with a stale cell is marked behind its first cell."""
         return [_line(self.head), "|---" * len(self.head) + "|", *(_line(_marked(row)) for row in self.rows)]
-
-    @property
-    def stale(self) -> bool:
-        """Whether a row is marked."""
-        return any(isinstance(cell, Cell) and cell.stale for row in self.rows for cell in row)
 
 
 Block = Table | str
@@ -57,33 +49,6 @@ def judged(cell: Cell, value: float, limit: float | None, at_most: bool = False)
         return cell
     missed = value > limit if at_most else value < limit
     return cell._replace(text=f"{cell.text} ({'<=' if at_most else '>='} {limit:g})" + " ✗" * missed)
-
-
-def conditions_table(store: Store, names: Iterable[str] | None = None, seconds: bool = False) -> Table:
-    """A row a part (of names, or all): photographs, strength, commit, date, hash of the photographs."""
-    rows = []
-    for name in store.parts if names is None else names:
-        part = store.parts[name]
-        at = part["conditions"]
-        cells = [name, str(part["photos"]), f"{part['strength']:.2f}"]
-        cells += [f"{part['seconds']:.0f}"] if seconds else []
-        rows.append([*cells, at["commit"], store.marked(name, at["date"]), part["data_hash"]])
-    head = ("part", "photos", "strength", *(["s"] if seconds else []), "commit", "date", "data")
-    return Table(head, rows)
-
-
-def stale_note(store: Store, names: Iterable[str] | None = None) -> str:
-    """What the mark of stale rows means; empty where all parts are current."""
-    reasons = dict.fromkeys(
-        reason for name in (store.parts if names is None else names) for reason in store.reasons(name)
-    )
-    return f"{STALE.strip()}: measured before the last change of {', '.join(reasons)}." if reasons else ""
-
-
-def measured_at(store: Store, name: str) -> str:
-    """Commit and date of one part, with the mark where it is stale."""
-    at = store.parts[name]["conditions"]
-    return f"commit {at['commit']}, {at['date']}" + (STALE if store.reasons(name) else "")
 
 
 def _marked(row: Sequence[Cell | str]) -> list[str]:

@@ -62,7 +62,7 @@ def timed(step: Callable[[], object], turns: int) -> tuple[float, float | None]:
 def _reset_peak() -> None:
     reset = Path("/proc/self/clear_refs")
     if reset.exists():
-        reset.write_text("5")  # makes VmHWM start anew
+        reset.write_text("5")  # resets VmHWM
 
 
 def _peak_mib() -> float | None:

@@ -28,9 +28,10 @@ import numpy as np
 from PIL import Image
 
 from underdrawing.batch import Job
+from underdrawing.bench.harness.footers import measured_at, stale_note
 from underdrawing.bench.harness.protocol import Protocol
 from underdrawing.bench.harness.record import Store, conditions, part_of
-from underdrawing.bench.harness.render import Block, Table, measured_at, stale_note
+from underdrawing.bench.harness.render import Block, Table
 from underdrawing.bench.harness.run import Run
 from underdrawing.bench.harness.study import Study
 from underdrawing.bench.harness.versions import versions_of
@@ -62,7 +63,7 @@ def photographs(folder: Path, count: int, side: int) -> None:
 
 @dataclass(frozen=True)
 class Timed:
-    """Work that tells what it took in its process. Picklable."""
+    """A unit of work with its time by the clock and of the processor. Picklable."""
 
     settings: BulkSettings
 
@@ -129,7 +130,7 @@ def killed(count: int, side: int, processes: int, kills: int) -> dict[str, Any]:
 
 
 def _call(source: Path, target: Path, processes: int, most: int | None) -> None:
-    """The program on a folder; killed with its workers once it has told of `most` photographs."""
+    """The program on a folder; killed with its workers after `most` printed photographs."""
     program = [sys.executable, "-m", "underdrawing.cli", "bulk", "protect", str(source), "-o", str(target)]
     command = [*program, "--seed", _SEED, "--jobs", str(processes), "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as running:

@@ -17,9 +17,10 @@ import numpy as np
 from PIL import Image
 
 from underdrawing import api
+from underdrawing.bench.harness.footers import measured_at, stale_note
 from underdrawing.bench.harness.protocol import Protocol
 from underdrawing.bench.harness.record import Store, conditions, part_of
-from underdrawing.bench.harness.render import Block, Table, measured_at, stale_note
+from underdrawing.bench.harness.render import Block, Table
 from underdrawing.bench.harness.run import Run
 from underdrawing.bench.harness.study import Study
 from underdrawing.bench.harness.versions import versions_of

@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from underdrawing.bench.harness.footers import stale_note
 from underdrawing.bench.harness.protocol import Protocol
 from underdrawing.bench.harness.record import Store, conditions, part_of
-from underdrawing.bench.harness.render import STALE, Block, Cell, Table, stale_note
+from underdrawing.bench.harness.render import STALE, Block, Cell, Table
 from underdrawing.bench.harness.run import Run
 from underdrawing.bench.harness.study import Study
 from underdrawing.coding.keys import Owner, PublicKey
@@ -189,8 +190,8 @@ def _asked(address: str, statement: str) -> tuple:
 
 def _kind(where: str) -> str:
     address, vectors = split_vectors(where)
-    keeps = "postgres" if address.startswith("postgres") else "sqlite"
-    return f"{keeps}, {vectors.partition(':')[0]}" if vectors else keeps
+    kind = "postgres" if address.startswith("postgres") else "sqlite"
+    return f"{kind}, {vectors.partition(':')[0]}" if vectors else kind
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from underdrawing.bench.harness.footers import measured_at, stale_note
 from underdrawing.bench.harness.http_client import Client, Reply
 from underdrawing.bench.harness.protocol import Protocol
 from underdrawing.bench.harness.record import Store, conditions, part_of
-from underdrawing.bench.harness.render import Block, Table, measured_at, stale_note
+from underdrawing.bench.harness.render import Block, Table
 from underdrawing.bench.harness.run import Run
 from underdrawing.bench.harness.study import Study
 from underdrawing.bench.harness.versions import versions_of
@@ -40,7 +41,7 @@ _CLIENTS = 64
 
 @dataclass(frozen=True)
 class Asked:
-    """A picture and what has to be said of it."""
+    """A picture and its expected identity."""
 
     data: bytes
     identity: str
@@ -48,7 +49,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one request."""
+    """Result of one request."""
 
     kind: str
     """accepted, refused, wrong, or lost: no answer, or one that is neither."""
@@ -108,8 +109,8 @@ def ask(url: str, asked: Asked, due: float) -> Outcome:
 
 def _kind(reply: Reply, asked: Asked) -> str:
     if reply.status == 200:
-        told = reply.json()
-        right = told["identity"] == asked.identity and told["status"] == "intact"
+        answer = reply.json()
+        right = answer["identity"] == asked.identity and answer["status"] == "intact"
         return "accepted" if right else "wrong"
     honest = reply.status in (429, 503) and "retry-after" in reply.headers
     return "refused" if honest else "lost"

@@ -19,9 +19,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from underdrawing.bench.harness.footers import measured_at, stale_note
 from underdrawing.bench.harness.protocol import Protocol as Conditions
 from underdrawing.bench.harness.record import Store, conditions, part_of
-from underdrawing.bench.harness.render import Block, Table, measured_at, stale_note
+from underdrawing.bench.harness.render import Block, Table
 from underdrawing.bench.harness.run import Run
 from underdrawing.bench.harness.study import Study
 from underdrawing.bench.infrastructure.registry import UNSURE_PART, UNSURE_VIEWS, noisy

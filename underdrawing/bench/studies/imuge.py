@@ -22,10 +22,11 @@ from underdrawing.attacks.channel import Nothing
 from underdrawing.attacks.suites import SUITES
 from underdrawing.attacks.tamper import FILLS, blob
 from underdrawing.bench.harness import measures
+from underdrawing.bench.harness.footers import conditions_table, stale_note
 from underdrawing.bench.harness.photographs import PhotoSets
 from underdrawing.bench.harness.protocol import Protocol
 from underdrawing.bench.harness.record import Store
-from underdrawing.bench.harness.render import Block, Cell, Table, conditions_table, join, stale_note
+from underdrawing.bench.harness.render import Block, Cell, Table, join
 from underdrawing.bench.harness.run import Case, Part, Run, run_parts
 from underdrawing.bench.harness.stats import Row
 from underdrawing.bench.harness.study import Study

@@ -64,7 +64,7 @@ def _changed(image: np.ndarray, residual: np.ndarray) -> np.ndarray:
 def carried(
     image: np.ndarray, lattice: Lattice, rng: np.random.Generator
 ) -> Iterator[tuple[str, str, float]]:
-    """(channel, layer, bits) for one photograph: what the reader's own soft bits tell of the true ones."""
+    """(channel, layer, bits) for one photograph: mutual information of soft bits and true bits."""
     marked, bits = _marked(image, lattice, rng)
     rows, cols = bits.shape[:2]
     tables = lattice.tables.dither[:rows, :cols], lattice.tables.rank[:rows, :cols]

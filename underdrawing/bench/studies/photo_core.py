@@ -19,10 +19,11 @@ from underdrawing.attacks.suites import PHOTO_BENIGN, SUITES
 from underdrawing.attacks.tamper import free_form
 from underdrawing.bench.harness import measures
 from underdrawing.bench.harness.avif import avif_at
+from underdrawing.bench.harness.footers import conditions_table, stale_note
 from underdrawing.bench.harness.photographs import PhotoSets
 from underdrawing.bench.harness.protocol import Protocol
 from underdrawing.bench.harness.record import Store
-from underdrawing.bench.harness.render import Block, Table, conditions_table, stale_note
+from underdrawing.bench.harness.render import Block, Table
 from underdrawing.bench.harness.run import Case, Part, Run, run_parts
 from underdrawing.bench.harness.stats import Row
 from underdrawing.bench.harness.study import Study

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from underdrawing.bench.harness.footers import measured_at, stale_note
 from underdrawing.bench.harness.photographs import hash_photos
 from underdrawing.bench.harness.protocol import Protocol
 from underdrawing.bench.harness.record import Store, conditions, part_of
-from underdrawing.bench.harness.render import Block, Cell, Table, join, measured_at, stale_note
+from underdrawing.bench.harness.render import Block, Cell, Table, join
 from underdrawing.bench.harness.run import Run
 from underdrawing.bench.harness.study import Study
 from underdrawing.bench.harness.versions import versions_of

@@ -2,10 +2,10 @@
 
     salient things (U2-Netp)  +  evidence for the true class (class activation)  ->  the labelled object
 
-A salient thing belongs to the object where the class is seen in it. Where the salient things hold too little
-of the evidence (a bird before a house), the evidence itself is grown to the picture's edges by GrabCut
+A salient thing belongs to the object where the class has evidence in it. Where salient things hold too
+little of the evidence (a bird before a house), the evidence itself is grown to the picture's edges by GrabCut
 (Rother et al. 2004). The object is widened by some pixels, so that an edit leaves no rim of it, and its area
-brought into a range: of too much the most evident part is kept, too little is widened. All of it is
+brought into a range: too large a mask is cut to its most evident part, too small a one widened. All of it is
 deterministic and looks at the original picture alone.
 """
 
@@ -25,7 +25,7 @@ from underdrawing.bench.studies.imagenet_s.saliency import Saliency
 AREA = (0.05, 0.40)
 """Least and greatest part of the frame that the mask covers."""
 HELD = 0.5
-"""Part of the evidence that salient things have to hold to be taken for the object."""
+"""Share of the evidence that salient things must hold to be the object."""
 DENSE = 0.5
 """A thing belongs to the object where its mean evidence is this part of that in the most evident thing."""
 CERTAIN, POSSIBLE, ABSENT = 0.6, 0.25, 0.05
@@ -79,7 +79,7 @@ class Builder:
 
 
 def labelled_object(image_u8: np.ndarray, evidence: np.ndarray, saliency: np.ndarray) -> np.ndarray:
-    """(H, W) bool: salient things in which the class is seen, or what GrabCut makes of the evidence."""
+    """(H, W) bool: salient things with evidence of the class, or the evidence grown by GrabCut."""
     count, things = cv2.connectedComponents((saliency > 0.5).astype(np.uint8))
     sizes = np.bincount(things.ravel(), minlength=count)
     density = np.bincount(things.ravel(), evidence.ravel(), count) / np.maximum(sizes, 1)
@@ -110,7 +110,7 @@ def grown(image_u8: np.ndarray, evidence: np.ndarray) -> np.ndarray:
 def within(mask: np.ndarray, evidence: np.ndarray, area: tuple[float, float]) -> np.ndarray:
     """The mask with an area in range: (H, W) bool.
 
-    From too large a mask the places of least evidence around them are taken away; too small a one is widened
+    From too large a mask the places of least evidence around them are removed; too small a one is widened
     to the nearest and most evident places.
     """
     low, high = (round(part * mask.size) for part in area)

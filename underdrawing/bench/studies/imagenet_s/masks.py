@@ -1,7 +1,7 @@
-"""Masks that were made once are kept: they take as long as all else that is measured of a photo.
+"""Cache of masks: computing one takes as long as everything else that is measured of a photo.
 
-Each lies in the user's cache folder under the sum of all that it follows from, the code that makes it
-included, so none outlives a change of the rules. A file that cannot be read or written is as if not there.
+Each lies in the user's cache folder under a digest of all that it depends on, its code included, so none
+outlives a change of the rules. A file that cannot be read or written counts as missing.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ def cached_mask(
     folder: Path, image_u8: np.ndarray, facts: tuple[object, ...], make: Callable[[], np.ndarray]
 ) -> np.ndarray:
     """The mask (H, W) bool of (H, W, 3) uint8 RGB that `make` gives, or gave for the same before."""
-    told = hashlib.sha256(rules())
-    told.update(repr((image_u8.shape, facts)).encode())
-    told.update(image_u8.tobytes())
-    path = folder / f"{told.hexdigest()}.npz"
+    digest = hashlib.sha256(rules())
+    digest.update(repr((image_u8.shape, facts)).encode())
+    digest.update(image_u8.tobytes())
+    path = folder / f"{digest.hexdigest()}.npz"
     known = _read(path, image_u8.shape[:2])
     if known is not None:
         return known
@@ -55,10 +55,10 @@ def cached_mask(
 def rules() -> bytes:
     """What the code that makes masks amounts to, with the version of OpenCV that it runs on."""
     here = Path(__file__).parent
-    told = hashlib.sha256(cv2.__version__.encode())
+    digest = hashlib.sha256(cv2.__version__.encode())
     for name in RULES:
-        told.update((here / name).read_bytes())
-    return told.digest()
+        digest.update((here / name).read_bytes())
+    return digest.digest()
 
 
 def _read(path: Path, shape: tuple[int, int]) -> np.ndarray | None:

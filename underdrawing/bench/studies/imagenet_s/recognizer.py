@@ -27,7 +27,7 @@ CLASSES = 1000
 
 @dataclass(frozen=True)
 class Look:
-    """What one look at a picture tells."""
+    """Label and embedding of a picture."""
 
     label: int
     """Index of the likeliest class."""
@@ -42,7 +42,7 @@ class Recognizer(Protocol):
         """Top-1 label and embedding of (H, W, 3) uint8 RGB."""
 
     def evidence(self, image_u8: np.ndarray, label: int) -> np.ndarray:
-        """(H, W) float32 in [0, 1]: where in the picture the class is seen."""
+        """(H, W) float32 in [0, 1]: evidence of the class by pixel."""
 
 
 @dataclass(frozen=True, eq=False)

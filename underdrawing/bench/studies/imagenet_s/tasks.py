@@ -1,4 +1,4 @@
-"""What is measured of a picture that is told again: its label, itself among others, and how far it is off."""
+"""What is measured of a recovered picture: its label, its retrieval among originals, its distance."""
 
 from __future__ import annotations
 
@@ -65,6 +65,6 @@ def telea(
 
 
 BLIND: dict[str, Fill] = {"telea": telea, "navier-stokes": navier_stokes, "texture": texture}
-"""Blind inpainting: it is told the true mask and knows nothing of the original."""
+"""Blind inpainting: it gets the true mask and nothing of the original."""
 REFERENCES = ("original", "tampered", *BLIND)
 """The ceiling, the floor, and blind inpainting."""
