@@ -93,14 +93,6 @@ class Card:
         """Own weights and those of the blocks."""
         return self.own_weights + tuple(weight for block in self.uses for weight in block.weights)
 
-    @property
-    def behaviours(self) -> dict[str, int]:
-        """Card name -> behaviour, of this card and of the blocks."""
-        together = {self.name: self.behaviour}
-        for block in self.uses:
-            together |= block.behaviours
-        return together
-
 
 def names(kind: str | None = None) -> list[str]:
     """Names of all systems, sorted; with a kind, of all systems, carriers or blocks of that kind."""

@@ -9,8 +9,8 @@ from skimage import data
 from underdrawing import zoo
 from underdrawing.bench.harness.run import Run
 from underdrawing.bench.studies import carriers
-from underdrawing.carriers.carrier import Reading
 from underdrawing.core.errors import CapacityError
+from underdrawing.core.interfaces import Reading
 
 
 class Forgetful:

@@ -7,7 +7,6 @@ from skimage import data
 
 from underdrawing import zoo
 from underdrawing.attacks.channel import Jpeg
-from underdrawing.carriers.carrier import CERTAIN, Carrier, Reading, prefix_scales
 from underdrawing.carriers.extras import optional
 from underdrawing.carriers.lattice.carrier import LatticeCarrier
 from underdrawing.carriers.repeating import gathered, repeated
@@ -19,6 +18,7 @@ from underdrawing.core.errors import (
     UsageError,
     WeightsError,
 )
+from underdrawing.core.interfaces import CERTAIN, Carrier, Reading
 from underdrawing.metrics.quality import psnr_db
 
 PHOTO = cv2.resize(data.astronaut(), (288, 288), interpolation=cv2.INTER_AREA)
@@ -211,10 +211,6 @@ def test_the_reach_decides_what_is_lost():
         received = Jpeg(quality)(carrier.embed(PHOTO, bits).apply(PHOTO), np.random.default_rng(0))
         through[reach] = carrier.read(received, None).checked
     assert through == {"jpeg70": True, "jpeg90": False}
-
-
-def test_a_prefix_of_scales_follows_from_the_room():
-    assert [prefix_scales((10, 40, 90), room) for room in (9, 10, 49, 50, 140, 999)] == [0, 1, 1, 2, 3, 3]
 
 
 def test_repeats_are_balanced_and_add_up():

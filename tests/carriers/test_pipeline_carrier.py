@@ -15,11 +15,11 @@ from PIL import Image
 diffusers = pytest.importorskip("diffusers", reason='needs pip install "underdrawing[generation]"')
 torch = pytest.importorskip("torch")
 
-from underdrawing.carriers.carrier import Generator  # noqa: E402
 from underdrawing.carriers.in_generation.ddim import Ddim  # noqa: E402
 from underdrawing.carriers.in_generation.gaussian_shading import GaussianShading  # noqa: E402
 from underdrawing.carriers.in_generation.pipeline import PipelineCarrier  # noqa: E402
 from underdrawing.core.errors import CapacityError, UsageError  # noqa: E402
+from underdrawing.core.interfaces import Generator  # noqa: E402
 
 SIDE = 16
 SHADING = GaussianShading((4, SIDE, SIDE), side_copies=4)

@@ -9,10 +9,11 @@ import pytest
 from skimage import data
 
 from underdrawing.attacks.channel import Jpeg
-from underdrawing.carriers.carrier import CERTAIN, Reading, checked_message
+from underdrawing.carriers.checks import checked_message
 from underdrawing.carriers.lattice.carrier import LatticeCarrier
 from underdrawing.coding.keys import Owner
 from underdrawing.core.errors import CapacityError, ShapeError
+from underdrawing.core.interfaces import CERTAIN, Reading
 from underdrawing.core.types import DECODED, FILLED, UNTOUCHED
 from underdrawing.metrics.masks import count_mask
 from underdrawing.metrics.quality import masked_psnr_db

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from underdrawing.carriers.carrier import CERTAIN
 from underdrawing.coding.bits import crc32
 from underdrawing.coding.keys import Owner
+from underdrawing.core.interfaces import CERTAIN
 from underdrawing.systems.hidden_code.message import (
     HEAD_BITS,
     SIGNATURE_BITS,

@@ -20,9 +20,10 @@ from functools import cached_property
 import numpy as np
 from scipy.special import chdtrc, ndtr, ndtri
 
-from underdrawing.carriers.carrier import Reading, checked_count, checked_message
+from underdrawing.carriers.checks import checked_count, checked_message
 from underdrawing.coding.keystream import PUBLIC_SECRET, stream
 from underdrawing.core.errors import ShapeError, UsageError
+from underdrawing.core.interfaces import Reading
 
 _EDGE = 2.0**-20  # u keeps so far from 0 and 1 that float32 cannot move an element into the next interval
 _CLOSEST, _LOOSEST = 0.999, 0.05  # correlation of recovered and sampled latents that is believed

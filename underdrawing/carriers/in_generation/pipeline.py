@@ -11,9 +11,10 @@ from typing import ClassVar
 import cv2
 import numpy as np
 
-from underdrawing.carriers.carrier import Reading, checked_picture
+from underdrawing.carriers.checks import checked_picture
 from underdrawing.carriers.in_generation.ddim import Ddim
 from underdrawing.carriers.in_generation.gaussian_shading import GaussianShading
+from underdrawing.core.interfaces import Reading
 
 
 @dataclass(frozen=True)

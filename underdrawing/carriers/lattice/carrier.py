@@ -25,7 +25,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from underdrawing.carriers.carrier import CERTAIN, Reading, checked_count, checked_message, checked_picture
+from underdrawing.carriers.checks import checked_count, checked_message, checked_picture
 from underdrawing.carriers.lattice.capacity import left_by_edit
 from underdrawing.carriers.lattice.embed import CODE_LIMITS, code_length
 from underdrawing.carriers.lattice.grid import WholeFrame, grid_size, resize, to_picture
@@ -44,6 +44,7 @@ from underdrawing.coding.bits import crc32, from_bytes, from_int, to_bytes, to_i
 from underdrawing.coding.keystream import PUBLIC_SECRET
 from underdrawing.coding.ldpc import Code, code, short_code
 from underdrawing.core.errors import CapacityError
+from underdrawing.core.interfaces import CERTAIN, Reading
 from underdrawing.ops.color import luma, luma_direction
 from underdrawing.ops.protection import Protection
 

@@ -17,9 +17,10 @@ from typing import ClassVar
 import cv2
 import numpy as np
 
-from underdrawing.carriers.carrier import Reading, checked_count, checked_message, checked_picture
+from underdrawing.carriers.checks import checked_count, checked_message, checked_picture
 from underdrawing.carriers.extras import optional
 from underdrawing.carriers.lattice.soft_bits import concentration_of, log_i0
+from underdrawing.core.interfaces import Reading
 from underdrawing.ops.protection import Protection
 
 BLOCK_PX = 8

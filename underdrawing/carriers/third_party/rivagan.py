@@ -12,10 +12,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from underdrawing.carriers.carrier import Reading, checked_count, checked_message, checked_picture
+from underdrawing.carriers.checks import checked_count, checked_message, checked_picture
 from underdrawing.carriers.extras import optional
 from underdrawing.carriers.repeating import gathered, repeated
 from underdrawing.core.errors import WeightsError
+from underdrawing.core.interfaces import Reading
 from underdrawing.ops.protection import Protection
 
 BITS = 32

@@ -21,10 +21,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from underdrawing.carriers.carrier import Reading, checked_count, checked_message, checked_picture
+from underdrawing.carriers.checks import checked_count, checked_message, checked_picture
 from underdrawing.carriers.extras import optional
 from underdrawing.carriers.repeating import gathered, repeated
 from underdrawing.core.errors import MissingExtraError, WeightsError
+from underdrawing.core.interfaces import Reading
 from underdrawing.ops.protection import Protection
 
 BITS = 100

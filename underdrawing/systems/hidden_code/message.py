@@ -13,9 +13,9 @@ from enum import IntEnum
 
 import numpy as np
 
-from underdrawing.carriers.carrier import CERTAIN
 from underdrawing.coding.bits import crc32, from_bytes, from_int, to_bytes, to_int
 from underdrawing.coding.keys import FINGERPRINT_BYTES, Owner, PublicKey
+from underdrawing.core.interfaces import CERTAIN
 
 HEAD_BITS = 3 + 64 + 32
 SIGNATURE_BITS = 8 * FINGERPRINT_BYTES + 512

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from underdrawing.carriers.carrier import Carrier
 from underdrawing.carriers.lattice.carrier import LatticeCarrier
 from underdrawing.coding.bits import pack_code
 from underdrawing.coding.keys import Owner
 from underdrawing.core.errors import CapacityError, ShapeError
+from underdrawing.core.interfaces import Carrier
 from underdrawing.core.types import Verdict
 from underdrawing.ops.protection import Protection
 from underdrawing.systems.hidden_code import message

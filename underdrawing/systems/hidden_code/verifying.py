@@ -12,9 +12,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from underdrawing.carriers.carrier import Frame, Reading
 from underdrawing.carriers.lattice.soft_bits import clipped_share
 from underdrawing.coding.keys import PublicKey
+from underdrawing.core.interfaces import Frame, Reading
 from underdrawing.core.types import ALTERED_PROBABILITY, UNTOUCHED, Signature, Verdict
 from underdrawing.judging.blending import match_surroundings, recovery_region
 from underdrawing.judging.regions import abs_error, drop_unsupported_regions, extreme, gradients

@@ -1,0 +1,110 @@
+"""What every system of a kind has to do, for all cards of the kind and a toy; and a toy as a system."""
+
+import json
+
+import numpy as np
+import pytest
+from skimage import data
+
+from underdrawing import zoo
+from underdrawing.bench.harness.subjects import Subject
+from underdrawing.cli import main
+from underdrawing.core.errors import CapacityError, CodeError, MissingExtraError, ShapeError, WeightsError
+from underdrawing.core.interfaces import INTERFACES
+
+IMAGE = np.ascontiguousarray(data.astronaut()[:256, 40:296])
+pytestmark = pytest.mark.usefixtures("toys")
+
+
+def cards(kind):
+    """Names for a parametrized test."""
+    return pytest.mark.parametrize("name", [*zoo.names(kind), f"toy-{kind}"])
+
+
+def load(name):
+    """A system that fits the interface of its kind."""
+    try:
+        system = zoo.load(name)
+    except (MissingExtraError, WeightsError) as error:
+        if name.startswith("toy") or zoo.card(name).own_weights:
+            raise
+        pytest.skip(f"{name}: {error}")
+    assert isinstance(system, INTERFACES[zoo.card(name).kind])
+    return system
+
+
+@cards("protector")
+def test_a_protected_image_is_intact_and_an_altered_one_is_not(name):
+    subject = Subject(name, load(name), None)
+    protected = subject.protect(IMAGE)
+    assert subject.verify(protected).status == "intact"
+    protected[64:160, 64:160] = data.coffee()[100:196, 100:196]
+    verdict = subject.verify(protected)
+    assert verdict.status == "altered" and verdict.mask.shape == IMAGE.shape[:2]
+    assert verdict.mask[64:160, 64:160].mean() > 0.5 > verdict.mask.mean()
+
+
+@cards("carrier")
+def test_an_embedded_message_is_read_and_a_longer_one_is_refused(name):
+    carrier = load(name)
+    count = carrier.capacity_bits(IMAGE)
+    bits = np.random.default_rng(1).integers(0, 2, min(count, 32), dtype=np.uint8)
+    assert np.array_equal(carrier.read(carrier.embed(IMAGE, bits).apply(IMAGE), len(bits)).bits, bits)
+    with pytest.raises(CapacityError):
+        carrier.embed(IMAGE, np.zeros(count + 1, np.uint8))
+    with pytest.raises(ShapeError):
+        carrier.capacity_bits(IMAGE[..., 0])
+
+
+@cards("detector")
+def test_a_detector_gives_a_probability(name):
+    detector = load(name)
+    probability = detector.examine(IMAGE)
+    assert probability is None or 0 <= probability <= 1
+    assert probability == detector.examine(IMAGE)
+
+
+@cards("localizer")
+def test_a_localizer_gives_maps_of_the_image(name):
+    result = load(name).examine(IMAGE)
+    for values in (result.tampered_prob, result.reliability):
+        assert values.shape == IMAGE.shape[:2] and values.dtype == np.float32
+        assert values.min() >= 0 and values.max() <= 1
+
+
+@cards("codec")
+def test_a_codec_is_lossless_and_refuses_other_bytes(name):
+    codec = load(name)
+    assert np.array_equal(codec.decode(codec.encode(IMAGE)), IMAGE)
+    with pytest.raises(CodeError):
+        codec.decode(b"other bytes")
+
+
+@pytest.mark.parametrize("kind", INTERFACES)
+def test_a_folder_is_a_system_of_the_zoo_and_can_be_trained(kind, toys, train, tmp_path, capsys):
+    assert f"toy-{kind}" in zoo.names() and f"toy-{kind}" in zoo.names(kind)
+    assert main(["zoo", "--json"]) == 0
+    assert f"toy-{kind}" in [json.loads(line)["name"] for line in capsys.readouterr().out.splitlines()]
+    out = train(f"toy-{kind}", toys / "data", tmp_path / "out")
+    assert len((out / "log.jsonl").read_text().splitlines()) == 1
+    assert (out / zoo.training(f"toy-{kind}").makes).stat().st_size > 100
+
+
+def test_a_replaced_weight_is_refused(toys):
+    path = toys / "toy_detector" / "toy.safetensors"
+    content = path.read_bytes()
+    zoo.load.cache_clear()
+    path.write_bytes(content[:-1])
+    with pytest.raises(WeightsError, match="sha256"):
+        zoo.load("toy-detector")
+    path.write_bytes(content)
+    assert zoo.load("toy-detector").examine(IMAGE) > 0
+
+
+def test_the_weights_of_a_block_are_checked_with_the_system():
+    names = [weight.path.name for weight in zoo.card("photo").weights]
+    assert names == ["sketch.safetensors", "locator.safetensors", "fusion.safetensors"]
+    assert not zoo.card("photo").own_weights
+    listed = [weight.path.resolve() for name in ("sketch", "lattice-locator", "fusion", *zoo.names())
+              for weight in zoo.card(name).own_weights]  # fmt: skip
+    assert len(listed) == len(set(listed))
