@@ -53,7 +53,7 @@ def _marked(image: np.ndarray, lattice: Lattice, rng: np.random.Generator) -> tu
     coefficients = analyse(plane, FREQUENCIES)
     offset = dither + np.float32(0.5) * bits
     target = (np.rint(coefficients / STEPS - offset) + offset) * STEPS
-    used = lattice.in_use(plane, {"middle": plane, "top": plane})
+    used = lattice.in_use(plane, {"middle": plane, "top": plane}, EmbeddingLevel())
     return _changed(image, synthesise((target - coefficients) * used, FREQUENCIES)), bits
 
 
