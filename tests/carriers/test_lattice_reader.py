@@ -11,14 +11,14 @@ from underdrawing.carriers.lattice.embed import code_length
 from underdrawing.carriers.lattice.grid import Alignment
 from underdrawing.carriers.lattice.lattice import Lattice, View
 from underdrawing.carriers.lattice.locator import (
-    FEATURES,
     Locator,
     block_features,
-    founded,
+    drop_unlikely_regions,
     log_ratios,
     measured,
     shortfall,
 )  # fmt: skip
+from underdrawing.carriers.lattice.locator_net import FEATURES
 from underdrawing.carriers.lattice.parameters import FREQUENCIES, LAYERS, EmbeddingLevel
 from underdrawing.core.errors import WeightsError
 from underdrawing.metrics.masks import count_mask
@@ -113,7 +113,7 @@ def test_flagged_areas_need_something_to_be_missing():
     probability[60:62, 60:62] = 0.9
     missing = np.zeros((8, 16), np.float32)
     missing[1:5, 1:5] = 3.0
-    kept = founded(probability, missing)
+    kept = drop_unlikely_regions(probability, missing)
     assert (kept[10:40, 8:40] == np.float32(0.9)).all()
     assert (kept[:, 44:] < 0.5).all()
     assert (kept[probability == 0] == 0).all()

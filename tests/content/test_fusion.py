@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from skimage import data
 
-from underdrawing.content.sketch.fusion import CHANNELS, Fusion, prepare
+from underdrawing.content.sketch.fusion import Fusion, prepare
+from underdrawing.content.sketch.fusion_net import CHANNELS
 from underdrawing.core.errors import WeightsError
 from underdrawing.judging.blending import spread
 from underdrawing.systems.photo.training_fusion import as_flagged

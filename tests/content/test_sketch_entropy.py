@@ -6,8 +6,8 @@ import pytest
 from underdrawing.content.sketch.entropy import EXACT, TABLE_BITS, EntropyCode
 from underdrawing.content.sketch.parameters import condition_numbers, put, step_size, stretch, take
 from underdrawing.content.sketch.sketch import Sketch
+from underdrawing.content.sketch.training_context import whole_tables
 from underdrawing.core.errors import CodeError
-from underdrawing.systems.photo.training_context import whole_tables
 
 
 @pytest.fixture(scope="module")

@@ -200,8 +200,8 @@ def _edges(n: int, k: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def _pairs(cols: np.ndarray, largest: int) -> tuple[np.ndarray, np.ndarray]:
     """All pairs of edges that leave the same column, for columns of up to twelve edges near each other."""
     first, second = [], []
-    for gap in range(1, min(largest, 12)):
-        i = np.flatnonzero(cols[:-gap] == cols[gap:])
+    for distance in range(1, min(largest, 12)):
+        i = np.flatnonzero(cols[:-distance] == cols[distance:])
         first.append(i)
-        second.append(i + gap)
+        second.append(i + distance)
     return np.concatenate(first), np.concatenate(second)

@@ -100,13 +100,13 @@ class Ddim:
             start, share, before = forward * x, 1.0, float("inf")
             for _ in range(rounds):
                 change = start + noise * self._noise(x, time, a) - x
-                gap = float(change.abs().max())
-                share = share * _DAMPED if gap > before else share  # overshot
-                x, before = x + share * change, gap
-                if gap < _SETTLED:
+                error = float(change.abs().max())
+                share = share * _DAMPED if error > before else share  # overshot
+                x, before = x + share * change, error
+                if error < _SETTLED:
                     break
-            gap = (start + noise * self._noise(x, time, a) - x).abs().max()
-            worst = max(worst, float(gap))
+            error = (start + noise * self._noise(x, time, a) - x).abs().max()
+            worst = max(worst, float(error))
         return Inverted(x[0].float().cpu().numpy(), worst)
 
     @torch.no_grad()
@@ -153,9 +153,9 @@ class Ddim:
 
     def _noise(self, x: Tensor, time: int, level: float) -> Tensor:
         """e(x, t), whichever of noise, picture or velocity the network was trained to tell."""
-        told = self.network(x, time, **self.conditions).sample
+        output = self.network(x, time, **self.conditions).sample
         if self.prediction == "v_prediction":
-            return level**0.5 * told + (1 - level) ** 0.5 * x
+            return level**0.5 * output + (1 - level) ** 0.5 * x
         if self.prediction == "sample":
-            return (x - level**0.5 * told) / (1 - level) ** 0.5
-        return told
+            return (x - level**0.5 * output) / (1 - level) ** 0.5
+        return output

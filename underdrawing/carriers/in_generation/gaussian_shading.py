@@ -104,8 +104,8 @@ class GaussianShading:
             soft += np.bincount(index_here.ravel(), (llr * (1 - 2.0 * key)).ravel(), count)
         hard = (soft < 0).astype(np.uint8)
         expected = np.tensordot(self._weights, hard[index] ^ self._key, 1)
-        told = np.log(np.take_along_axis(likely, expected[None], 0)[0] * 2**self.element_bits)
-        evidence = told.sum(0).astype(np.float32)
+        log_ratio = np.log(np.take_along_axis(likely, expected[None], 0)[0] * 2**self.element_bits)
+        evidence = log_ratio.sum(0).astype(np.float32)
         return Reading(soft.astype(np.float32), bool(chance < _CHANCE), evidence=evidence)
 
     def _index(self, count: int) -> np.ndarray:

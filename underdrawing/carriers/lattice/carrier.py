@@ -171,8 +171,8 @@ class LatticeCarrier:
         rows, cols = mark.reading.cosine.shape[:2]
         dither = self._lattice().tables.dither[top : top + rows, left : left + cols]
 
-        def change_of(told: np.ndarray) -> np.ndarray:
-            part = luma(told)[8 * top : 8 * (top + rows), 8 * left : 8 * (left + cols)]
+        def change_of(decoded: np.ndarray) -> np.ndarray:
+            part = luma(decoded)[8 * top : 8 * (top + rows), 8 * left : 8 * (left + cols)]
             steps = view.alignment.level.steps
             change = change_back(view.plane, part, dither, mark.known, mark.reading, steps)
             whole = np.zeros(frame.size, np.float32)
@@ -196,8 +196,8 @@ class LatticeCarrier:
 
     def _plan(self, image_u8: np.ndarray) -> _Plan:
         height, width = image_u8.shape[:2]
-        natural = default_strength_for_size(max(height, width))
-        strength = nearest_strength(self.strength * natural)
+        default_strength = default_strength_for_size(max(height, width))
+        strength = nearest_strength(self.strength * default_strength)
         size = grid_size(height, width)
         rows, cols = size[0] // 8, size[1] // 8
         plane = np.ascontiguousarray(resize(luma(image_u8), size)[: 8 * rows, : 8 * cols])
@@ -205,7 +205,7 @@ class LatticeCarrier:
         for texture_gain in TEXTURE_GAINS:
             level = EmbeddingLevel(strength, texture_gain)
             qualities = (70,) if self.reach == "jpeg70" else (50, 90)
-            carried = lattice.capacity_by_block(plane, level, natural, qualities)
+            carried = lattice.capacity_by_block(plane, level, default_strength, qualities)
             if carried["base"][100].sum() >= _LEAST_BASE or strength >= 1:
                 break
         middle = top = 0.0

@@ -49,12 +49,12 @@ class View:
 
 
 def _agreement_of_layers(view: View) -> float:
-    """How much more likely the view's level makes middle and top than none does, in nats over all blocks.
+    """Log-likelihood ratio of the view's level over no mark, from middle and top, in nats over all blocks.
 
-    Some blocks are altered, and speak against every level alike.
+    Altered blocks count against every level alike.
     """
-    told = sum(evidence(view.reading, LAYERS[name]) for name in ("middle", "top"))
-    return float(np.logaddexp(np.log1p(-PRIOR_ALTERED) + told, np.log(PRIOR_ALTERED)).sum())
+    total = sum(evidence(view.reading, LAYERS[name]) for name in ("middle", "top"))
+    return float(np.logaddexp(np.log1p(-PRIOR_ALTERED) + total, np.log(PRIOR_ALTERED)).sum())
 
 
 def is_small(rows: int, cols: int) -> bool:
@@ -242,8 +242,8 @@ class Lattice:
         llr = soft_bits(reading, place)
         if small:  # nothing is known of the channel yet: the middle counts by its step
             scale = (STEPS[place] / STEPS[0]) ** 2 * reading.kappa[..., :1] * reading.in_use[..., place]
-            told = (reading.kappa[..., place] > 0) | (reading.box[place, 0] > 0)
-            llr = np.where(told, llr, scale * reading.cosine[..., place])
+            measured = (reading.kappa[..., place] > 0) | (reading.box[place, 0] > 0)
+            llr = np.where(measured, llr, scale * reading.cosine[..., place])
         return gather(llr, self.base_index(view, small), self.base_bits)
 
     def layer_index(self, view: View, layer: str, grid: tuple[int, int]) -> np.ndarray:

@@ -10,10 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from underdrawing.carriers.lattice.locator import FEATURES
+from underdrawing.carriers.lattice.parameters import FREQUENCIES, LAYERS
 from underdrawing.nets.unet import Mix, conv, enlarge
 
 _FINE, _QUARTER, _BLOCK, _COARSE = 16, 24, 48, 56
+
+FEATURES = 2 * len(FREQUENCIES) + 4 * len(LAYERS) + 1
+"""Numbers that describe a block."""
 
 
 class LocatorNet(nn.Module):

@@ -1,4 +1,4 @@
-"""Reading: angles on the lattice, the channel's concentration, soft bits and the evidence of every block.
+"""Soft bits: angles on the lattice, concentration of the channel, soft bits and evidence of every block.
 
 With theta = 2 pi (c / step - dither) an untouched coefficient lies at 0 for bit 0 and at pi for bit 1,
 blurred by the channel. The blur is modelled as a von Mises density of concentration kappa (Mardia and Jupp,
@@ -49,8 +49,7 @@ PRIOR_ALTERED = 0.1
 
 @dataclass(frozen=True)
 class Reading:
-    """What a grid of blocks says before any code is decoded. Arrays are (rows, cols, n) float32 unless
-    said."""
+    """Measurements of a grid of blocks before decoding. Arrays are (rows, cols, n) float32 unless noted."""
 
     cosine: np.ndarray
     """cos theta: +1 on the lattice of bit 0, -1 on that of bit 1."""
@@ -182,19 +181,21 @@ def read(
     dither: np.ndarray,
     rank: np.ndarray,
     level: EmbeddingLevel,
-    seen: np.ndarray | None = None,
+    uncorrected: np.ndarray | None = None,
     quantizer: np.ndarray | None = None,
 ) -> Reading:
     """Read a luma plane (8 r, 8 c) float32 whose blocks carry the given slices (r, c, n) of the key tables.
 
-    seen: the same plane before it was corrected, which tells where the picture was cut off at black or white.
+    uncorrected: the same plane before equalization, to find clipped pixels.
     quantizer: (n, 2) of the last JPEG in this plane's levels and on its grid, as `find_quantizer` gives it.
     """
     rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
     texture = activity_before(plane, level)
     theta = (2 * np.pi) * (analyse(plane, FREQUENCIES) / level.steps - dither)
     in_use = np.clip(0.5 + (level.density(texture) - rank) / _MEMBERSHIP_WIDTH, 0.02, 0.98).astype(np.float32)
-    in_use *= np.clip(1 - _CLIPPED_COSTS * clipped_share(plane if seen is None else seen), 0.02, 1)[..., None]
+    in_use *= np.clip(
+        1 - _CLIPPED_COSTS * clipped_share(plane if uncorrected is None else uncorrected), 0.02, 1
+    )[..., None]
     bins = np.digitize(texture, _BINS)
     cosine = np.cos(theta).astype(np.float32)
     nothing = np.zeros(cosine.shape, np.float32)
@@ -234,9 +235,9 @@ def evidence(reading: Reading, place: slice, bits: np.ndarray | None = None) -> 
 
 
 def altered_probability(block_evidence: np.ndarray, prior: float = 0.15, spread: float = 1.0) -> np.ndarray:
-    """Posterior that a block was altered, its neighbours heard within a Gaussian of `spread` blocks."""
+    """Posterior that a block was altered, from its evidence and that of its neighbours, under a Gaussian
+    of `spread` blocks."""
     kernel_sum = 2 * np.pi * spread**2 if spread > 0.5 else 1.0
-    heard = cv2.GaussianBlur(block_evidence.astype(np.float32), (0, 0), spread) * np.float32(
-        min(kernel_sum, 4.0)
-    )
-    return (1 / (1 + np.exp(np.clip(heard - np.log(prior / (1 - prior)) * 1.0, -30, 30)))).astype(np.float32)
+    smoothed = cv2.GaussianBlur(block_evidence.astype(np.float32), (0, 0), spread)
+    smoothed *= np.float32(min(kernel_sum, 4.0))
+    return (1 / (1 + np.exp(np.clip(smoothed - np.log(prior / (1 - prior)), -30, 30)))).astype(np.float32)

@@ -335,8 +335,8 @@ def _cropped_from_larger(
 def _promising(work: np.ndarray, side: int, strength: float) -> tuple[float, float]:
     """Where in a plane a window of `side` px holds most of what a search can hear."""
     rows, cols = work.shape[0] // 8, work.shape[1] // 8
-    heard = _likely_density(activity(work[: 8 * rows, : 8 * cols]), strength)[..., 0]
-    total = np.pad(heard.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    density = _likely_density(activity(work[: 8 * rows, : 8 * cols]), strength)[..., 0]
+    total = np.pad(density.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
 
     def within(place: tuple[float, float]) -> float:
         (y, x), n = (

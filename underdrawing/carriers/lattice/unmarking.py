@@ -1,12 +1,12 @@
-"""Taking a mark out again: what each coefficient most likely was before it was moved.
+"""Removal of the mark: estimate of every coefficient before embedding.
 
-Where a layer was decoded, the point q that a coefficient was moved towards is known, so before it lay within
-half a step of q. What came back tells a little more, for the sturdy layers go only a part of the way
-(distortion compensation leaves 1 - MOVES of the distance), and the hidden code tells about what was there:
+Where a layer was decoded, the lattice point q of a coefficient is known, so the original lies within half a
+step of q. The received coefficient gives more information where distortion compensation left 1 - MOVES of the
+distance, and the decoded content gives an expected value:
 
-    u = x - q:   u ~ N(told - q, spread^2),   received - q = (1 - MOVES) u + N(0, noise^2),   |u| <= step / 2
+    u = x - q:   u ~ N(decoded - q, spread^2),   received - q = (1 - MOVES) u + N(0, noise^2), |u| <= step / 2
 
-The answer is the mean of that truncated normal density. Spread and noise are measured in the picture itself.
+The estimate is the mean of that truncated normal density. Spread and noise are measured in the picture.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ _MAD = 0.6745  # median of the absolute value of a standard normal variable
 
 def change_back(
     plane: np.ndarray,
-    told: np.ndarray,
+    decoded: np.ndarray,
     dither: np.ndarray,
     known: dict[str, np.ndarray],
     reading: Reading,
     steps: np.ndarray,
 ) -> np.ndarray:
-    """What to add to the received luma plane (8 r, 8 c) for the likeliest one before it was marked, float32.
+    """Change (8 r, 8 c) float32 that removes the mark from a received luma plane (8 r, 8 c).
 
-    told: (8 r, 8 c) luma as the hidden code tells it. dither: (r, c, n) of these blocks. known: bits (r, c,
+    decoded: (8 r, 8 c) luma of the decoded content. dither: (r, c, n) of these blocks. known: bits (r, c,
     frequencies of the layer) of the layers that were decoded. steps: (n,) of the level, luma levels.
     """
-    received, expected = analyse(plane, FREQUENCIES), analyse(told, FREQUENCIES)
+    received, expected = analyse(plane, FREQUENCIES), analyse(decoded, FREQUENCIES)
     back = np.zeros_like(received)
     for name, bits in known.items():
         start = LAYERS[name].start  # a small grid's base goes on in the middle
@@ -51,24 +51,24 @@ def change_back(
                 here = reading.bins == b
                 if here.sum() < _LEAST_BLOCKS:
                     continue
-                seen, guess = received[..., k][here] - point[here], expected[..., k][here] - point[here]
-                was = _before(seen, guess, used[here], float(steps[k]), float(1 - MOVES[k]))
-                back[..., k][here] = used[here] * (was - seen)
+                shift, guess = received[..., k][here] - point[here], expected[..., k][here] - point[here]
+                was = _before(shift, guess, used[here], float(steps[k]), float(1 - MOVES[k]))
+                back[..., k][here] = used[here] * (was - shift)
     return synthesise(back, FREQUENCIES)
 
 
-def _before(seen: np.ndarray, guess: np.ndarray, used: np.ndarray, step: float, left: float) -> np.ndarray:
-    """Where coefficients lay before, as `seen` and `guess` relative to their points, (m,) levels."""
+def _before(shift: np.ndarray, guess: np.ndarray, used: np.ndarray, step: float, left: float) -> np.ndarray:
+    """Original coefficients relative to their points, (m,) levels, from received and expected ones."""
     cell = step * step / 12
-    total = float(((seen - guess) ** 2).mean())
+    total = float(((shift - guess) ** 2).mean())
     variance = max(total - float(used.mean()) * (1 - left) ** 2 * cell, 0.05 * total, _LEAST_SPREAD**2)
     mean = guess
     if left > 0:
         sure = used > _SURE
-        noise = float(np.median(np.abs(seen[sure]))) / _MAD if sure.any() else step
+        noise = float(np.median(np.abs(shift[sure]))) / _MAD if sure.any() else step
         noise2 = max(noise * noise - left * left * cell, _LEAST_NOISE**2)
         precision = 1 / variance + left * left / noise2
-        mean = (guess / variance + left * seen / noise2) / precision
+        mean = (guess / variance + left * shift / noise2) / precision
         variance = 1 / precision
     return _truncated_mean(mean, np.sqrt(variance), step / 2)
 

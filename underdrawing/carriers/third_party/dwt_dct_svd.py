@@ -82,8 +82,8 @@ class DwtDctSvd:
         index = np.arange(rows * cols) % count
         soft = np.bincount(index, llr, count).astype(np.float32)
         right = np.where(soft[index] < 0, -1, 1) * np.cos(theta)
-        told = (kappa * right - log_i0(np.float64(kappa))).reshape(rows, cols)
-        return Reading(soft, present=None, evidence=_in_frame(told, received_u8.shape[:2]))
+        log_ratio = (kappa * right - log_i0(np.float64(kappa))).reshape(rows, cols)
+        return Reading(soft, present=None, evidence=_in_frame(log_ratio, received_u8.shape[:2]))
 
     @staticmethod
     def _embedder(bits: list[int]):

@@ -71,8 +71,8 @@ class TrustMark:
         checked_count(count, BITS, self.name)
         model = _model(self.variant)
         side = model.model_resolution_dec
-        seen = model.get_the_image_for_processing(Image.fromarray(received_u8))
-        pixels = np.float32(seen.resize((side, side), Image.Resampling.BILINEAR)) / 127.5 - 1
+        processed = model.get_the_image_for_processing(Image.fromarray(received_u8))
+        pixels = np.float32(processed.resize((side, side), Image.Resampling.BILINEAR)) / 127.5 - 1
         with torch.no_grad():
             batch = torch.from_numpy(pixels.transpose(2, 0, 1).copy())[None].to(model.device)
             logits = model.decoder.decoder(batch)[0].float().cpu().numpy()

@@ -62,7 +62,7 @@ class IntegerPass:
         )
 
     def __call__(
-        self, seen: list[tuple[np.ndarray, np.ndarray, int]], cells: int, condition: np.ndarray
+        self, inputs: list[tuple[np.ndarray, np.ndarray, int]], cells: int, condition: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Mean (eighths of a step) and scale index, int64 (channels, cells).
 
@@ -71,15 +71,15 @@ class IntegerPass:
         """
         start = self.bias + ((self.condition @ condition) >> CONDITION_BITS)
         looked = np.repeat(start[:, None].astype(np.float32), cells, 1)
-        for values, live, magnitudes in seen:
+        for values, live, magnitudes in inputs:
             flat = values.reshape(-1, cells)
             width = len(start)
             looked += self.look[live].reshape(-1, width).T @ flat
             looked += self.look[live + magnitudes].reshape(-1, width).T @ np.abs(flat)
         hidden = _settle(looked, INPUT_BITS - HIDDEN_BITS)
         hidden = _settle(self.mix @ hidden + self.mix_bias[:, None], WEIGHT_BITS)
-        told = (self.tell @ hidden + self.tell_bias[:, None]).astype(np.int64)
-        mean, scale = np.split(told, 2)
+        output = (self.tell @ hidden + self.tell_bias[:, None]).astype(np.int64)
+        mean, scale = np.split(output, 2)
         half = 1 << (WEIGHT_BITS + HIDDEN_BITS - 4)
         mean = (mean + half) >> (WEIGHT_BITS + HIDDEN_BITS - 3)
         scale = ((scale + 2 * half) >> (WEIGHT_BITS + HIDDEN_BITS - 2)) + 16
@@ -138,16 +138,16 @@ class EntropyCode:
         width = known.shape[2]
         here = place.rows * width + place.columns
         around = (here + np.arange(3)[:, None, None] * width + np.arange(3)[:, None]).reshape(-1)
-        seen, offset = [], 0
+        inputs, offset = [], 0
         for field, count in ((known, place.known), (below, place.end)):
             if field is None or count == 0:
                 continue
             flat = field[:count].reshape(count, -1)
             live = np.flatnonzero(flat.any(1))
             if len(live):
-                seen.append((flat[live].take(around, 1).reshape(len(live), 9, -1), offset + live, count))
+                inputs.append((flat[live].take(around, 1).reshape(len(live), 9, -1), offset + live, count))
             offset += 2 * count
-        mean, scale = self.passes[place.index](seen, len(place.rows), condition)
+        mean, scale = self.passes[place.index](inputs, len(place.rows), condition)
         centre = (mean + 4) >> 3
         return centre, scale * FRACTIONS + (mean - 8 * centre + 4)
 

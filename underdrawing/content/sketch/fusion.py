@@ -1,6 +1,6 @@
-"""Recovery: what the hidden code tells of an altered place, corrected by what is left around it.
+"""Recovery: decoded content of an altered region, corrected by the unaltered surroundings.
 
-e = sketch - untouched picture, known outside the mask   --> spread into the mask, by a pyramid
+e = sketch - received picture, known outside the mask   --> spread into the mask, by a pyramid
 (sketch, e, what is left, mask) --> FusionNet --> correction of the sketch and its expected error
 """
 
@@ -17,10 +17,8 @@ from scipy.special import erf
 from underdrawing.judging.blending import spread
 
 WEIGHTS = Path(__file__).parent / "weights" / "fusion.safetensors"
-CHANNELS = 13
-"""Planes that the network is given."""
 ALTERED = 0.5
-"""Probability from which a pixel is written anew."""
+"""Probability from which a pixel is recovered."""
 CONFIDENT_LEVELS = 16.0
 """Confidence is the probability that a pixel's error stays below so many 8-bit levels."""
 
@@ -30,7 +28,7 @@ _SCALE = 64.0  # levels that are one unit for the network
 
 
 class Fusion:
-    """Writes what was there inside the altered area; loads its weights at the first use."""
+    """Recovers the altered region; loads its weights at the first use."""
 
     def __init__(self, weights: Path = WEIGHTS):
         self._path = weights
@@ -42,7 +40,7 @@ class Fusion:
         """Recovered picture (h, w, 3) uint8 and confidence (h, w) float32 in [0, 1].
 
         image: received, (h, w, 3) uint8 with sides that are multiples of 8; probability: (h, w) that a pixel
-        was altered; sketch: (h, w, 3) uint8, the same view as the hidden code tells it. Where the probability
+        was altered; sketch: (h, w, 3) uint8, decoded content of the same view. Where the probability
         is at most ALTERED the picture stays as it is, with confidence 1. Raises WeightsError without weights.
         """
         import torch
@@ -56,9 +54,9 @@ class Fusion:
         here = altered[part]
         planes = prepare(image[part], here, sketch[part])
         with torch.inference_mode():
-            told = net(torch.from_numpy(planes).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
-        written = np.clip(np.rint(base(planes) + told[..., :3] * _SCALE), 0, 255).astype(np.uint8)
-        deviation = np.exp(0.5 * told[..., 3]) * _SCALE
+            output = net(torch.from_numpy(planes).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
+        written = np.clip(np.rint(base(planes) + output[..., :3] * _SCALE), 0, 255).astype(np.uint8)
+        deviation = np.exp(0.5 * output[..., 3]) * _SCALE
         sure = erf(CONFIDENT_LEVELS / np.sqrt(2) / np.maximum(deviation, 0.1)).astype(np.float32)
         recovered, confidence = image.copy(), np.ones(altered.shape, np.float32)
         recovered[part][here] = written[here]
@@ -92,10 +90,10 @@ def prepare(image: np.ndarray, altered: np.ndarray, sketch: np.ndarray) -> np.nd
     """
     rim = cv2.dilate(altered.astype(np.uint8), np.ones((2 * _RIM_PX + 1,) * 2, np.uint8))
     trusted = (1 - rim).astype(np.float32)[..., None]
-    told = (sketch.astype(np.float32) - 128) / _SCALE
+    decoded = (sketch.astype(np.float32) - 128) / _SCALE
     left = (image.astype(np.float32) - 128) / _SCALE * trusted
-    difference = (left - told) * trusted
-    return np.concatenate([told, difference, spread(difference, trusted[..., 0]), left, trusted], axis=2)
+    difference = (left - decoded) * trusted
+    return np.concatenate([decoded, difference, spread(difference, trusted[..., 0]), left, trusted], axis=2)
 
 
 def base(planes: np.ndarray) -> np.ndarray:

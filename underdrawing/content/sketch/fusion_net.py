@@ -9,11 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from underdrawing.content.sketch.fusion import CHANNELS
 from underdrawing.nets.unet import Mix, conv, enlarge
 
 _QUARTER, _EIGHTH, _LAST = 40, 64, 80
 _OUTPUTS = 4
+
+CHANNELS = 13
+"""Input planes of the network."""
 
 
 class FusionNet(nn.Module):

@@ -86,13 +86,13 @@ class Sketch:
         latent = self._latent(image_u8, grid)
         prefix = self._prefix(budgets_bits, grid)
         budget = int(budgets_bits[0]) - sum(FIELDS_FIRST)
-        tokens, gist = self._gist(latent, prefix)
-        layer, body = self._fill(latent - gist, [], prefix, budget - TOKEN_BITS * len(tokens))
+        tokens, token_latent = self._quantize_tokens(latent, prefix)
+        layer, body = self._fill(latent - token_latent, [], prefix, budget - TOKEN_BITS * len(tokens))
         if layer.number == 0:
             # No symbols fit: then the room is for tokens.
             prefix = self._fitting(budget, grid)
-            tokens, gist = self._gist(latent, prefix)
-        rest = latent - gist
+            tokens, token_latent = self._quantize_tokens(latent, prefix)
+        rest = latent - token_latent
         head = put((blocks - 1, prefix, layer.number, max(0, layer.groups - 1)), FIELDS_FIRST)
         coded = [np.concatenate((head, put(tuple(tokens), (TOKEN_BITS,) * len(tokens)), body))]
         done: list[Layer] = []
@@ -111,7 +111,7 @@ class Sketch:
         """One layer that holds nothing but the first `prefix` token scales, at the picture's own size."""
         height, width = image_u8.shape[:2]
         blocks = self._own_blocks(height, width)
-        tokens, _ = self._gist(self._latent(image_u8, Grid.of(blocks, height, width)), prefix)
+        tokens, _ = self._quantize_tokens(self._latent(image_u8, Grid.of(blocks, height, width)), prefix)
         head = put((blocks - 1, prefix, 0, 0), FIELDS_FIRST)
         return [np.concatenate((head, put(tuple(tokens), (TOKEN_BITS,) * len(tokens))))]
 
@@ -202,11 +202,11 @@ class Sketch:
         return self._net.encoder(image.contiguous(memory_format=torch.channels_last))[0].numpy()
 
     @torch.inference_mode()
-    def _gist(self, latent: np.ndarray, prefix: int) -> tuple[list[int], np.ndarray]:
+    def _quantize_tokens(self, latent: np.ndarray, prefix: int) -> tuple[list[int], np.ndarray]:
         net = self._net
         if prefix == 0:
             return [], np.zeros_like(latent)
-        grids, totals = net.gist.quantize(torch.from_numpy(latent[None, : net.config.gist_dim]), prefix)
+        grids, totals = net.quantizer.quantize(torch.from_numpy(latent[None, : net.config.token_dim]), prefix)
         return [int(t) for grid in grids for t in grid.flatten()], net.widen(totals[-1])[0].numpy()
 
     def _fill(self, rest: np.ndarray, done: list[Layer], prefix: int, room: int) -> tuple[Layer, np.ndarray]:
@@ -304,15 +304,15 @@ class Sketch:
     def _picture(self, tokens: list[np.ndarray], prefix: int, done: list[Layer], grid: Grid) -> np.ndarray:
         net = self._net
         shape = (1, net.config.channels, grid.rows, grid.columns)
-        gist = torch.zeros(shape)
+        token_latent = torch.zeros(shape)
         if tokens:
-            gist = net.widen(
-                net.gist.total([torch.from_numpy(t)[None] for t in tokens], (grid.rows, grid.columns))
+            token_latent = net.widen(
+                net.quantizer.total([torch.from_numpy(t)[None] for t in tokens], (grid.rows, grid.columns))
             )
         refinement = torch.zeros(shape)
         for layer in done:
             refinement += torch.from_numpy(layer.symbols[None]).float() * step_size(layer.number)
         step = torch.tensor([step_size(done[-1].number) if done else 0.0])
-        told = conditions(step, torch.tensor([prefix]), len(net.config.sides))
-        image = net.decoder(gist + refinement, refinement, step, told)[0]
+        condition = conditions(step, torch.tensor([prefix]), len(net.config.sides))
+        image = net.decoder(token_latent + refinement, refinement, step, condition)[0]
         return image.permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy()

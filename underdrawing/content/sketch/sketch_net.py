@@ -1,8 +1,8 @@
 """The networks of the sketch: a photograph's content as a short code, and back.
 
     image --mix_borders--> 16x16 blocks --analysis--> latent (B, C, H/16, W/16), orthonormal units
-    latent = gist (sum of token scales, first `gist_dim` channels) + step * symbols + error
-    (gist, step, symbols) --decoder at 1/16--> blocks --unmix_borders--> image --polish at 1/4--> image
+    latent = token part (sum of token scales, first `token_dim` channels) + step * symbols + error
+    (token part, step, symbols) --decoder at 1/16--> blocks --unmix_borders--> image --polish at 1/4--> image
 
 The analysis is the principal components of lapped blocks, so that before any training the code is already a
 good transform code; what is learned is how to see more in the quantized latent than its plain inverse does.
@@ -29,7 +29,7 @@ class Config:
 
     channels: int = 128
     """Latent channels at 1/16 of the side."""
-    gist_dim: int = 32
+    token_dim: int = 32
     """The first channels, which the token scales describe."""
     codes: int = 1024
     """Codes a scale: 10 bits a token."""
@@ -94,7 +94,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Gist and symbols to image."""
+    """Tokens and symbols to image."""
 
     def __init__(self, config: Config):
         super().__init__()
@@ -122,8 +122,8 @@ class Decoder(nn.Module):
         only). The correction grows with the step, as the error of the code does.
         """
         unit = torch.where(step > 0, step, STEP_REFERENCE)[:, None, None, None]
-        seen = torch.cat((latent / self.deviation[:, None, None], (refinement / unit).clamp(-4, 4)), 1)
-        hidden = self.enter(seen)
+        inputs = torch.cat((latent / self.deviation[:, None, None], (refinement / unit).clamp(-4, 4)), 1)
+        hidden = self.enter(inputs)
         for block in self.blocks:
             hidden = block(hidden, condition)
         blocks = self.synthesis(latent) + self.leave(hidden) * (unit / 8)
@@ -141,9 +141,9 @@ class SketchNet(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = Encoder(config)
-        self.gist = ResidualQuantizer(config.gist_dim, config.codes, config.sides)
+        self.quantizer = ResidualQuantizer(config.token_dim, config.codes, config.sides)
         self.decoder = Decoder(config)
 
-    def widen(self, gist: Tensor) -> Tensor:
-        """Pad a gist (B, gist_dim, h, w) with zero channels up to the latent's."""
-        return F.pad(gist, (0, 0, 0, 0, 0, self.config.channels - self.config.gist_dim))
+    def widen(self, token_latent: Tensor) -> Tensor:
+        """Pad the latent of the tokens (B, token_dim, h, w) with zero channels up to the latent's."""
+        return F.pad(token_latent, (0, 0, 0, 0, 0, self.config.channels - self.config.token_dim))

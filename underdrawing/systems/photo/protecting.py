@@ -63,14 +63,14 @@ def protect(
             f"expected sides of at least {LEAST_SIDE_PX} px, got {width}x{height}; too small to protect"
         )
     identity = identity or secrets.token_bytes(8)
-    natural = default_strength_for_size(max(height, width))
-    strength = nearest_strength(strength * natural)
+    default_strength = default_strength_for_size(max(height, width))
+    strength = nearest_strength(strength * default_strength)
     lattice = Lattice(secret, BASE_CODE_BITS)
     size = grid_size(height, width)
     rows, cols = size[0] // 8, size[1] // 8
     plane = np.ascontiguousarray(resize(picture_luma(image), size)[: 8 * rows, : 8 * cols])
 
-    level, index = _fitted(lattice, plane, strength, natural, owner is not None)
+    level, index = _fitted(lattice, plane, strength, default_strength, owner is not None)
     k_middle, k_top = rates.sizes(index, rows, cols)
     budgets = payload.budgets(k_middle, k_top, owner is not None)
     small = resize(image, size)[: 8 * rows, : 8 * cols]

@@ -29,7 +29,7 @@ _MARGIN = 8  # px of the picture beyond the sample, so that crops can move the g
 _BASE_BITS = 512
 _STRENGTHS = (1.0, 0.35, 0.5, 0.7, 1.45, 2.1)
 _SHARES = (0.72, 0.09, 0.06, 0.06, 0.05, 0.02)
-_LIFT_SHARES = (0.4, 0.15, 0.15, 0.12, 0.1, 0.08)
+_TEXTURE_GAIN_SHARES = (0.4, 0.15, 0.15, 0.12, 0.1, 0.08)
 _SHAPES = (tamper.free_form, tamper.free_form, tamper.blob, tamper.blob, tamper.box)
 _BASE_NEEDS = 160.0  # bits of information for the 122 of the base layer
 _WEAK = 0.6  # strengths below it are those of large photographs, whose grid is smaller than they are
@@ -65,7 +65,7 @@ def _attempt(photos: list[np.ndarray], lattice: Lattice, rng: np.random.Generato
     pick, other = rng.integers(len(photos), size=2)
     image, donor = (random_crop(photos[i], side, (side, 416), rng) for i in (pick, other))
     level = EmbeddingLevel(
-        float(rng.choice(_STRENGTHS, p=_SHARES)), float(rng.choice(TEXTURE_GAINS, p=_LIFT_SHARES))
+        float(rng.choice(_STRENGTHS, p=_SHARES)), float(rng.choice(TEXTURE_GAINS, p=_TEXTURE_GAIN_SHARES))
     )
     plane = luma(image)
     index = rates.choose(lattice.capacity(plane, level), side // 8, side // 8, 380)
@@ -184,8 +184,8 @@ def _known(
         if name not in codewords:
             break
         bits = codewords[name][lattice.layer_index(view, name, grid)]
-        told = information(measured(view.reading, known), LAYERS[name], bits).sum()
-        if _DECODABLE * told < size:
+        readable = information(measured(view.reading, known), LAYERS[name], bits).sum()
+        if _DECODABLE * readable < size:
             break
         known[name] = bits
     if rng.random() < 0.2 and len(known) > 1:

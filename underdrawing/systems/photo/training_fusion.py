@@ -78,13 +78,13 @@ class FusionTraining:
         """Mean of log squared errors inside the masks (which is what L-PSNR averages), and a likelihood."""
         planes, wanted, where = batch
         with torch.autocast("cpu", torch.bfloat16):
-            told = self.module(planes.contiguous(memory_format=torch.channels_last))
-        told = told.float()
-        error = (told[:, :3] - wanted).square()
+            decoded = self.module(planes.contiguous(memory_format=torch.channels_last))
+        decoded = decoded.float()
+        error = (decoded[:, :3] - wanted).square()
         inside = where.float()
         area = inside.sum((1, 2, 3)).clamp(min=1)
         squared = (error * inside).sum((1, 2, 3)) / (3 * area) * _SCALE**2
-        expected = told[:, 3:].clamp(-12, 4)
+        expected = decoded[:, 3:].clamp(-12, 4)
         likelihood = 0.5 * (error.detach().mean(1, keepdim=True) * torch.exp(-expected) + expected) * inside
         yield (
             "fusion",
@@ -134,15 +134,15 @@ def _code(paths: list[Path], recipe: Recipe, seed: int) -> None:
     sketch = Sketch()
     for path in paths:
         rng = np.random.default_rng((seed, int(path.stem)))
-        told = []
+        decoded = []
         for original in np.load(path)["original"]:
             bits = float(np.exp(rng.uniform(*np.log(recipe.bits))))
             budgets = [int(bits / 3), int(bits * 2 / 3)]
             layers = sketch.encode(original, budgets)
             keep = 1 if rng.random() < 0.25 else 2
-            told.append(sketch.decode(layers[:keep], *original.shape[:2]))
+            decoded.append(sketch.decode(layers[:keep], *original.shape[:2]))
         partial = path.with_suffix(".partial.npy")
-        np.save(partial, np.stack(told))
+        np.save(partial, np.stack(decoded))
         partial.replace(path.with_suffix(".sketch.npy"))
 
 

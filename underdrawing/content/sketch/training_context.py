@@ -62,7 +62,7 @@ class Recipe:
 
 Sample = tuple[Tensor, Tensor, Tensor]
 Pool = tuple[Tensor, Tensor]
-"""Latents (N, C, h, w) of one size and their gists after each number of scales (N, scales + 1, dim, h, w)."""
+"""Latents (N, C, h, w) of one size and token latents by number of scales (N, scales + 1, dim, h, w)."""
 
 
 def quantize(value: Tensor, deadzone: float) -> Tensor:
@@ -89,8 +89,8 @@ def draw(pools: list[Pool], recipe: Recipe, rng: np.random.Generator) -> Sample:
         :, None, None, None
     ]
     rest = latents[pick].float()
-    gist = totals[pick, torch.from_numpy(prefix)].float()
-    rest = torch.cat((rest[:, : gist.shape[1]] - gist, rest[:, gist.shape[1] :]), 1)
+    token_latent = totals[pick, torch.from_numpy(prefix)].float()
+    rest = torch.cat((rest[:, : token_latent.shape[1]] - token_latent, rest[:, token_latent.shape[1] :]), 1)
     has = torch.from_numpy(ratio > 0)[:, None, None, None]
     base = torch.where(has, quantize(rest / coarse, recipe.deadzone), 0.0)
     symbols = quantize((rest - base * coarse) / fine, recipe.deadzone)
@@ -220,12 +220,12 @@ def count_tables(
 def collect(
     net: SketchNet, photos: list[np.ndarray], count: int, side: int, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Latents (count, C, h, w) of random crops and their gists after each number of scales, float16."""
+    """Latents (count, C, h, w) of random crops and token latents by number of scales, float16."""
     latents, totals = [], []
     for part in np.array_split(rng.integers(len(photos), size=count), max(1, count // 16)):
         crops = np.stack([random_crop(photos[i], side, (side, side + 96), rng) for i in part])
         latent = net.encoder(torch.from_numpy(crops).permute(0, 3, 1, 2).float())
-        stack = net.gist.quantize(latent[:, : net.config.gist_dim], len(net.config.sides))[1]
+        stack = net.quantizer.quantize(latent[:, : net.config.token_dim], len(net.config.sides))[1]
         totals.append(torch.stack((torch.zeros_like(stack[0]), *stack), 1).half())
         latents.append(latent.half())
     return torch.cat(latents), torch.cat(totals)

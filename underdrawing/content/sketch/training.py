@@ -89,15 +89,15 @@ class SketchTraining:
         )
         with torch.no_grad():
             latent = self.module.encoder(image)
-            totals = self.module.gist.quantize(latent[:, : self.config.gist_dim], usable)[1]
+            totals = self.module.quantizer.quantize(latent[:, : self.config.token_dim], usable)[1]
             stack = torch.stack((torch.zeros_like(totals[0]), *totals))
-            gist = self.module.widen(stack[prefix, torch.arange(count)])
+            token_latent = self.module.widen(stack[prefix, torch.arange(count)])
             deadzone = torch.from_numpy(rng.uniform(*recipe.deadzone, count)).float()
-            coarse = quantized(latent - gist, torch.from_numpy(base).float(), deadzone)
-            fine = quantized(latent - gist - coarse, torch.from_numpy(step).float(), deadzone)
+            coarse = quantized(latent - token_latent, torch.from_numpy(base).float(), deadzone)
+            fine = quantized(latent - token_latent - coarse, torch.from_numpy(step).float(), deadzone)
         steps = torch.from_numpy(step).float()
         condition = conditions(steps, prefix, len(self.config.sides))
-        decoded = self.module.decoder(gist + coarse + fine, coarse + fine, steps, condition)
+        decoded = self.module.decoder(token_latent + coarse + fine, coarse + fine, steps, condition)
         error = (decoded - image).square().flatten(1).mean(1)
         yield "decoder", {"distortion": (error / torch.where(steps > 0, steps, 4 * STEP_REFERENCE)).mean()}
 
@@ -151,8 +151,8 @@ def set_start(net: SketchNet, photos: list[np.ndarray], recipe: Recipe, rng: np.
     deviation = torch.flip(power, (0,))[:channels].clamp_min(1.0).sqrt().float()
     net.decoder.deviation.copy_(deviation)
     for part in parts:
-        latents.append(net.encoder(crops(part))[:, : net.config.gist_dim])
-    start_quantizer(net.gist, torch.cat(latents), recipe.ridge, rng)
+        latents.append(net.encoder(crops(part))[:, : net.config.token_dim])
+    start_quantizer(net.quantizer, torch.cat(latents), recipe.ridge, rng)
 
 
 def make(data: Path, minutes: float, out: Path, resume: bool) -> dict[str, Any]:
