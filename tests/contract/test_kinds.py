@@ -4,13 +4,19 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 from skimage import data
 
 from underdrawing import zoo
+from underdrawing.bench.harness.measures import plan
+from underdrawing.bench.harness.protocol import Protocol
+from underdrawing.bench.harness.run import Part, Run, run_parts
+from underdrawing.bench.harness.study import Study
 from underdrawing.bench.harness.subjects import Subject
 from underdrawing.cli import main
 from underdrawing.core.errors import CapacityError, CodeError, MissingExtraError, ShapeError, WeightsError
 from underdrawing.core.interfaces import INTERFACES
+from underdrawing.metrics.quality import psnr_db
 
 IMAGE = np.ascontiguousarray(data.astronaut()[:256, 40:296])
 pytestmark = pytest.mark.usefixtures("toys")
@@ -88,6 +94,48 @@ def test_a_folder_is_a_system_of_the_zoo_and_can_be_trained(kind, toys, train, t
     out = train(f"toy-{kind}", toys / "data", tmp_path / "out")
     assert len((out / "log.jsonl").read_text().splitlines()) == 1
     assert (out / zoo.training(f"toy-{kind}").makes).stat().st_size > 100
+
+
+FIGURES = {
+    "protector": lambda subject, image: psnr_db(image, subject.protect(image)),
+    "carrier": lambda subject, image: float(subject.model.capacity_bits(image)),
+    "detector": lambda subject, image: subject.model.examine(image),
+    "localizer": lambda subject, image: float(subject.model.examine(image).reliability.mean()),
+    "codec": lambda subject, image: 8 * len(subject.model.encode(image)) / image.size,
+}
+
+
+@pytest.fixture
+def kodak(tmp_path):
+    """A folder with one photograph of a set."""
+    (tmp_path / "kodak24").mkdir()
+    Image.fromarray(IMAGE).save(tmp_path / "kodak24" / "a.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize("kind", INTERFACES)
+def test_a_toy_is_measured_with_the_version_of_its_card(kind, kodak):
+    def cases(sets, protocol, subject):
+        return plan(sets, protocol.quality_sets, 64, 1.0)
+
+    def measure(subject, protocol, case):
+        return [("all", {"figure": FIGURES[kind](subject, case.photo.square(64)[0])})]
+
+    run, protocol = Run(kodak / "results", kodak), Protocol("toy", sizes=(64,), quality_sets=("kodak24",))
+    subject = run.load(f"toy-{kind}")
+    study = Study("toy", "a figure of each kind", run_parts)
+    run_parts(run, study.store(run.results), protocol, [(subject, Part("figure", cases, measure))])
+    store = study.store(run.results)
+    assert store.figures["all/figure"]["mean"] > 0 and not store.stale(["all/figure"])
+    part = json.loads((run.results / "toy" / f"toy-{kind}.json").read_text())["parts"]["figure"]
+    assert f'"toy-{kind}": "1' in json.dumps(part)
+
+
+def test_a_study_of_a_kind_measures_a_new_carrier(kodak, capsys):
+    command = ["bench", "carriers", "--data", str(kodak), "--results", str(kodak / "results"), "--json"]
+    assert main([*command, "--only", "toy-carrier"]) == 0
+    figures = json.loads(capsys.readouterr().out)["figures"]
+    assert figures["toy-carrier/none/bit_accuracy"]["mean"] == 1
 
 
 def test_a_replaced_weight_is_refused(toys):
