@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def condensed(log: Path, recipe_name: str) -> dict:
-    """POINTS means along a log: crops seen, decibels inside the mask, cross entropy of the mask."""
+    """POINTS means along a log: crops so far, decibels inside the mask, cross entropy of the mask."""
     rows = {}
     for line in log.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
@@ -69,7 +69,7 @@ def condensed(log: Path, recipe_name: str) -> dict:
 
 
 def draw_curve(table: dict) -> None:
-    """Recovery and localization against the crops seen."""
+    """Recovery and localization against the number of crops."""
     crops = [point["crops"] / 1000 for point in table["points"]]
     figure, axes = plt.subplots(figsize=(8, 3.2), layout="constrained")
     axes.plot(crops, [point["lpsnr_db"] for point in table["points"]], color="#30475e")

@@ -1,4 +1,4 @@
-"""Equations 3 to 9 of the Imuge paper against numbers worked by hand."""
+"""Equations 4 to 9 of the Imuge paper against numbers worked by hand."""
 
 import math
 
@@ -15,12 +15,6 @@ MASK = torch.tensor([1.0, 1.0, 0.0, 0.0]).reshape(1, 1, 2, 2)
 
 def value(x: torch.Tensor) -> float:
     return float(x)
-
-
-def test_equation_3():
-    assert value(losses.overall(torch.tensor(2.0), torch.tensor(3.0), torch.tensor(4.0), 0.01, 0.005)) == (
-        pytest.approx(2.0 + 0.03 + 0.02)
-    )
 
 
 def test_equation_4():
@@ -43,7 +37,6 @@ def test_equation_5_without_alteration():
 def test_equation_6():
     container = losses.container(IMAGE, IMAGE + 0.1, span=1.0)
     assert value(container) == pytest.approx(0.01)
-    assert value(losses.reconstruction(torch.tensor(0.25), container, 0.5)) == pytest.approx(0.255)
 
 
 def test_equation_7():

@@ -63,12 +63,12 @@ def test_no_pass_sees_what_comes_after_it() -> None:
         torch.nn.init.normal_(parameter, std=0.3, generator=torch.Generator().manual_seed(3))
     symbols = torch.randint(-3, 4, (1, 5, 6, 6), generator=torch.Generator().manual_seed(4)).float()
     below, condition = torch.zeros_like(symbols), torch.zeros(1, 1)
-    told = model(symbols, condition, below)[0]
+    decoded = model(symbols, condition, below)[0]
     changed = symbols.clone()
     changed[0, 3, 2, 3] += 5  # a black cell of the last group: nothing may depend on it
-    assert torch.equal(model(changed, condition, below)[0], told)
+    assert torch.equal(model(changed, condition, below)[0], decoded)
     changed[0, 3, 2, 2] += 5  # a white one: its black neighbours may
-    difference = (model(changed, condition, below)[0] - told)[0].abs().sum(0)
+    difference = (model(changed, condition, below)[0] - decoded)[0].abs().sum(0)
     assert difference[2, 3] > 0
     white = (torch.arange(6)[:, None] + torch.arange(6)) % 2 == 0
     assert difference[white].sum() == 0

@@ -23,8 +23,8 @@ def test_scales_with_a_cache_answer_as_all_at_once():
     whole, _ = net(x, block_causal(lengths))
     parts, cache = [], None
     for part in x.split(lengths, dim=1):
-        seen, cache = net(part, cache=cache)
-        parts.append(seen)
+        output, cache = net(part, cache=cache)
+        parts.append(output)
     torch.testing.assert_close(torch.cat(parts, dim=1), whole, atol=1e-5, rtol=1e-4)
 
 

@@ -102,7 +102,7 @@ def test_a_copied_mark_is_known_by_its_code(system, protected):
     assert not verdict.present or verdict.content_matches is False
 
 
-def test_who_signed_is_told(system):
+def test_the_signer_is_reported(system):
     owner = Owner.create()
     marked = system.protect(PHOTO, identity=IDENTITY, owner=owner).apply(PHOTO)
     keys = {owner.public.short: owner.public}
@@ -120,7 +120,7 @@ def test_an_unmarked_picture_and_a_secret(system):
         HiddenCode(carrier=Lsb(500)).protect(PHOTO, secret=b"ours")
 
 
-def test_a_carrier_with_room_for_the_identity_alone_says_so():
+def test_a_carrier_with_room_for_the_identity_alone_is_refused_or_reported():
     system = HiddenCode(carrier=Lsb(HEAD_BITS + 3))
     change = system.protect(PHOTO, identity=IDENTITY)
     assert change.bits["code"] == 0 and change.identity == IDENTITY.hex()
@@ -172,24 +172,24 @@ def test_codes_that_make_no_sense_leave_the_identity(sketches):
 def test_a_longer_code_tells_more_whatever_it_is_made_of():
     for sketches, sizes in ((True, (400, 4000)), (False, (50, 1550))):
         code = ContentCode(sketches=sketches)
-        told = []
+        decoded = []
         for size in sizes:
             bits, kind = code.encode(PHOTO, size)
             plain = Kind.TOKENS if size < 128 else Kind.CODED
             assert len(bits) <= size and kind is (Kind.SKETCH if sketches else plain)
             system = HiddenCode(code=code)
-            told.append(masked_psnr_db(PHOTO, system.describe(PHOTO, size), np.ones((256, 256), bool)))
-        assert told[0] + 1.5 < told[1]
+            decoded.append(masked_psnr_db(PHOTO, system.describe(PHOTO, size), np.ones((256, 256), bool)))
+        assert decoded[0] + 1.5 < decoded[1]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_tokens_complete_any_mask(share):
     code = ContentCode(sketches=False)
     bits, kind = code.encode(PHOTO, 1550)
-    told = code.decode(Message(None, bits, kind), 256, 256)
+    decoded = code.decode(Message(None, bits, kind), 256, 256)
     hidden = np.zeros((256, 256), bool)
     hidden[: round(256 * share)] = True
-    whole = code.complete(np.where(hidden[..., None], 0, PHOTO).astype(np.uint8), hidden, told)
+    whole = code.complete(np.where(hidden[..., None], 0, PHOTO).astype(np.uint8), hidden, decoded)
     assert whole.shape == PHOTO.shape and np.isfinite(whole).all()
     assert masked_psnr_db(PHOTO, np.clip(whole, 0, 255).astype(np.uint8), np.ones((256, 256), bool)) > 13
 

@@ -73,7 +73,7 @@ def test_tokens_come_back_for_any_room(coder, tokenizer, index):
     assert before == len(flat)
 
 
-def test_the_coder_takes_what_the_probabilities_say(coder, tokenizer):
+def test_the_coder_takes_the_bits_of_the_probabilities(coder, tokenizer):
     photo = PHOTOS[2]
     tokens = tokenizer.encode(photo)
     costs = coder.cost_bits(tokens, *photo.shape[:2])
@@ -163,6 +163,6 @@ def test_what_was_sent_in_part_is_shown(net, coder, tokenizer):
     whole = len(coder.encode(tokens, height, width, 10_000))
     part = coder.decode(coder.encode(tokens, height, width, whole - 12), height, width)
     everything = np.ones((height, width), bool)
-    told = recovery(photo, everything, part)
-    assert told.shape == photo.shape
-    assert not np.array_equal(told, recovery(photo, everything, part[:2]))
+    decoded = recovery(photo, everything, part)
+    assert decoded.shape == photo.shape
+    assert not np.array_equal(decoded, recovery(photo, everything, part[:2]))

@@ -1,4 +1,4 @@
-"""The recovery transformer: what is known stays, what is hidden is told, for any mask and any code."""
+"""The recovery transformer: what is known stays, what is hidden is decoded, for any mask and any code."""
 
 from dataclasses import replace
 
@@ -72,10 +72,10 @@ def test_any_code_and_choice_gives_a_picture(recovery, tokenizer, how, prefix):
 def test_a_whole_code_and_no_mask_are_the_tokens_themselves(recovery, tokenizer):
     photo = PHOTOS[2]
     everything = tokenizer.encode(photo)
-    told = tokenizer.decode(everything, *photo.shape[:2])
+    decoded = tokenizer.decode(everything, *photo.shape[:2])
     nothing, all_over = np.zeros(photo.shape[:2], bool), np.ones(photo.shape[:2], bool)
-    np.testing.assert_array_equal(recovery(photo, nothing), told)
-    np.testing.assert_array_equal(recovery(0 * photo, all_over, everything), told)
+    np.testing.assert_array_equal(recovery(photo, nothing), decoded)
+    np.testing.assert_array_equal(recovery(0 * photo, all_over, everything), decoded)
 
 
 def test_what_lies_under_the_mask_is_not_looked_at(recovery, tokenizer):
@@ -99,8 +99,8 @@ def test_scales_one_by_one_agree_with_all_at_once(tokenizer):
             tokens.append(grid)
             totals.append(total)
             part = net.embed(scale, total, given, grid, codes)
-            seen, cache = net.transformer(part, cache=cache)
-            answers.append(net.logits(scale, seen, codes))
+            outputs, cache = net.transformer(part, cache=cache)
+            answers.append(net.logits(scale, outputs, codes))
             total = total + quantizer.part(grid.clamp_min(0), scale, latent.shape[-2:])
         for one, other in zip(answers, net(quantizer, given, tokens, totals), strict=True):
             torch.testing.assert_close(one, other, atol=1e-3, rtol=1e-3)
@@ -135,8 +135,8 @@ def test_cells_that_a_code_leaves_open_are_as_without_it(recovery, tokenizer):
     hidden = torch.zeros(1, 1, *latent.shape[-2:])
     known = known_tokens(quantizer, Given(latent, hidden, grids), total, 1)
     assert torch.equal(known, grids[1])
-    seen = known_tokens(quantizer, Given(latent, 1 - hidden, grids), total, 1)
-    assert torch.equal(seen, torch.from_numpy(code[1])[None])  # what the code leaves open is read there
+    visible = known_tokens(quantizer, Given(latent, 1 - hidden, grids), total, 1)
+    assert torch.equal(visible, torch.from_numpy(code[1])[None])  # what the code leaves open is read there
 
 
 def test_guidance_leads_away_from_what_is_said_without_a_condition(recovery, tokenizer):

@@ -116,7 +116,7 @@ def test_what_it_cannot_do_is_said(lean, photos):
         lean.protect(photos[0][:200, :127])
 
 
-def test_without_weights_it_says_how_to_make_them(monkeypatch, tmp_path):
+def test_without_weights_the_error_names_the_training(monkeypatch, tmp_path):
     monkeypatch.setattr(model, "WEIGHTS", tmp_path / "imuge.safetensors")
     with pytest.raises(WeightsError, match="train imuge"):
         Imuge()
@@ -178,11 +178,11 @@ def test_twenty_steps_repeat_and_a_resumed_run_goes_on(name, photos, tmp_path):
 
 def test_stages_and_decoupling_follow_the_run(photos):
     system = training.build(photos, RECIPES["smoke"], CPU)
-    seen = []
+    stages = []
     for progress in (0.0, 0.1, 0.15, 0.2, 0.3, 0.35, 0.49, 0.5):
         system.begin(0, progress)
-        seen.append((system.stage, round(system.fade, 3), system.coupled))
-    assert seen == [(1, 1.0, False), (2, 0.0, False), (2, 1.0, False), (3, 0.0, False), (4, 0.0, False),
+        stages.append((system.stage, round(system.fade, 3), system.coupled))
+    assert stages == [(1, 1.0, False), (2, 0.0, False), (2, 1.0, False), (3, 0.0, False), (4, 0.0, False),
                     (4, 1.0, False), (4, 1.0, False), (4, 1.0, True)]  # fmt: skip
 
 

@@ -144,11 +144,3 @@ _SAMPLED: tuple[type[Channel], ...] = (
     Nothing, Jpeg, Webp, Avif, Scale, Blur, Noise, Brightness, Contrast, Saturation, Gamma,
 )  # fmt: skip
 _SHARES = np.array([0.14, 0.34, 0.1, 0.02, 0.14, 0.06, 0.08, 0.03, 0.03, 0.03, 0.03])
-
-
-def sample_attack(
-    image_u8: np.ndarray, donor_u8: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """A random edit and channel: the received picture, same size, and the true mask (H, W) bool."""
-    altered, mask = sample_tamper(image_u8, donor_u8, rng)
-    return sample_channel(altered, rng), mask

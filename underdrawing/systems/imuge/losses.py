@@ -1,4 +1,4 @@
-"""Equations 3 to 8 of the Imuge paper (equation 2: network_published.py; 7 and 9: losses/adversarial.py).
+"""Equations 4 to 6 and 8 of the Imuge paper (7 and 9: losses/adversarial.py).
 
 Squared norms are means over all values: weights do not depend on the size of pictures and batches. Images
 are RGB in [0, 1]; `span` is the length of the interval of the errors: 2 for [-1, 1], the range of tanh.
@@ -10,11 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from underdrawing.losses.region import masked_mse
-
-
-def overall(rec: Tensor, cls: Tensor, dis: Tensor, alpha: float, beta: float) -> Tensor:
-    """L_G = L_rec + alpha L_cls + beta L_dis (equation 3)."""
-    return rec + alpha * cls + beta * dis
 
 
 def classification(mask_logits: Tensor, mask: Tensor) -> Tensor:
@@ -30,11 +25,6 @@ def recovery(image: Tensor, recovered: Tensor, mask: Tensor, span: float = 2.0) 
 def container(image: Tensor, immunized: Tensor, span: float = 2.0) -> Tensor:
     """L_C = |I - I_M|^2 (before equation 6)."""
     return span**2 * F.mse_loss(immunized, image)
-
-
-def reconstruction(recovery: Tensor, container: Tensor, gamma: float) -> Tensor:
-    """L_rec = L_R + gamma L_C (equation 6)."""
-    return recovery + gamma * container
 
 
 def discrimination(fool_recovered: Tensor, fool_immunized: Tensor, theta: float) -> Tensor:

@@ -103,8 +103,8 @@ class PublishedTraining:
         if self.coupled:
             logits = self.nets.locate(attacked.received)
             cls, mask = losses.classification(logits, attacked.mask), torch.sigmoid(logits)
-        seen = mask if self.nets.verifier is not None else torch.zeros_like(mask)
-        small = self._at_stage(attacked, seen)
+        decoder_mask = mask if self.nets.verifier is not None else torch.zeros_like(mask)
+        small = self._at_stage(attacked, decoder_mask)
         recovered = self.nets.recover(small.received, small.mask, self.stage, self.fade)
         truth = self._shrink(attacked.mask)
         if self.recipe.critics:
