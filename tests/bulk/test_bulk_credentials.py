@@ -77,8 +77,8 @@ def check(target: Path, unsigned: Path, registry: Path, trust: Path) -> None:
         for name, data in signed.items():
             assert np.array_equal(load_picture(data).pixels, load_picture(plain[name]).pixels), name
             report = api.verify(data, trust=trust)
-            told = report.credentials
-            assert (told.state, told.soft_binding.agrees) == ("valid", True), (name, told.message)
+            fields = report.credentials
+            assert (fields.state, fields.soft_binding.agrees) == ("valid", True), (name, fields.message)
             (entry,) = records.by_identity(report.verdict.identity)
             assert entry.record.protected.file == hashlib.sha256(data).hexdigest()
             assert entry.record.protected.place.endswith(name)
@@ -99,8 +99,8 @@ def test_every_picture_is_signed_kept_and_registered(archive, signed_by, trust, 
     lines = run(archive, tmp_path / "out", registry=str(registry), **signed_by)
     assert {line["status"] for line in lines} == {"done"}
     check(tmp_path / "out", tmp_path / "plain", registry, trust)
-    told = unpacked((tmp_path / "out" / "part-000.tar").read_bytes())["a.jpg.underdrawing.json"]
-    assert json.loads(told)["credentials"] is True
+    fields = unpacked((tmp_path / "out" / "part-000.tar").read_bytes())["a.jpg.underdrawing.json"]
+    assert json.loads(fields)["credentials"] is True
     assert len(list((tmp_path / "photos.db.credentials").rglob("*.c2pa"))) == 5
 
 
@@ -154,16 +154,16 @@ def signed_by_another(data: bytes, _issued: Issued, folder: Path) -> bytes:
     from underdrawing.credentials.signing import Original
 
     plain = without_credentials(data, other, folder)
-    told = {"identity": identity, "system": "photo", "original": Original("000.jpg", plain, "JPEG")}
-    return signer.sign(plain, "JPEG", **told)[0]
+    fields = {"identity": identity, "system": "photo", "original": Original("000.jpg", plain, "JPEG")}
+    return signer.sign(plain, "JPEG", **fields)[0]
 
 
 def of_another_identity(data: bytes, issued: Issued, folder: Path) -> bytes:
     from underdrawing.credentials.signing import Original
 
     plain = without_credentials(data, issued, folder)
-    told = {"identity": "ab" * 8, "system": "photo", "original": Original("000.jpg", plain, "JPEG")}
-    return api.load_credentials(issued.chain, issued.key).sign(plain, "JPEG", **told)[0]
+    fields = {"identity": "ab" * 8, "system": "photo", "original": Original("000.jpg", plain, "JPEG")}
+    return api.load_credentials(issued.chain, issued.key).sign(plain, "JPEG", **fields)[0]
 
 
 @pytest.mark.parametrize(
@@ -232,26 +232,26 @@ def test_killed_job_ends_with_one_signed_file_for_each_picture(issued, trust, tm
     command += ["--credentials", str(issued.chain), "--credentials-key", str(issued.key)]
     command += ["--registry", str(registry), "--seed", SEED, "--jobs", "2", "--json"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "start_new_session": True}
-    seen: dict[str, bytes] = {}
+    before: dict[str, bytes] = {}
     for lines in (4, 6):
         with subprocess.Popen(command, **pipes) as running:
             for _ in range(lines):
                 running.stdout.readline()
             os.killpg(running.pid, signal.SIGKILL)
         time.sleep(0.2)
-        seen |= {name: data for name, data in pictures(target).items() if name not in seen}
+        before |= {name: data for name, data in pictures(target).items() if name not in before}
         noted = Path(f"{target}.journal").read_bytes().count(b'"done"')
-    assert 10 <= noted < PHOTOS and len(seen) >= noted
+    assert 10 <= noted < PHOTOS and len(before) >= noted
     ran = subprocess.run(command, capture_output=True, text=True, timeout=280)
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout.splitlines()[-1])["done before"] == noted
     now = pictures(target)
     assert not list(target.rglob("*.part"))
-    assert all(now[name] == data for name, data in seen.items())  # no file was signed a second time
+    assert all(now[name] == data for name, data in before.items())  # no file was signed a second time
 
     run(source, tmp_path / "plain")
     check(target, tmp_path / "plain", registry, trust)
-    told = [json.loads(line) for line in Path(f"{target}.journal").read_text().splitlines()[1:]]
+    lines = [json.loads(line) for line in Path(f"{target}.journal").read_text().splitlines()[1:]]
     hashes = tree(target)
-    assert sorted(hashes) == sorted(line["file"] for line in told)  # every unit noted once, no other file
-    assert all(hashes[line["file"]] == line["sha256"] for line in told)
+    assert sorted(hashes) == sorted(line["file"] for line in lines)  # every unit noted once, no other file
+    assert all(hashes[line["file"]] == line["sha256"] for line in lines)

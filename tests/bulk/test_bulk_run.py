@@ -46,9 +46,9 @@ def test_folder_keeps_its_layout_and_shards_their_members(archive, protected):
         "c.jpg.underdrawing.json",
     ]  # fmt: skip
     assert inside["a.cls"] == b"7" and inside["a.jpg"] != photo(100)
-    told = json.loads(inside["b.jpg.underdrawing.json"])
+    report = json.loads(inside["b.jpg.underdrawing.json"])
     verdict = api.verify(inside["b.jpg"], trust=protected).verdict
-    assert verdict.status == "intact" and verdict.identity == told["identity"]
+    assert verdict.status == "intact" and verdict.identity == report["identity"]
     assert json.loads(inside["c.jpg.underdrawing.json"])["status"] == "error"
 
 

@@ -64,7 +64,7 @@ def test_failure_half_way_leaves_nothing(place):
     assert place.names(frozenset({".jpg", ".part"})) == ["b.jpg"]
 
 
-def test_missing_and_unknown_are_told(tmp_path):
+def test_missing_and_unknown_are_reported(tmp_path):
     with pytest.raises(OutputError, match="no such folder"):
         Place(str(tmp_path / "none")).names(JPG)
     with pytest.raises(OutputError, match=r"missing\.jpg"), Place(str(tmp_path)).reading("missing.jpg"):

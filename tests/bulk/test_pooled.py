@@ -1,4 +1,4 @@
-"""The pool of processes: jobs are taken as they are needed, and a process that dies is told."""
+"""The pool of processes: jobs are taken as they are needed, and a process that dies is reported."""
 
 import itertools
 import os
@@ -46,12 +46,12 @@ def test_endless_jobs_are_taken_as_needed(monkeypatch):
 
 def test_slow_job_holds_up_nobody_and_a_batch_keeps_its_order(tmp_path):
     jobs = [Job(tmp_path / name) for name in ("slow", "bad", "1", "2")]
-    seen = []
+    order = []
     for number, _ in pooled(jobs, name_of, 2):
-        seen.append(number)
-        if len(seen) == 3:
+        order.append(number)
+        if len(order) == 3:
             (tmp_path / "go").touch()
-    assert seen[3] == 0 and set(seen) == {0, 1, 2, 3}
+    assert order[3] == 0 and set(order) == {0, 1, 2, 3}
     assert [Path(result["file"]).name for result in run(jobs, name_of, 2)] == ["slow", "bad", "1", "2"]
 
 

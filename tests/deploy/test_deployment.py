@@ -39,9 +39,9 @@ def test_table_is_that_of_the_server():
         return  # a build without the server has nothing to compare with
     from underdrawing.service.settings import PREFIX, Settings
 
-    told = {PREFIX + field.name.upper(): field.default for field in dataclasses.fields(Settings)}
-    assert documented().keys() == told.keys()
-    for name, default in told.items():
+    expected = {PREFIX + field.name.upper(): field.default for field in dataclasses.fields(Settings)}
+    assert documented().keys() == expected.keys()
+    for name, default in expected.items():
         if isinstance(default, int | float) and default:
             assert documented()[name] == f"`{default:g}`", name
 
@@ -53,9 +53,9 @@ def test_services_fit_together(compose):
         r"postgresql://(\w+)@(\w+)/(\w+)\?vectors=qdrant\+http://(\w+):6333", address
     ).groups()
     assert {host, vectors} == services.keys() - {"server"} == services["server"]["depends_on"].keys()
-    told = services[host]["environment"]
-    assert (told["POSTGRES_USER"], told["POSTGRES_DB"]) == (user, database)
-    assert told["POSTGRES_PASSWORD"] == services["server"]["environment"]["PGPASSWORD"]
+    expected = services[host]["environment"]
+    assert (expected["POSTGRES_USER"], expected["POSTGRES_DB"]) == (user, database)
+    assert expected["POSTGRES_PASSWORD"] == services["server"]["environment"]["PGPASSWORD"]
     mounted = {volume.split(":")[0] for service in services.values() for volume in service["volumes"]}
     assert mounted == compose["volumes"].keys()
     for name, service in services.items():

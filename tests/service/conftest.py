@@ -150,8 +150,8 @@ def protected(desk, photo) -> tuple[str, bytes]:
     facts = {"caption": "A cup of coffee", "who": ["Nobody"], "source": "Rachel Michetti"}
     reply = desk.client("protector").send("/v1/protect", photo, {"facts": json.dumps(facts)})
     assert reply.status == 200, reply.body
-    told = reply.json()
-    return told["identity"], desk.client().get(told["artefacts"]["protected"]["url"]).body
+    body = reply.json()
+    return body["identity"], desk.client().get(body["artefacts"]["protected"]["url"]).body
 
 
 @pytest.fixture(scope="session")

@@ -28,47 +28,47 @@ def image_of(reply) -> np.ndarray:
     return np.array(Image.open(io.BytesIO(reply.body)))
 
 
-def test_an_altered_photograph_is_told_and_shown(desk, protected, suspect, photo):
+def test_an_altered_photograph_is_reported_and_shown(desk, protected, suspect, photo):
     reply = desk.client("reader").send("/v1/verify", suspect)
     assert reply.status == 200
-    told = reply.json()
-    assert (told["status"], told["present"], told["identity"]) == ("altered", True, protected[0])
-    assert told["signature"]["state"] == "valid" and told["signature"]["trusted"]
-    assert told["signature"]["name"] == "the desk"
-    assert told["layers"] and told["details"]["false_accept_probability"] < 1e-6
-    (record,) = told["records"]
+    body = reply.json()
+    assert (body["status"], body["present"], body["identity"]) == ("altered", True, protected[0])
+    assert body["signature"]["state"] == "valid" and body["signature"]["trusted"]
+    assert body["signature"]["name"] == "the desk"
+    assert body["layers"] and body["details"]["false_accept_probability"] < 1e-6
+    (record,) = body["records"]
     assert record["facts"]["source"] == "Rachel Michetti" and record["number"] == 1
 
     get = desk.client().get  # the addresses are all that is needed
-    mask = image_of(get(told["artefacts"]["mask"]["url"]))
+    mask = image_of(get(body["artefacts"]["mask"]["url"]))
     truth = np.zeros(mask.shape, bool)
     truth[96:176, 120:216] = True
     overlap = ((mask > 127) & truth).sum() / ((mask > 127) | truth).sum()
     assert overlap > 0.7 and len(np.unique(mask)) > 2
-    recovered = image_of(get(told["artefacts"]["recovered"]["url"])).astype(float)
+    recovered = image_of(get(body["artefacts"]["recovered"]["url"])).astype(float)
     original, altered = (np.array(Image.open(io.BytesIO(data))).astype(float) for data in (photo, suspect))
     error, before = (np.abs(x - original)[truth].mean() for x in (recovered, altered))
     assert error < 0.6 * before
-    assert set(np.unique(image_of(get(told["artefacts"]["source"]["url"])))) <= {0, 1, 2}
-    assert image_of(get(told["artefacts"]["confidence"]["url"])).shape == mask.shape
-    report = get(told["artefacts"]["report"]["url"])
+    assert set(np.unique(image_of(get(body["artefacts"]["source"]["url"])))) <= {0, 1, 2}
+    assert image_of(get(body["artefacts"]["confidence"]["url"])).shape == mask.shape
+    report = get(body["artefacts"]["report"]["url"])
     assert b"Altered" in report.body and "sandbox" in report.headers["content-security-policy"]
     assert str(desk.folder).encode() not in reply.body + report.body
 
 
 def test_the_public_gets_yes_or_no(desk, protected, suspect):
-    told = desk.client().send("/v1/verify", suspect).json()
-    assert (told["status"], told["identity"]) == ("altered", protected[0])
-    assert told["layers"] is told["details"] is None and "confidence" not in told["artefacts"]
-    assert set(np.unique(image_of(desk.client().get(told["artefacts"]["mask"]["url"])))) == {0, 255}
-    (record,) = told["records"]
+    body = desk.client().send("/v1/verify", suspect).json()
+    assert (body["status"], body["identity"]) == ("altered", protected[0])
+    assert body["layers"] is body["details"] is None and "confidence" not in body["artefacts"]
+    assert set(np.unique(image_of(desk.client().get(body["artefacts"]["mask"]["url"])))) == {0, 255}
+    (record,) = body["records"]
     assert record["facts"]["who"] == ["Nobody"]
     assert record["number"] is record["original"] is record["protected"] is record["hash"] is None
 
 
 def test_a_stranger_is_unknown_and_found_by_what_it_shows(desk, protected, thumbnail):
-    told = desk.client("reader").send("/v1/verify", thumbnail).json()
-    assert (told["status"], told["identity"], told["records"]) == ("unprotected", None, [])
+    body = desk.client("reader").send("/v1/verify", thumbnail).json()
+    assert (body["status"], body["identity"], body["records"]) == ("unprotected", None, [])
     found = desk.client("reader").send("/v1/retrieve", thumbnail).json()
     assert found["status"] == "found"
     assert (found["matches"][0]["by"], found["matches"][0]["identity"]) == ("embedding", protected[0])
@@ -101,9 +101,9 @@ def test_protect_keeps_the_format_and_takes_an_identity(desk):
     reply = desk.client("protector").send(
         "/v1/protect", buffer.getvalue(), {"identity": identity, "strength": "2.1"}
     )
-    told = reply.json()
-    assert told["identity"] == identity and told["signed_by"] and told["registered"] > 1
-    made = desk.client().get(told["artefacts"]["protected"]["url"])
+    body = reply.json()
+    assert body["identity"] == identity and body["signed_by"] and body["registered"] > 1
+    made = desk.client().get(body["artefacts"]["protected"]["url"])
     assert made.headers["content-type"] == "image/webp"
     report = api.verify(made.body, trust=desk.folder / "trust")
     assert report.verdict.identity == identity and report.signer == "the desk"
@@ -114,7 +114,7 @@ def test_protect_keeps_the_format_and_takes_an_identity(desk):
     [{"identity": "xyz"}, {"strength": "9"}, {"strength": "nan"}, {"facts": "{"}, {"facts": "[]"},
      {"facts": '{"author": "Ada"}'}, {"facts": '{"when": "soon"}'}, {"facts": "[" * 50_000}],
 )  # fmt: skip
-def test_values_that_cannot_be_are_told(desk, photo, fields):
+def test_values_that_cannot_be_are_reported(desk, photo, fields):
     before = desk.client("admin").get("/v1/about").json()
     reply = desk.client("protector").send("/v1/protect", photo, fields)
     assert reply.status == 422 and reply.headers["content-type"] == "application/problem+json"
@@ -145,17 +145,17 @@ def test_hostile_names_are_only_shown(desk, name):
     assert not [path for path in (desk.folder / "spool").rglob("*") if "passwd" in path.name]
 
 
-def test_the_name_is_told_back_harmless(desk, suspect):
+def test_the_name_is_returned_harmless(desk, suspect):
     name = "..\\secret/<b>&.png"
-    told = httpx.post(desk.url + "v1/verify", files={"picture": (name, suspect)}, timeout=60).json()
-    assert told["file"] == "<b>&.png"
-    report = desk.client().get(told["artefacts"]["report"]["url"]).body.decode()
+    body = httpx.post(desk.url + "v1/verify", files={"picture": (name, suspect)}, timeout=60).json()
+    assert body["file"] == "<b>&.png"
+    report = desk.client().get(body["artefacts"]["report"]["url"]).body.decode()
     assert "&lt;b&gt;&amp;.png" in report and "<b>&.png" not in report
 
 
 def test_artefacts_cannot_be_used_to_read_other_files(desk, suspect):
-    told = desk.client().send("/v1/verify", suspect).json()
-    url = told["artefacts"]["mask"]["url"]
+    body = desk.client().send("/v1/verify", suspect).json()
+    url = body["artefacts"]["mask"]["url"]
     folder = url.rpartition("/")[0]
     for path in ("picture.report.json", "..%2f..%2ftokens.json", "%2e%2e/%2e%2e/owner.pem", "nothing", "%00"):
         assert desk.client().get(f"{folder}/{path}").status == 404
@@ -213,30 +213,30 @@ def posted(protected: tuple[str, bytes]) -> bytes:
 
 
 class TestCredentials:
-    def test_they_are_signed_in_and_told_to_the_public(self, desk, protected):
-        told = desk.client().send("/v1/verify", protected[1]).json()
-        found = told["credentials"]
-        assert told["status"] == "intact" and (found["state"], found["issuer"]) == ("valid", "Test Agency")
+    def test_they_are_signed_in_and_public(self, desk, protected):
+        body = desk.client().send("/v1/verify", protected[1]).json()
+        found = body["credentials"]
+        assert body["status"] == "intact" and (found["state"], found["issuer"]) == ("valid", "Test Agency")
         assert found["actions"] == ["c2pa.opened", "c2pa.watermarked.bound"]
         assert found["soft_binding"] == {
             "algorithm": "underdrawing.photo.1", "value": protected[0], "agrees": True,
         }  # fmt: skip
-        assert found["recovered"] is None and "manifest" not in told["artefacts"]
-        assert told["sha256"] == hashlib.sha256(protected[1]).hexdigest()
-        assert told["checked"].endswith("Z")
+        assert found["recovered"] is None and "manifest" not in body["artefacts"]
+        assert body["sha256"] == hashlib.sha256(protected[1]).hexdigest()
+        assert body["checked"].endswith("Z")
 
     def test_they_are_found_again_where_the_file_lost_them(self, desk, protected):
-        told = desk.client().send("/v1/verify", posted(protected)).json()
-        found = told["credentials"]
+        body = desk.client().send("/v1/verify", posted(protected)).json()
+        found = body["credentials"]
         assert found["state"] == "none" and found["recovered"]["state"] == "valid"
         assert found["recovered"]["issuer"] == "Test Agency"
-        fetched = desk.client().get(told["artefacts"]["manifest"]["url"])
+        fetched = desk.client().get(body["artefacts"]["manifest"]["url"])
         assert fetched.headers["content-type"] == "application/c2pa" and fetched.body in protected[1]
-        (record,) = told["records"]
+        (record,) = body["records"]
         kept = desk.client().get(record["manifest"])
         assert kept.body == fetched.body and f"{protected[0]}.c2pa" in kept.headers["content-disposition"]
 
-    def test_records_and_matches_say_where_they_are_kept(self, desk, protected):
+    def test_records_and_matches_have_the_address(self, desk, protected):
         address = f"/v1/records/{protected[0]}/manifest"
         (record,) = desk.client().get(f"/v1/records/{protected[0]}").json()["records"]
         assert record["manifest"] == address
@@ -252,39 +252,39 @@ class TestCredentials:
         assert desk.client().get(f"/v1/records/{identity}/manifest").status == 404
 
     def test_they_can_be_left_out(self, desk, photo):
-        told = desk.client("protector").send("/v1/protect", photo, {"credentials": "false"}).json()
-        made = desk.client().get(told["artefacts"]["protected"]["url"]).body
-        assert told["credentials"] is False and b"c2pa" not in made
-        (record,) = desk.client().get(f"/v1/records/{told['identity']}").json()["records"]
+        body = desk.client("protector").send("/v1/protect", photo, {"credentials": "false"}).json()
+        made = desk.client().get(body["artefacts"]["protected"]["url"]).body
+        assert body["credentials"] is False and b"c2pa" not in made
+        (record,) = desk.client().get(f"/v1/records/{body['identity']}").json()["records"]
         assert record["manifest"] is None
 
     def test_a_format_without_room_goes_without_or_fails_as_asked(self, desk, photo):
         buffer = io.BytesIO()
         Image.open(io.BytesIO(photo)).save(buffer, "BMP")
         client = desk.client("protector")
-        told = client.send("/v1/protect", buffer.getvalue()).json()
-        assert told["credentials"] is False and told["artefacts"]["protected"]["media_type"] == "image/bmp"
+        body = client.send("/v1/protect", buffer.getvalue()).json()
+        assert body["credentials"] is False and body["artefacts"]["protected"]["media_type"] == "image/bmp"
         reply = client.send("/v1/protect", buffer.getvalue(), {"credentials": "true"})
         assert reply.status == 422 and "BMP" in reply.json()["detail"]
 
     def test_no_key_leaves_the_server(self, desk, protected):
-        told = desk.client("admin").send("/v1/verify", protected[1]).body
+        body = desk.client("admin").send("/v1/verify", protected[1]).body
         assert desk.client("admin").get("/v1/about").json()["credentials"] is True
         secret = (desk.folder / "agency" / "key.pem").read_text().split("\n")[1].encode()
-        assert secret not in told + protected[1] and secret.decode() not in desk.log
+        assert secret not in body + protected[1] and secret.decode() not in desk.log
 
 
 def test_the_report_is_a_pdf_with_facts_and_credentials(desk, protected, suspect):
-    told = desk.client("reader").send("/v1/verify", suspect).json()
-    file = told["artefacts"]["pdf"]
+    body = desk.client("reader").send("/v1/verify", suspect).json()
+    file = body["artefacts"]["pdf"]
     reply = desk.client().get(file["url"])
     assert reply.headers["content-type"] == file["media_type"] == "application/pdf"
     assert len(reply.body) == file["bytes"] and "report.pdf" in reply.headers["content-disposition"]
     pages = pypdf.PdfReader(io.BytesIO(reply.body)).pages
     text = " ".join(" ".join(page.extract_text().split()) for page in pages)
     for words in (
-        told["message"],
-        told["sha256"],
+        body["message"],
+        body["sha256"],
         "Rachel Michetti",
         "Test Agency",
         "trusted here as the desk",

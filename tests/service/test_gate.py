@@ -40,9 +40,9 @@ def talk(server, *parts: bytes, pause: float = 0.0, wait: float = 20.0) -> bytes
 
 
 def head(path: str = "/v1/verify", method: str = "POST", **headers: str) -> bytes:
-    told = {"Host": "127.0.0.1", "Connection": "close", "Content-Type": "multipart/form-data; boundary=b"}
-    told |= {name.replace("_", "-"): value for name, value in headers.items()}
-    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in told.items() if value)]
+    fields = {"Host": "127.0.0.1", "Connection": "close", "Content-Type": "multipart/form-data; boundary=b"}
+    fields |= {name.replace("_", "-"): value for name, value in headers.items()}
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items() if value)]
     return "\r\n".join([*lines, "", ""]).encode()
 
 
@@ -83,12 +83,12 @@ class TestBodies:
         assert posted(server, FORM + START.ljust(room, b" ") + END)[0] == 200
         assert posted(server, FORM + START.ljust(room + 1, b" ") + END)[0] == 413
 
-    def test_a_client_that_pauses_is_told_so(self, start):
+    def test_a_client_that_pauses_gets_408(self, start):
         server = start(idle_seconds=0.5)
         said = talk(server, head(Content_Length="5000"), FORM, wait=10)
         assert answer(said)[0] == 408
 
-    def test_a_client_that_trickles_is_told_so(self, start):
+    def test_a_client_that_trickles_gets_408(self, start):
         server = start(idle_seconds=5, upload_seconds=1)
         said = talk(server, head(Content_Length="5000"), FORM, *[b"x"] * 12, pause=0.2)
         assert answer(said)[0] == 408
@@ -112,8 +112,8 @@ class TestBodies:
     def test_a_client_that_does_not_read_is_given_up(self, start):
         server = start(idle_seconds=0.5)
         size = 30_000_000
-        told = server.client().send("/v1/verify", order(f"large {size}")).json()
-        url = told["artefacts"]["received"]["url"]
+        body = server.client().send("/v1/verify", order(f"large {size}")).json()
+        url = body["artefacts"]["received"]["url"]
         host, port = server.url.removeprefix("http://").rstrip("/").split(":")
         with socket.create_connection((host, int(port)), timeout=20) as connection:
             connection.sendall(head(url, "GET"))
@@ -138,7 +138,7 @@ class TestBodies:
             (FORM + b"GIF89a" + bytes(99) + END, 415), (FORM + b"%PDF-1.4" + END, 415), (FORM + START, 400),
         ],
     )  # fmt: skip
-    def test_a_broken_form_is_told(self, start, body, status):
+    def test_a_broken_form_is_reported(self, start, body, status):
         found, problem = posted(start(), body)
         assert found in ({400, 422} if status == 400 else {status}), problem
 
@@ -161,7 +161,7 @@ class TestWork:
         assert len(server.log.read_text().split()) == 3  # one at first, one each for time and crash
         assert [path.name for path in server.spool.rglob("*") if path.is_file()] == ["picture.received.jpg"]
 
-    def test_a_full_queue_is_told_at_once_and_passes(self, start):
+    def test_a_full_queue_is_reported_at_once_and_passes(self, start):
         server = start()
         outcomes = []
 
@@ -182,7 +182,7 @@ class TestWork:
         counted = server.client().get("/metrics").body.decode()
         assert 'underdrawing_refused_total{reason="queue"} 3.0' in counted
 
-    def test_too_many_connections_are_told_in_the_same_form_and_counted(self, start):
+    def test_too_many_connections_are_reported_in_the_same_form_and_counted(self, start):
         server = start(connections=3, idle_seconds=30)
         host, port = server.url.removeprefix("http://").rstrip("/").split(":")
         with contextlib.ExitStack() as held:
@@ -241,8 +241,8 @@ class TestCallers:
 
     def test_public_callers_get_no_soft_numbers(self, start):
         server = start(anonymous="public")
-        told = server.client().send("/v1/verify", START).json()
-        assert told["layers"] is None and told["details"] is None
+        body = server.client().send("/v1/verify", START).json()
+        assert body["layers"] is None and body["details"] is None
         assert start(anonymous="reader").client().send("/v1/verify", START).json()["details"]
 
     def test_this_machine_is_trusted_and_those_it_forwards_are_not(self, start):

@@ -50,10 +50,12 @@ def test_answers_are_as_described(desk, described, method, path, mode):
 
 
 def test_what_is_described_is_what_there_is(desk):
-    told = httpx.get(desk.url + "v1/openapi.json").json()
-    assert told["openapi"].startswith("3.") and told["info"]["title"] == "Underdrawing"
-    assert {(m.upper(), path) for path, methods in told["paths"].items() for m in methods} == set(OPERATIONS)
-    for path, methods in told["paths"].items():
+    document = httpx.get(desk.url + "v1/openapi.json").json()
+    assert document["openapi"].startswith("3.") and document["info"]["title"] == "Underdrawing"
+    assert {(m.upper(), path) for path, methods in document["paths"].items() for m in methods} == set(
+        OPERATIONS
+    )
+    for path, methods in document["paths"].items():
         for method in methods.values():
             for status, response in method["responses"].items():
                 if status.startswith(("4", "5")):

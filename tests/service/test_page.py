@@ -68,7 +68,7 @@ def drop(page, name: str, data: bytes) -> None:
     )
 
 
-def told(page) -> dict[str, str]:
+def verdict_rows(page) -> dict[str, str]:
     return page.evaluate(
         """() => Object.fromEntries([...document.querySelectorAll("#findings dt, #records dt")]
             .map((title) => [title.textContent, title.nextElementSibling.textContent]))"""
@@ -86,14 +86,14 @@ def level(page, selector: str, x: float, y: float) -> list[int]:
     return shot[round(y * (shot.shape[0] - 1)), round(x * (shot.shape[1] - 1))].astype(int).tolist()
 
 
-def test_a_dropped_photograph_is_told_shown_and_kept(page, desk, suspect, protected):
+def test_a_dropped_photograph_is_reported_shown_and_kept(page, desk, suspect, protected):
     sign_in(page, desk.tokens["reader"])
     drop(page, "suspect.png", suspect)
     expect(page.locator("#verdict")).to_have_text("⚠ Altered")
     expect(page.locator("#message")).to_contain_text(protected[0])
     expect(page.locator("#live")).to_contain_text("Verdict: Altered")
     assert page.evaluate("document.activeElement.id") == "verdict"
-    facts = told(page)
+    facts = verdict_rows(page)
     assert facts["Identity"] == protected[0] and facts["Signature"] == "valid"
     assert "the desk" in facts["Signer's key"] and facts["Source"] == "Rachel Michetti"
 
@@ -250,8 +250,8 @@ class TestMagnifier:
         middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
         def send(kind: str, *points: tuple[float, float]) -> None:
-            told = [{"x": middle[0] + x, "y": middle[1] + y, "id": n} for n, (x, y) in enumerate(points)]
-            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": told})
+            touches = [{"x": middle[0] + x, "y": middle[1] + y, "id": n} for n, (x, y) in enumerate(points)]
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
 
         send("touchStart", (-30, 0))
         send("touchStart", (-30, 0), (30, 0))
@@ -268,7 +268,7 @@ class TestMagnifier:
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
     @pytest.mark.parametrize("page", [{"reduced_motion": "reduce"}], indirect=True, ids=["reduced"])
-    def test_it_is_named_told_and_still(self, verdict):
+    def test_it_is_named_described_and_still(self, verdict):
         page = verdict
         page.fill("#zoom", "200")
         spoken = "200 %, the middle at 50 % from the left and 50 % from the top"
@@ -286,7 +286,7 @@ class TestMagnifier:
         assert moving == 0
 
 
-def test_content_credentials_are_told_beside_the_verdict(page, suspect, protected):
+def test_content_credentials_are_reported_beside_the_verdict(page, suspect, protected):
     drop(page, "protected.png", protected[1])
     expect(page.locator("#verdict")).to_have_text("✓ Intact")
     card = page.locator("#credentials")

@@ -78,7 +78,7 @@ def test_queue_and_workers_follow_the_machine(monkeypatch):
     assert (Settings(workers=5).queue_length, Settings(queue=9).queue_length) == (2, 9)
 
 
-def test_a_port_that_is_taken_is_told(capsys):
+def test_a_port_that_is_taken_is_reported(capsys):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -92,7 +92,7 @@ def test_the_extra_is_named_where_it_is_missing(monkeypatch, capsys):
     assert "underdrawing[serve]" in capsys.readouterr().err
 
 
-def test_a_registry_that_is_none_is_told(tmp_path, capsys):
+def test_a_registry_that_is_none_is_reported(tmp_path, capsys):
     (tmp_path / "photo.png").write_bytes(b"no registry" * 100)
     assert cli.main(["serve", "--port", "0", "--registry", str(tmp_path / "photo.png")]) == 3
     assert "photo.png" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Tokens: hashed at rest, told once, out at once."""
+"""Tokens: hashed at rest, shown once, revoked at once."""
 
 import json
 
@@ -62,7 +62,7 @@ def test_names_are_unique_and_known(file):
 
 @pytest.mark.parametrize("text", ["", "[]", '{"tokens": [{"name": "a"}]}', '{"tokens": 3}', "\x00",
     '{"tokens": [{"name": "a", "role": "king", "sha256": "", "created": ""}]}'])  # fmt: skip
-def test_a_damaged_file_is_told(file, text):
+def test_a_damaged_file_is_reported(file, text):
     file.path.write_text(text)
     with pytest.raises(KeyFileError, match="tokens"):
         file.tokens()
@@ -83,8 +83,8 @@ def test_command_line(file, capsys):
     assert code == 0 and file.find(token.strip()).role == "protector"
     code, listed = run("list")
     assert "Ada" in listed and "protector" in listed and token.strip() not in listed
-    told = json.loads(run("list", "--json")[1])
-    assert told["name"] == "Ada" and "sha256" not in told
+    body = json.loads(run("list", "--json")[1])
+    assert body["name"] == "Ada" and "sha256" not in body
     assert run("revoke", "Ada")[0] == 0 and run("list")[1] == ""
     assert run("revoke", "Ada")[0] == 3 and run("add")[0] == 64
     assert [path.name for path in file.path.parent.iterdir()] == ["tokens.json"]

@@ -27,9 +27,9 @@ from underdrawing.data.pictures import Picture
 from underdrawing.data.sources import read_source
 from underdrawing.registry.store import Registry
 from underdrawing.report.findings import finding_files
-from underdrawing.service.process import Task
 from underdrawing.service.settings import Settings
 
+Task = Mapping[str, Any]
 STEM = "picture"
 _PREVIEW_PX = 3200  # four times the width of the page
 _PREVIEW_QUALITY = 88
