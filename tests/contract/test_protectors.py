@@ -42,7 +42,7 @@ def test_there_are_systems():
     assert {"imuge", "photo"} <= set(NAMES)
 
 
-def test_protecting_is_hardly_seen_and_repeats(system, photo, protected):
+def test_the_protected_picture_is_close_and_repeats(system, photo, protected):
     assert protected.shape == photo.shape and protected.dtype == np.uint8
     assert 33 < psnr_db(photo, protected) < 60
     assert np.array_equal(protected, protect(system, photo))

@@ -48,12 +48,12 @@ def test_resuming_goes_on_at_the_same_step(photos: list[np.ndarray], tmp_path) -
     batches = started.batch
 
     def stop_after_four(rng: np.random.Generator) -> torch.Tensor:
-        if len(seen) == 4:
+        if len(started_batches) == 4:
             raise KeyboardInterrupt
-        seen.append(1)
+        started_batches.append(1)
         return batches(rng)
 
-    seen: list[int] = []
+    started_batches: list[int] = []
     started.batch = stop_after_four
     with pytest.raises(KeyboardInterrupt):
         train(started, Run(steps=8, save_minutes=0.0), tmp_path / "part")

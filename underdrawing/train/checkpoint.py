@@ -1,4 +1,4 @@
-"""Write and read the whole state of a run, so that it goes on at the very step where it stopped."""
+"""Checkpoints with the whole state of a run, which resumes at the next step."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import torch
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write the state by way of a temporary file, so that a stop in the middle leaves the last one whole."""
+    """Write the state atomically, by a temporary file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     torch.save(state, partial)
@@ -20,7 +20,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 class Average:
-    """Exponential moving average of a module's parameters; buffers are taken as they are."""
+    """Exponential moving average of a module's parameters; buffers are not averaged."""
 
     def __init__(self, module: torch.nn.Module, decay: float):
         self.decay = decay
@@ -28,7 +28,7 @@ class Average:
 
     @torch.no_grad()
     def update(self, module: torch.nn.Module, step: int) -> None:
-        """Move towards the parameters; early steps count more, so that the start is forgotten."""
+        """Move towards the parameters; early steps have a larger weight, to forget the start."""
         decay = min(self.decay, (1 + step) / (10 + step))
         names, values = zip(*module.named_parameters(), strict=True)
         torch._foreach_lerp_([self.shadow[name] for name in names], list(values), 1 - decay)

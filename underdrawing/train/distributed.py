@@ -1,6 +1,6 @@
 """Several processes, one training: `torchrun --nproc-per-node N -m underdrawing.cli train ...`.
 
-Each process draws batches of its own; gradients are averaged as they arise, so the loop need not know.
+Each process draws its own batches; hooks average the gradients, outside the loop.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import nn
 
 @dataclass(frozen=True)
 class Place:
-    """Where this process stands among those of the training."""
+    """Rank and device of this process."""
 
     rank: int = 0
     world: int = 1
@@ -23,13 +23,12 @@ class Place:
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that speaks and writes for all."""
+        """Whether this process reports and writes checkpoints."""
         return self.rank == 0
 
 
 def join() -> Place:
-    """Join the processes that torchrun started, or stand alone; each takes a GPU of its own where there is
-    one."""
+    """Join the processes that torchrun started, or run alone; one GPU per process where available."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
     rank, local = int(os.environ.get("RANK", "0")), int(os.environ.get("LOCAL_RANK", "0"))
     cuda = torch.cuda.is_available()
@@ -58,6 +57,6 @@ def share(module: nn.Module, place: Place) -> None:
 
 
 def leave(place: Place) -> None:
-    """End the common work."""
+    """Leave the process group."""
     if place.world > 1:
         dist.destroy_process_group()

@@ -1,4 +1,4 @@
-"""The one training loop. It knows no system: a system yields, player by player, its named loss terms.
+"""The training loop of all systems. A system yields its named loss terms, player by player.
 
     for batch in data:
         for player, terms in system.losses(batch, rng):      the loop steps that player, then resumes the
@@ -25,7 +25,7 @@ from underdrawing.train.schedule import warm_cosine
 
 
 class System(Protocol):
-    """What the loop asks of a system's training file."""
+    """A training, as the loop uses it."""
 
     module: torch.nn.Module
     players: dict[str, list[dict[str, Any]]]
@@ -39,7 +39,7 @@ class System(Protocol):
 
 @dataclass(frozen=True)
 class Run:
-    """How long and how fast to train."""
+    """Length and schedule of a training."""
 
     minutes: float = 45.0
     """Time of work, over all resumptions; the learning rate reaches its end with it. Ignored when `steps` is
@@ -84,7 +84,7 @@ def train(system: System, run: Run, out: Path, *, resume: bool = False) -> list[
         for name, optimizer in optimizers.items():
             for group, peak in zip(optimizer.param_groups, peaks[name], strict=True):
                 group["lr"] = peak * warm_cosine(progress, run.warmup, run.floor)
-        # A generator of its own for every step makes a resumed run see what the unbroken one would have seen.
+        # One generator per step: a resumed run draws the same batches as an uninterrupted one.
         rng = np.random.default_rng((run.seed, step))
         row = {"step": float(step), "progress": progress}
         if hasattr(system, "begin"):

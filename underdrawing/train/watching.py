@@ -1,4 +1,4 @@
-"""What people see of a training: a line on the terminal, TensorBoard where there is one, sample pictures."""
+"""Progress of a training: a line on the terminal, TensorBoard if installed, sample pictures."""
 
 from __future__ import annotations
 
@@ -16,44 +16,44 @@ from underdrawing.train.loop import System
 
 
 class Shown(System, Protocol):
-    """A system that can draw what it does."""
+    """A system with sample pictures."""
 
     def begin(self, step: int, progress: float) -> None:
-        """Told before each step."""
+        """Called before each step."""
 
     def samples(self) -> np.ndarray:
         """A picture (H, W, 3) uint8 of the present state."""
 
 
 class Watched:
-    """The system itself, with its terms written down on their way to the loop."""
+    """A wrapper of a system that records its loss terms for the loop."""
 
     def __init__(self, system: Shown, out: Path, *, every_s: float = 10.0, pictures: int = 40) -> None:
         self.system, self.out, self.every_s = system, out, every_s
         self.module, self.players = system.module, system.players
         self.step, self.progress, self.drawn, self.pictures = -1, 0.0, -1, pictures
         self.sums: dict[str, float] = {}
-        self.count, self.told_s, self.told_step = 0, time.monotonic(), 0
+        self.count, self.reported_s, self.reported_step = 0, time.monotonic(), 0
         self.writer = _writer(out)
 
     def begin(self, step: int, progress: float) -> None:
-        """Pass on; say how it stands every few seconds, draw at every 1/pictures of the run."""
+        """Report every few seconds, draw samples at every 1/pictures of the run."""
         if self.step < 0:
-            self.told_step = step
+            self.reported_step = step
         self.step, self.progress = step, progress
-        if self.count and time.monotonic() - self.told_s > self.every_s:
-            self._tell()
+        if self.count and time.monotonic() - self.reported_s > self.every_s:
+            self._report()
         if int(progress * self.pictures) > self.drawn:
             self.drawn = int(progress * self.pictures)
             self._draw()
         self.system.begin(step, progress)
 
     def batch(self, rng: np.random.Generator) -> Any:
-        """The system's."""
+        """The batch of the system."""
         return self.system.batch(rng)
 
     def losses(self, batch: Any, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
-        """The system's, summed up for the next line."""
+        """The terms of the system, summed for the next report."""
         for player, terms in self.system.losses(batch, rng):
             yield player, terms
             for name, value in terms.items():
@@ -61,16 +61,16 @@ class Watched:
         self.count += 1
 
     def close(self) -> None:
-        """Say the last line, draw the last picture."""
+        """Last report and samples."""
         if self.count:
-            self._tell()
+            self._report()
         self._draw()
         if self.writer is not None:
             self.writer.close()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         now = time.monotonic()
-        speed = (self.step - self.told_step) / max(1e-6, now - self.told_s)
+        speed = (self.step - self.reported_step) / max(1e-6, now - self.reported_s)
         means = {name: total / self.count for name, total in self.sums.items()}
         shown = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
         sys.stderr.write(f"{100 * self.progress:5.1f} %  step {self.step}  {speed:.2f}/s  {shown}\n")
@@ -78,7 +78,7 @@ class Watched:
         if self.writer is not None:
             for name, value in means.items():
                 self.writer.add_scalar(name, value, self.step)
-        self.sums, self.count, self.told_s, self.told_step = {}, 0, now, self.step
+        self.sums, self.count, self.reported_s, self.reported_step = {}, 0, now, self.step
 
     def _draw(self) -> None:
         picture = self.system.samples()
