@@ -213,7 +213,7 @@ def test_a_crop_is_placed_to_the_pixel(marked, offset):
     lattice, image, *_ = marked
     y, x = offset
     part = Jpeg(80).attack(image[y : y + 300, x : x + 320], np.random.default_rng(0))[0]
-    found = next(iter(sync.searches(luma(part), lattice.tables)))
+    found = next(iter(sync.candidates(luma(part), lattice.tables)))
     assert found.offset == ((-y) % 8, (-x) % 8)
     assert found.origin == (-(-y // 8), -(-x // 8))
 
@@ -223,17 +223,17 @@ def test_an_unknown_scale_is_found(marked, factor):
     lattice, image, *_ = marked
     size = round(SIDE * factor)
     received = luma(np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)))
-    scales = [a.scaled for a in sync.searches(received, lattice.tables)]
+    scales = [a.scaled for a in sync.candidates(received, lattice.tables)]
     assert (SIDE, SIDE) in scales[:3]
 
 
 def test_a_mirrored_and_a_turned_picture_are_found(marked):
     lattice, image, *_ = marked
     received = luma(np.ascontiguousarray(image[:, ::-1]))
-    mirrored = max(sync.searches(received, lattice.tables), key=lambda a: a.score)
+    mirrored = max(sync.candidates(received, lattice.tables), key=lambda a: a.score)
     assert mirrored.mirrored and not mirrored.upside_down and mirrored.score > 10
     turned = Image.fromarray(image).rotate(2, Image.Resampling.BICUBIC)
-    found = [a for a in sync.searches(luma(np.asarray(turned)), lattice.tables) if a.angle]
+    found = [a for a in sync.candidates(luma(np.asarray(turned)), lattice.tables) if a.angle]
     assert abs(found[0].angle + 2) < 0.15
 
 

@@ -27,7 +27,7 @@ from underdrawing.carriers.lattice.grid import resize
 from underdrawing.carriers.lattice.lattice import Lattice
 from underdrawing.carriers.lattice.parameters import FREQUENCIES, LAYERS, STEPS, EmbeddingLevel
 from underdrawing.carriers.lattice.quantizer import find_quantizer
-from underdrawing.carriers.lattice.soft_bits import read
+from underdrawing.carriers.lattice.soft_bits import read_soft_bits
 from underdrawing.metrics.quality import psnr_db
 from underdrawing.metrics.ssimulacra2 import ssimulacra2
 from underdrawing.ops.color import COLOUR_DIRECTION, luma, with_luma_changed
@@ -74,7 +74,9 @@ def carried(
         plane = resize(luma(received), image.shape[:2])
         corrected = find_equalizer(plane, *tables, EmbeddingLevel()).apply(plane)
         quantizer = find_quantizer(analyse(plane, FREQUENCIES)) if received.shape == image.shape else None
-        reading = read(corrected, *tables, EmbeddingLevel(), quantizer=quantizer).with_altered(nothing)
+        reading = read_soft_bits(corrected, *tables, EmbeddingLevel(), quantizer=quantizer).with_altered(
+            nothing
+        )
         for layer, place in LAYERS.items():
             yield channel.name, layer, float(information(reading, place, bits[..., place]).sum())
             reading = reading.with_known(bits[..., : place.stop], nothing)

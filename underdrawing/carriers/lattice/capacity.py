@@ -10,7 +10,7 @@ from PIL import Image
 
 from underdrawing.carriers.lattice.parameters import FREQUENCIES, LAYERS, EmbeddingLevel
 from underdrawing.carriers.lattice.quantizer import find_quantizer
-from underdrawing.carriers.lattice.soft_bits import Reading, read, soft_bits
+from underdrawing.carriers.lattice.soft_bits import Reading, read_soft_bits, soft_bits
 from underdrawing.ops.dct import analyse
 
 
@@ -71,7 +71,9 @@ def after_jpeg(
     plane = np.asarray(Image.open(buffer), np.float32)
     quantizer = find_quantizer(analyse(plane, FREQUENCIES)) if aligned else None
     each = 2 if len(bits) > _MANY_ROWS else 1
-    reading = read(plane, *tables, level, quantizer=quantizer).crop(slice(None, None, each), slice(None))
+    reading = read_soft_bits(plane, *tables, level, quantizer=quantizer).crop(
+        slice(None, None, each), slice(None)
+    )
     shape, bits, result = bits.shape[:2], bits[::each], {}
     nothing = np.zeros(bits.shape[:2], np.float32)
     for name, before in (("middle", "base"), ("top", "middle")):

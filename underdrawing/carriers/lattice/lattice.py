@@ -10,6 +10,7 @@ import numpy as np
 
 from underdrawing.carriers.lattice import sync
 from underdrawing.carriers.lattice.activity import activity
+from underdrawing.carriers.lattice.alignment_score import score_in_place
 from underdrawing.carriers.lattice.capacity import after_jpeg, after_resize
 from underdrawing.carriers.lattice.embed import change, code_index, code_length, symbols
 from underdrawing.carriers.lattice.equalize import BLURS, Equalizer, find_equalizer
@@ -27,7 +28,14 @@ from underdrawing.carriers.lattice.parameters import (
     key_tables,
 )
 from underdrawing.carriers.lattice.quantizer import find_quantizer
-from underdrawing.carriers.lattice.soft_bits import PRIOR_ALTERED, Reading, evidence, gather, read, soft_bits
+from underdrawing.carriers.lattice.soft_bits import (
+    PRIOR_ALTERED,
+    Reading,
+    evidence,
+    gather,
+    read_soft_bits,
+    soft_bits,
+)
 from underdrawing.coding.keystream import PUBLIC_SECRET
 from underdrawing.ops.dct import analyse, synthesise
 
@@ -135,7 +143,9 @@ class Lattice:
         """Soft bits of the base codeword in a marked luma plane whose place is known."""
         rows, cols = marked.shape[0] // 8, marked.shape[1] // 8
         alignment = Alignment(*marked.shape, marked.shape, level=level)
-        reading = read(marked, self.tables.dither[:rows, :cols], self.tables.rank[:rows, :cols], level)
+        reading = read_soft_bits(
+            marked, self.tables.dither[:rows, :cols], self.tables.rank[:rows, :cols], level
+        )
         return self.base_soft_bits(View(alignment, Equalizer(), marked, reading), is_small(rows, cols))
 
     # verify
@@ -149,7 +159,7 @@ class Lattice:
             return
         yield from sync.intact(received, self.tables)
         if moved:
-            yield from sync.searches(received, self.tables)
+            yield from sync.candidates(received, self.tables)
 
     def view(self, received: np.ndarray, alignment: Alignment) -> View:
         """Read the blocks in view with the tiled part of the key tables (enough for the base layer)."""
@@ -220,11 +230,11 @@ class Lattice:
             equalizer = find_equalizer(plane, dither, rank, alignment.level, blurs)
         corrected = equalizer.apply(plane)
         if corrected is not plane:  # only now does it show how many coefficients are in use
-            _, level = sync.score_in_place(corrected, self.tables, alignment.origin, alignment.level.strength)
+            _, level = score_in_place(corrected, self.tables, alignment.origin, alignment.level.strength)
             alignment = alignment.moved(level=level)
         if quantizer is not None:
             quantizer = quantizer / equalizer.gain
-        reading = read(corrected, dither, rank, alignment.level, plane, quantizer)
+        reading = read_soft_bits(corrected, dither, rank, alignment.level, plane, quantizer)
         return View(alignment, equalizer, corrected, reading)
 
     def base_index(self, view: View, small: bool = False) -> np.ndarray:

@@ -176,7 +176,7 @@ def clipped_share(plane: np.ndarray) -> np.ndarray:
     return cv2.resize(end, (plane.shape[1] // 8, plane.shape[0] // 8), interpolation=cv2.INTER_AREA)
 
 
-def read(
+def read_soft_bits(
     plane: np.ndarray,
     dither: np.ndarray,
     rank: np.ndarray,

@@ -10,39 +10,30 @@ layer checks.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache, partial
+from functools import partial
 
 import cv2
 import numpy as np
-from scipy import fft
 
 from underdrawing.carriers.lattice.activity import activity
+from underdrawing.carriers.lattice.alignment_score import best_offset, likely_density, score_in_place
 from underdrawing.carriers.lattice.equalize import sharpen
 from underdrawing.carriers.lattice.grid import Alignment, grid_size, resize
 from underdrawing.carriers.lattice.parameters import (
     CANONICAL_SIDE,
-    FREQUENCIES,
-    PERIODIC,
-    STEPS,
     STRENGTHS,
-    TEXTURE_GAINS,
     TILE,
     EmbeddingLevel,
     KeyTables,
     default_strength_for_size,
     nearest_strength,
 )
-from underdrawing.ops.dct import analyse, basis
 
-_TUNED = FREQUENCIES[:PERIODIC]
-_WEIGHTS = (STEPS[:PERIODIC] / STEPS[0]) ** 2  # larger steps bear more noise
 _WINDOW = 384  # px of the grid looked at by a search over offsets
 _FEW_WINDOW = 256  # the same where offsets and scales are searched together
 THRESHOLD = 5.6
 """Score from which a candidate of a wide search is worth decoding."""
 _KNOWN_THRESHOLD = 3.0  # the same where place and scale are given
-_FLAT = 0.3  # share of coefficients in use below which a search takes a view for that of a lifted picture
-_BUSY = 24.0  # activity, levels, from which a block counts for little in a search at strength 1
 _SCALES = (0.38, 2.6)
 _USUAL_FACTORS = 1 / np.array(
     [0.8, 0.75, 0.5, 0.7, 0.6, 0.9, 2, 1.25, 1.5]
@@ -52,107 +43,7 @@ _NO_SHIFT = ((0.0, 0.0),)
 _HALF_SHIFTS = tuple((y, x) for y in (0.0, 0.5) for x in (0.0, 0.5))
 _LEAST_PART, _PART_STEP = 0.68, 0.004  # of the long side of a large picture; in log scale
 _SHRUNK = 0.8  # a large picture may have been shrunk by about so much before it was cut
-_TEMPLATES: dict[int, tuple[KeyTables, np.ndarray]] = {}
 _ANGLES = tuple(a for k in range(1, 14) for a in (0.25 * k, -0.25 * k))
-
-
-def score_in_place(
-    plane: np.ndarray, tables: KeyTables, origin: tuple[int, int], strength: float
-) -> tuple[float, EmbeddingLevel]:
-    """Score of a plane whose blocks lie at a known origin of the tile, and the level it is best under."""
-    rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
-    dither, rank = tile_view(tables.dither, origin, rows, cols), tile_view(tables.rank, origin, rows, cols)
-    texture = activity(plane)
-    gathered = np.cos(
-        4 * np.pi * (analyse(plane, _TUNED) / EmbeddingLevel(strength).steps[:PERIODIC] - dither)
-    )
-    best = -np.inf, EmbeddingLevel(strength)
-    for texture_gain in TEXTURE_GAINS:
-        level = EmbeddingLevel(strength, texture_gain)
-        weight = (rank < level.density(texture)[..., :PERIODIC]) * _WEIGHTS
-        score = float((gathered * weight).sum() / np.sqrt((weight**2).sum() / 2 + 1))
-        best = max(best, (score, level))
-    return best
-
-
-def tile_view(table: np.ndarray, origin: tuple[int, int], rows: int, cols: int) -> np.ndarray:
-    """The periodic frequencies of a key table as blocks at `origin` see them, (rows, cols, PERIODIC)."""
-    i = (origin[0] + np.arange(rows)) % TILE
-    j = (origin[1] + np.arange(cols)) % TILE
-    return table[:TILE, :TILE, :PERIODIC][i[:, None], j[None]]
-
-
-@lru_cache(maxsize=len(STRENGTHS))
-def _separable(strength: float) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-    ones = basis(tuple((u, 0) for u in range(8))).reshape(8, 8, 8)[:, :, 0] * np.sqrt(8)
-    return tuple(
-        (ones[u], ones[v] * np.float32(4 * np.pi / step))
-        for (u, v), step in zip(_TUNED, EmbeddingLevel(strength).steps, strict=False)
-    )
-
-
-def _templates(tables: KeyTables) -> np.ndarray:
-    """(PERIODIC, TILE, TILE) Fourier transform of the field that the grid's own phasors should match."""
-    found = _TEMPLATES.get(id(tables))
-    if found is None or found[0] is not tables:
-        angle = 4 * np.pi * tables.dither[:TILE, :TILE, :PERIODIC]
-        # blocks of low rank are in use most often, so they weigh most
-        field = _WEIGHTS * (1.2 - tables.rank[:TILE, :TILE, :PERIODIC]) * np.exp(1j * angle)
-        found = tables, fft.fft2(field.transpose(2, 0, 1).astype(np.complex64))
-        _TEMPLATES[id(tables)] = found
-        while len(_TEMPLATES) > 8:
-            _TEMPLATES.pop(next(iter(_TEMPLATES)))
-    return found[1]
-
-
-def best_offset(
-    plane: np.ndarray, tables: KeyTables, strength: float
-) -> tuple[float, tuple[int, int], tuple[int, int]]:
-    """Score, pixel offset (y, x) in 0..7 and tile origin of the best of all places of a plane (H, W)
-    float32."""
-    m, n = (plane.shape[0] - 7) // 8, (plane.shape[1] - 7) // 8
-    height, width = 8 * m, 8 * n
-    share = _likely_density(activity(plane[:height, :width]), strength)[..., :PERIODIC]
-    weight = cv2.resize(share, (width, height), interpolation=cv2.INTER_NEAREST)
-    total = np.zeros((64, TILE, TILE), np.complex64)
-    power = 0.0
-    for k, ((down, across), template) in enumerate(
-        zip(_separable(strength), _templates(tables), strict=True)
-    ):
-        # anchor (0, 0): the value at a pixel is the coefficient of the block that starts there
-        angle = cv2.sepFilter2D(plane, cv2.CV_32F, across, down, anchor=(0, 0))[:height, :width]
-        real, imaginary = cv2.polarToCart(np.ascontiguousarray(weight[..., k]), np.ascontiguousarray(angle))
-        phases = (
-            (real + 1j * imaginary)
-            .astype(np.complex64)
-            .reshape(m, 8, n, 8)
-            .transpose(1, 3, 0, 2)
-            .reshape(64, m, n)
-        )
-        folded = _fold(phases)
-        power += float((weight[::8, ::8, k] ** 2).sum()) * float(np.mean(np.abs(template) ** 2) / TILE**2)
-        total += np.conj(fft.fft2(folded, workers=1)) * template
-    correlation = fft.ifft2(total).real
-    flat = int(correlation.argmax())
-    phase, i, j = np.unravel_index(flat, correlation.shape)
-    score = float(correlation[phase, i, j] / np.sqrt(power / 2 + 1e-9))
-    return score, (int(phase) // 8, int(phase) % 8), (int(i), int(j))
-
-
-def _likely_density(texture: np.ndarray, strength: float) -> np.ndarray:
-    share = EmbeddingLevel(strength).density(texture)
-    if share[..., :PERIODIC].mean() < _FLAT:  # so flat a picture was probably lifted
-        share = EmbeddingLevel(strength, TEXTURE_GAINS[2]).density(texture)
-    # where a picture is busy, the part of a pixel that a search is off by silences the lattice
-    larger = EmbeddingLevel(strength).steps[0] / STEPS[0]
-    return share / (1 + (texture / (_BUSY * larger)) ** 2)[..., None]
-
-
-def _fold(phases: np.ndarray) -> np.ndarray:
-    count, m, n = phases.shape
-    padded = np.zeros((count, -(-m // TILE) * TILE, -(-n // TILE) * TILE), np.complex64)
-    padded[:, :m, :n] = phases
-    return padded.reshape(count, -1, TILE, padded.shape[2] // TILE, TILE).sum((1, 3))
 
 
 def _window(plane: np.ndarray, side: int, place: tuple[float, float]) -> tuple[np.ndarray, int, int]:
@@ -168,7 +59,7 @@ def _presharpened(plane: np.ndarray, factor: float) -> np.ndarray:
     return sharpen(plane, blur) if blur else np.ascontiguousarray(plane)
 
 
-def searched(
+def align_offset(
     whole: Alignment,
     plane: np.ndarray,
     tables: KeyTables,
@@ -233,7 +124,7 @@ def _a_pixel_off(best: Alignment, received: np.ndarray, tables: KeyTables) -> Al
     return max((best, *scored), key=lambda a: a.score)
 
 
-def searches(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
+def candidates(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
     """Candidates for pictures that were cropped, resized, both, or turned, from the likely to the rare.
 
     All are looked for at the grid's size: a picture of many megapixels is shrunk once.
@@ -272,7 +163,7 @@ def _over_strengths(
     work: np.ndarray, tables: KeyTables, whole: Alignment, strengths: tuple[float, ...]
 ) -> Iterator[Alignment]:
     plane = resize(whole.oriented(work), whole.scaled)
-    found = [searched(whole.moved(level=EmbeddingLevel(s)), plane, tables, _WINDOW) for s in strengths]
+    found = [align_offset(whole.moved(level=EmbeddingLevel(s)), plane, tables, _WINDOW) for s in strengths]
     clear = (a for a in found if a.score > THRESHOLD and min(a.blocks) > 2)
     yield from sorted(clear, key=lambda a: -a.score)
 
@@ -306,7 +197,7 @@ def _resized_and_cropped(
         found = []
         for whole in _at_scales(work, factors, strengths[0]):
             plane = resize(work, whole.scaled)
-            tried = [searched(whole, plane, tables, _FEW_WINDOW, shift) for shift in shifts]
+            tried = [align_offset(whole, plane, tables, _FEW_WINDOW, shift) for shift in shifts]
             found += [a for a in tried if a.score > threshold]
             if tried[0].score > 1.6 * THRESHOLD:
                 break
@@ -325,7 +216,7 @@ def _cropped_from_larger(
         ):
             for whole in _at_scales(work, np.array([factor]), strength):
                 plane = resize(work, whole.scaled)
-                tried = [searched(whole, plane, tables, _WINDOW, shift, place) for shift in _HALF_SHIFTS]
+                tried = [align_offset(whole, plane, tables, _WINDOW, shift, place) for shift in _HALF_SHIFTS]
                 found += [a for a in tried if a.score > THRESHOLD - 0.4]
         if any(a.score > 1.5 * THRESHOLD for a in found):
             break
@@ -335,7 +226,7 @@ def _cropped_from_larger(
 def _promising(work: np.ndarray, side: int, strength: float) -> tuple[float, float]:
     """Where in a plane a window of `side` px holds most of what a search can hear."""
     rows, cols = work.shape[0] // 8, work.shape[1] // 8
-    density = _likely_density(activity(work[: 8 * rows, : 8 * cols]), strength)[..., 0]
+    density = likely_density(activity(work[: 8 * rows, : 8 * cols]), strength)[..., 0]
     total = np.pad(density.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
 
     def within(place: tuple[float, float]) -> float:

@@ -41,14 +41,16 @@ def judge(
     probability = reader.locate(marked.view, marked.known, image)
     content = _content(marked, sketch)
     signature = read_signature(marked, find_key)
-    told = None if content is None else _part_in_view(content, marked, image)
-    gap = None if told is None else abs_error(image, told)
-    probability = drop_unsupported_regions(probability, marked.evidence(), clipped_share(extreme(image)), gap)
+    decoded = None if content is None else _part_in_view(content, marked, image)
+    error = None if decoded is None else abs_error(image, decoded)
+    probability = drop_unsupported_regions(
+        probability, marked.evidence(), clipped_share(extreme(image)), error
+    )
     matches, bits = None, _content_bits(marked)
-    if told is not None and bits >= LOCAL_BITS:
+    if decoded is not None and bits >= LOCAL_BITS:
         again = partial(_encoded_again, image, bits, sketch)
-        matches = matches_content(image, told, 1 - probability, again)
-        probability = add_contradictions(image, told, probability)
+        matches = matches_content(image, decoded, 1 - probability, again)
+        probability = add_contradictions(image, decoded, probability)
     if matches is False:
         probability = np.ones_like(probability)
     in_frame = np.clip(alignment.to_received(probability), 0, 1)

@@ -1,0 +1,128 @@
+"""Alignment score: agreement of received coefficients with the dither of the key, in standard deviations."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from scipy import fft
+
+from underdrawing.carriers.lattice.activity import activity
+from underdrawing.carriers.lattice.parameters import (
+    FREQUENCIES,
+    PERIODIC,
+    STEPS,
+    STRENGTHS,
+    TEXTURE_GAINS,
+    TILE,
+    EmbeddingLevel,
+    KeyTables,
+)
+from underdrawing.ops.dct import analyse, basis
+
+_TUNED = FREQUENCIES[:PERIODIC]
+_WEIGHTS = (STEPS[:PERIODIC] / STEPS[0]) ** 2  # larger steps bear more noise
+_FLAT = 0.3  # share of coefficients in use below which a search takes a view for that of a lifted picture
+_BUSY = 24.0  # activity, levels, from which a block counts for little in a search at strength 1
+_TEMPLATES: dict[int, tuple[KeyTables, np.ndarray]] = {}
+
+
+def score_in_place(
+    plane: np.ndarray, tables: KeyTables, origin: tuple[int, int], strength: float
+) -> tuple[float, EmbeddingLevel]:
+    """Score of a plane whose blocks lie at a known origin of the tile, and the level it is best under."""
+    rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
+    dither, rank = tile_view(tables.dither, origin, rows, cols), tile_view(tables.rank, origin, rows, cols)
+    texture = activity(plane)
+    gathered = np.cos(
+        4 * np.pi * (analyse(plane, _TUNED) / EmbeddingLevel(strength).steps[:PERIODIC] - dither)
+    )
+    best = -np.inf, EmbeddingLevel(strength)
+    for texture_gain in TEXTURE_GAINS:
+        level = EmbeddingLevel(strength, texture_gain)
+        weight = (rank < level.density(texture)[..., :PERIODIC]) * _WEIGHTS
+        score = float((gathered * weight).sum() / np.sqrt((weight**2).sum() / 2 + 1))
+        best = max(best, (score, level))
+    return best
+
+
+def tile_view(table: np.ndarray, origin: tuple[int, int], rows: int, cols: int) -> np.ndarray:
+    """The periodic frequencies of a key table as blocks at `origin` see them, (rows, cols, PERIODIC)."""
+    i = (origin[0] + np.arange(rows)) % TILE
+    j = (origin[1] + np.arange(cols)) % TILE
+    return table[:TILE, :TILE, :PERIODIC][i[:, None], j[None]]
+
+
+@lru_cache(maxsize=len(STRENGTHS))
+def _separable(strength: float) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    ones = basis(tuple((u, 0) for u in range(8))).reshape(8, 8, 8)[:, :, 0] * np.sqrt(8)
+    return tuple(
+        (ones[u], ones[v] * np.float32(4 * np.pi / step))
+        for (u, v), step in zip(_TUNED, EmbeddingLevel(strength).steps, strict=False)
+    )
+
+
+def _templates(tables: KeyTables) -> np.ndarray:
+    """(PERIODIC, TILE, TILE) Fourier transform of the field that the grid's own phasors should match."""
+    found = _TEMPLATES.get(id(tables))
+    if found is None or found[0] is not tables:
+        angle = 4 * np.pi * tables.dither[:TILE, :TILE, :PERIODIC]
+        # blocks of low rank are in use most often, so they weigh most
+        field = _WEIGHTS * (1.2 - tables.rank[:TILE, :TILE, :PERIODIC]) * np.exp(1j * angle)
+        found = tables, fft.fft2(field.transpose(2, 0, 1).astype(np.complex64))
+        _TEMPLATES[id(tables)] = found
+        while len(_TEMPLATES) > 8:
+            _TEMPLATES.pop(next(iter(_TEMPLATES)))
+    return found[1]
+
+
+def best_offset(
+    plane: np.ndarray, tables: KeyTables, strength: float
+) -> tuple[float, tuple[int, int], tuple[int, int]]:
+    """Score, pixel offset (y, x) in 0..7 and tile origin of the best of all places of a plane (H, W)
+    float32."""
+    m, n = (plane.shape[0] - 7) // 8, (plane.shape[1] - 7) // 8
+    height, width = 8 * m, 8 * n
+    share = likely_density(activity(plane[:height, :width]), strength)[..., :PERIODIC]
+    weight = cv2.resize(share, (width, height), interpolation=cv2.INTER_NEAREST)
+    total = np.zeros((64, TILE, TILE), np.complex64)
+    power = 0.0
+    for k, ((down, across), template) in enumerate(
+        zip(_separable(strength), _templates(tables), strict=True)
+    ):
+        # anchor (0, 0): the value at a pixel is the coefficient of the block that starts there
+        angle = cv2.sepFilter2D(plane, cv2.CV_32F, across, down, anchor=(0, 0))[:height, :width]
+        real, imaginary = cv2.polarToCart(np.ascontiguousarray(weight[..., k]), np.ascontiguousarray(angle))
+        phases = (
+            (real + 1j * imaginary)
+            .astype(np.complex64)
+            .reshape(m, 8, n, 8)
+            .transpose(1, 3, 0, 2)
+            .reshape(64, m, n)
+        )
+        folded = _fold(phases)
+        power += float((weight[::8, ::8, k] ** 2).sum()) * float(np.mean(np.abs(template) ** 2) / TILE**2)
+        total += np.conj(fft.fft2(folded, workers=1)) * template
+    correlation = fft.ifft2(total).real
+    flat = int(correlation.argmax())
+    phase, i, j = np.unravel_index(flat, correlation.shape)
+    score = float(correlation[phase, i, j] / np.sqrt(power / 2 + 1e-9))
+    return score, (int(phase) // 8, int(phase) % 8), (int(i), int(j))
+
+
+def likely_density(texture: np.ndarray, strength: float) -> np.ndarray:
+    """Expected share of coefficients in use (r, c, n), lower in busy blocks, from the activity (r, c)."""
+    share = EmbeddingLevel(strength).density(texture)
+    if share[..., :PERIODIC].mean() < _FLAT:  # so flat a picture was probably lifted
+        share = EmbeddingLevel(strength, TEXTURE_GAINS[2]).density(texture)
+    # where a picture is busy, the part of a pixel that a search is off by silences the lattice
+    larger = EmbeddingLevel(strength).steps[0] / STEPS[0]
+    return share / (1 + (texture / (_BUSY * larger)) ** 2)[..., None]
+
+
+def _fold(phases: np.ndarray) -> np.ndarray:
+    count, m, n = phases.shape
+    padded = np.zeros((count, -(-m // TILE) * TILE, -(-n // TILE) * TILE), np.complex64)
+    padded[:, :m, :n] = phases
+    return padded.reshape(count, -1, TILE, padded.shape[2] // TILE, TILE).sum((1, 3))
