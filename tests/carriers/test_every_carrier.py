@@ -92,7 +92,7 @@ def test_too_many_bits_are_refused_with_both_numbers(carrier):
         carrier.read(PHOTO, 0)
 
 
-def test_a_picture_without_room_says_so(carrier):
+def test_a_picture_without_room_reports_it(carrier):
     tiny = PHOTO[:40, :40]
     assert carrier.capacity_bits(tiny) == 0
     with pytest.raises(CapacityError, match="to 0 bits"):

@@ -61,11 +61,11 @@ def test_the_majority_wins_where_a_third_of_the_signs_are_wrong():
     assert np.mean(reading.bits == bits) > 0.98 and reading.present
 
 
-def test_soft_votes_beat_hard_ones_and_mean_what_they_say():
+def test_soft_votes_beat_hard_ones_and_mean_their_probabilities():
     """With noise of 3 deviations the votes of sure elements count more, and the soft bits are calibrated."""
     shading = GaussianShading((4, 64, 64), side_copies=4)
     soft_right = hard_right = 0
-    told, right = [], []
+    reported, right = [], []
     for seed in range(6):
         bits, rng = message(shading, seed), np.random.default_rng(seed)
         latents = shading.sample_latents(bits, rng)
@@ -74,10 +74,10 @@ def test_soft_votes_beat_hard_ones_and_mean_what_they_say():
         hard = shading.read_latents(np.sign(received), len(bits))
         soft_right += int((reading.bits == bits).sum())
         hard_right += int((hard.bits == bits).sum())
-        told.append(1 / (1 + np.exp(-np.abs(reading.soft_bits))))
+        reported.append(1 / (1 + np.exp(-np.abs(reading.soft_bits))))
         right.append(reading.bits == bits)
     assert soft_right > hard_right
-    assert np.mean(right) == pytest.approx(np.mean(told), abs=0.04)
+    assert np.mean(right) == pytest.approx(np.mean(reported), abs=0.04)
 
 
 def test_other_latents_other_keys_and_other_nonces_carry_nothing():
@@ -89,13 +89,13 @@ def test_other_latents_other_keys_and_other_nonces_carry_nothing():
         (GaussianShading(secret=b"another"), latents),
         (GaussianShading(nonce=b"another"), latents),
     ]
-    for reader, seen in others:
-        reading = reader.read_latents(seen, len(bits))
+    for reader, visible in others:
+        reading = reader.read_latents(visible, len(bits))
         assert reading.present is False
         assert 0.3 < np.mean(reading.bits == bits) < 0.7
 
 
-def test_evidence_points_at_what_was_written_anew():
+def test_evidence_points_at_what_was_written_again():
     shading = GaussianShading()
     rng = np.random.default_rng(5)
     latents = shading.sample_latents(message(shading), rng)

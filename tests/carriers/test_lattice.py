@@ -127,7 +127,7 @@ def test_the_reader_knows_what_is_in_use_although_the_mark_is_texture_itself(pho
     assert off < 0.75 * np.abs(level.density(activity(received)) - true).mean()
 
 
-def test_a_lift_uses_more_of_the_middle_layer_and_of_nothing_else():
+def test_a_texture_gain_uses_more_of_the_middle_layer_and_of_nothing_else():
     texture = np.geomspace(0.5, 20, 30)[None].astype(np.float32)
     plain, lifted = EmbeddingLevel().density(texture), EmbeddingLevel(texture_gain=2.8).density(texture)
     middle = LAYERS["middle"]
@@ -180,7 +180,7 @@ def test_noise_leaves_the_base_layer_readable(marked):
     assert np.mean((lattice.base_soft_bits(view) < 0) == base) > 0.85
 
 
-def test_soft_bits_say_nothing_where_the_block_is_altered(marked):
+def test_soft_bits_are_zero_where_the_block_is_altered(marked):
     lattice, image, *_ = marked
     reading = first_view(lattice, image).reading
     gone = reading.with_altered(np.ones_like(reading.altered))

@@ -162,7 +162,7 @@ def test_samples_are_drawn_alike_from_the_same_seed_and_know_their_own_bits(latt
         assert right[sample.view.reading.in_use[..., LAYERS["base"]] > 0.9].mean() > 0.3
 
 
-def test_an_empty_pool_says_what_to_do(tmp_path):
+def test_an_empty_pool_states_what_to_do(tmp_path):
     with pytest.raises(FileNotFoundError, match="fill the pool first"):
         load(tmp_path)
     with pytest.raises(FileNotFoundError):

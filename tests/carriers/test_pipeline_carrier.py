@@ -122,7 +122,7 @@ def test_more_steps_make_the_usual_inversion_closer(noise):
     assert shares[0] + 0.05 < shares[1] < shares[2]
 
 
-def test_an_inversion_that_does_not_settle_says_so(noise):
+def test_an_inversion_that_does_not_settle_reports_it(noise):
     ddim = Ddim(pipeline(unet(12.0)), steps=5)
     assert ddim.invert(ddim.sample(noise), rounds=10).residual > 1
 
@@ -142,7 +142,7 @@ def jpeg(image, quality):
     return np.asarray(Image.open(buffer))
 
 
-def test_a_picture_says_its_message(carrier, record_property):
+def test_a_picture_states_its_message(carrier, record_property):
     assert isinstance(carrier, Generator)
     picture = carrier.generate(message(), np.random.default_rng(3))
     assert picture.shape == (2 * SIDE, 2 * SIDE, 3) and picture.dtype == np.uint8

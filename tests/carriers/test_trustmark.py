@@ -77,7 +77,7 @@ def put_weights(package, listed=True):
     source.write_text(PACKAGE.replace("MODEL_CHECKSUMS = {}", f"MODEL_CHECKSUMS = {sums}"))
 
 
-def test_absent_package_and_absent_weights_are_told_apart(package, monkeypatch):
+def test_absent_package_and_absent_weights_are_reported_apart(package, monkeypatch):
     with pytest.raises(WeightsError, match=r"no trustmark_Q.yaml, encoder_Q.ckpt, decoder_Q.ckpt in "):
         trustmark.TrustMark()
     monkeypatch.setattr(trustmark.importlib.util, "find_spec", lambda name: None)

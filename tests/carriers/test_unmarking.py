@@ -14,7 +14,7 @@ from underdrawing.metrics.quality import psnr_db
 
 SIDE = 256
 PHOTO = np.asarray(Image.fromarray(data.astronaut()).resize((SIDE, SIDE), Image.Resampling.LANCZOS))
-TOLD = cv2.GaussianBlur(PHOTO, (0, 0), 2.5)  # about what a code of two thousand bits tells
+REPORTED = cv2.GaussianBlur(PHOTO, (0, 0), 2.5)  # about what a code of two thousand bits tells
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +24,8 @@ def marked() -> np.ndarray:
     return carrier.embed(PHOTO, bits).apply(PHOTO)
 
 
-def taken_out(received: np.ndarray, told: np.ndarray = TOLD) -> np.ndarray:
-    change = LatticeCarrier("jpeg70").read(received).change_back(told)
+def taken_out(received: np.ndarray, reported: np.ndarray = REPORTED) -> np.ndarray:
+    change = LatticeCarrier("jpeg70").read(received).change_back(reported)
     assert change.shape == received.shape
     return np.clip(np.rint(received + change), 0, 255).astype(np.uint8)
 
@@ -58,7 +58,7 @@ def test_a_part_of_the_picture_is_placed_where_it_was(marked):
 
 def test_a_misleading_code_costs_little(marked):
     """Whatever is told, nothing leaves the cell that the mark names."""
-    assert psnr_db(PHOTO, taken_out(marked, TOLD[::-1, ::-1])) > psnr_db(PHOTO, marked) - 1.5
+    assert psnr_db(PHOTO, taken_out(marked, REPORTED[::-1, ::-1])) > psnr_db(PHOTO, marked) - 1.5
 
 
 def test_a_gray_picture_stays_gray():

@@ -17,7 +17,7 @@ def test_a_saved_key_signs_as_before_and_is_private(tmp_path):
     assert stat.S_IMODE((tmp_path / "owner.pem").stat().st_mode) == 0o600
 
 
-def test_errors_say_what_is_wrong(tmp_path):
+def test_errors_state_what_is_wrong(tmp_path):
     owner, path = Owner.create(), tmp_path / "owner.pem"
     owner.save(path, password=b"open sesame")
     with pytest.raises(KeyFileError, match="password is needed"):

@@ -69,7 +69,7 @@ def test_confidence_tells_good_places_from_bad(photo, sketch, mask):
     assert error(recovered, photo, sure) < error(recovered, photo, unsure)
 
 
-def test_the_alteration_itself_has_no_say(photo, sketch, mask):
+def test_the_alteration_itself_has_no_effect(photo, sketch, mask):
     first = Fusion().recover(received(photo, mask), mask.astype(np.float32), sketch)[0]
     other = np.where(mask[..., None], photo[::-1], photo)
     assert (Fusion().recover(other, mask.astype(np.float32), sketch)[0][mask] == first[mask]).all()

@@ -59,13 +59,13 @@ def test_sums_stay_where_float32_is_exact(code: EntropyCode) -> None:
         values = rng.integers(-15, 16, (maps, 9, 40)).astype(np.float32)
         live = np.arange(maps)
         condition = condition_numbers(230, 80, 8)
-        told = net([(values, live, maps)], 40, condition)
+        reported = net([(values, live, maps)], 40, condition)
         single = net.look, net.mix, net.tell
         net.look, net.mix, net.tell = (weights.astype(np.float64) for weights in single)
         order = rng.permutation(40)
         again = net([(values[..., order].astype(np.float64), live, maps)], 40, condition)
         net.look, net.mix, net.tell = single
-        assert all(np.array_equal(a[:, order], b) for a, b in zip(told, again, strict=True))
+        assert all(np.array_equal(a[:, order], b) for a, b in zip(reported, again, strict=True))
         assert np.abs(net.look).sum((0, 1)).max() * 15 < EXACT
 
 

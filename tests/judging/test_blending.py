@@ -5,14 +5,14 @@ import numpy as np
 from underdrawing.judging.blending import blend, recovery_region
 
 
-def test_only_suspects_beside_an_altered_pixel_are_written_anew():
+def test_only_suspects_beside_an_altered_pixel_are_written_again():
     probability = np.zeros((60, 60), np.float32)
     probability[2:10, 2:10] = probability[40:50, 40:50] = 0.3
     assert not recovery_region(probability).any()
     probability[4:6, 4:6] = 0.9
-    anew = recovery_region(probability)
-    assert anew[:10, :10].all() and not anew[20:].any()
-    assert anew[12, 5] and not anew[18, 5]  # and a rim around them
+    again = recovery_region(probability)
+    assert again[:10, :10].all() and not again[20:].any()
+    assert again[12, 5] and not again[18, 5]  # and a rim around them
 
 
 def test_what_is_written_joins_without_a_seam():

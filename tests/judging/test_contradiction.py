@@ -17,16 +17,16 @@ def image() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def told(image) -> np.ndarray:
+def decoded(image) -> np.ndarray:
     return cv2.GaussianBlur(image, (0, 0), 2.5)  # about what a code of two thousand bits tells
 
 
-def test_a_painted_area_is_found(image, told):
+def test_a_painted_area_is_found(image, decoded):
     painted = image.copy()
     painted[96:176, 64:128] = 0
     silent = np.zeros((SIDE, SIDE), np.float32)
     silent[90:180, 60:130] = 0.3  # a flat place carries no mark that could be missing
-    found = contradicted(painted, told, silent)
+    found = contradicted(painted, decoded, silent)
     assert found[96:176, 64:128].mean() > 0.75
     assert found[:, 160:].mean() < 0.01
 
@@ -34,23 +34,23 @@ def test_a_painted_area_is_found(image, told):
 @pytest.mark.parametrize(
     "tone", [lambda x: x, lambda x: 1.2 * x, lambda x: 0.8 * x + 20], ids=["same", "brighter", "paler"]
 )
-def test_an_untouched_picture_is_left_alone_under_any_tone(image, told, tone):
-    seen = np.clip(tone(image.astype(np.float32)), 0, 255).astype(np.uint8)
-    assert not contradicted(seen, told, np.full((SIDE, SIDE), 0.15, np.float32)).any()
+def test_an_untouched_picture_is_left_alone_under_any_tone(image, decoded, tone):
+    visible = np.clip(tone(image.astype(np.float32)), 0, 255).astype(np.uint8)
+    assert not contradicted(visible, decoded, np.full((SIDE, SIDE), 0.15, np.float32)).any()
 
 
-def test_what_the_evidence_vouches_for_is_not_the_pictures_fault(image, told):
+def test_what_the_evidence_vouches_for_is_not_the_pictures_fault(image, decoded):
     painted = image.copy()
     painted[96:176, 64:128] = 0
-    assert not contradicted(painted, told, np.full((SIDE, SIDE), 0.01, np.float32)).any()
+    assert not contradicted(painted, decoded, np.full((SIDE, SIDE), 0.01, np.float32)).any()
 
 
-def test_what_the_evidence_has_found_keeps_its_border(image, told):
-    painted, heard = image.copy(), np.zeros((SIDE, SIDE), np.float32)
+def test_what_the_evidence_has_found_keeps_its_border(image, decoded):
+    painted, evidence = image.copy(), np.zeros((SIDE, SIDE), np.float32)
     painted[96:176, 64:128] = 0
-    heard[96:176, 64:128] = 1
-    assert not contradicted(painted, told, heard)[96:176, 64:128].any()
+    evidence[96:176, 64:128] = 1
+    assert not contradicted(painted, decoded, evidence)[96:176, 64:128].any()
 
 
-def test_too_little_left_teaches_nothing(image, told):
-    assert not contradicted(image, told, np.ones((SIDE, SIDE), np.float32)).any()
+def test_too_little_left_teaches_nothing(image, decoded):
+    assert not contradicted(image, decoded, np.ones((SIDE, SIDE), np.float32)).any()

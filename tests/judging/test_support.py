@@ -7,21 +7,23 @@ from skimage import data
 from underdrawing.judging.regions import drop_unsupported_regions, gradients
 
 
-def test_an_area_that_shows_what_the_code_tells_is_not_altered_unless_it_lost_its_grain():
+def test_an_area_that_shows_what_the_code_tells_is_not_altered_unless_it_lost_its_gradient():
     probability = np.zeros((64, 64), np.float32)
     probability[16:48, 16:48] = 0.9
     against, bright = np.full((8, 8), -9, np.float32), np.zeros((8, 8), np.float32)
     photo = data.astronaut()[100:164, 200:264]
-    told = cv2.GaussianBlur(photo, (0, 0), 3)
-    gap, grain = np.full((64, 64), 10, np.float32), gradients(photo, told)
-    gap[16:48, 16:48] = 5
-    assert drop_unsupported_regions(probability, against, bright, gap, grain).max() < 0.5
-    assert drop_unsupported_regions(probability, against, bright, gap).max() > 0.5
-    assert drop_unsupported_regions(probability, against, bright, gap, gradients(told, told)).max() > 0.5
-    gap[16:48, 16:48] = 15
-    assert drop_unsupported_regions(probability, against, bright, gap, grain).max() > 0.5
+    decoded = cv2.GaussianBlur(photo, (0, 0), 3)
+    error, gradient = np.full((64, 64), 10, np.float32), gradients(photo, decoded)
+    error[16:48, 16:48] = 5
+    assert drop_unsupported_regions(probability, against, bright, error, gradient).max() < 0.5
+    assert drop_unsupported_regions(probability, against, bright, error).max() > 0.5
+    assert (
+        drop_unsupported_regions(probability, against, bright, error, gradients(decoded, decoded)).max() > 0.5
+    )
+    error[16:48, 16:48] = 15
+    assert drop_unsupported_regions(probability, against, bright, error, gradient).max() > 0.5
     everywhere = np.full_like(probability, 0.9)
-    assert drop_unsupported_regions(everywhere, against, bright, gap, grain).min() > 0.5
+    assert drop_unsupported_regions(everywhere, against, bright, error, gradient).min() > 0.5
 
 
 def test_a_void_counts_where_the_signed_content_tells_of_something_else():
@@ -29,10 +31,10 @@ def test_a_void_counts_where_the_signed_content_tells_of_something_else():
     probability[16:48, 16:48] = 0.9
     silent, black = np.zeros((8, 8), np.float32), np.zeros((8, 8), np.float32)
     black[2:6, 2:6] = 1
-    gap = np.full((64, 64), 10, np.float32)
-    assert drop_unsupported_regions(probability, silent, black, gap).max() < 0.5
-    gap[16:48, 16:48] = 60
-    assert drop_unsupported_regions(probability, silent, black, gap).max() > 0.5
+    error = np.full((64, 64), 10, np.float32)
+    assert drop_unsupported_regions(probability, silent, black, error).max() < 0.5
+    error[16:48, 16:48] = 60
+    assert drop_unsupported_regions(probability, silent, black, error).max() > 0.5
 
 
 def test_a_line_along_the_rim_is_no_alteration_and_a_bar_is():

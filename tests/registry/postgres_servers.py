@@ -91,8 +91,8 @@ class Server:
         self._process.wait()
 
     def _children(self) -> list[int]:
-        told = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
-        return [int(number) for number in told.read_text().split()] if told.exists() else []
+        reported = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        return [int(number) for number in reported.read_text().split()] if reported.exists() else []
 
     def stop(self) -> None:
         """At once, without writing what is thrown away anyway."""

@@ -72,7 +72,7 @@ def test_a_mask_leaves_out_what_was_painted_over(gallery, index):
     assert min(gains) > 0.1
 
 
-def test_what_is_masked_has_no_say(gallery):
+def test_what_is_masked_has_no_effect(gallery):
     mask = np.zeros((192, 192), bool)
     mask[48:144, 48:144] = True
     other = gallery[1].copy()

@@ -110,7 +110,7 @@ class TestEveryRegistry:
         assert len(registry) == 30 and registry.audit().ok
         assert len({entry.record.identity for entry in registry}) == 30
 
-    def test_kept_head_shows_what_was_cut_off_or_written_anew(self, registry):
+    def test_kept_head_shows_what_was_cut_off_or_written_again(self, registry):
         registry.add([record(1), record(2)])
         kept = registry.head()
         registry.add([record(3)])
@@ -121,7 +121,7 @@ class TestEveryRegistry:
         assert any("record 2" in fault for fault in registry.audit(other).faults)
         assert Head.parse(str(kept)) == kept
 
-    def test_closed_is_told(self, address, registry):
+    def test_closed_is_reported(self, address, registry):
         registry.close()
         with pytest.raises(RegistryError):
             registry.add([record(1)])

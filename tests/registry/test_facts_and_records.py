@@ -45,9 +45,9 @@ def test_good_facts_come_back(given):
     assert Facts.from_json(given).to_json() == given
 
 
-@pytest.mark.parametrize(("given", "told"), BAD)
-def test_bad_facts_are_told_by_field(given, told):
-    with pytest.raises(RegistryError, match=told):
+@pytest.mark.parametrize(("given", "reported"), BAD)
+def test_bad_facts_are_reported_by_field(given, reported):
+    with pytest.raises(RegistryError, match=reported):
         Facts.from_json(given)
 
 
@@ -57,7 +57,7 @@ def test_a_day_that_never_was_is_refused(when):
         Facts(when=when)
 
 
-def test_schema_says_the_same_as_the_code():
+def test_schema_agrees_with_the_code():
     assert list(schema["properties"]) == [field.name for field in fields(Facts)]
     jsonschema = pytest.importorskip("jsonschema")
     validator = jsonschema.Draft202012Validator(schema)
@@ -76,7 +76,7 @@ def test_facts_file_is_named_where_it_is_wrong(tmp_path):
         Facts.load(tmp_path / "missing.json")
 
 
-def test_record_and_its_text_say_the_same():
+def test_record_and_its_text_agree():
     given = record(5, owner=Owner.create().public)
     text = given.to_text()
     again = Record.from_text(text, given.vector)
@@ -86,7 +86,7 @@ def test_record_and_its_text_say_the_same():
 
 
 @pytest.mark.parametrize("damage", [("{", ""), ('"format":1', '"format":2'), ('"size"', '"sighs"')])
-def test_damaged_text_is_told(damage):
+def test_damaged_text_is_reported(damage):
     with pytest.raises(RegistryError, match="record"):
         Record.from_text(record(5).to_text().replace(*damage, 1), record(5).vector)
 

@@ -30,7 +30,7 @@ def test_compares_and_fills_the_table(tmp_path):
     assert "| 3,000 random | signs, as here | 88 |" in made and "| 3,000 parts of photographs |" in made
 
 
-def test_left_out_numbers_have_no_say_in_either_form_of_signs():
+def test_left_out_numbers_have_no_effect_in_either_form_of_signs():
     rng = np.random.default_rng(3)
     vectors = rng.integers(-127, 128, (500, DIMENSIONS)).astype(np.int8)
     view = indexes.noisy(vectors[7], rng, 0.5)

@@ -91,7 +91,7 @@ def test_an_answer_that_gets_lost_is_asked_for_again(postgres, filled, tmp_path,
 
 def test_killed_server_loses_nothing_that_was_kept(postgres, url):
     """A writer goes on after each kill with what it was told was not kept: all is there once, in a chain."""
-    told, errors, stop = [], [], threading.Event()
+    reported, errors, stop = [], [], threading.Event()
     registry = open_registry(url, create=True)
 
     def write() -> None:
@@ -99,7 +99,7 @@ def test_killed_server_loses_nothing_that_was_kept(postgres, url):
         while not stop.is_set():
             batch = [record(3 * n + k) for k in range(3)]
             try:
-                told.append((registry.add(batch), batch))
+                reported.append((registry.add(batch), batch))
                 n += 1
             except RegistryError as error:
                 errors.append(str(error))
@@ -108,26 +108,26 @@ def test_killed_server_loses_nothing_that_was_kept(postgres, url):
     writer = threading.Thread(target=write)
     writer.start()
     for kill in range(3):
-        before = len(told)
-        while len(told) < before + 3:
+        before = len(reported)
+        while len(reported) < before + 3:
             time.sleep(0.01)
         time.sleep(0.013 * kill)
         postgres.kill()
         postgres.start()
-    before = len(told)
-    while len(told) == before:
+    before = len(reported)
+    while len(reported) == before:
         time.sleep(0.01)
     stop.set()
     writer.join()
     identities = [entry.record.identity for entry in registry]
-    assert identities == [one.identity for _, batch in told for one in batch]
-    assert [number for numbers, _ in told for number in numbers] == list(range(1, len(identities) + 1))
+    assert identities == [one.identity for _, batch in reported for one in batch]
+    assert [number for numbers, _ in reported for number in numbers] == list(range(1, len(identities) + 1))
     assert registry.audit().ok
     assert errors and all("postgresql://" in error for error in errors)
     registry.close()
 
 
-def test_server_that_is_away_is_told_and_found_again(postgres, filled):
+def test_server_that_is_away_is_reported_and_found_again(postgres, filled):
     with open_registry(filled) as registry:
         assert registry.nearest([view(3)], 1)[0].number == 3
         postgres.kill()
@@ -147,7 +147,7 @@ def test_server_that_is_away_is_told_and_found_again(postgres, filled):
 
 
 @pytest.mark.parametrize(
-    ("statements", "told"),
+    ("statements", "reported"),
     [
         (["UPDATE records SET text = replace(text, 'Number 4', 'Number 5') WHERE number = 4"], "record 4"),
         (["DELETE FROM records WHERE number = 4"], "record 4: missing"),
@@ -164,13 +164,13 @@ def test_server_that_is_away_is_told_and_found_again(postgres, filled):
           "hash = (SELECT hash FROM records WHERE number = 8)"], "the one of the kept head is missing"),
     ],
 )  # fmt: skip
-def test_tampering_is_found(postgres, filled, statements, told):
+def test_tampering_is_found(postgres, filled, statements, reported):
     with open_registry(filled) as registry:
         kept = registry.head()
         assert registry.audit(kept).ok
         tampered(postgres, *statements)
         faults = registry.audit(kept).faults
-    assert any(told in fault for fault in faults), faults
+    assert any(reported in fault for fault in faults), faults
 
 
 def test_the_server_refuses_to_change_records(postgres, filled):
@@ -182,7 +182,7 @@ def test_the_server_refuses_to_change_records(postgres, filled):
         assert registry.audit().ok
 
 
-def test_full_disk_is_told_and_keeps_the_registry_whole(postgres, filled):
+def test_full_disk_is_reported_and_keeps_the_registry_whole(postgres, filled):
     """The server says what it says when its disk is full, in the middle of a batch."""
     tampered(
         postgres,
@@ -199,7 +199,7 @@ def test_full_disk_is_told_and_keeps_the_registry_whole(postgres, filled):
         assert registry.add([record(11)]) == [11]
 
 
-def test_damaged_files_of_the_server_are_told(postgres, filled):
+def test_damaged_files_of_the_server_are_reported(postgres, filled):
     with open_registry(filled) as registry:
         postgres.ask("CHECKPOINT")
         place = postgres.folder / "data" / postgres.ask("SELECT pg_relation_filepath('underdrawing.records')")
@@ -234,7 +234,7 @@ def test_later_versions_are_refused(postgres, filled):
         open_registry(filled)
 
 
-def test_refusals_are_told_in_words(postgres, filled, monkeypatch):
+def test_refusals_are_reported_in_words(postgres, filled, monkeypatch):
     with open_registry(filled) as registry:
         with pytest.raises(RegistryError, match="NUL"):
             registry.add([record(20), record(21, facts=Facts(caption="a\0b"))])
@@ -263,8 +263,8 @@ def test_passwords_are_not_shown(postgres, url, capsys):
     with open_registry(secret, create=True) as registry:
         registry.add([record(1)])
     assert cli.main(["registry", "audit", secret]) == 0
-    told = capsys.readouterr()
-    assert "WHOLE, 1 records" in told.out and "s3cret" not in told.out + told.err
+    reported = capsys.readouterr()
+    assert "WHOLE, 1 records" in reported.out and "s3cret" not in reported.out + reported.err
 
 
 def test_many_make_one_registry_at_once(url):

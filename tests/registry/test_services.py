@@ -100,7 +100,7 @@ def test_pgvector_links_what_was_there_before_at_once(with_pgvector):
     assert with_pgvector.ask(of_graphs)
 
 
-def test_pgvector_that_is_not_there_is_told(postgres):
+def test_pgvector_that_is_not_there_is_reported(postgres):
     if postgres.ask("SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'") == "1":
         pytest.skip("every PostgreSQL at hand has pgvector")
     with open_registry(postgres.url(), create=True) as registry:

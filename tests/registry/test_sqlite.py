@@ -92,13 +92,13 @@ def test_killed_writers_lose_nothing_that_was_committed(path):
         identities = {entry.number: entry.record.identity for entry in registry}
         assert registry.audit().ok
     kills, committed, count = 0, 0, 0
-    for number, told in lines:
-        if len(told) == 16:
+    for number, reported in lines:
+        if len(reported) == 16:
             committed, count = committed + 1, int(number)
-            assert identities[count - 2] == told  # the first of its three
+            assert identities[count - 2] == reported  # the first of its three
         else:
             kills += 1
-            assert told == "whole"
+            assert reported == "whole"
             assert int(number) % 3 == 0 and count <= int(number) <= count + 3  # one may not have been told
             count = int(number)
     assert kills == 20 and committed >= 10 and len(identities) >= 3 * committed
@@ -115,7 +115,7 @@ def test_two_processes_insert_at_once(path):
 
 
 @pytest.mark.parametrize(
-    ("statements", "told"),
+    ("statements", "reported"),
     [
         (["UPDATE records SET text = replace(text, 'Number 4', 'Number 5') WHERE number = 4"], "record 4"),
         (["DELETE FROM records WHERE number = 4"], "record 4: missing"),
@@ -135,17 +135,17 @@ def test_two_processes_insert_at_once(path):
         (["UPDATE head SET count = 9"], "9 records were noted"),
     ],
 )  # fmt: skip
-def test_tampering_is_found(filled, statements, told):
+def test_tampering_is_found(filled, statements, reported):
     with open_registry(filled) as registry:
         assert registry.audit().ok
         kept = registry.head()
     tampered(filled, *statements)
     with open_registry(filled) as registry:
         faults = registry.audit(kept).faults
-    assert any(told in fault for fault in faults), faults
+    assert any(reported in fault for fault in faults), faults
 
 
-def test_cut_off_and_noted_anew_shows_against_the_kept_head(filled):
+def test_cut_off_and_noted_again_shows_against_the_kept_head(filled):
     with open_registry(filled) as registry:
         kept = registry.head()
     noted = "UPDATE head SET count = 8, hash = (SELECT hash FROM records WHERE number = 8)"
@@ -163,7 +163,7 @@ def test_records_are_not_changed_by_accident(filled):
     database.close()
 
 
-def test_full_disk_is_told_and_keeps_the_registry_whole(filled):
+def test_full_disk_is_reported_and_keeps_the_registry_whole(filled):
     with open_registry(filled) as registry:
         (pages,) = registry._database.execute("PRAGMA page_count").fetchone()
         registry._database.execute(f"PRAGMA max_page_count = {pages + 8}")
@@ -174,7 +174,7 @@ def test_full_disk_is_told_and_keeps_the_registry_whole(filled):
         assert registry.add([record(11)]) == [11]
 
 
-def test_damage_is_told(filled, tmp_path):
+def test_damage_is_reported(filled, tmp_path):
     data = bytearray(filled.read_bytes())
     noise = random.Random(3).randbytes(len(data) - 200)
     filled.write_bytes(data[:100] + noise + data[-100:])
@@ -183,7 +183,7 @@ def test_damage_is_told(filled, tmp_path):
     assert str(filled) in str(caught.value)
 
 
-def test_damaged_page_is_told_by_the_audit(filled):
+def test_damaged_page_is_reported_by_the_audit(filled):
     data = bytearray(filled.read_bytes())
     place = data.rfind(b"Number 6: a bridge")
     data[place : place + 8] = b"Number \xff"
@@ -201,9 +201,9 @@ def test_what_is_no_registry_is_refused(tmp_path):
     with sqlite3.connect(other) as database:
         database.execute("CREATE TABLE cats (name)")
     database.close()
-    for path, told in ((text, "not a registry"), (other, "another program"), (empty, "not a registry")):
+    for path, reported in ((text, "not a registry"), (other, "another program"), (empty, "not a registry")):
         before = path.read_bytes()
-        with pytest.raises(RegistryError, match=told) as caught:
+        with pytest.raises(RegistryError, match=reported) as caught:
             open_registry(path, create=path is not empty)
         assert str(path) in str(caught.value)
         assert path.read_bytes() == before
@@ -238,7 +238,7 @@ def test_migrations_continue_where_a_file_stopped(filled, monkeypatch):
     database.close()
 
 
-def test_a_writer_that_waits_too_long_is_told(filled, monkeypatch):
+def test_a_writer_that_waits_too_long_is_reported(filled, monkeypatch):
     monkeypatch.setattr("underdrawing.registry.sqlite._BUSY_MS", 50)
     with sqlite3.connect(filled, isolation_level=None) as database, open_registry(filled) as registry:
         database.execute("BEGIN IMMEDIATE")

@@ -100,13 +100,13 @@ def test_nothing_is_found_in_an_unprotected_photograph(system):
 def test_a_mark_written_into_another_photograph_is_called_a_copy(system, owner, photo, monkeypatch):
     from underdrawing.systems.photo import protecting
 
-    told = system.sketch
+    reported = system.sketch
 
     class Forger:
         def encode(self, image, budgets):
-            return told.encode(photo, budgets)
+            return reported.encode(photo, budgets)
 
-        decode = told.decode
+        decode = reported.decode
 
     other = np.asarray(Image.fromarray(data.coffee()).resize((512, 512)))
     forged = protecting.protect(other, Forger(), owner=owner, identity=IDENTITY, secret=None, strength=1.0)
