@@ -7,7 +7,7 @@ check: ## style, format, layers, types, structure: under half a minute
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -c 'from importlinter.cli import lint_imports_command as check; check()'
 	$(PYTHON) -m mypy
-	$(PYTHON) tools/check_structure.py sizes hops
+	$(PYTHON) tools/check_structure.py
 
 test:
 	$(PYTHON) -m pytest
