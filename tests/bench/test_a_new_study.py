@@ -7,7 +7,7 @@ from PIL import Image
 from skimage import data
 
 from underdrawing.bench import studies, tables
-from underdrawing.bench.discovery import find_studies, find_study
+from underdrawing.bench.tables import find_studies, find_study
 from underdrawing.cli import main
 from underdrawing.core.errors import UsageError
 
@@ -17,11 +17,9 @@ STUDY = '''
 from dataclasses import dataclass
 
 from underdrawing.bench.harness.measures import plan
-from underdrawing.bench.harness.protocol import Protocol
-from underdrawing.bench.harness.footers import conditions_table, stale_note
+from underdrawing.bench.harness.record import Protocol
 from underdrawing.bench.harness.render import Table
-from underdrawing.bench.harness.run import Part, run_parts
-from underdrawing.bench.harness.study import Study
+from underdrawing.bench.harness.run import Part, Study, run_parts
 from underdrawing.bench.harness.subjects import Subject
 
 PROTOCOL = Protocol("toy-brightness", sizes=(16,), quality_sets=("kodak24",))
@@ -48,7 +46,7 @@ def table(store):
     if not store.parts:
         return None
     rows = [("all", store.cell("all/brightness", 1), store.cell("all/bright", 0, scale=100))]
-    return [Table(("photos", "mean", "bright, %"), rows), conditions_table(store), stale_note(store)]
+    return [Table(("photos", "mean", "bright, %"), rows), store.conditions_table(), store.stale_note()]
 
 
 STUDY = Study("toy-brightness", "mean brightness", run, {"toy-brightness": table}, Settings)

@@ -17,8 +17,7 @@ from underdrawing.bench import tables
 from underdrawing.bench.harness.avif import avif_at, picture_bits
 from underdrawing.bench.harness.measures import Edits, edited_rows, strength_for
 from underdrawing.bench.harness.photographs import PhotoSets, hash_photos
-from underdrawing.bench.harness.run import Run
-from underdrawing.bench.harness.stats import figure, rate, summarize, wilson
+from underdrawing.bench.harness.run import Run, figure, rate, summarize, wilson
 from underdrawing.bench.harness.subjects import Subject
 from underdrawing.bench.studies import imuge, photo_core
 from underdrawing.core.errors import OutputError, PictureError, UsageError

@@ -8,12 +8,9 @@ from pathlib import Path
 import pytest
 
 from underdrawing import zoo
-from underdrawing.bench.discovery import find_studies
-from underdrawing.bench.harness.footers import stale_note
-from underdrawing.bench.harness.protocol import Protocol
-from underdrawing.bench.harness.record import Store, part_of
+from underdrawing.bench.harness.record import Protocol, Store, part_of, versions_of
 from underdrawing.bench.harness.render import Table, render
-from underdrawing.bench.harness.versions import versions_of
+from underdrawing.bench.tables import find_studies
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 RESULTS = Path(__file__).parents[2] / "results"
@@ -35,7 +32,7 @@ def stored(folder: Path, revision: int = 1) -> Store:
 
 def text(store: Store) -> str:
     rows = [("measured", store.cell("place/psnr_db")), ("of the paper", "40.00")]
-    return render([Table(("row", "dB"), rows), stale_note(store)])
+    return render([Table(("row", "dB"), rows), store.stale_note()])
 
 
 @pytest.fixture

@@ -9,9 +9,8 @@ from skimage import data
 
 from underdrawing import zoo
 from underdrawing.bench.harness.measures import plan
-from underdrawing.bench.harness.protocol import Protocol
-from underdrawing.bench.harness.run import Part, Run, run_parts
-from underdrawing.bench.harness.study import Study
+from underdrawing.bench.harness.record import Protocol
+from underdrawing.bench.harness.run import Part, Run, Study, run_parts
 from underdrawing.bench.harness.subjects import Subject
 from underdrawing.cli import main
 from underdrawing.core.errors import CapacityError, CodeError, MissingExtraError, ShapeError, WeightsError

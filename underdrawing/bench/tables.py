@@ -1,4 +1,6 @@
-"""Tables of documents, made from results: python -m underdrawing.bench.tables [--check] [--root DIR]
+"""Find studies, and fill tables of documents: python -m underdrawing.bench.tables [--check] [--root DIR]
+
+Every NAME.py or NAME/study.py in bench/studies and bench/infrastructure holds a study.
 
     <!-- table:NAME -->
     (everything here is replaced)
@@ -10,13 +12,37 @@ With --check nothing is written, and the exit code is 1 where a document differs
 from __future__ import annotations
 
 import argparse
+import pkgutil
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
 
-from underdrawing.bench.discovery import find_studies
+from underdrawing.bench import infrastructure, studies
 from underdrawing.bench.harness.render import render
-from underdrawing.core.errors import OutputError
+from underdrawing.bench.harness.run import Study
+from underdrawing.core.errors import OutputError, UsageError
+
+
+def find_studies() -> dict[str, Study]:
+    """Every study by name, sorted. Folders are searched on the `__path__` of both packages."""
+    found = {}
+    for room in (studies, infrastructure):
+        for module in pkgutil.iter_modules(room.__path__):
+            path = f"{room.__name__}.{module.name}" + (".study" if module.ispkg else "")
+            study: Study = import_module(path).STUDY
+            found[study.name] = study
+    return dict(sorted(found.items()))
+
+
+def find_study(name: str) -> Study:
+    """The study of that name. UsageError with the names of all where there is none."""
+    found = find_studies()
+    if name not in found:
+        listed = "".join(f"\n  {study.name:18} {study.summary}" for study in found.values())
+        raise UsageError(f"no study is called {name!r}; there are:{listed}")
+    return found[name]
+
 
 BLOCK = re.compile(r"(<!-- table:([\w-]+) -->\n)(.*?)(<!-- /table -->)", re.DOTALL)
 EMPTY = "Not measured yet.\n"

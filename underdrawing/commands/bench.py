@@ -31,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure what is not measured yet."""
-    from underdrawing.bench.discovery import find_studies, find_study
     from underdrawing.bench.harness.run import Run
+    from underdrawing.bench.tables import find_studies, find_study
 
     if arguments.name is None:
         for study in find_studies().values():

@@ -12,8 +12,7 @@ from underdrawing.attacks.placement import Placement
 from underdrawing.attacks.suites import by_name
 from underdrawing.attacks.tamper import FILLS, Objects, Silhouettes, Tamper, free_form
 from underdrawing.bench.harness.photographs import Outlines, PhotoSets
-from underdrawing.bench.harness.run import Case
-from underdrawing.bench.harness.stats import Row
+from underdrawing.bench.harness.run import Case, Row
 from underdrawing.bench.harness.subjects import Subject
 from underdrawing.core.types import ALTERED_PROBABILITY, Verdict
 from underdrawing.metrics.masks import count_mask, mask_auc, mask_bce

@@ -12,18 +12,19 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from underdrawing.bench.harness.protocol import Protocol
-from underdrawing.bench.harness.render import Cell
-from underdrawing.bench.harness.versions import outdated
+from underdrawing import zoo
+from underdrawing.bench.harness.render import STALE, Cell, Table
+from underdrawing.core.errors import WeightsError
 from underdrawing.data.files import write_atomic
 
 Figures = dict[str, dict[str, float]]
@@ -120,6 +121,29 @@ class Store:
         """Whether one of the figures is stale."""
         return any(bool(self.reasons(self._origins[key])) for key in keys if key in self._origins)
 
+    def conditions_table(self, names: Iterable[str] | None = None, seconds: bool = False) -> Table:
+        """A row for each part (of names, or all): photographs, strength, commit, date, data hash."""
+        rows = []
+        for name in self.parts if names is None else names:
+            part = self.parts[name]
+            at = part["conditions"]
+            cells = [name, str(part["photos"]), f"{part['strength']:.2f}"]
+            cells += [f"{part['seconds']:.0f}"] if seconds else []
+            rows.append([*cells, at["commit"], self.marked(name, at["date"]), part["data_hash"]])
+        head = ("part", "photos", "strength", *(["s"] if seconds else []), "commit", "date", "data")
+        return Table(head, rows)
+
+    def stale_note(self, names: Iterable[str] | None = None) -> str:
+        """Explanation of the mark of stale rows; empty where all parts are current."""
+        names = self.parts if names is None else names
+        reasons = dict.fromkeys(reason for name in names for reason in self.reasons(name))
+        return f"{STALE.strip()}: measured before the last change of {', '.join(reasons)}." if reasons else ""
+
+    def measured_at(self, name: str) -> str:
+        """Commit and date of one part, with the mark where it is stale."""
+        at = self.parts[name]["conditions"]
+        return f"commit {at['commit']}, {at['date']}" + (STALE if self.reasons(name) else "")
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -160,3 +184,69 @@ def to_json(value: Any, indent: int = 0) -> str:
         items = [f"{json.dumps(key)}: {to_json(item, indent + 1)}" for key, item in value.items()]
         return "{" + space + f",{space}".join(items) + space[:-1] + "}"
     return "[" + space + f",{space}".join(to_json(item, indent + 1) for item in value) + space[:-1] + "]"
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """The conditions of one benchmark. Sizes are sides of square pictures in pixels; 0 means full size."""
+
+    name: str
+    seed: int = 20261
+    """Of masks, contents, channels and offsets; each photo and channel draws from its own stream."""
+    sizes: tuple[int, ...] = (256, 512, 0)
+    strength: float = 1.0
+    """What `protect` is asked for in all parts but recovery-strong."""
+    suite: str = "photo-benign"
+    """Channels of the attack parts at 256 and 512."""
+    quality_sets: tuple[str, ...] = ("kodak24", "clic2025_val")
+    """Folders of the photographs for container quality and attacks: centre square, Lanczos to the size."""
+    object_set: str = "coco_val"
+    """Folder with instances.json: recovery under true outlines, which serve other photos too."""
+    full_set: str = "fullsize"
+    stranger_set: str = "imagenet1k_one"
+    """Photographs that were never protected."""
+    edit_area: tuple[float, float] = (0.05, 0.30)
+    """Part of the frame that edits cover; shapes alternate free-form and object, contents take turns."""
+    mask_threshold: float = 0.5
+    strong_psnr_db: float = 34.6
+    """Container PSNR that recovery-strong sets the strength for (Imuge's)."""
+    full_channels: tuple[str, ...] = (
+        "none", "jpeg90", "jpeg70", "jpeg50", "jpeg30", "webp50", "scale0.5", "scale0.7", "crop70%",
+        "noise10", "screenshot",
+    )  # fmt: skip
+    """The channels of the attack part at full size, where a reading takes seconds."""
+    recovery_channels: tuple[str, ...] = ("none", "jpeg90", "jpeg70", "jpeg50")
+    strong_channels: tuple[str, ...] = ("none", "jpeg90", "jpeg70", "jpeg50", "scale0.5", "blur1")
+    code_bits: tuple[int, ...] = (2000, 4000, 8000)
+    """Sizes of the code that is compared with AVIF's picture data at equal bits."""
+
+
+def versions_of(name: str, other_weights: bool = False) -> dict[str, str]:
+    """Card name -> "BEHAVIOUR WEIGHTS" of one card and the blocks it uses; empty where there is no such card.
+
+    BEHAVIOUR is the number in the card, WEIGHTS 12 hex digits over the sha256 of its own weights. With other
+    weights than the released ones the card's own version is BEHAVIOUR alone.
+    """
+    name = name.partition(":")[0]
+    try:
+        card = zoo.card(name)
+    except WeightsError:
+        return {}
+    cards = [card, *card.uses]
+    versions = {found.name: _version(found) for found in cards}
+    return versions | ({name: str(card.behaviour)} if other_weights else {})
+
+
+def outdated(measured: Mapping[str, str]) -> list[str]:
+    """Names whose version is no longer the recorded one; a recorded BEHAVIOUR alone fits any weights."""
+    names = []
+    for name, recorded in measured.items():
+        current = versions_of(name).get(name, "").split()
+        if current[: len(recorded.split())] != recorded.split():
+            names.append(name)
+    return names
+
+
+def _version(card: zoo.Card) -> str:
+    weights = "".join(weight.sha256 for weight in card.own_weights)
+    return f"{card.behaviour} {sha256(weights.encode()).hexdigest()[:12]}" if weights else str(card.behaviour)

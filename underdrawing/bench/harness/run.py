@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,11 +17,60 @@ import numpy as np
 import torch
 
 from underdrawing.bench.harness.photographs import Outlines, Photo, PhotoSets, hash_photos
-from underdrawing.bench.harness.protocol import Protocol
-from underdrawing.bench.harness.record import Columns, Store, conditions, part_of
-from underdrawing.bench.harness.stats import Row, summarize
+from underdrawing.bench.harness.record import Columns, Protocol, Store, conditions, part_of
+from underdrawing.bench.harness.render import Block
 from underdrawing.bench.harness.subjects import Subject, load_subject
 from underdrawing.core.errors import OutputError, UsageError
+
+Row = tuple[str, Mapping[str, float | bool | None]]
+"""A place ("edited/512/jpeg70") and the values by metric; None and NaN are left out. A bool gives a rate."""
+
+LOWER_IS_BETTER = frozenset(
+    ("smooth_rms", "stlpips", "bce", "flagged", "flagged_signed", "seconds", "peak_mib", "inside_stlpips",
+     "outside_stlpips")
+)  # fmt: skip
+"""Metrics whose worst decile is the greatest tenth."""
+
+
+def summarize(rows: Iterable[Row]) -> dict[str, dict[str, float]]:
+    """Figures by "PLACE/METRIC"; see `figure` and `rate`."""
+    values: dict[str, list[float | bool]] = defaultdict(list)
+    for place, measured in rows:
+        for metric, value in measured.items():
+            if value is not None and not math.isnan(value):
+                values[f"{place}/{metric}"].append(value)
+    return {
+        key: rate(found) if isinstance(found[0], bool | np.bool_) else figure(key.rpartition("/")[2], found)
+        for key, found in sorted(values.items())
+    }
+
+
+def figure(metric: str, values: list[float]) -> dict[str, float]:
+    """Mean, median, and the worst decile: the mean of the worst tenth of the photographs, of one at least."""
+    ordered = sorted(map(float, values), reverse=metric in LOWER_IS_BETTER)
+    worst = float(np.mean(ordered[: math.ceil(len(values) / 10)]))
+    mean, median = float(np.mean(values)), float(np.median(values))
+    return {"mean": _round(mean), "worst_decile": _round(worst), "median": _round(median), "n": len(values)}
+
+
+def rate(values: list[bool]) -> dict[str, float]:
+    """Share of True with Wilson's 95 % interval."""
+    low, high = wilson(sum(values), len(values))
+    mean = sum(values) / len(values)
+    return {"mean": _round(mean), "low95": _round(low), "high95": _round(high), "n": len(values)}
+
+
+def wilson(hits: int, trials: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a rate."""
+    z, share = 1.959964, hits / trials
+    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def _round(value: float) -> float:
+    return float(f"{value:.6g}")
+
 
 Progress = Callable[[str, int, int], None]
 """Called with a part's name, photographs done and photographs in all."""
@@ -178,3 +229,25 @@ def _begin_worker() -> None:
 def _measure_one(index: int) -> list[Row]:
     part, subject, protocol, cases = _TASK
     return part.measure(subject, protocol, cases[index])
+
+
+@dataclass(frozen=True)
+class Study:
+    """One benchmark. A file NAME.py, or a folder NAME with study.py, holds it as STUDY."""
+
+    name: str
+    """As in `underdrawing bench NAME` and results/NAME/."""
+    summary: str
+    """What is measured, in one line."""
+    run: Callable[[Run], None]
+    """Measures what is not measured yet, and writes it."""
+    tables: Mapping[str, Callable[[Store], Sequence[Block] | None]] = field(default_factory=dict)
+    """Name of a table in documents -> its content; None where nothing was measured."""
+    settings: type | None = None
+    """Frozen dataclass of the study's own options, all with defaults; see `Run.read_settings`."""
+    revision: int = 1
+    """Raised when a change of protocol, of measuring, or of measured code without a card changes figures."""
+
+    def store(self, results: Path) -> Store:
+        """The results of this study below a folder of results."""
+        return Store(results, self.name, self.revision)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from underdrawing import zoo
-from underdrawing.bench.harness.versions import versions_of
+from underdrawing.bench.harness.record import versions_of
 from underdrawing.coding.keys import Owner, PublicKey
 from underdrawing.core.types import Verdict
 

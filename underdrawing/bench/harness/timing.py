@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from underdrawing.bench.harness.photographs import Photo
-from underdrawing.bench.harness.stats import Row
+from underdrawing.bench.harness.run import Row
 from underdrawing.bench.harness.subjects import Subject
 
 LARGE = (4000, 3000)

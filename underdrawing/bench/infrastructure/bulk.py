@@ -28,13 +28,9 @@ import numpy as np
 from PIL import Image
 
 from underdrawing.batch import Job
-from underdrawing.bench.harness.footers import measured_at, stale_note
-from underdrawing.bench.harness.protocol import Protocol
-from underdrawing.bench.harness.record import Store, conditions, part_of
+from underdrawing.bench.harness.record import Protocol, Store, conditions, part_of, versions_of
 from underdrawing.bench.harness.render import Block, Table
-from underdrawing.bench.harness.run import Run
-from underdrawing.bench.harness.study import Study
-from underdrawing.bench.harness.versions import versions_of
+from underdrawing.bench.harness.run import Run, Study
 from underdrawing.bulk.run import in_processes
 from underdrawing.bulk.settings import BulkSettings
 from underdrawing.bulk.units import process_unit
@@ -193,7 +189,7 @@ def scaling_table(store: Store) -> Sequence[Block] | None:
     size = f"{first['photographs']} photographs at {side}x{side}"
     driver = f"the driver took {first['driver_ms']:.1f} ms of processor a photograph"
     about = f"{size}; {driver}. {_about(store, 'scaling')}"
-    return [Table(head, rows), about, stale_note(store, ["scaling"])]
+    return [Table(head, rows), about, store.stale_note(["scaling"])]
 
 
 def killed_table(store: Store) -> Sequence[Block] | None:
@@ -208,14 +204,14 @@ def killed_table(store: Store) -> Sequence[Block] | None:
     return [
         Table(("photographs", "kills", "files", "same bytes", "each noted once"), [row]),
         f"{size} {_about(store, 'killed')}",
-        stale_note(store, ["killed"]),
+        store.stale_note(["killed"]),
     ]
 
 
 def _about(store: Store, name: str) -> str:
     at = store.parts[name]["conditions"]
     load = f", load before {at['load']:.1f}: other work had the machine" if at["load"] >= 1 else ""
-    text = f"{measured_at(store, name)}, {at['device']}{load}."
+    text = f"{store.measured_at(name)}, {at['device']}{load}."
     return text[0].upper() + text[1:]
 
 

@@ -17,13 +17,9 @@ import numpy as np
 from PIL import Image
 
 from underdrawing import api
-from underdrawing.bench.harness.footers import measured_at, stale_note
-from underdrawing.bench.harness.protocol import Protocol
-from underdrawing.bench.harness.record import Store, conditions, part_of
+from underdrawing.bench.harness.record import Protocol, Store, conditions, part_of, versions_of
 from underdrawing.bench.harness.render import Block, Table
-from underdrawing.bench.harness.run import Run
-from underdrawing.bench.harness.study import Study
-from underdrawing.bench.harness.versions import versions_of
+from underdrawing.bench.harness.run import Run, Study
 from underdrawing.bench.infrastructure.service import family, server
 
 PROTOCOL, SYSTEM, PART = Protocol("page"), "photo", "page"
@@ -110,8 +106,8 @@ def table(store: Store) -> Sequence[Block] | None:
     about = f"{len(drops)} drops, {part['bytes']} bytes, load average {at['load']:.1f} on {at['device']}"
     return [
         Table(head, [(title, store.marked(PART, value)) for title, value in rows]),
-        f"{about}, {measured_at(store, PART)}.",
-        stale_note(store),
+        f"{about}, {store.measured_at(PART)}.",
+        store.stale_note(),
     ]
 
 

@@ -16,12 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from underdrawing.bench.harness.footers import stale_note
-from underdrawing.bench.harness.protocol import Protocol
-from underdrawing.bench.harness.record import Store, conditions, part_of
+from underdrawing.bench.harness.record import Protocol, Store, conditions, part_of
 from underdrawing.bench.harness.render import STALE, Block, Cell, Table
-from underdrawing.bench.harness.run import Run
-from underdrawing.bench.harness.study import Study
+from underdrawing.bench.harness.run import Run, Study
 from underdrawing.coding.keys import Owner, PublicKey
 from underdrawing.registry import embedding
 from underdrawing.registry.addresses import split_vectors
@@ -282,7 +279,7 @@ def table(store: Store) -> Sequence[Block] | None:
         Table(("figure; kind of registry, records", "asked", *heads.values()), rows),
         "A cross marks what is missed by the clock. Conditions:",
         "\n".join(lines),
-        stale_note(store),
+        store.stale_note(),
     ]
 
 

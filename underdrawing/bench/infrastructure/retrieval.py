@@ -21,10 +21,8 @@ import numpy as np
 from underdrawing.attacks.suites import PHOTO_BENIGN
 from underdrawing.attacks.tamper import FILLS, blob, box, free_form, splice
 from underdrawing.bench.harness.photographs import Photo, hash_photos
-from underdrawing.bench.harness.protocol import Protocol
-from underdrawing.bench.harness.record import conditions, part_of
-from underdrawing.bench.harness.run import Run
-from underdrawing.bench.harness.study import Study
+from underdrawing.bench.harness.record import Protocol, conditions, part_of
+from underdrawing.bench.harness.run import Run, Study
 from underdrawing.data.shards import load_photos
 from underdrawing.registry.embedding import View, embed, pack, placements
 from underdrawing.registry.retrieval import SURE

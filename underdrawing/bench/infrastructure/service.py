@@ -24,14 +24,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from underdrawing.bench.harness.footers import measured_at, stale_note
 from underdrawing.bench.harness.http_client import Client, Reply
-from underdrawing.bench.harness.protocol import Protocol
-from underdrawing.bench.harness.record import Store, conditions, part_of
+from underdrawing.bench.harness.record import Protocol, Store, conditions, part_of, versions_of
 from underdrawing.bench.harness.render import Block, Table
-from underdrawing.bench.harness.run import Run
-from underdrawing.bench.harness.study import Study
-from underdrawing.bench.harness.versions import versions_of
+from underdrawing.bench.harness.run import Run, Study
 
 PROTOCOL, SYSTEM, PART = Protocol("service"), "photo", "load"
 _START_SECONDS = 300.0
@@ -269,8 +265,8 @@ def table(store: Store) -> Sequence[Block] | None:
     size = f"pictures of {at['side']}x{at['side']}"
     return [
         Table(("twice what the server can carry", ""), [(a, store.marked(PART, b)) for a, b in rows]),
-        f"{at['seconds']:g} s, {at['workers']} workers, {size}, {measured_at(store, PART)}, {at['device']}.",
-        stale_note(store),
+        f"{at['seconds']:g} s, {at['workers']} workers, {size}, {store.measured_at(PART)}, {at['device']}.",
+        store.stale_note(),
     ]
 
 

@@ -19,12 +19,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from underdrawing.bench.harness.footers import measured_at, stale_note
-from underdrawing.bench.harness.protocol import Protocol as Conditions
+from underdrawing.bench.harness.record import Protocol as Conditions
 from underdrawing.bench.harness.record import Store, conditions, part_of
 from underdrawing.bench.harness.render import Block, Table
-from underdrawing.bench.harness.run import Run
-from underdrawing.bench.harness.study import Study
+from underdrawing.bench.harness.run import Run, Study
 from underdrawing.bench.infrastructure.registry import UNSURE_PART, UNSURE_VIEWS, noisy
 from underdrawing.data.files import find_pictures
 from underdrawing.data.pictures import load_picture
@@ -303,13 +301,13 @@ def table(store: Store) -> Sequence[Block] | None:
             rows.append([store.marked(name, of), row["index"], *cells])
         at = part["conditions"]
         faiss = f"faiss-cpu {at['faiss']}, " if "faiss" in at else ""
-        about = f"{measured_at(store, name)}, {at['device']}, {faiss}load {at['load']}"
+        about = f"{store.measured_at(name)}, {at['device']}, {faiss}load {at['load']}"
         lines.append(f"- {of}: {about}")
     return [
         Table(("vectors", "index", *(head for _, head, _ in COLUMNS)), rows),
         "One thread, processor time. Conditions:",
         "\n".join(lines),
-        stale_note(store),
+        store.stale_note(),
     ]
 
 

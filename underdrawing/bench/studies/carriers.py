@@ -14,12 +14,9 @@ from underdrawing import zoo
 from underdrawing.attacks.channel import Channel, Jpeg, Nothing
 from underdrawing.bench.harness import measures
 from underdrawing.bench.harness.photographs import PhotoSets
-from underdrawing.bench.harness.protocol import Protocol
-from underdrawing.bench.harness.run import Case, Part, Run, run_parts
-from underdrawing.bench.harness.stats import Row
-from underdrawing.bench.harness.study import Study
+from underdrawing.bench.harness.record import Protocol, versions_of
+from underdrawing.bench.harness.run import Case, Part, Row, Run, Study, run_parts
 from underdrawing.bench.harness.subjects import Subject
-from underdrawing.bench.harness.versions import versions_of
 from underdrawing.core.errors import CapacityError
 from underdrawing.metrics.quality import psnr_db
 

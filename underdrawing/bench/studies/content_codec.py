@@ -16,10 +16,8 @@ from underdrawing.attacks.tamper import free_form
 from underdrawing.bench.harness import measures
 from underdrawing.bench.harness.avif import avif_at
 from underdrawing.bench.harness.photographs import PhotoSets
-from underdrawing.bench.harness.protocol import Protocol
-from underdrawing.bench.harness.run import Case, Part, Run, run_parts
-from underdrawing.bench.harness.stats import Row
-from underdrawing.bench.harness.study import Study
+from underdrawing.bench.harness.record import Protocol
+from underdrawing.bench.harness.run import Case, Part, Row, Run, Study, run_parts
 from underdrawing.bench.harness.subjects import Subject
 from underdrawing.metrics.quality import masked_psnr_db, psnr_db
 

@@ -22,14 +22,10 @@ from underdrawing.attacks.channel import Nothing
 from underdrawing.attacks.suites import SUITES
 from underdrawing.attacks.tamper import FILLS, blob
 from underdrawing.bench.harness import measures
-from underdrawing.bench.harness.footers import conditions_table, stale_note
 from underdrawing.bench.harness.photographs import PhotoSets
-from underdrawing.bench.harness.protocol import Protocol
-from underdrawing.bench.harness.record import Store
+from underdrawing.bench.harness.record import Protocol, Store
 from underdrawing.bench.harness.render import Block, Cell, Table, join
-from underdrawing.bench.harness.run import Case, Part, Run, run_parts
-from underdrawing.bench.harness.stats import Row
-from underdrawing.bench.harness.study import Study
+from underdrawing.bench.harness.run import Case, Part, Row, Run, Study, run_parts
 from underdrawing.bench.harness.subjects import Subject
 from underdrawing.bench.harness.timing import quick_rows
 from underdrawing.metrics.quality import psnr_db, ssim
@@ -218,8 +214,8 @@ def table1(store: Store) -> Sequence[Block] | None:
         Table(head, rows),
         _container_text(store),
         _speed_text(store),
-        conditions_table(store, parts),
-        stale_note(store, parts),
+        store.conditions_table(parts),
+        store.stale_note(parts),
     ]
 
 
@@ -251,7 +247,7 @@ def table3(store: Store) -> Sequence[Block] | None:
         container = store.cell(f"{own}/psnr_db"), store.cell(f"{own}/ssim", 3)
         rows.append([lacks, f"{paper:.2f}", *recovered, located, *container])
     head = ("row", "paper L-PSNR, dB", "L-PSNR, dB", "worst decile", "F1", "container, dB", "its SSIM")
-    return [Table(head, rows), conditions_table(store, parts), stale_note(store, parts)]
+    return [Table(head, rows), store.conditions_table(parts), store.stale_note(parts)]
 
 
 def _comparison_parts(store: Store) -> list[str]:

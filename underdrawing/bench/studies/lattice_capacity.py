@@ -15,12 +15,9 @@ from underdrawing.attacks.channel import Avif, Blur, Channel, Jpeg, Noise, Nothi
 from underdrawing.attacks.geometry import Scale
 from underdrawing.bench.harness import measures
 from underdrawing.bench.harness.photographs import PhotoSets
-from underdrawing.bench.harness.protocol import Protocol
-from underdrawing.bench.harness.run import Case, Part, Run, run_parts
-from underdrawing.bench.harness.stats import Row
-from underdrawing.bench.harness.study import Study
+from underdrawing.bench.harness.record import Protocol, versions_of
+from underdrawing.bench.harness.run import Case, Part, Row, Run, Study, run_parts
 from underdrawing.bench.harness.subjects import Subject
-from underdrawing.bench.harness.versions import versions_of
 from underdrawing.carriers.lattice.capacity import information
 from underdrawing.carriers.lattice.equalize import find_equalizer
 from underdrawing.carriers.lattice.grid import resize

@@ -11,6 +11,7 @@ strangers               photographs that were never protected
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -19,20 +20,16 @@ from underdrawing.attacks.suites import PHOTO_BENIGN, SUITES
 from underdrawing.attacks.tamper import free_form
 from underdrawing.bench.harness import measures
 from underdrawing.bench.harness.avif import avif_at
-from underdrawing.bench.harness.footers import conditions_table, stale_note
 from underdrawing.bench.harness.photographs import PhotoSets
-from underdrawing.bench.harness.protocol import Protocol
-from underdrawing.bench.harness.record import Store
-from underdrawing.bench.harness.render import Block, Table
-from underdrawing.bench.harness.run import Case, Part, Run, run_parts
-from underdrawing.bench.harness.stats import Row
-from underdrawing.bench.harness.study import Study
+from underdrawing.bench.harness.record import Protocol, Store
+from underdrawing.bench.harness.render import Block, Cell, Table, judged
+from underdrawing.bench.harness.run import Case, Part, Row, Run, Study, run_parts
 from underdrawing.bench.harness.subjects import Subject
-from underdrawing.bench.harness.targets import SIZES, Target, per_size
 from underdrawing.bench.harness.timing import speed_rows
 from underdrawing.metrics.quality import masked_psnr_db, psnr_db
 
 PROTOCOL = Protocol("photo-core")
+SIZES = ("256", "512", "full")
 WHOLE = ("none", "jpeg90", "jpeg70", "jpeg50", "scale0.7", "scale1.5")
 HARD = ("jpeg30", "webp50", "scale0.5", "noise10", "crop70%", "screenshot")
 
@@ -143,6 +140,44 @@ def _stranger(subject: Subject, protocol: Protocol, case: Case) -> list[Row]:
     return [("strangers", {"accepted": accepted, "signed": signed})]
 
 
+@dataclass(frozen=True)
+class Target:
+    """One target at one size."""
+
+    row: str
+    """Its row in the table."""
+    size: str
+    keys: tuple[str, ...]
+    """Figures that must all reach it; the worst of them is printed."""
+    limit: float | None
+    """None: reported without a target."""
+    at_most: bool = False
+    field: str = "mean"
+    unit: str = ""
+    digits: int = 2
+    scale: float = 1.0
+    """Printed and compared as value times this (100 for per cent)."""
+
+    def cell(self, store: Store) -> Cell:
+        """The worst value of its keys beside the limit, with a cross where it misses; "-" if not measured."""
+        keys = [key for key in self.keys if key in store.figures]
+        if not keys:
+            return Cell("-")
+        values = [self.scale * store.figures[key][self.field] for key in keys]
+        value = max(values) if self.at_most else min(values)
+        cell = Cell(f"{value:.{self.digits}f}{self.unit}", store.stale(keys))
+        return judged(cell, value, self.limit, self.at_most)
+
+
+def per_size(row: str, keys: str | Sequence[str], limits: Sequence, **options: object) -> list[Target]:
+    """A target for each of SIZES; keys are patterns with {size}, a limit of None sets no target."""
+    patterns = [keys] if isinstance(keys, str) else keys
+    return [
+        Target(row, size, tuple(pattern.format(size=size) for pattern in patterns), limit, **options)
+        for size, limit in zip(SIZES, limits, strict=True)
+    ]
+
+
 def targets() -> list[Target]:
     """Every row of the table in its order."""
     found: list[Target] = []
@@ -216,9 +251,9 @@ def core_table(store: Store) -> Sequence[Block] | None:
     return [
         Table(("figure", "256x256", "512x512", "full size"), rows),
         "Photos, seconds and commit by part; a cross marks a target that is missed.",
-        conditions_table(store, seconds=True),
+        store.conditions_table(seconds=True),
         f"Seed {at['seed']}, {at['device']}, torch {at['versions']['torch']}.",
-        stale_note(store),
+        store.stale_note(),
     ]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from underdrawing.bench.harness.photographs import Photo
-from underdrawing.bench.harness.stats import Row
+from underdrawing.bench.harness.run import Row
 from underdrawing.bench.studies.hidden_code.tokens import SIDE
 from underdrawing.core.errors import CapacityError
 from underdrawing.metrics.quality import psnr_db

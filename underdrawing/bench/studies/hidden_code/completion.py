@@ -10,7 +10,7 @@ import numpy as np
 
 from underdrawing.attacks.tamper import free_form
 from underdrawing.bench.harness.photographs import Photo
-from underdrawing.bench.harness.stats import Row, summarize
+from underdrawing.bench.harness.run import Row, summarize
 from underdrawing.judging.blending import inpainted, match_surroundings
 from underdrawing.metrics.quality import masked_psnr_db
 from underdrawing.systems.hidden_code.content import ContentCode

@@ -11,14 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from underdrawing.bench.harness.footers import measured_at, stale_note
 from underdrawing.bench.harness.photographs import hash_photos
-from underdrawing.bench.harness.protocol import Protocol
-from underdrawing.bench.harness.record import Store, conditions, part_of
+from underdrawing.bench.harness.record import Protocol, Store, conditions, part_of, versions_of
 from underdrawing.bench.harness.render import Block, Cell, Table, join
-from underdrawing.bench.harness.run import Run
-from underdrawing.bench.harness.study import Study
-from underdrawing.bench.harness.versions import versions_of
+from underdrawing.bench.harness.run import Run, Study
 from underdrawing.bench.studies import carriers
 from underdrawing.bench.studies.hidden_code.bits import measure_bits
 from underdrawing.bench.studies.hidden_code.completion import measure_completion
@@ -101,7 +97,7 @@ def prefixes(store: Store) -> Sequence[Block] | None:
         about + f"the first scale has but {strangers} tokens there.",
         _wrong_bits(store),
         _about(store, "tokens"),
-        stale_note(store, ["tokens"]),
+        store.stale_note(["tokens"]),
     ]
 
 
@@ -148,7 +144,7 @@ def coded(store: Store) -> Sequence[Block] | None:
             rooms,
         ),
         f"Double precision: logits differ by at most {difference}. {_about(store, 'bits')}",
-        stale_note(store, ["bits"]),
+        store.stale_note(["bits"]),
     ]
 
 
@@ -187,7 +183,7 @@ def carriers_table(store: Store) -> Sequence[Block] | None:
     return [
         Table(head, rows),
         f"Whole scales, no arithmetic coding. {about} {_about(store, 'tokens')}",
-        stale_note(store, ["tokens"]) or stale_note(held),
+        store.stale_note(["tokens"]) or held.stale_note(),
     ]
 
 
@@ -213,7 +209,7 @@ def completion(store: Store) -> Sequence[Block] | None:
         "Tokens are completed by the transformer, sketches by the fusion network.\n"
         f"Verifying 512x512 with the transformer: {part['verify_512_seconds']:.2f} s.",
         _about(store, "completion"),
-        stale_note(store, ["completion"]),
+        store.stale_note(["completion"]),
     ]
 
 
@@ -225,7 +221,7 @@ def _by_size(code: str) -> tuple[bool, str, int]:
 def _about(store: Store, name: str) -> str:
     part = store.parts[name]
     side = part["protocol"]["sizes"][0]
-    text = f"{part['photos']} photographs at {side}x{side}, {measured_at(store, name)}"
+    text = f"{part['photos']} photographs at {side}x{side}, {store.measured_at(name)}"
     return f"{text}, data {part['data_hash']}."
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from underdrawing.bench.harness.photographs import Photo
-from underdrawing.bench.harness.stats import Row, summarize
+from underdrawing.bench.harness.run import Row, summarize
 from underdrawing.metrics.perceptual import stlpips
 from underdrawing.metrics.quality import psnr_db, ssim
 from underdrawing.systems.hidden_code.tokens import Tokenizer

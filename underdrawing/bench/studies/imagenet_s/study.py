@@ -20,14 +20,10 @@ import numpy as np
 from underdrawing.attacks.channel import Channel
 from underdrawing.bench.harness import measures
 from underdrawing.bench.harness.avif import avif_at
-from underdrawing.bench.harness.footers import conditions_table, stale_note
 from underdrawing.bench.harness.photographs import PhotoSets
-from underdrawing.bench.harness.protocol import Protocol
-from underdrawing.bench.harness.record import Store
+from underdrawing.bench.harness.record import Protocol, Store
 from underdrawing.bench.harness.render import Block, Cell, Table, join, judged
-from underdrawing.bench.harness.run import Case, Part, Run, run_parts
-from underdrawing.bench.harness.stats import Row
-from underdrawing.bench.harness.study import Study
+from underdrawing.bench.harness.run import Case, Part, Row, Run, Study, run_parts
 from underdrawing.bench.harness.subjects import Subject
 from underdrawing.bench.studies.imagenet_s.builder import Builder, Triplet
 from underdrawing.bench.studies.imagenet_s.edits import EDITS
@@ -232,8 +228,8 @@ def table(store: Store) -> Sequence[Block] | None:
         Table((*head, *(f"{title}, in / out" for title, _ in DISTANCES.values())), rows),
         *_by_edit(store, systems),
         *_by_code(store),
-        conditions_table(store),
-        stale_note(store),
+        store.conditions_table(),
+        store.stale_note(),
     ]
 
 

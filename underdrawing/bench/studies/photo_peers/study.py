@@ -14,14 +14,10 @@ import numpy as np
 from PIL import Image
 
 from underdrawing.attacks.suites import by_name
-from underdrawing.bench.harness.footers import measured_at, stale_note
 from underdrawing.bench.harness.photographs import Photo, hash_photos
-from underdrawing.bench.harness.protocol import Protocol
-from underdrawing.bench.harness.record import Store, conditions, part_of
+from underdrawing.bench.harness.record import Protocol, Store, conditions, part_of
 from underdrawing.bench.harness.render import Block, Table
-from underdrawing.bench.harness.run import Run
-from underdrawing.bench.harness.stats import Row, summarize
-from underdrawing.bench.harness.study import Study
+from underdrawing.bench.harness.run import Row, Run, Study, summarize
 from underdrawing.bench.harness.subjects import Subject
 from underdrawing.core.errors import MissingExtraError, UsageError
 from underdrawing.metrics.quality import psnr_db
@@ -185,11 +181,11 @@ def table(store: Store) -> Sequence[Block] | None:
         rows.append([system, str(bits), *(cells if own else (cell.text for cell in cells))])
     side = part["protocol"]["sizes"][0]
     head = ("system", "bits", "PSNR dB", "SSIMULACRA2", *part["channels"], "embed ms", "read ms")
-    about = f"{part['photos']} photos at {side}x{side}, {measured_at(store, PART)}."
+    about = f"{part['photos']} photos at {side}x{side}, {store.measured_at(PART)}."
     return [
         Table(head, rows),
         f"Per cent of photos whose whole message was read. {about}",
-        stale_note(store),
+        store.stale_note(),
     ]
 
 
