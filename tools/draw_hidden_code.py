@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=ROOT / "docs/images/hidden-code-prefixes.webp")
     parser.add_argument("--photos", nargs="+", default=SHOWS, help="their names, in order")
     given = parser.parse_args()
-    every = {photo.name: photo for name in SETS for photo in PhotoSets(given.data).photos(name)}
+    every = {photo.name: photo for photo in PhotoSets(given.data).photos(*SETS)}
     tokenizers = [Tokenizer(path) for path in (given.tokens, given.plain) if path]
     images = [every[name].square(SIDE)[0] for name in given.photos]
     pairs = [[row(tokenizer, image) for tokenizer in tokenizers] for image in images]

@@ -15,7 +15,7 @@ from skimage import data
 from underdrawing.attacks.suites import SUITES
 from underdrawing.bench import tables
 from underdrawing.bench.harness.avif import avif_at, picture_bits
-from underdrawing.bench.harness.measures import Edits, edited_rows, strength_for
+from underdrawing.bench.harness.measures import Edits, Trial, strength_for
 from underdrawing.bench.harness.photographs import PhotoSets, hash_photos
 from underdrawing.bench.harness.run import Run, figure, rate, summarize, wilson
 from underdrawing.bench.harness.subjects import Subject
@@ -145,7 +145,8 @@ def test_every_benign_channel_can_be_scored():
     subject = subject_of(fake)
     protected = subject.protect(image)
     edits = Edits(donor, (), (), (0.05, 0.3))
-    rows = edited_rows(subject, image, protected, edits, SUITES["photo-benign"], (1, 2), "edited/128")
+    trial = Trial(subject, image, protected, edits, (1, 2))
+    rows = trial.edited_rows(SUITES["photo-benign"], "edited/128")
     figures = summarize(rows)
     for channel in SUITES["photo-benign"]:
         assert 0 <= figures[f"edited/128/{channel.name}/f1"]["mean"] <= 1

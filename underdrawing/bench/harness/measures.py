@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from underdrawing.attacks.channel import Channel
 from underdrawing.attacks.placement import Placement
-from underdrawing.attacks.suites import by_name
 from underdrawing.attacks.tamper import FILLS, Objects, Silhouettes, Tamper, free_form
 from underdrawing.bench.harness.photographs import Outlines, PhotoSets
+from underdrawing.bench.harness.record import Protocol
 from underdrawing.bench.harness.run import Case, Row
 from underdrawing.bench.harness.subjects import Subject
 from underdrawing.core.types import ALTERED_PROBABILITY, Verdict
@@ -105,59 +106,70 @@ def _laid_over(
     return placement.warp_image(image_u8), picture
 
 
-def authentic_rows(
-    subject: Subject, protected_u8: np.ndarray, channels: Sequence[Channel], seeds: Sequence[int], place: str
-) -> list[Row]:
-    """Untouched protected picture through every channel: what is read and what is wrongly flagged."""
-    rows: list[Row] = []
-    for index, channel in enumerate(channels):
-        rng = np.random.default_rng([*seeds, index, 0])
-        received, placement = channel.attack(protected_u8, rng)
-        verdict = subject.verify(received)
-        prob = verdict.tampered_prob
-        called = np.zeros(placement.size, bool) if prob is None else prob > ALTERED_PROBABILITY
-        inside = called[placement.inside_source()]
-        flagged = count_mask(inside, np.zeros(inside.shape, bool)).flagged
-        values: dict[str, Any] = read_values(subject, verdict)
-        values |= {"flagged": flagged, "flagged_signed": flagged if values["signed"] else None}
-        values |= {"intact": verdict.status == "intact", "altered": verdict.status == "altered"}
-        rows.append((f"{place}/{channel.name}", values))
-    return rows
+@dataclass(frozen=True)
+class Trial:
+    """One protected photograph through channels, as it is and edited."""
+
+    subject: Subject
+    image_u8: np.ndarray
+    protected_u8: np.ndarray
+    edits: Callable[[int, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
+    """(turn, picture, rng) -> edited picture, mask (H, W) bool."""
+    seeds: tuple[int, ...]
+
+    def authentic_rows(self, channels: Sequence[Channel], place: str) -> list[Row]:
+        """Untouched protected picture through every channel: what is read and what is wrongly flagged."""
+        rows: list[Row] = []
+        for index, channel in enumerate(channels):
+            rng = np.random.default_rng([*self.seeds, index, 0])
+            received, placement = channel.attack(self.protected_u8, rng)
+            verdict = self.subject.verify(received)
+            prob = verdict.tampered_prob
+            called = np.zeros(placement.size, bool) if prob is None else prob > ALTERED_PROBABILITY
+            inside = called[placement.inside_source()]
+            flagged = count_mask(inside, np.zeros(inside.shape, bool)).flagged
+            values: dict[str, Any] = read_values(self.subject, verdict)
+            values |= {"flagged": flagged, "flagged_signed": flagged if values["signed"] else None}
+            values |= {"intact": verdict.status == "intact", "altered": verdict.status == "altered"}
+            rows.append((f"{place}/{channel.name}", values))
+        return rows
+
+    def edited_rows(self, channels: Sequence[Channel], place: str) -> list[Row]:
+        """Protected picture, edited, through every channel, each with an edit of its own."""
+        rows: list[Row] = []
+        for index, channel in enumerate(channels):
+            rng = np.random.default_rng([*self.seeds, index, 1])
+            tampered, mask = self.edits(self.seeds[-1] + index, self.protected_u8, rng)
+            received, placement = channel.attack(tampered, rng)
+            verdict = self.subject.verify(received)
+            values: dict[str, Any] = read_values(self.subject, verdict)
+            values |= mask_values(verdict, placement.warp_mask(mask))
+            values |= recovery_values(self.image_u8, received, verdict, placement, mask)
+            if self.image_u8.shape[0] * self.image_u8.shape[1] <= WHOLE_LIMIT_PX:
+                values |= whole_values(self.image_u8, received, verdict, placement)
+            values |= {"altered": verdict.status == "altered"}
+            rows.append((f"{place}/{channel.name}", values))
+        return rows
 
 
-def edited_rows(
-    subject: Subject,
-    image_u8: np.ndarray,
-    protected_u8: np.ndarray,
-    edits: Edits,
-    channels: Sequence[Channel],
-    seeds: Sequence[int],
-    place: str,
-) -> list[Row]:
-    """Protected picture, edited, through every channel, each with an edit of its own."""
-    rows: list[Row] = []
-    for index, channel in enumerate(channels):
-        rng = np.random.default_rng([*seeds, index, 1])
-        tampered, mask = edits(seeds[-1] + index, protected_u8, rng)
-        received, placement = channel.attack(tampered, rng)
-        verdict = subject.verify(received)
-        values: dict[str, Any] = read_values(subject, verdict)
-        values |= mask_values(verdict, placement.warp_mask(mask))
-        values |= recovery_values(image_u8, received, verdict, placement, mask)
-        if image_u8.shape[0] * image_u8.shape[1] <= WHOLE_LIMIT_PX:
-            values |= whole_values(image_u8, received, verdict, placement)
-        values |= {"altered": verdict.status == "altered"}
-        rows.append((f"{place}/{channel.name}", values))
-    return rows
+def try_photo(subject: Subject, protocol: Protocol, case: Case, objects_only: bool = False) -> Trial:
+    """Protect the photograph of a case, with the edits and seeds of the protocol."""
+    image, outlines = case.photo.square(case.size)
+    edits = Edits(case.donor_u8, outlines, case.library, protocol.edit_area, objects_only)
+    protected = subject.protect(image, case.strength)
+    return Trial(subject, image, protected, edits, (protocol.seed, case.size, case.index))
 
 
 class Edits:
     """The edits of one photograph: shapes alternate, contents take turns."""
 
-    def __init__(self, donor_u8: np.ndarray, outlines: Outlines, library: Outlines, area: tuple) -> None:
+    def __init__(
+        self, donor_u8: np.ndarray, outlines: Outlines, library: Outlines, area: tuple, objects_only=False
+    ) -> None:
         self.donor_u8, self.area = donor_u8, area
         own = Objects(outlines) if outlines else None
-        self.shapes = (free_form, own or (Silhouettes(library) if library else free_form))
+        objects = own or (Silhouettes(library) if library else free_form)
+        self.shapes = (objects if objects_only else free_form, objects)
 
     def __call__(self, turn: int, image_u8: np.ndarray, rng: np.random.Generator) -> tuple:
         """The edited picture and its mask (H, W) bool."""
@@ -165,22 +177,14 @@ class Edits:
         return tamper(image_u8, self.donor_u8, rng)
 
 
-class ObjectEdits(Edits):
-    """Edits under true outlines alone, as in recovery of removed and replaced objects."""
-
-    def __init__(self, donor_u8: np.ndarray, outlines: Outlines, library: Outlines, area: tuple) -> None:
-        super().__init__(donor_u8, outlines, library, area)
-        self.shapes = (self.shapes[1], self.shapes[1])
-
-
-def channels_of(suite: str, names: Sequence[str]) -> tuple[Channel, ...]:
-    """The channels of these names of a suite."""
-    return by_name(suite, *names)
+def cases_of(names: Sequence[str], size: int) -> Callable[[PhotoSets, Protocol, Subject], list[Case]]:
+    """Make the `cases` of a part: `plan` for these sets and this size at the protocol's strength."""
+    return lambda sets, protocol, subject: plan(sets, names, size, protocol.strength)
 
 
 def plan(sets: PhotoSets, names: Sequence[str], size: int, strength: float) -> list[Case]:
     """All photographs of the sets at one size and strength, each with a donor and outlines for edits."""
-    photos = [photo for name in names for photo in sets.photos(name)]
+    photos = sets.photos(*names)
     library = sets.outline_library
     return [
         Case(photo, size, index, photos[(index + 7) % len(photos)], library, strength)

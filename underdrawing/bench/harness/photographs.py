@@ -70,8 +70,11 @@ class PhotoSets:
     limit: int | None = None
     """At most so many photos of a set, spread over it evenly; None takes all."""
 
-    def photos(self, name: str) -> list[Photo]:
-        """The photos of one set by name. PictureError where there is none."""
+    def photos(self, *names: str) -> list[Photo]:
+        """The photos of these sets. PictureError where one has none."""
+        return [photo for name in names for photo in self._photos(name)]
+
+    def _photos(self, name: str) -> list[Photo]:
         folder = self._folder(name)
         outlines = _read_outlines(folder / "instances.json")
         found = [

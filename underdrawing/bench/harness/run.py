@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from underdrawing.bench.harness.photographs import Outlines, Photo, PhotoSets, hash_photos
-from underdrawing.bench.harness.record import Columns, Protocol, Store, conditions, part_of
+from underdrawing.bench.harness.record import Columns, Protocol, Store, conditions, part_of, versions_of
 from underdrawing.bench.harness.render import Block
 from underdrawing.bench.harness.subjects import Subject, load_subject
 from underdrawing.core.errors import OutputError, UsageError
@@ -112,6 +112,19 @@ class Run:
             return kind(**{name: type(defaults[name])(text) for name, text in self.settings.items()})
         except ValueError as error:
             raise UsageError(f"a setting cannot be read: {error}") from error
+
+    def write_once(
+        self, study: Study, protocol: Protocol, key: tuple[str, str], measure: Callable[[], dict], **at: Any
+    ) -> None:
+        """Measure and store a part, key = (system, part), if it is selected and not in the store yet.
+
+        measure: gives its facts; at: further conditions.
+        """
+        store, (system, part) = study.store(self.results), key
+        if self.selects(part) and (self.again or part not in store.parts):
+            conditions_before = conditions(protocol) | at
+            facts = measure()
+            store.write(system, part, part_of(protocol, conditions_before, versions_of(system), **facts))
 
     def selects(self, name: str) -> bool:
         """Whether a part of this name is to be measured."""

@@ -28,7 +28,7 @@ import numpy as np
 from PIL import Image
 
 from underdrawing.batch import Job
-from underdrawing.bench.harness.record import Protocol, Store, conditions, part_of, versions_of
+from underdrawing.bench.harness.record import Protocol, Store
 from underdrawing.bench.harness.render import Block, Table
 from underdrawing.bench.harness.run import Run, Study
 from underdrawing.bulk.run import in_processes
@@ -155,7 +155,7 @@ class Settings:
 
 def run(run: Run) -> None:
     """Measure both parts, with at most `run.workers` processes, two at least."""
-    settings, store = run.read_settings(Settings), STUDY.store(run.results)
+    settings = run.read_settings(Settings)
     processes = max(2, run.workers)
 
     def scaling_values() -> dict[str, Any]:
@@ -166,10 +166,8 @@ def run(run: Run) -> None:
     def killed_values() -> dict[str, Any]:
         return killed(settings.killed_photos, settings.killed_side, processes, settings.kills)
 
-    for name, measure in (("scaling", scaling_values), ("killed", killed_values)):
-        if run.selects(name) and (run.again or name not in store.parts):
-            at = conditions(PROTOCOL)
-            store.write(SYSTEM, name, part_of(PROTOCOL, at, versions_of(SYSTEM), **measure()))
+    run.write_once(STUDY, PROTOCOL, (SYSTEM, "scaling"), scaling_values)
+    run.write_once(STUDY, PROTOCOL, (SYSTEM, "killed"), killed_values)
 
 
 def scaling_table(store: Store) -> Sequence[Block] | None:

@@ -12,12 +12,13 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from underdrawing import api
-from underdrawing.bench.harness.record import Protocol, Store, conditions, part_of, versions_of
+from underdrawing.bench.harness.record import Protocol, Store
 from underdrawing.bench.harness.render import Block, Table
 from underdrawing.bench.harness.run import Run, Study
 from underdrawing.bench.infrastructure.service import family, server
@@ -82,13 +83,14 @@ class Settings:
 
 def run(run: Run) -> None:
     """Measure the page of a server of its own."""
-    settings, store = run.read_settings(Settings), STUDY.store(run.results)
-    if PART in store.parts and not run.again:
-        return
-    at, data = conditions(PROTOCOL), suspect()
-    with server(["--workers", "1"]) as (url, process):
-        drops = measure(url, process, data, settings.drops)
-    store.write(SYSTEM, PART, part_of(PROTOCOL, at, versions_of(SYSTEM), bytes=len(data), drops=drops))
+    settings = run.read_settings(Settings)
+
+    def values() -> dict[str, Any]:
+        data = suspect()
+        with server(["--workers", "1"]) as (url, process):
+            return {"bytes": len(data), "drops": measure(url, process, data, settings.drops)}
+
+    run.write_once(STUDY, PROTOCOL, (SYSTEM, PART), values)
 
 
 def table(store: Store) -> Sequence[Block] | None:

@@ -81,7 +81,7 @@ class Settings:
 def run(run: Run) -> None:
     """Fill the index, search, and write the shares in per cent."""
     settings, store, at = run.read_settings(Settings), STUDY.store(run.results), conditions(PROTOCOL)
-    photos = [photo for name in SETS for photo in run.sets.photos(name)]
+    photos = run.sets.photos(*SETS)
     index = VectorIndex()
     for number, photo in enumerate(photos, 1):
         index.add([number], [pack(embed(photo.load()))])

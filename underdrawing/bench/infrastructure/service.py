@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from underdrawing.bench.harness.http_client import Client, Reply
-from underdrawing.bench.harness.record import Protocol, Store, conditions, part_of, versions_of
+from underdrawing.bench.harness.record import Protocol, Store
 from underdrawing.bench.harness.render import Block, Table
 from underdrawing.bench.harness.run import Run, Study
 
@@ -185,11 +185,12 @@ def sampled(measure: Callable[[], int]) -> Iterator[list[int]]:
         thread.join()
 
 
-def measure(url: str, process: int, seconds: float, side: int, workers: int) -> dict[str, Any]:
+def measure(url: str, process: int, settings: Settings) -> dict[str, Any]:
     """All figures of a server that runs."""
-    asked = pictures(url, side)
+    seconds = settings.seconds
+    asked = pictures(url, settings.side)
     unloaded = in_turn(url, asked, 9)
-    most = capacity(url, asked, workers, max(5.0, seconds / 4))
+    most = capacity(url, asked, settings.workers, max(5.0, seconds / 4))
     with sampled(lambda: resident_bytes(process)) as memory:
         outcomes = flood(url, asked, 2 * most, seconds)
     kinds = Counter(outcome.kind for outcome in outcomes)
@@ -235,13 +236,13 @@ class Settings:
 
 def run(run: Run) -> None:
     """Measure a server of its own."""
-    settings, store = run.read_settings(Settings), STUDY.store(run.results)
-    if PART in store.parts and not run.again:
-        return
-    at = conditions(PROTOCOL) | asdict(settings)
-    with server(["--workers", str(settings.workers)]) as (url, process):
-        figures = measure(url, process, settings.seconds, settings.side, settings.workers)
-    store.write(SYSTEM, PART, part_of(PROTOCOL, at, versions_of(SYSTEM), figures=figures))
+    settings = run.read_settings(Settings)
+
+    def values() -> dict[str, Any]:
+        with server(["--workers", str(settings.workers)]) as (url, process):
+            return {"figures": measure(url, process, settings)}
+
+    run.write_once(STUDY, PROTOCOL, (SYSTEM, PART), values, **asdict(settings))
 
 
 def table(store: Store) -> Sequence[Block] | None:

@@ -13,7 +13,6 @@ import numpy as np
 from underdrawing import zoo
 from underdrawing.attacks.channel import Channel, Jpeg, Nothing
 from underdrawing.bench.harness import measures
-from underdrawing.bench.harness.photographs import PhotoSets
 from underdrawing.bench.harness.record import Protocol, versions_of
 from underdrawing.bench.harness.run import Case, Part, Row, Run, Study, run_parts
 from underdrawing.bench.harness.subjects import Subject
@@ -31,13 +30,9 @@ def run(run: Run) -> None:
         Subject(name.replace(":", "-"), carrier, None, versions=versions_of(name))
         for name, carrier in loaded.items()
     ]
-    parts = [(subject, Part(subject.name, _cases, measure_photo)) for subject in subjects]
-    run_parts(run, STUDY.store(run.results), PROTOCOL, parts)
-
-
-def _cases(sets: PhotoSets, protocol: Protocol, subject: Subject) -> list[Case]:
-    plain = replace(sets, limit=sets.limit or 24)
-    return measures.plan(plain, protocol.quality_sets, protocol.sizes[0], protocol.strength)
+    cases = measures.cases_of(PROTOCOL.quality_sets, PROTOCOL.sizes[0])
+    parts = [(subject, Part(subject.name, cases, measure_photo)) for subject in subjects]
+    run_parts(replace(run, photos=run.photos or 24), STUDY.store(run.results), PROTOCOL, parts)
 
 
 def measure_photo(subject: Subject, protocol: Protocol, case: Case) -> list[Row]:

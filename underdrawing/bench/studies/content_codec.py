@@ -7,7 +7,7 @@ header not counted; and the picture from every prefix of the token scales.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,6 @@ import numpy as np
 from underdrawing.attacks.tamper import free_form
 from underdrawing.bench.harness import measures
 from underdrawing.bench.harness.avif import avif_at
-from underdrawing.bench.harness.photographs import PhotoSets
 from underdrawing.bench.harness.record import Protocol
 from underdrawing.bench.harness.run import Case, Part, Row, Run, Study, run_parts
 from underdrawing.bench.harness.subjects import Subject
@@ -41,15 +40,11 @@ class Settings:
 def run(run: Run) -> None:
     """Measure both sizes, on 24 photographs by default."""
     subject = run.load(run.read_settings(Settings).block)
-    parts = [(subject, Part(str(size), _cases_of(size), measure_photo)) for size in BUDGETS]
+    parts = [
+        (subject, Part(str(size), measures.cases_of((PROTOCOL.object_set,), size), measure_photo))
+        for size in BUDGETS
+    ]
     run_parts(replace(run, photos=run.photos or 24), STUDY.store(run.results), PROTOCOL, parts)
-
-
-def _cases_of(size: int) -> Callable[[PhotoSets, Protocol, Subject], list[Case]]:
-    def cases(sets: PhotoSets, protocol: Protocol, subject: Subject) -> list[Case]:
-        return measures.plan(sets, (protocol.object_set,), size, protocol.strength)
-
-    return cases
 
 
 def measure_photo(subject: Subject, protocol: Protocol, case: Case) -> list[Row]:

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from underdrawing.attacks.channel import Nothing
-from underdrawing.attacks.suites import SUITES
+from underdrawing.attacks.suites import SUITES, by_name
 from underdrawing.attacks.tamper import FILLS, blob
 from underdrawing.bench.harness import measures
 from underdrawing.bench.harness.photographs import PhotoSets
@@ -99,7 +99,7 @@ def _comparison(run: Run, protocol: Protocol) -> list[tuple[Subject, Part]]:
 
     @cache
     def strength() -> float:
-        photos = [photo for name in protocol.quality_sets for photo in run.sets.photos(name)]
+        photos = run.sets.photos(*protocol.quality_sets)
         every = max(1, len(photos) // SAMPLE)
         sample = [photo.square(protocol.sizes[0])[0] for photo in photos[::every][:SAMPLE]]
         target_db = float(np.mean([psnr_db(image, first.protect(image)) for image in sample]))
@@ -130,41 +130,31 @@ def _speed(subject: Subject, protocol: Protocol, case: Case) -> list[Row]:
 
 
 def _container(subject: Subject, protocol: Protocol, case: Case) -> list[Row]:
-    image, _ = case.photo.square(case.size)
-    protected = subject.protect(image, case.strength)
-    seeds, place = (protocol.seed, case.size, case.index), f"authentic/{subject.name}"
-    rows = measures.authentic_rows(subject, protected, SUITES[protocol.suite], seeds, place)
-    return [(f"container/{subject.name}", measures.container_values(image, protected)), *rows]
+    trial = measures.try_photo(subject, protocol, case)
+    values = measures.container_values(trial.image_u8, trial.protected_u8)
+    rows = trial.authentic_rows(SUITES[protocol.suite], f"authentic/{subject.name}")
+    return [(f"container/{subject.name}", values), *rows]
 
 
 def _table1(subject: Subject, protocol: Protocol, case: Case) -> list[Row]:
-    image, outlines = case.photo.square(case.size)
-    protected = subject.protect(image, case.strength)
-    edits = measures.Edits(case.donor_u8, outlines, case.library, protocol.edit_area)
-    seeds, place = (protocol.seed, case.size, case.index), f"table1/{subject.name}"
-    return measures.edited_rows(subject, image, protected, edits, SUITES[protocol.suite], seeds, place)
+    trial = measures.try_photo(subject, protocol, case)
+    return trial.edited_rows(SUITES[protocol.suite], f"table1/{subject.name}")
 
 
 def _table2(subject: Subject, protocol: Protocol, case: Case) -> list[Row]:
-    image, _ = case.photo.square(case.size)
-    protected, rows = subject.protect(image, case.strength), []
+    trial, rows = measures.try_photo(subject, protocol, case), []
     for turn, (total, largest) in enumerate(AREAS):
         edits = SeveralAreas(case.donor_u8, total, largest)
-        seeds = (protocol.seed, case.size, case.index, turn)
         place = f"table2/{subject.name}/{round(100 * total)}-{round(100 * largest)}"
-        rows += measures.edited_rows(subject, image, protected, edits, (Nothing(),), seeds, place)
+        rows += replace(trial, edits=edits, seeds=(*trial.seeds, turn)).edited_rows((Nothing(),), place)
     return rows
 
 
 def _table3(subject: Subject, protocol: Protocol, case: Case) -> list[Row]:
-    image, outlines = case.photo.square(case.size)
-    protected = subject.protect(image)
-    edits = measures.Edits(case.donor_u8, outlines, case.library, protocol.edit_area)
-    seeds, place = (protocol.seed, case.size, case.index), f"table3/{subject.name}"
-    values = {"psnr_db": psnr_db(image, protected), "ssim": ssim(image, protected)}
-    channels = measures.channels_of(protocol.suite, ABLATION_CHANNELS)
-    rows = measures.edited_rows(subject, image, protected, edits, channels, seeds, place)
-    return [(f"container/{subject.name}", values), *rows]
+    trial = measures.try_photo(subject, protocol, case)
+    pair = trial.image_u8, trial.protected_u8
+    rows = trial.edited_rows(by_name(protocol.suite, *ABLATION_CHANNELS), f"table3/{subject.name}")
+    return [(f"container/{subject.name}", {"psnr_db": psnr_db(*pair), "ssim": ssim(*pair)}), *rows]
 
 
 class SeveralAreas:

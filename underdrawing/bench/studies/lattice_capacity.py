@@ -6,8 +6,9 @@ tools/plot_channel.py draws the results.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -92,17 +93,14 @@ def frequency_costs(image: np.ndarray, rng: np.random.Generator) -> Iterator[Row
 
 
 def run(run: Run) -> None:
-    """Measure both sizes, on six photographs of each setby default."""
+    """Measure both sizes, on six photographs of each set by default."""
     subject = Subject("lattice", Lattice(), None, versions=versions_of("lattice"))
-    parts = [(subject, Part(str(size), _cases_of(size), _measure)) for size in PROTOCOL.sizes]
+    parts = [(subject, Part(str(size), partial(_cases, size=size), _measure)) for size in PROTOCOL.sizes]
     run_parts(replace(run, photos=run.photos or 6), STUDY.store(run.results), PROTOCOL, parts)
 
 
-def _cases_of(size: int) -> Callable[[PhotoSets, Protocol, Subject], list[Case]]:
-    def cases(sets: PhotoSets, protocol: Protocol, subject: Subject) -> list[Case]:
-        return [case for name in protocol.quality_sets for case in measures.plan(sets, (name,), size, 1.0)]
-
-    return cases
+def _cases(sets: PhotoSets, protocol: Protocol, subject: Subject, size: int) -> list[Case]:
+    return [case for name in protocol.quality_sets for case in measures.plan(sets, (name,), size, 1.0)]
 
 
 def _measure(subject: Subject, protocol: Protocol, case: Case) -> list[Row]:

@@ -16,7 +16,7 @@ from functools import partial
 
 import numpy as np
 
-from underdrawing.attacks.suites import PHOTO_BENIGN, SUITES
+from underdrawing.attacks.suites import PHOTO_BENIGN, SUITES, by_name
 from underdrawing.attacks.tamper import free_form
 from underdrawing.bench.harness import measures
 from underdrawing.bench.harness.avif import avif_at
@@ -45,26 +45,18 @@ def parts(protocol: Protocol) -> list[Part]:
     found = [Part("speed", _first_case, _speed)]
     for size in protocol.sizes:
         label = str(size) if size else "full"
-        found.append(Part(f"container-{label}", partial(_cases, size=size), _container))
-        found.append(Part(f"attacks-{label}", partial(_cases, size=size), _attacked))
+        cases = measures.cases_of(protocol.quality_sets if size else (protocol.full_set,), size)
+        found += [Part(f"container-{label}", cases, _container), Part(f"attacks-{label}", cases, _attacked)]
     for size in filter(None, protocol.sizes):
-        objects = partial(_cases, size=size, names=(protocol.object_set,))
+        objects = measures.cases_of((protocol.object_set,), size)
         found.append(Part(f"recovery-{size}", objects, _recovery))
         found.append(Part(f"recovery-strong-{size}", partial(_strong_cases, size=size), _recovery_strong))
         found.append(Part(f"code-{size}", objects, _code))
-    strangers = partial(_cases, size=0, names=(protocol.stranger_set,))
-    return [*found, Part("strangers", strangers, _stranger)]
-
-
-def _cases(
-    sets: PhotoSets, protocol: Protocol, subject: Subject, size: int, names: tuple[str, ...] | None = None
-) -> list[Case]:
-    names = names or (protocol.quality_sets if size else (protocol.full_set,))
-    return measures.plan(sets, names, size, protocol.strength)
+    return [*found, Part("strangers", measures.cases_of((protocol.stranger_set,), 0), _stranger)]
 
 
 def _first_case(sets: PhotoSets, protocol: Protocol, subject: Subject) -> list[Case]:
-    return _cases(sets, protocol, subject, 0)[:1]
+    return measures.plan(sets, (protocol.full_set,), 0, protocol.strength)[:1]
 
 
 def _strong_cases(sets: PhotoSets, protocol: Protocol, subject: Subject, size: int) -> list[Case]:
@@ -85,17 +77,11 @@ def _container(subject: Subject, protocol: Protocol, case: Case) -> list[Row]:
 
 
 def _attacked(subject: Subject, protocol: Protocol, case: Case) -> list[Row]:
-    image, outlines = case.photo.square(case.size)
-    protected = subject.protect(image, case.strength)
-    channels = SUITES[protocol.suite]
+    trial, channels = measures.try_photo(subject, protocol, case), SUITES[protocol.suite]
     if not case.size:
-        channels = measures.channels_of(protocol.suite, protocol.full_channels)
-    seeds = (protocol.seed, case.size, case.index)
-    edits = measures.Edits(case.donor_u8, outlines, case.library, protocol.edit_area)
-    rows = measures.authentic_rows(subject, protected, channels, seeds, f"authentic/{case.label}")
-    return rows + measures.edited_rows(
-        subject, image, protected, edits, channels, seeds, f"edited/{case.label}"
-    )
+        channels = by_name(protocol.suite, *protocol.full_channels)
+    rows = trial.authentic_rows(channels, f"authentic/{case.label}")
+    return rows + trial.edited_rows(channels, f"edited/{case.label}")
 
 
 def _recovery(subject: Subject, protocol: Protocol, case: Case) -> list[Row]:
@@ -109,13 +95,9 @@ def _recovery_strong(subject: Subject, protocol: Protocol, case: Case) -> list[R
 def _recover(
     subject: Subject, protocol: Protocol, case: Case, names: tuple[str, ...], place: str
 ) -> list[Row]:
-    image, outlines = case.photo.square(case.size)
-    protected = subject.protect(image, case.strength)
-    channels = measures.channels_of(protocol.suite, names)
-    edits = measures.ObjectEdits(case.donor_u8, outlines, case.library, protocol.edit_area)
-    seeds = (protocol.seed, case.size, case.index)
-    rows = measures.edited_rows(subject, image, protected, edits, channels, seeds, place)
-    return [*rows, (place, {"psnr_db": psnr_db(image, protected)})]
+    trial = measures.try_photo(subject, protocol, case, objects_only=True)
+    rows = trial.edited_rows(by_name(protocol.suite, *names), place)
+    return [*rows, (place, {"psnr_db": psnr_db(trial.image_u8, trial.protected_u8)})]
 
 
 def _code(subject: Subject, protocol: Protocol, case: Case) -> list[Row]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from underdrawing.bench.harness.photographs import hash_photos
-from underdrawing.bench.harness.record import Protocol, Store, conditions, part_of, versions_of
+from underdrawing.bench.harness.record import Protocol, Store
 from underdrawing.bench.harness.render import Block, Cell, Table, join
 from underdrawing.bench.harness.run import Run, Study
 from underdrawing.bench.studies import carriers
@@ -47,19 +47,18 @@ class Settings:
 
 def run(run: Run) -> None:
     """Measure the parts tokens, bits and completion."""
-    settings, store = run.read_settings(Settings), STUDY.store(run.results)
+    settings = run.read_settings(Settings)
     dropout, fill = Path(settings.tokens), Path(settings.recovery)
     plain = {"plain": Path(settings.plain)} if settings.plain else {}
 
     def measure(name: str, protocol: Protocol, files: dict[str, Path], values) -> None:
-        if not run.selects(name) or (name in store.parts and not run.again):
-            return
-        at = conditions(protocol)
-        photos = [photo for set_name in protocol.quality_sets for photo in run.sets.photos(set_name)]
-        facts = {"photos": len(photos), "data_hash": hash_photos(photos)}
-        hashes = {key: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for key, path in files.items()}
-        versions = versions_of(SYSTEM)
-        store.write(SYSTEM, name, part_of(protocol, at, versions, **facts, weights=hashes, **values(photos)))
+        def facts() -> dict:
+            photos = run.sets.photos(*protocol.quality_sets)
+            hashes = {key: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for key, path in files.items()}
+            known = {"photos": len(photos), "data_hash": hash_photos(photos), "weights": hashes}
+            return known | values(photos)
+
+        run.write_once(STUDY, protocol, (SYSTEM, name), facts)
 
     def tokens_values(photos) -> dict:
         strangers = run.sets.photos(PROTOCOL.stranger_set)

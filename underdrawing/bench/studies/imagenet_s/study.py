@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from underdrawing.attacks.channel import Channel
+from underdrawing.attacks.suites import by_name
 from underdrawing.bench.harness import measures
 from underdrawing.bench.harness.avif import avif_at
 from underdrawing.bench.harness.photographs import PhotoSets
@@ -193,7 +194,7 @@ class ImageNetS:
         return rows
 
     def _channels(self, protocol: Protocol, case: Case) -> list[tuple[Channel, np.random.Generator]]:
-        channels = measures.channels_of(protocol.suite, protocol.recovery_channels)
+        channels = by_name(protocol.suite, *protocol.recovery_channels)
         seeds = ([protocol.seed, case.size, case.index, turn] for turn in range(len(channels)))
         return [(channel, np.random.default_rng(seed)) for channel, seed in zip(channels, seeds, strict=True)]
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from underdrawing.attacks.suites import by_name
 from underdrawing.bench.harness.photographs import Photo, hash_photos
-from underdrawing.bench.harness.record import Protocol, Store, conditions, part_of
+from underdrawing.bench.harness.record import Protocol, Store
 from underdrawing.bench.harness.render import Block, Table
 from underdrawing.bench.harness.run import Row, Run, Study, summarize
 from underdrawing.bench.harness.subjects import Subject
@@ -88,23 +88,18 @@ def run(run: Run, protocol: Protocol = PROTOCOL) -> None:
     python = Path(run.read_settings(Settings).peers_python)
     if python == Path():
         raise UsageError("photo-peers needs --peers-python, see its requirements.txt")
-    store, subject, rows = STUDY.store(run.results), run.load("photo"), []
-    if PART in store.parts and not run.again:
-        return
-    at, photos = conditions(protocol), [p for name in protocol.quality_sets for p in run.sets.photos(name)]
-    with tempfile.TemporaryDirectory() as folder, PeerWorker(python) as worker:
-        for index, photo in enumerate(photos):
-            rows += _measure_photo(subject, worker, Path(folder), photo, index, protocol)
-            run.progress(PART, index + 1, len(photos))
-    facts = {
-        "photos": len(photos),
-        "data_hash": hash_photos(photos),
-        "channels": list(CHANNELS),
-        "bits": {subject.name: 64} | PEERS,
-    }
-    at["peers"] = _peer_versions(python)
-    part = part_of(protocol, at, subject.versions, **facts, figures=summarize(rows))
-    store.write(subject.name, PART, part)
+    subject, photos = run.load("photo"), run.sets.photos(*protocol.quality_sets)
+
+    def values() -> dict[str, object]:
+        rows: list[Row] = []
+        with tempfile.TemporaryDirectory() as folder, PeerWorker(python) as worker:
+            for index, photo in enumerate(photos):
+                rows += _measure_photo(subject, worker, Path(folder), photo, index, protocol)
+                run.progress(PART, index + 1, len(photos))
+        known = {"photos": len(photos), "data_hash": hash_photos(photos), "channels": list(CHANNELS)}
+        return known | {"bits": {subject.name: 64} | PEERS, "figures": summarize(rows)}
+
+    run.write_once(STUDY, protocol, (subject.name, PART), values, peers=_peer_versions(python))
 
 
 def _measure_photo(
