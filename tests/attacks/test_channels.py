@@ -6,7 +6,7 @@ from skimage import data
 
 from underdrawing.attacks.channel import Jpeg, Nothing
 from underdrawing.attacks.geometry import SCREENSHOT, Chain, Crop, Flip, Rotate, Scale
-from underdrawing.attacks.suites import SUITES, sample_channel, sample_tamper
+from underdrawing.attacks.suites import SUITES, sample_channel
 
 ALL = {channel.name: channel for suite in SUITES.values() for channel in suite}
 PHOTO = data.astronaut()[64:320, 100:420]
@@ -85,13 +85,8 @@ def test_the_benign_list_is_the_one_promised():
         assert wanted in names
 
 
-def test_training_attacks_keep_the_size_and_return_the_true_mask():
-    rng, donor = np.random.default_rng(7), data.coffee()
-    shares = []
+def test_training_channels_keep_the_size():
+    rng = np.random.default_rng(7)
     for _ in range(40):
-        altered, mask = sample_tamper(PHOTO, donor, rng)
-        received = sample_channel(altered, rng)
+        received = sample_channel(PHOTO, rng)
         assert received.shape == PHOTO.shape and received.dtype == np.uint8
-        assert mask.shape == PHOTO.shape[:2] and mask.dtype == bool
-        shares.append(mask.mean())
-    assert 0 in shares and max(shares) > 0.2

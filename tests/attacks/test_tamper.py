@@ -10,11 +10,8 @@ from underdrawing.attacks.tamper import (
     Tamper,
     blob,
     box,
-    empty,
     free_form,
-    full,
     inpaint_fast,
-    splice,
 )
 from underdrawing.attacks.texture import texture
 
@@ -44,14 +41,6 @@ def test_a_large_picture_is_inpainted_in_time_and_outside_the_mask_untouched():
     large = np.tile(PHOTO, (5, 4, 1))
     altered, mask = Tamper(box, FILLS[2])(large, DONOR, np.random.default_rng(3))
     assert np.array_equal(altered[~mask], large[~mask]) and not np.array_equal(altered, large)
-
-
-def test_full_and_empty():
-    rng = np.random.default_rng(0)
-    altered, mask = Tamper(full, splice)(PHOTO, DONOR, rng)
-    assert mask.all() and not np.array_equal(altered, PHOTO)
-    altered, mask = Tamper(empty, splice)(PHOTO, DONOR, rng)
-    assert not mask.any() and np.array_equal(altered, PHOTO)
 
 
 def test_objects_stand_where_they_are_when_their_area_fits():

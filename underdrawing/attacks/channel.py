@@ -25,20 +25,13 @@ from underdrawing.attacks.placement import Placement
 class Channel(ABC):
     """A degradation that keeps the content. Pictures are (H, W, 3) uint8 RGB."""
 
-    train_range: ClassVar[tuple[float, float]]
-    """Range of strengths in training."""
-    eval_grid: ClassVar[tuple[float, ...]]
-    """Strengths in measurements."""
+    label: ClassVar[str]
+    """Format of the name, filled from the channel's fields."""
 
     @property
-    @abstractmethod
     def name(self) -> str:
         """Name in tables, with the strength: jpeg70, crop70%."""
-
-    @property
-    def strength(self) -> float | None:
-        """The parameter of the degradation; None for a channel without one."""
-        return None
+        return self.label.format(self)
 
     @abstractmethod
     def attack(self, image_u8: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, Placement]:
@@ -76,9 +69,7 @@ def _to_u8(values: np.ndarray) -> np.ndarray:
 class Nothing(_InPlace):
     """Identity: a lossless file."""
 
-    train_range: ClassVar = (0.0, 0.0)
-    eval_grid: ClassVar = (0.0,)
-    name: ClassVar[str] = "none"
+    label: ClassVar = "none"
 
     def _change(self, image_u8, rng):
         return image_u8.copy()
@@ -90,16 +81,10 @@ class Jpeg(_InPlace):
 
     quality: int
     subsampling: int = 2
-    train_range: ClassVar = (40.0, 98.0)
-    eval_grid: ClassVar = (90.0, 70.0, 50.0, 30.0)
 
     @property
     def name(self) -> str:
         return f"jpeg{self.quality}" + ("" if self.subsampling == 2 else "-444")
-
-    @property
-    def strength(self) -> float:
-        return float(self.quality)
 
     def _change(self, image_u8, rng):
         return recode(image_u8, "JPEG", quality=self.quality, subsampling=self.subsampling)
@@ -110,16 +95,7 @@ class Webp(_InPlace):
     """Lossy WebP."""
 
     quality: int
-    train_range: ClassVar = (45.0, 98.0)
-    eval_grid: ClassVar = (75.0, 50.0)
-
-    @property
-    def name(self) -> str:
-        return f"webp{self.quality}"
-
-    @property
-    def strength(self) -> float:
-        return float(self.quality)
+    label: ClassVar = "webp{.quality}"
 
     def _change(self, image_u8, rng):
         return recode(image_u8, "WEBP", quality=self.quality)
@@ -131,16 +107,7 @@ class Avif(_InPlace):
 
     quality: int
     speed: int = 8
-    train_range: ClassVar = (50.0, 95.0)
-    eval_grid: ClassVar = (60.0,)
-
-    @property
-    def name(self) -> str:
-        return f"avif{self.quality}"
-
-    @property
-    def strength(self) -> float:
-        return float(self.quality)
+    label: ClassVar = "avif{.quality}"
 
     def _change(self, image_u8, rng):
         return recode(image_u8, "AVIF", quality=self.quality, speed=self.speed)
@@ -151,16 +118,7 @@ class Blur(_InPlace):
     """Gaussian blur, `sigma` in pixels."""
 
     sigma: float
-    train_range: ClassVar = (0.3, 1.5)
-    eval_grid: ClassVar = (1.0,)
-
-    @property
-    def name(self) -> str:
-        return f"blur{self.sigma:g}"
-
-    @property
-    def strength(self) -> float:
-        return self.sigma
+    label: ClassVar = "blur{.sigma:g}"
 
     def _change(self, image_u8, rng):
         return cv2.GaussianBlur(image_u8, (0, 0), self.sigma)
@@ -171,16 +129,7 @@ class Noise(_InPlace):
     """White Gaussian noise, `sigma` in 8-bit levels, independent in the three channels."""
 
     sigma: float
-    train_range: ClassVar = (1.0, 12.0)
-    eval_grid: ClassVar = (5.0, 10.0)
-
-    @property
-    def name(self) -> str:
-        return f"noise{self.sigma:g}"
-
-    @property
-    def strength(self) -> float:
-        return self.sigma
+    label: ClassVar = "noise{.sigma:g}"
 
     def _change(self, image_u8, rng):
         noise = rng.standard_normal(image_u8.shape, dtype=np.float32) * np.float32(self.sigma)
@@ -192,18 +141,12 @@ class _Enhanced(_InPlace):
     """One of Pillow's enhancers; factor 1 changes nothing."""
 
     factor: float
-    train_range: ClassVar = (0.75, 1.3)
-    eval_grid: ClassVar = (0.8, 1.2)
     word: ClassVar[str]
     enhancer: ClassVar[type]
 
     @property
     def name(self) -> str:
         return f"{self.word}{(self.factor - 1) * 100:+.0f}%"
-
-    @property
-    def strength(self) -> float:
-        return self.factor
 
     def _change(self, image_u8, rng):
         return np.asarray(self.enhancer(Image.fromarray(image_u8)).enhance(self.factor))
@@ -232,16 +175,7 @@ class Gamma(_InPlace):
     """level -> 255 (level / 255)^gamma."""
 
     gamma: float
-    train_range: ClassVar = (0.75, 1.35)
-    eval_grid: ClassVar = (0.8, 1.25)
-
-    @property
-    def name(self) -> str:
-        return f"gamma{self.gamma:g}"
-
-    @property
-    def strength(self) -> float:
-        return self.gamma
+    label: ClassVar = "gamma{.gamma:g}"
 
     def _change(self, image_u8, rng):
         table = _to_u8(255.0 * (np.arange(256) / 255.0) ** self.gamma)
@@ -253,16 +187,10 @@ class Erase(_InPlace):
     """A gray box over the share `fraction` of the picture: a stress test of detection (WAVES), not benign."""
 
     fraction: float
-    train_range: ClassVar = (0.02, 0.25)
-    eval_grid: ClassVar = (0.05, 0.1, 0.25)
 
     @property
     def name(self) -> str:
         return f"erase{self.fraction * 100:g}%"
-
-    @property
-    def strength(self) -> float:
-        return self.fraction
 
     def _change(self, image_u8, rng):
         height, width = image_u8.shape[:2]

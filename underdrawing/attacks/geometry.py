@@ -19,17 +19,11 @@ class Scale(Channel):
 
     factor: float
     resampling: Image.Resampling = Image.Resampling.LANCZOS
-    train_range: ClassVar = (0.5, 1.6)
-    eval_grid: ClassVar = (0.5, 0.7, 1.5)
 
     @property
     def name(self) -> str:
         kind = "" if self.resampling == Image.Resampling.LANCZOS else f"-{self.resampling.name.lower()}"
         return f"scale{self.factor:g}{kind}"
-
-    @property
-    def strength(self) -> float:
-        return self.factor
 
     def attack(self, image_u8, rng):
         height, width = image_u8.shape[:2]
@@ -51,16 +45,10 @@ class Crop(Channel):
     """Keep a window of the same aspect and the share `keep` of the area, at a random offset."""
 
     keep: float
-    train_range: ClassVar = (0.4, 1.0)
-    eval_grid: ClassVar = (0.9, 0.7, 0.5)
 
     @property
     def name(self) -> str:
         return f"crop{self.keep * 100:g}%"
-
-    @property
-    def strength(self) -> float:
-        return self.keep
 
     def attack(self, image_u8, rng):
         height, width = image_u8.shape[:2]
@@ -75,16 +63,10 @@ class CropBack(Channel):
     """Crop, then resize to the size before (WAVES: resized crop)."""
 
     keep: float
-    train_range: ClassVar = (0.5, 1.0)
-    eval_grid: ClassVar = (0.9, 0.7, 0.5)
 
     @property
     def name(self) -> str:
         return f"cropback{self.keep * 100:g}%"
-
-    @property
-    def strength(self) -> float:
-        return self.keep
 
     def attack(self, image_u8, rng):
         cropped, placement = Crop(self.keep).attack(image_u8, rng)
@@ -97,16 +79,7 @@ class Rotate(Channel):
     """Rotate about the centre by `degrees`, counter-clockwise, size kept, corners black, bicubic."""
 
     degrees: float
-    train_range: ClassVar = (-3.0, 3.0)
-    eval_grid: ClassVar = (1.0, 3.0)
-
-    @property
-    def name(self) -> str:
-        return f"rotate{self.degrees:g}"
-
-    @property
-    def strength(self) -> float:
-        return self.degrees
+    label: ClassVar = "rotate{.degrees:g}"
 
     def attack(self, image_u8, rng):
         received = Image.fromarray(image_u8).rotate(self.degrees, Image.Resampling.BICUBIC)
@@ -123,9 +96,7 @@ class Rotate(Channel):
 class Flip(Channel):
     """Mirror left and right."""
 
-    train_range: ClassVar = (0.0, 1.0)
-    eval_grid: ClassVar = (1.0,)
-    name: ClassVar[str] = "flip"
+    label: ClassVar = "flip"
 
     def attack(self, image_u8, rng):
         size = image_u8.shape[:2]
@@ -137,14 +108,8 @@ class Flip(Channel):
 class Chain(Channel):
     """A sequence of channels under one name."""
 
-    title: str
+    label: str
     steps: tuple[Channel, ...]
-    train_range: ClassVar = (1.0, 1.0)
-    eval_grid: ClassVar = (1.0,)
-
-    @property
-    def name(self) -> str:
-        return self.title
 
     def attack(self, image_u8, rng):
         received, placement = image_u8, Placement.identity(image_u8)

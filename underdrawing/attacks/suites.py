@@ -1,4 +1,4 @@
-"""Named lists of channels, and random edits and channels for training."""
+"""Named lists of channels, and a random channel for training."""
 
 from __future__ import annotations
 
@@ -29,18 +29,6 @@ from underdrawing.attacks.geometry import (
     Scale,
     resize,
 )  # fmt: skip
-from underdrawing.attacks.tamper import (
-    blob,
-    blurred,
-    box,
-    copy_move,
-    empty,
-    free_form,
-    full,
-    inpaint_fast,
-    solid,
-    splice,
-)
 
 PHOTO_BENIGN: tuple[Channel, ...] = (
     Nothing(),
@@ -102,31 +90,23 @@ def by_name(suite: str, *names: str) -> tuple[Channel, ...]:
     return tuple(known[name] for name in names)
 
 
-_SHAPES = (free_form, free_form, blob, blob, box)
-_FILLS = (splice, splice, copy_move, copy_move, inpaint_fast, inpaint_fast, blurred, solid)
-
-
-def sample_tamper(
-    image_u8: np.ndarray, donor_u8: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """A random edit for training: the altered picture and its mask (H, W) bool.
-
-    One in eight stays unaltered, one in fifty is replaced whole; the others are altered over 2 to 40 %.
-    """
-    draw = rng.random()
-    if draw < 0.125:
-        return image_u8.copy(), empty(*image_u8.shape[:2], rng)
-    if draw < 0.145:
-        mask = full(*image_u8.shape[:2], rng)
-        return splice(image_u8, mask, donor_u8, rng), mask
-    mask = _SHAPES[rng.integers(len(_SHAPES))](*image_u8.shape[:2], rng, (0.02, 0.40))
-    return _FILLS[rng.integers(len(_FILLS))](image_u8, mask, donor_u8, rng), mask
+_SAMPLED: tuple[tuple[type[Channel], float, float, float], ...] = (
+    (Nothing, 0.0, 0.0, 0.14),
+    (Jpeg, 40.0, 98.0, 0.34),
+    (Webp, 45.0, 98.0, 0.1),
+    (Avif, 50.0, 95.0, 0.02),
+    (Scale, 0.5, 1.6, 0.14),
+    (Blur, 0.3, 1.5, 0.06),
+    (Noise, 1.0, 12.0, 0.08),
+    *((kind, 0.75, 1.3, 0.03) for kind in (Brightness, Contrast, Saturation)),
+    (Gamma, 0.75, 1.35, 0.03),
+)
+"""Channels of training with their range of strengths and their share."""
 
 
 def sample_channel(image_u8: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A random channel of random strength that keeps size and position: a scaled picture is resized back."""
-    kind = _SAMPLED[rng.choice(len(_SAMPLED), p=_SHARES)]
-    low, high = kind.train_range
+    kind, low, high, _ = _SAMPLED[rng.choice(len(_SAMPLED), p=[share for *_, share in _SAMPLED])]
     strength = rng.uniform(low, high)
     if kind is Nothing:
         return image_u8.copy()
@@ -138,9 +118,3 @@ def sample_channel(image_u8: np.ndarray, rng: np.random.Generator) -> np.ndarray
     if kind in (Jpeg, Webp, Avif):
         return kind(round(strength))(image_u8, rng)
     return kind(float(strength))(image_u8, rng)
-
-
-_SAMPLED: tuple[type[Channel], ...] = (
-    Nothing, Jpeg, Webp, Avif, Scale, Blur, Noise, Brightness, Contrast, Saturation, Gamma,
-)  # fmt: skip
-_SHARES = np.array([0.14, 0.34, 0.1, 0.02, 0.14, 0.06, 0.08, 0.03, 0.03, 0.03, 0.03])

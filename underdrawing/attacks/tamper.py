@@ -144,16 +144,6 @@ class Silhouettes:
         return place_outlines(self.library[rng.integers(len(self.library))], height, width, rng, area)
 
 
-def full(height: int, width: int, rng: np.random.Generator, area: Area = AREA) -> np.ndarray:
-    """The whole picture is replaced."""
-    return np.ones((height, width), bool)
-
-
-def empty(height: int, width: int, rng: np.random.Generator, area: Area = AREA) -> np.ndarray:
-    """Empty mask: nothing is altered."""
-    return np.zeros((height, width), bool)
-
-
 def splice(
     image_u8: np.ndarray, mask: np.ndarray, donor_u8: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
