@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 from underdrawing.bench.harness.record import Protocol, Store, conditions, part_of
 from underdrawing.bench.harness.render import STALE, Block, Cell, Table
 from underdrawing.bench.harness.run import Run, Study
+from underdrawing.bench.harness.timing import Stopwatch
 from underdrawing.coding.keys import Owner, PublicKey
 from underdrawing.registry import embedding
 from underdrawing.registry.addresses import split_vectors
@@ -105,13 +105,13 @@ def measure(where: str | Path, records: int, batch: int) -> Iterator[Figures]:
         yield _medians("identity", lambda: registry.by_identity(next(identities)), len(asked))
         pixels = iter([entry.record.protected.pixels for entry in asked])
         yield _medians("pixels", lambda: registry.by_pixels(next(pixels)), len(asked))
-        start = time.perf_counter()
-        registry.nearest([noisy_view(asked[0].record, rng, 1)], 1)
-        yield {"first_nearest_with_loading_s": time.perf_counter() - start}
+        with Stopwatch() as spent:
+            registry.nearest([noisy_view(asked[0].record, rng, 1)], 1)
+        yield {"first_nearest_with_loading_s": spent.clock}
         yield from _nearest(registry, asked, rng)
-        start = time.perf_counter()
-        faults = len(registry.audit().faults)
-        yield {"faults": faults, "audit_s": time.perf_counter() - start}
+        with Stopwatch() as spent:
+            faults = len(registry.audit().faults)
+        yield {"faults": faults, "audit_s": spent.clock}
 
 
 def _nearest(registry: Registry, asked: list[Entry], rng: np.random.Generator) -> Iterator[Figures]:
@@ -138,10 +138,9 @@ def _filled(
     clock = processor = 0.0
     for start in range(there, records, batch):
         made = random_records(rng, min(batch, records - start), owner)
-        begun, worked = time.perf_counter(), time.process_time()
-        registry.add(made)
-        clock += time.perf_counter() - begun
-        processor += time.process_time() - worked
+        with Stopwatch() as spent:
+            registry.add(made)
+        clock, processor = clock + spent.clock, processor + spent.processor
     inserted = records - there
     return {"inserted_per_s": inserted / clock, "inserted_per_processor_s": inserted / processor}
 
@@ -150,10 +149,10 @@ def _medians(name: str, step: Callable[[], object], turns: int) -> Figures:
     """Milliseconds of a call by the clock, and of this process by the processor's time."""
     clock, processor = [], []
     for _ in range(turns):
-        start, worked = time.perf_counter(), time.process_time()
-        step()
-        clock.append(time.perf_counter() - start)
-        processor.append(time.process_time() - worked)
+        with Stopwatch() as spent:
+            step()
+        clock.append(spent.clock)
+        processor.append(spent.processor)
     return {
         f"{name}_ms": 1000 * statistics.median(clock),
         f"{name}_processor_ms": 1000 * statistics.median(processor),
@@ -274,17 +273,13 @@ def table(store: Store) -> Sequence[Block] | None:
         at = store.parts[name]["conditions"]
         server = f"; {at['server']}" if "server" in at else ""
         about = f"{at['device']}, threads {at['threads']}, load {at['load']}, seed {at['seed']}"
-        lines.append(f"- {head}: {_at(at)}, {about}{server}")
+        lines.append(f"- {head}: commit {at['commit']}, {at['date']}, {about}{server}")
     return [
         Table(("figure; kind of registry, records", "asked", *heads.values()), rows),
         "A cross marks what is missed by the clock. Conditions:",
         "\n".join(lines),
         store.stale_note(),
     ]
-
-
-def _at(at: dict[str, Any]) -> str:
-    return f"commit {at['commit']}, {at['date']}"
 
 
 def _head(store: Store, name: str) -> str:

@@ -15,12 +15,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from underdrawing.bench.harness.record import Protocol as Conditions
-from underdrawing.bench.harness.record import Store, conditions, part_of
+from underdrawing.bench.harness.record import Protocol, Store, conditions, part_of
 from underdrawing.bench.harness.render import Block, Table
 from underdrawing.bench.harness.run import Run, Study
 from underdrawing.bench.infrastructure.registry import UNSURE_PART, UNSURE_VIEWS, noisy
@@ -30,7 +29,7 @@ from underdrawing.registry.embedding import DIMENSIONS, View, embed, pack
 from underdrawing.registry.searching import PROPOSED
 from underdrawing.registry.vectors import BYTES_PER_VECTOR, VectorIndex, best_of, ranked
 
-PROTOCOL = Conditions("vector-indexes")
+PROTOCOL = Protocol("vector-indexes")
 _ASKED, _UNSURE_ASKED = 100, 20
 _PART = (0.35, 1.0)  # sides of parts of photographs
 _BATCH = 10_000
@@ -39,21 +38,12 @@ Asked = dict[str, list[tuple[int, list[View]]]]
 """By kind of question, the row that is wanted and the views that are asked with."""
 
 
-class Index(Protocol):
-    """A way to find neighbours among (n, 496) int8 vectors."""
-
-    def add(self, vectors: np.ndarray) -> None:
-        """Append vectors."""
-
-    def propose(self, views: list[View]) -> list[np.ndarray]:
-        """Rows whose cosine with each view is worth computing."""
-
-    def size(self) -> int:
-        """Bytes that it holds, without the int8 vectors that rank what is proposed."""
-
-
 class Ours:
-    """VectorIndex."""
+    """VectorIndex. All indexes have these methods.
+
+    add: append (n, 496) int8 vectors; propose: rows whose cosine with each view is worth computing; size:
+    bytes held, without the int8 vectors that rank what is proposed.
+    """
 
     def __init__(self) -> None:
         self._index = VectorIndex()
@@ -107,6 +97,9 @@ class BothSigns:
 
     def size(self) -> int:
         return self._index.ntotal * self._index.code_size
+
+
+Index = Ours | Faiss | BothSigns
 
 
 def indexes(vectors: np.ndarray) -> Iterator[tuple[str, Callable[[], Index]]]:

@@ -6,7 +6,6 @@ header not counted; and the picture from every prefix of the token scales.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -18,6 +17,7 @@ from underdrawing.bench.harness.avif import avif_at
 from underdrawing.bench.harness.record import Protocol
 from underdrawing.bench.harness.run import Case, Part, Row, Run, Study, run_parts
 from underdrawing.bench.harness.subjects import Subject
+from underdrawing.bench.harness.timing import Stopwatch
 from underdrawing.metrics.quality import masked_psnr_db, psnr_db
 
 PROTOCOL = Protocol("content-codec", seed=1, sizes=(256, 480))
@@ -66,11 +66,10 @@ def measure_photo(subject: Subject, protocol: Protocol, case: Case) -> list[Row]
 def coded_values(code, image_u8: np.ndarray, mask: np.ndarray, budgets: Sequence[int]) -> dict[str, float]:
     """One picture at one list of budgets: dB of code and AVIF, bits used, milliseconds."""
     height, width = image_u8.shape[:2]
-    started = time.perf_counter()
-    layers = code.encode(image_u8, budgets)
-    encoded_at = time.perf_counter()
-    decoded = code.decode(layers, height, width)
-    decoded_at = time.perf_counter()
+    with Stopwatch() as encoding:
+        layers = code.encode(image_u8, budgets)
+    with Stopwatch() as decoding:
+        decoded = code.decode(layers, height, width)
     avif = avif_at(image_u8, sum(budgets))
     values = {"code_db": psnr_db(image_u8, decoded), "avif_db": psnr_db(image_u8, avif)}
     values["gain_db"] = values["code_db"] - values["avif_db"]
@@ -78,7 +77,7 @@ def coded_values(code, image_u8: np.ndarray, mask: np.ndarray, budgets: Sequence
     values["avif_masked_db"] = masked_psnr_db(image_u8, avif, mask)
     values["gain_masked_db"] = values["code_masked_db"] - values["avif_masked_db"]
     values["bits"] = float(sum(len(layer) for layer in layers))
-    values["encode_ms"], values["decode_ms"] = 1e3 * (encoded_at - started), 1e3 * (decoded_at - encoded_at)
+    values["encode_ms"], values["decode_ms"] = 1e3 * encoding.clock, 1e3 * decoding.clock
     if len(budgets) > 1:
         values["first_layer_db"] = psnr_db(image_u8, code.decode(layers[:1], height, width))
     return values

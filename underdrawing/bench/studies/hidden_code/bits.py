@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from underdrawing.bench.harness.photographs import Photo
-from underdrawing.bench.harness.run import Row
+from underdrawing.bench.harness.run import Row, summarize
 from underdrawing.bench.studies.hidden_code.tokens import SIDE
 from underdrawing.core.errors import CapacityError
 from underdrawing.metrics.quality import psnr_db
@@ -41,7 +41,7 @@ def measure_bits(tokens: Path, recovery: Path, photos: list[Photo], rooms: Seque
         "coded_bits": np.mean(costs, axis=0).round(2).tolist(),
         "whole_bits": float(np.mean(wholes)),
         "rooms": list(rooms),
-        "figures": _means(rows),
+        "figures": summarize(rows),
         "logit_difference": max(differences),
     }
 
@@ -63,14 +63,6 @@ def room_rows(
         sent = []
     counts = {"tokens": float(sum((grid >= 0).sum() for grid in sent))}
     yield f"coded/{room}", counts | {"psnr_db": psnr_db(image, fill(image, everything, sent))}
-
-
-def _means(rows: list[Row]) -> dict[str, dict[str, float]]:
-    found: dict[str, list[float]] = {}
-    for place, values in rows:
-        for name, value in values.items():
-            found.setdefault(f"{place}/{name}", []).append(value)
-    return {key: {"mean": round(float(np.mean(values)), 3)} for key, values in sorted(found.items())}
 
 
 @torch.inference_mode()

@@ -11,15 +11,14 @@ deterministic and looks at the original picture alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+import hashlib
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
 from underdrawing.bench.studies.imagenet_s.folder import LabelledPhoto
-from underdrawing.bench.studies.imagenet_s.masks import cached_mask
-from underdrawing.bench.studies.imagenet_s.recognizer import Recognizer
+from underdrawing.bench.studies.imagenet_s.recognizer import EfficientNetRecognizer
 from underdrawing.bench.studies.imagenet_s.saliency import Saliency
 
 AREA = (0.05, 0.40)
@@ -54,12 +53,12 @@ class Triplet:
 class Builder:
     """Makes triplets of one size."""
 
-    recognizer: Recognizer
+    recognizer: EfficientNetRecognizer
     saliency: Saliency
     side: int = 256
     area: tuple[float, float] = AREA
-    cache: Path | None = None
-    """Folder of masks of earlier runs; None: masks are computed each time."""
+    _masks: dict[tuple[int, bytes], np.ndarray] = field(default_factory=dict, init=False)
+    """By label and digest of the picture: a mask takes as long as all else that is measured of a photo."""
 
     def triplet(self, labelled: LabelledPhoto) -> Triplet:
         """The centre square of the photo with its label and object. PictureError for a broken file."""
@@ -68,14 +67,13 @@ class Builder:
 
     def mask(self, image_u8: np.ndarray, label: int) -> np.ndarray:
         """(H, W) bool: the object of this class, its area within the range."""
-        if self.cache is None:
-            return self._made(image_u8, label)
-        return cached_mask(self.cache, image_u8, (label, self.area), lambda: self._made(image_u8, label))
-
-    def _made(self, image_u8: np.ndarray, label: int) -> np.ndarray:
-        evidence = self.recognizer.evidence(image_u8, label)
-        thing = labelled_object(image_u8, evidence, self.saliency(image_u8)).astype(np.uint8)
-        return within(cv2.dilate(thing, np.ones((RIM, RIM), np.uint8)) > 0, evidence, self.area)
+        key = label, hashlib.sha256(image_u8.tobytes()).digest()
+        if key not in self._masks:
+            evidence = self.recognizer.evidence(image_u8, label)
+            thing = labelled_object(image_u8, evidence, self.saliency(image_u8)).astype(np.uint8)
+            thing = cv2.dilate(thing, np.ones((RIM, RIM), np.uint8)) > 0
+            self._masks[key] = within(thing, evidence, self.area)
+        return self._masks[key]
 
 
 def labelled_object(image_u8: np.ndarray, evidence: np.ndarray, saliency: np.ndarray) -> np.ndarray:

@@ -11,16 +11,11 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from underdrawing.attacks.tamper import inpaint
+from underdrawing.attacks.tamper import Fill, inpaint
 from underdrawing.attacks.texture import texture
 from underdrawing.bench.studies.imagenet_s.builder import Triplet
 
 Edit = Callable[[np.ndarray, np.ndarray, Triplet, np.random.Generator], np.ndarray]
-
-
-def removal(image_u8: np.ndarray, mask: np.ndarray, donor: Triplet, rng: np.random.Generator) -> np.ndarray:
-    """OpenCV's inpainting (Telea) in place of the object."""
-    return inpaint(image_u8, mask, donor.image, rng)
 
 
 def replacement(
@@ -38,11 +33,8 @@ def replacement(
     return np.where(mask[..., None], placed, image_u8)
 
 
-def inpainting(
-    image_u8: np.ndarray, mask: np.ndarray, donor: Triplet, rng: np.random.Generator
-) -> np.ndarray:
-    """Texture of the same picture in place of the object."""
-    return texture(image_u8, mask, donor.image, rng)
+def _fill_with(fill: Fill) -> Edit:
+    return lambda image_u8, mask, donor, rng: fill(image_u8, mask, donor.image, rng)
 
 
 def _box(mask: np.ndarray) -> tuple[int, int, int, int]:
@@ -51,5 +43,9 @@ def _box(mask: np.ndarray) -> tuple[int, int, int, int]:
     return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
 
 
-EDITS: dict[str, Edit] = {"removal": removal, "replacement": replacement, "inpainting": inpainting}
-"""In turn over the photos."""
+EDITS: dict[str, Edit] = {
+    "removal": _fill_with(inpaint),
+    "replacement": replacement,
+    "inpainting": _fill_with(texture),
+}
+"""In turn over the photos: OpenCV's inpainting (Telea), the donor's object, texture of the same picture."""

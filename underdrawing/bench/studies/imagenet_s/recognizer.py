@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Protocol
 
 import cv2
 import numpy as np
@@ -33,16 +32,6 @@ class Look:
     """Index of the likeliest class."""
     embedding: np.ndarray
     """(1280,) float32 of length 1: pooled features before the classifier."""
-
-
-class Recognizer(Protocol):
-    """What the benchmark asks of a classifier."""
-
-    def look(self, image_u8: np.ndarray) -> Look:
-        """Top-1 label and embedding of (H, W, 3) uint8 RGB."""
-
-    def evidence(self, image_u8: np.ndarray, label: int) -> np.ndarray:
-        """(H, W) float32 in [0, 1]: evidence of the class by pixel."""
 
 
 @dataclass(frozen=True, eq=False)

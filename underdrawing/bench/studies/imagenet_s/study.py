@@ -29,10 +29,9 @@ from underdrawing.bench.harness.subjects import Subject
 from underdrawing.bench.studies.imagenet_s.builder import Builder, Triplet
 from underdrawing.bench.studies.imagenet_s.edits import EDITS
 from underdrawing.bench.studies.imagenet_s.folder import LabelledPhoto, labelled_photos
-from underdrawing.bench.studies.imagenet_s.masks import user_masks
 from underdrawing.bench.studies.imagenet_s.recognizer import load_recognizer
 from underdrawing.bench.studies.imagenet_s.saliency import salient
-from underdrawing.bench.studies.imagenet_s.tasks import BLIND, Gallery, Tasks, distances
+from underdrawing.bench.studies.imagenet_s.tasks import BLIND, Tasks, distances
 from underdrawing.core.errors import CapacityError, UsageError
 from underdrawing.metrics.quality import masked_psnr_db, psnr_db, ssim
 
@@ -77,7 +76,7 @@ def run(run: Run) -> None:
     """
     if run.data is None:
         raise UsageError("imagenet-s needs --data DIR, a folder of labelled photographs")
-    builder = Builder(load_recognizer(), salient, PROTOCOL.sizes[0], PROTOCOL.edit_area, cache=user_masks())
+    builder = Builder(load_recognizer(), salient, PROTOCOL.sizes[0], PROTOCOL.edit_area)
     subjects = [run.load(name) for name in SYSTEMS]
     weights = run.read_settings(Settings).weights
     if weights:
@@ -126,7 +125,7 @@ class ImageNetS:
         """The tasks with the gallery of all originals of the folder."""
         pictures = (labelled.square(self.builder.side) for labelled in self.labelled)
         recognizer = self.builder.recognizer
-        return Tasks(recognizer, Gallery(np.stack([recognizer.look(p).embedding for p in pictures])))
+        return Tasks(recognizer, np.stack([recognizer.look(picture).embedding for picture in pictures]))
 
     def _cases(self, sets: PhotoSets, protocol: Protocol, subject: Subject) -> list[Case]:
         _ = self.tasks  # make the gallery before the work is shared by processes
@@ -135,7 +134,9 @@ class ImageNetS:
             own, other = self.labelled[index], self.labelled[(index + 7) % len(self.labelled)]
             size, edit = self.builder.side, list(EDITS)[turn % len(EDITS)]
             known = {"label": own.label, "edit": edit, "donor_label": other.label}
-            cases.append(LabelledCase(own.photo, size, index, other.photo, (), protocol.strength, **known))
+            case = LabelledCase(own.photo, size, index, other.photo, (), protocol.strength, **known)
+            self._triplets(case)  # make the masks, too
+            cases.append(case)
         return cases
 
     def _triplets(self, case: LabelledCase) -> tuple[Triplet, Triplet]:
