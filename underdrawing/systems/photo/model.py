@@ -1,14 +1,14 @@
-"""Photo: the main job, on photographs of any size.
+"""Photo: the main system, for photographs of any size.
 
     I --> grid --> capacity --> rates                    M, T = sketch.encode(I, budgets)
                                  \\
     base (identity), M + signature, T  --> LDPC --> lattice --> I_P = I + r
 
     I_R --> align --> base --> erase --> middle --> erase --> top      every layer with its own checksum
-        --> reader(view, known bits) = P(altered)     sketch.decode(M, T) --> fusion with what is left of I_R
+        --> locator(view, known bits) = P(altered)    sketch.decode(M, T) --> fusion with untouched I_R
 
-The carrier and its theory: carriers/lattice and docs/HOW_IT_WORKS.md. The learned parts: sketch.py,
-reader.py, fusion.py.
+Carrier and theory: carriers/lattice, docs/HOW_IT_WORKS.md. Learned parts: content/sketch (codec, fusion)
+and carriers/lattice/locator.py.
 """
 
 from __future__ import annotations
