@@ -25,7 +25,7 @@ from PIL import Image
 
 from underdrawing import api
 from underdrawing.bench.harness.http_client import Client
-from underdrawing.bench.infrastructure.service import server
+from underdrawing.bench.infrastructure.service import jpeg, server
 from underdrawing.coding.keys import Owner
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "credentials"))
@@ -61,9 +61,7 @@ def suspect(client: Client) -> bytes:
     made = client.get(answer["artefacts"]["protected"]["url"]).body
     image = np.array(Image.open(io.BytesIO(made)).convert("RGB"))
     image[20:150, 330:500] = image[30:160, 10:180]
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "JPEG", quality=92)
-    return buffer.getvalue()
+    return jpeg(Image.fromarray(image))
 
 
 def shots(url: str, data: bytes, folder: Path) -> None:

@@ -5,7 +5,6 @@ Seconds by the clock depend on the load of the machine; so the processor time of
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import statistics
@@ -21,7 +20,7 @@ from underdrawing import api
 from underdrawing.bench.harness.record import Protocol, Store
 from underdrawing.bench.harness.render import Block, Table
 from underdrawing.bench.harness.run import Run, Study
-from underdrawing.bench.infrastructure.service import family, server
+from underdrawing.bench.infrastructure.service import family, jpeg, server
 
 PROTOCOL, SYSTEM, PART = Protocol("page"), "photo", "page"
 SIZE = (1732, 1155)  # 2.0 megapixels
@@ -33,9 +32,7 @@ def suspect() -> bytes:
     photo = np.asarray(source.crop((0, 0, 512, 341)).resize(SIZE, Image.Resampling.LANCZOS))
     image = api.protect(photo).protected.image.copy()
     image[300:600, 400:800] = image[700:1000, 900:1300]
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "JPEG", quality=92)
-    return buffer.getvalue()
+    return jpeg(Image.fromarray(image))
 
 
 def processor_seconds(process: int) -> float:

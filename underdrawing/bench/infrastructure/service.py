@@ -88,7 +88,7 @@ def pictures(url: str, side: int) -> list[Asked]:
     made = []
     for number in range(3):
         shifted = source.crop((16 * number, 0, 512 - 32 + 16 * number, 480)).resize((side, side))
-        reply = Client(url).send("/v1/protect", _jpeg(shifted))
+        reply = Client(url).send("/v1/protect", jpeg(shifted, 95))
         link = reply.json()["artefacts"]["protected"]["url"]
         made.append(Asked(Client(url).get(link).body, reply.json()["identity"]))
     return made
@@ -216,9 +216,10 @@ def measure(url: str, process: int, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _jpeg(image: Any) -> bytes:
+def jpeg(image: Any, quality: int = 92) -> bytes:
+    """The JPEG file of a PIL picture."""
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=95)
+    image.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
 
 
