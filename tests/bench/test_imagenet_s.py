@@ -32,7 +32,7 @@ from underdrawing.core.errors import (
     WeightsError,
 )
 from underdrawing.core.types import Verdict
-from underdrawing.nets.efficientnet_lite import EfficientNetLite, last_features, load_efficientnet_lite0
+from underdrawing.nets.efficientnet_lite import EfficientNetLite, last_features, load_efficientnet_lite
 from underdrawing.nets.package_weights import package_weights
 
 SIDE, AREA = 64, (0.05, 0.40)
@@ -327,7 +327,7 @@ def test_missing_or_other_weights_give_errors(tmp_path):
         package_weights("imagenet-s", "numpy", "numpy/__init__.py", "0" * 64)
     torch.save({"_fc.bias": torch.zeros(3)}, tmp_path / "other.pth")
     with pytest.raises(WeightsError, match=r"other\.pth"):
-        load_efficientnet_lite0(tmp_path / "other.pth")
+        load_efficientnet_lite(tmp_path / "other.pth")
 
 
 def test_features_have_the_stride_of_the_network():

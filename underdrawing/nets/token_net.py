@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from underdrawing.nets.lapped import mix_borders, overlap_matrix, unmix_borders
 from underdrawing.nets.residual_quantizer import ResidualQuantizer
-from underdrawing.nets.unet import Mix
+from underdrawing.nets.unet import Mix, zero
 
 BLOCK = 16
 _PIXELS = 3 * BLOCK * BLOCK
@@ -53,7 +53,7 @@ class Encoder(nn.Module):
         self.correction = nn.Sequential(
             nn.Conv2d(config.dim, config.width, 1), *mixes, nn.Conv2d(config.width, config.dim, 1)
         )
-        _zero(self.correction[-1])
+        zero(self.correction[-1])
 
     def blocks(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, 768, H/16, W/16): lapped blocks in levels."""
@@ -82,7 +82,7 @@ class Decoder(nn.Module):
             nn.Conv2d(config.polish, _QUARTER, 3, padding=1),
         )  # fmt: skip
         for layer in (self.leave, self.polish[-1]):
-            _zero(layer)
+            zero(layer)
 
     def forward(self, latent: Tensor, prefix: Tensor) -> Tensor:
         """(B, dim, h, w) and (B,) int64 scales in it -> (B, 3, 16 h, 16 w) RGB, not clipped to [0, 1]."""
@@ -111,8 +111,3 @@ class TokenNet(nn.Module):
         self.encoder = Encoder(config)
         self.quantizer = ResidualQuantizer(config.dim, config.codes, config.sides)
         self.decoder = Decoder(config)
-
-
-def _zero(layer: nn.Conv2d) -> None:
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)

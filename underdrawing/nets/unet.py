@@ -28,6 +28,12 @@ class Mix(nn.Module):
         return x + self.second(F.leaky_relu(self.first(F.leaky_relu(x, 0.1)), 0.1))
 
 
+def zero(layer: nn.Conv2d | nn.Linear) -> None:
+    """Set the parameters of a layer to 0."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+
+
 def enlarge(x: Tensor, like: Tensor) -> Tensor:
     """Bilinear resize to the sides of another map."""
     return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=False)
@@ -47,8 +53,7 @@ class LeanUNet(nn.Module):
         self.bring = nn.ModuleList(nn.Conv2d(o, i, 1) for i, o in pairs)
         self.up = nn.ModuleList(Mix(i) for i, _ in pairs)
         self.head = nn.Conv2d(channels[0], outputs, 1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        zero(self.head)
 
     def forward(self, features: Tensor) -> Tensor:
         """The output map."""

