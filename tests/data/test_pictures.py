@@ -168,18 +168,6 @@ def test_sixteen_bits_from_another_program():
     assert mean_error(loaded.image, color16() / 257) <= 0.5
 
 
-def test_residual_is_rounded_and_clipped():
-    residual = np.full((96, 128), 1.6, np.float32)
-    residual[:, 64:] = -300
-    protected = picture().with_residual(residual).pixels
-    assert np.array_equal(protected[:, :64], np.minimum(PHOTO[:, :64].astype(int) + 2, 255))
-    assert not protected[:, 64:].any()
-    fine = picture(color16()).with_residual(np.full((96, 128), -0.5, np.float32)).pixels
-    assert np.array_equal(fine, np.maximum(color16().astype(int) - 128, 0))
-    with pytest.raises(ShapeError, match="96, 128"):
-        picture().with_residual(residual.T)
-
-
 def test_other_content_in_the_same_clothes():
     source = picture(color16(), alpha=np.full((96, 128), 9, np.uint16), icc=srgb())
     changed = source.image.copy()

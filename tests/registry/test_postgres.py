@@ -11,7 +11,7 @@ from sample_records import record, view
 from underdrawing import cli
 from underdrawing.core.errors import RegistryError
 from underdrawing.registry.facts import Facts
-from underdrawing.registry.postgres import _SELECT, PostgresRegistry
+from underdrawing.registry.postgres import PostgresRegistry
 from underdrawing.registry.postgres_schema import MIGRATIONS
 from underdrawing.registry.store import open_registry
 
@@ -291,6 +291,6 @@ def test_many_make_one_registry_at_once(url):
 def test_look_up_reads_no_other_vectors_whatever_the_server_thinks_of_its_tables(postgres):
     with open_registry(postgres.url(), create=True) as registry:
         registry.add([record(n) for n in range(1, 30)])
-    look_up = f"{_SELECT} WHERE identity = '{record(3).identity}' ORDER BY number DESC"
+    look_up = f"{PostgresRegistry._select} WHERE identity = '{record(3).identity}' ORDER BY number DESC"
     plan = postgres.ask(f"SET enable_nestloop = off; EXPLAIN {look_up}")
     assert "Join" not in plan and "on vectors v" in plan

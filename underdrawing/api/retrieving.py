@@ -8,7 +8,7 @@ from typing import Any
 from underdrawing.api.verifying import pem
 from underdrawing.coding.keys import TrustStore
 from underdrawing.core.errors import RegistryError
-from underdrawing.credentials.recovery import kept_for
+from underdrawing.credentials.reading import kept_for
 from underdrawing.credentials.repository import ManifestRepository
 from underdrawing.data.sources import SourcePicture
 from underdrawing.registry.retrieval import Match, matches

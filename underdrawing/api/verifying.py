@@ -10,7 +10,6 @@ from typing import Any
 from underdrawing.coding.keys import PublicKey, TrustStore
 from underdrawing.core.types import Credentials, Signature, Verdict
 from underdrawing.credentials import anchors, messages, reading
-from underdrawing.credentials.recovery import kept_for
 from underdrawing.credentials.repository import ManifestRepository
 from underdrawing.data.sources import SourcePicture
 from underdrawing.registry.hashes import file_hash
@@ -78,7 +77,7 @@ class Judge:
         found = reading.read(data, identity, trusted)
         if self.manifests is None or identity is None or found.state in ("valid", "untrusted", "unread"):
             return found
-        recovered = kept_for(self.manifests, identity, trusted)
+        recovered = reading.kept_for(self.manifests, identity, trusted)
         if recovered.state in ("none", "invalid"):
             return found
         return replace(found, message=f"{found.message} {messages.recovered(recovered)}", recovered=recovered)

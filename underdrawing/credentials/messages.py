@@ -40,14 +40,14 @@ def with_message(found: Credentials) -> Credentials:
     return replace(found, message=" ".join(filter(None, (_state(found), _actions(found), _binding(found)))))
 
 
-def recovered(kept: Credentials) -> str:
+def recovered(stored: Credentials) -> str:
     """Message about a manifest that was recovered by identity."""
-    return f"By its identity, the registry gives back those of the protected picture. {kept.message}"
+    return f"By its identity, the registry gives back those of the protected picture. {stored.message}"
 
 
-def refused(kept: Credentials) -> Credentials:
-    """An invalid stored manifest with its reason, without the manifest itself."""
-    return replace(kept, message=f"What is kept for it is not given back. {kept.message}", manifest=None)
+def refused(stored: Credentials) -> Credentials:
+    """The result for an invalid stored manifest: its reason, without the manifest."""
+    return replace(stored, message=f"What is kept for it is not given back. {stored.message}", manifest=None)
 
 
 def _state(found: Credentials) -> str:

@@ -16,6 +16,7 @@ from underdrawing.core.types import Credentials, CredentialsState, SoftBinding
 from underdrawing.credentials import messages
 from underdrawing.credentials.manifest import PREFIX
 from underdrawing.credentials.package import c2pa, context
+from underdrawing.credentials.repository import ManifestRepository
 
 _MOST = 20  # actions, problems and soft bindings per file
 _LONGEST = 200  # characters of a name
@@ -71,6 +72,23 @@ def recover(store: bytes, identity: str, anchors: str = "") -> Credentials:
     if found.soft_binding is None or not found.soft_binding.agrees:
         return _credentials("invalid", report, [*codes, messages.OF_ANOTHER], identity, store)
     return found
+
+
+def kept_for(kept: ManifestRepository, identity: str, anchors: str = "") -> Credentials:
+    """The latest valid manifest that is stored for an identity (16 hex digits) and names it.
+
+    anchors: trusted certificates, PEM. state: "none" where nothing is stored; "invalid" where none is valid;
+    "unread" where none can be validated; `manifest` is None in all three.
+    CredentialsError where the folder cannot be read.
+    """
+    refused = Credentials("none", messages.NOT_KEPT)
+    for store in kept.by_identity(identity):
+        found = recover(store, identity, anchors)
+        if found.state != "invalid":
+            return found
+        if refused.state == "none":
+            refused = messages.refused(found)
+    return refused
 
 
 def _judge(failures: list[str] | None) -> CredentialsState:

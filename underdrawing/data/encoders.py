@@ -1,4 +1,4 @@
-"""Encoders: a Picture as the bytes of a file, at a quality that keeps the mark."""
+"""Encoders: a Picture to the bytes of a file, at a quality that preserves the mark."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DEFAULTS: dict[str, dict] = {
     "HEIF": {"quality": 90, "chroma": 444},
     "BMP": {},
 }
-"""How each format is written unless asked otherwise; a finer JPEG stays as fine, a lossless WebP lossless."""
+"""Default options of each format. A JPEG of higher quality keeps it, a lossless WebP stays lossless."""
 _WITH_QUALITY = ("JPEG", "WEBP", "AVIF", "HEIF")
 _WITH_METADATA = ("JPEG", "WEBP", "AVIF", "TIFF", "HEIF")
 _WITHOUT_ALPHA = ("JPEG", "BMP")
@@ -40,7 +40,7 @@ _LUMA_TABLE_SUM_50 = 3688
 
 
 def format_of(path: Path) -> str | None:
-    """The format that a suffix names, None without a suffix; PictureError for one that is none of ours."""
+    """The format of a path's suffix; None without a suffix. PictureError for unsupported suffixes."""
     suffix = path.suffix.lower()
     if not suffix:
         return None
@@ -50,7 +50,7 @@ def format_of(path: Path) -> str | None:
 
 
 def quality_of(image: Image.Image, data: bytes) -> int | None:
-    """The quality at which a file was written: of JPEG by its table, 100 of lossless WebP, else None."""
+    """Estimate the quality of a file: of JPEG by its luma table; 100 for lossless WebP; None for others."""
     if image.format == "WEBP":
         return 100 if data[12:16] == b"VP8L" or b"VP8L" in data[:4096] else None
     tables = getattr(image, "quantization", None)
@@ -59,7 +59,7 @@ def quality_of(image: Image.Image, data: bytes) -> int | None:
     total = sum(tables[min(tables)])
     if total <= 64:  # steps of 1 throughout
         return 100
-    scale = 100 * total / _LUMA_TABLE_SUM_50  # how libjpeg scales that table, undone
+    scale = 100 * total / _LUMA_TABLE_SUM_50  # inverse of libjpeg's scaling
     return int(np.clip(round(100 - scale / 2 if scale <= 100 else 5000 / scale), 1, 99))
 
 
@@ -104,7 +104,7 @@ def _quality_options(picture: Picture, name: str, quality: int | None) -> dict:
     if picture.format != name or picture.quality is None:
         return {}
     if name == "WEBP" and picture.quality == 100:
-        # `exact` keeps the colours below transparent pixels, in which the mark lies like everywhere
+        # `exact` keeps the colours of transparent pixels, which contain the mark, too
         return {"lossless": True, "exact": True, "quality": 50}
     return {"quality": max(DEFAULTS[name]["quality"], picture.quality)}
 
@@ -119,7 +119,7 @@ def _metadata_options(picture: Picture, name: str, icc: bytes | None) -> dict:
         return options | ({"exif": exif} if exif else {})
     if name not in _WITH_METADATA:
         return options
-    if name == "JPEG":  # larger blocks have no place in a JPEG segment
+    if name == "JPEG":  # larger blocks do not fit into a JPEG segment
         exif = exif if exif and len(exif) <= _JPEG_SEGMENT_BYTES else None
         xmp = xmp if xmp and len(xmp) <= _JPEG_SEGMENT_BYTES - 29 else None
     if name == "TIFF" and xmp:
@@ -131,7 +131,7 @@ def _metadata_options(picture: Picture, name: str, icc: bytes | None) -> dict:
 
 
 def register_heif() -> None:
-    """Teach Pillow HEIF; MissingExtraError where the package for it is not installed."""
+    """Register the HEIF plugin of Pillow. MissingExtraError where pillow-heif is not installed."""
     try:
         import pillow_heif
     except ImportError as error:

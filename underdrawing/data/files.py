@@ -1,4 +1,4 @@
-"""Files: the pictures that an argument names, and writes that leave a whole file or none."""
+"""Files: search for pictures by path, folder or pattern, and atomic writes."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from underdrawing.core.errors import OutputError, PictureError
 from underdrawing.data.encoders import SUFFIXES
 
 PICTURE_SUFFIXES = frozenset(SUFFIXES)
-"""Suffixes by which pictures are found in folders; a file that is named itself may have any."""
+"""Suffixes of pictures in folders; a file that is given by its path may have any suffix."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A picture file and the place it keeps below an output folder."""
+    """A picture file and its relative path below an output folder."""
 
     path: Path
     relative: Path
 
 
 def find_pictures(paths: Iterable[str | Path]) -> list[Found]:
-    """The picture files that files, folders and glob patterns name, each once, folders in order of name.
+    """List picture files by path, folder and glob pattern, each once, in folders sorted by name.
 
-    A file keeps its name; what lies in a folder keeps its place below that folder; what a pattern matches
-    keeps its place below the part of the pattern without wildcards. Hidden files and folders are passed over,
-    links to folders are not followed. PictureError where an argument names nothing.
+    Relative paths: the name of a file; below the folder for its files; below the part of a pattern without
+    wildcards for its matches. Hidden files and folders are skipped, links to folders are not followed.
+    PictureError where an argument matches nothing.
     """
     found: dict[Path, Found] = {}
     for path in paths:
@@ -72,7 +72,7 @@ def _parts_before_wildcard(path: Path) -> list[str]:
 
 
 def write_atomic(path: str | Path, data: bytes, overwrite: bool = False) -> None:
-    """Write a file whole or not at all, even if the machine stops half way; missing folders are made.
+    """Write a file atomically and durably; missing folders are created.
 
     OutputError, naming the file, where it exists and `overwrite` is False, and where it cannot be written.
     """
@@ -86,9 +86,9 @@ def write_atomic(path: str | Path, data: bytes, overwrite: bool = False) -> None
         try:
             _write_through(part, data)
             _refuse_existing(path, overwrite)
-            os.replace(part, path)  # noqa: PTH105 - the one step that must not be anything else
+            os.replace(part, path)  # noqa: PTH105 - atomic
         finally:
-            part.unlink(missing_ok=True)  # also after ctrl-C
+            part.unlink(missing_ok=True)  # also after an interrupt
     except OutputError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name

@@ -1,4 +1,4 @@
-"""What travels beside the pixels: colour profile, EXIF and XMP, with the orientation told once only."""
+"""Metadata of picture files: colour profile, EXIF and XMP, with the orientation reset to 1."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 _ORIENTATION = 0x0112
 _SHORT = 3
 _TIFF_TEXT_TAGS = (270, 271, 272, 305, 306, 315, 33432)
-"""Of a TIFF's own tags, those that describe the photograph and not the storage of its pixels."""
+"""TIFF tags that describe the photograph, not the storage of its pixels."""
 _SUB_IFDS = (0x8769, 0x8825)
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>\s*))[2-8]")
 _ICC_SIGNATURE = slice(36, 40)
@@ -20,8 +20,8 @@ _ICC_SPACE = slice(16, 20)
 def upright_exif(exif: bytes | None) -> bytes | None:
     """The same EXIF bytes with orientation 1.
 
-    Only the one value is overwritten: writing the whole block anew would move the maker's notes, whose
-    offsets nobody but the maker knows. Bytes that are no EXIF are returned as they are.
+    Only this value is overwritten: rewriting the block would move the maker notes, whose internal offsets are
+    not documented. Bytes that are not EXIF are returned unchanged.
     """
     if not exif:
         return None
@@ -52,7 +52,7 @@ def upright_xmp(xmp: bytes | str | None) -> bytes | None:
 
 
 def tiff_exif(image: Image.Image) -> bytes | None:
-    """An EXIF block of what a TIFF says of its photograph, not of its strips; None for nothing."""
+    """An EXIF block with the descriptive tags of a TIFF file; None where it has none."""
     source, kept = image.getexif(), Image.Exif()
     for tag in _TIFF_TEXT_TAGS:
         if tag in source:

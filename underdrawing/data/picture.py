@@ -9,8 +9,6 @@ import numpy as np
 from underdrawing.core.errors import ShapeError
 from underdrawing.data.metadata import fitting_icc
 
-_BAND_ROWS = 256
-
 
 @dataclass(frozen=True)
 class Picture:
@@ -35,19 +33,6 @@ class Picture:
     def image(self) -> np.ndarray:
         """(H, W, 3) uint8."""
         return self.pixels if self.pixels.dtype == np.uint8 else to_8_bits(self.pixels)
-
-    def with_residual(self, residual: np.ndarray) -> Picture:
-        """The picture with (H, W) 8-bit levels added to all three channels, rounded and clipped."""
-        height, width = self.pixels.shape[:2]
-        if residual.shape != (height, width):
-            raise ShapeError(f"expected a residual of {(height, width)}, got {residual.shape}")
-        top = np.iinfo(self.pixels.dtype).max
-        pixels = np.empty_like(self.pixels, order="C")
-        for start in range(0, height, _BAND_ROWS):  # in bands: floats of a whole large picture take gigabytes
-            rows = slice(start, start + _BAND_ROWS)
-            change = np.rint(residual[rows] * np.float32(top // 255)).astype(np.int32)
-            np.clip(self.pixels[rows] + change[..., None], 0, top, out=pixels[rows], casting="unsafe")
-        return replace(self, pixels=pixels)
 
     def with_image(self, image_u8: np.ndarray) -> Picture:
         """The picture with other pixels, (H', W', 3) uint8; alpha is dropped where the size changes."""

@@ -1,4 +1,4 @@
-"""Photographs out of plain tar shards, decoded once into memory, and random crops of them for training."""
+"""Training photographs: loaded from tar shards into memory, and random crops of them."""
 
 import io
 import tarfile
@@ -11,8 +11,10 @@ from PIL import Image
 def load_photos(
     folder: Path, *, held_out: frozenset[str] = frozenset(), limit: int | None = None
 ) -> list[np.ndarray]:
-    """Decode every picture of the folder's *.tar to (H, W, 3) uint8 RGB; `held_out` names
-    ("shard.tar::member") are left out."""
+    """Decode all pictures in the *.tar files of a folder to (H, W, 3) uint8 RGB.
+
+    held_out: excluded members as "shard.tar::member". limit: maximum number of pictures. FileNotFoundError
+    where there are none."""
     photos = []
     for shard in sorted(Path(folder).glob("*.tar")):
         with tarfile.open(shard) as archive:
@@ -33,8 +35,7 @@ def load_photos(
 
 
 def held_out_names(manifest: Path) -> frozenset[str]:
-    """Names of the members that MANIFEST.tsv marks `val`, as "shard.tar::member"; empty when there is no
-    such file."""
+    """The members that MANIFEST.tsv marks `val`, as "shard.tar::member"; empty without the file."""
     if not manifest.is_file():
         return frozenset()
     rows = (line.split("\t") for line in manifest.read_text(encoding="utf-8").splitlines()[1:])
@@ -45,11 +46,10 @@ def held_out_names(manifest: Path) -> frozenset[str]:
 def random_crop(
     photo: np.ndarray, side: int, shortest: tuple[int, int], rng: np.random.Generator
 ) -> np.ndarray:
-    """A (side, side, 3) uint8 crop of the photo resized so that its short side falls log-uniformly into
-    `shortest` pixels.
+    """A random (side, side, 3) uint8 crop of a resized photo; half of the crops are mirrored.
 
-    The range is cut to [side, the photo's own short side] where that is possible; half of the crops are
-    mirrored.
+    shortest: range of the resized short side in pixels, sampled log-uniformly and clipped to
+    [side, short side of the photo] where that is possible.
     """
     height, width = photo.shape[:2]
     low = max(side, shortest[0])

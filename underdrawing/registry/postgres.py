@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from typing import TYPE_CHECKING
 
-from underdrawing.coding.keys import PublicKey
 from underdrawing.core.errors import RegistryError
-from underdrawing.registry import chain, embedding
+from underdrawing.registry import chain
 from underdrawing.registry.chain import Audit, Head
 from underdrawing.registry.embedding import View
 from underdrawing.registry.pgvector import default_search
 from underdrawing.registry.postgres_connection import Link
-from underdrawing.registry.postgres_schema import KEY_DIGITS, MIGRATION_LOCK, MIGRATIONS, SCHEMA
+from underdrawing.registry.postgres_schema import MIGRATION_LOCK, MIGRATIONS, SCHEMA
+from underdrawing.registry.queries import PAGE, RecordQueries
 from underdrawing.registry.record import Entry, Record, vector_hash
 from underdrawing.registry.searching import Search
 from underdrawing.registry.vectors import Neighbour
@@ -23,18 +23,19 @@ from underdrawing.registry.vectors import Neighbour
 if TYPE_CHECKING:
     import psycopg
 
-_PAGE = 2000  # records read at a time
 _JOINED = f"{SCHEMA}.records LEFT JOIN {SCHEMA}.vectors USING (number)"
-_SELECT = (  # no join: without statistics, as after many insertions, it may read all vectors
-    f"SELECT number, hash, text, (SELECT vector FROM {SCHEMA}.vectors v WHERE v.number = records.number) "
-    f"FROM {SCHEMA}.records "
-)
 _HEAD = f"SELECT count, hash FROM {SCHEMA}.head"
 _RECONNECT_S = 20  # of waiting for a restarted server, to ask whether it committed
 
 
-class PostgresRegistry:
+class PostgresRegistry(RecordQueries):
     """See store.Registry. One connection, shared by all threads under a lock."""
+
+    _select = (  # no join: without statistics, as after many insertions, it may read all vectors
+        f"SELECT number, hash, text, (SELECT vector FROM {SCHEMA}.vectors v WHERE v.number = records.number) "
+        f"FROM {SCHEMA}.records "
+    )
+    _records, _vectors = f"{SCHEMA}.records", f"{SCHEMA}.vectors"
 
     def __init__(self, url: str, *, create: bool = False, search: Search | None = None) -> None:
         """url: postgresql://..., of an existing database. create: make missing tables."""
@@ -56,25 +57,6 @@ class PostgresRegistry:
             self._search.added(self)
         return list(range(first, head.count + 1))
 
-    def by_identity(self, identity: str) -> list[Entry]:
-        return self._entries("WHERE identity = %s ORDER BY number DESC", (identity,))
-
-    def by_file(self, digest: str) -> list[Entry]:
-        where = "WHERE original_file = %s OR protected_file = %s ORDER BY number DESC"
-        found = self._entries(where, (digest[:KEY_DIGITS],) * 2)
-        return [e for e in found if digest in (e.record.original.file, e.record.protected.file)]
-
-    def by_pixels(self, digest: str) -> list[Entry]:
-        where = "WHERE original_pixels = %s OR protected_pixels = %s ORDER BY number DESC"
-        found = self._entries(where, (digest[:KEY_DIGITS],) * 2)
-        return [e for e in found if digest in (e.record.original.pixels, e.record.protected.pixels)]
-
-    def find_key(self, short: bytes) -> PublicKey | None:
-        prefix = short.hex()
-        where = "WHERE fingerprint >= %s AND fingerprint < %s ORDER BY fingerprint LIMIT 1"
-        found = self._entries(where, (prefix, prefix + "g"))  # g: after every hex digit
-        return found[0].record.owner if found else None
-
     def get(self, numbers: Iterable[int]) -> list[Entry]:
         wanted = list(numbers)
         found = {entry.number: entry for entry in self._entries("WHERE number = ANY(%s)", (wanted,))}
@@ -84,30 +66,10 @@ class PostgresRegistry:
         with self._lock, self._link.converted_errors():
             return self._search.nearest(self, views, limit)
 
-    def vectors_after(self, number: int, limit: int) -> list[tuple[int, bytes]]:
-        """See searching.VectorSource."""
-        where = "WHERE number > %s AND embedding = %s ORDER BY number LIMIT %s"
-        return self._vectors(where, (number, embedding.NAME, limit))
-
     def vectors_of(self, numbers: Collection[int]) -> list[tuple[int, bytes]]:
         """See searching.VectorSource."""
-        return self._vectors("WHERE number = ANY(%s)", (sorted(numbers),))
-
-    def state(self) -> tuple[int, str]:
-        """See searching.VectorSource."""
-        first = self._rows(f"SELECT hash FROM {SCHEMA}.records WHERE number = 1")
-        return len(self), first[0][0].hex() if first else ""
-
-    def __iter__(self) -> Iterator[Entry]:
-        last, count = 0, len(self)
-        while entries := self._entries(
-            "WHERE number > %s AND number <= %s ORDER BY number LIMIT %s", (last, count, _PAGE)
-        ):
-            yield from entries
-            last = entries[-1].number
-
-    def __len__(self) -> int:
-        return self.head().count
+        query = f"SELECT number, vector FROM {SCHEMA}.vectors WHERE number = ANY(%s)"
+        return self._rows(query, (sorted(numbers),))
 
     def head(self) -> Head:
         with self._link.converted_errors():
@@ -134,12 +96,6 @@ class PostgresRegistry:
         with self._lock:
             self._search.close()
             self._link.close()
-
-    def __enter__(self) -> PostgresRegistry:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.close()
 
     # --- private ---------------------------------------------------------------------------------------
 
@@ -221,17 +177,12 @@ class PostgresRegistry:
             ) from error
         return found == [(head.hash,)]
 
-    def _entries(self, where: str, values: tuple) -> list[Entry]:
-        rows = self._rows(_SELECT + where, values)
-        with self._link.converted_errors():
-            return [Entry(n, digest, Record.from_text(text, vector)) for n, digest, text, vector in rows]
-
-    def _vectors(self, where: str, values: tuple) -> list[tuple[int, bytes]]:
-        return self._rows(f"SELECT number, vector FROM {SCHEMA}.vectors {where}", values)
-
     def _rows(self, query: str, values: tuple = ()) -> list[tuple]:
         with self._lock:
             return self._link.rows(query, values)
+
+    def _converted_errors(self) -> AbstractContextManager[None]:
+        return self._link.converted_errors()
 
 
 def _copy(connection: psycopg.Connection, head: Head, texts: list[str], records: Sequence[Record]) -> Head:
@@ -253,7 +204,7 @@ def _audited_rows(connection: psycopg.Connection, faults: list[str]) -> Iterator
     """(number, text, hash) in order of number; faults of vectors are appended to `faults`."""
     query = f"SELECT number, convert_to(text, 'UTF8'), hash, vector FROM {_JOINED} ORDER BY number"
     with connection.cursor("audit", binary=True) as cursor:
-        cursor.itersize = _PAGE
+        cursor.itersize = PAGE
         for number, data, digest, vector in cursor.execute(query):
             text = data.decode("utf-8", "surrogateescape")  # damaged text is reported by the chain
             if (None if vector is None else vector_hash(vector)) != _hash_in_text(text):

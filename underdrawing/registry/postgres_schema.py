@@ -9,24 +9,17 @@ about     one row: version of the tables
 
 from __future__ import annotations
 
+from underdrawing.registry.queries import INDEXED_PATHS, KEY_DIGITS
+
 SCHEMA = "underdrawing"
 MIGRATION_LOCK = 0x554E4472
 """Key of the advisory lock held while tables are made or migrated."""
-KEY_DIGITS = 16
-"""Digits of a hash that are indexed, so that indexes are small; the whole is compared afterwards."""
-_INDEXED_PATHS = {
-    "identity": "{identity}",
-    "fingerprint": "{owner,fingerprint}",
-    "original_file": "{original,file}",
-    "protected_file": "{protected,file}",
-    "original_pixels": "{original,pixels}",
-    "protected_pixels": "{protected,pixels}",
-}
+_PATHS = {name: "{" + path.replace(".", ",") + "}" for name, path in INDEXED_PATHS.items()}
 _COMPUTED = ",\n".join(
     f"""{name} text COLLATE "C" GENERATED ALWAYS AS (left(text::jsonb #>> '{path}', {KEY_DIGITS})) STORED"""
-    for name, path in _INDEXED_PATHS.items()
+    for name, path in _PATHS.items()
 )
-_INDEXES = "".join(f"CREATE INDEX records_{name} ON {SCHEMA}.records ({name});\n" for name in _INDEXED_PATHS)
+_INDEXES = "".join(f"CREATE INDEX records_{name} ON {SCHEMA}.records ({name});\n" for name in INDEXED_PATHS)
 _APPEND_ONLY = "".join(
     f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {SCHEMA}.{table} "
     f"FOR EACH STATEMENT EXECUTE FUNCTION {SCHEMA}.refuse();\n"

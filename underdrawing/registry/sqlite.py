@@ -15,11 +15,11 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from underdrawing.coding.keys import PublicKey
 from underdrawing.core.errors import RegistryError
-from underdrawing.registry import chain, embedding
+from underdrawing.registry import chain
 from underdrawing.registry.chain import Audit, Head
 from underdrawing.registry.embedding import View
+from underdrawing.registry.queries import INDEXED_PATHS, KEY_DIGITS, RecordQueries
 from underdrawing.registry.record import Entry, Record, vector_hash
 from underdrawing.registry.searching import LocalSearch, Search
 from underdrawing.registry.vectors import Neighbour
@@ -27,21 +27,11 @@ from underdrawing.registry.vectors import Neighbour
 APPLICATION_ID = 0x554E4472
 """In the file's header, "UNDr"; files of other programs are refused."""
 _BUSY_MS = 30_000
-_PAGE = 2000  # records or vectors read at a time
-_INDEXED_PATHS = {
-    "identity": "$.identity",
-    "fingerprint": "$.owner.fingerprint",
-    "original_file": "$.original.file",
-    "protected_file": "$.protected.file",
-    "original_pixels": "$.original.pixels",
-    "protected_pixels": "$.protected.pixels",
-}
-_KEY_DIGITS = 16  # of a hash are indexed, so that indexes are small; the whole is compared afterwards
 _COMPUTED = ",\n".join(
-    f"{name} TEXT GENERATED ALWAYS AS (substr(json_extract(text, '{path}'), 1, {_KEY_DIGITS})) VIRTUAL"
-    for name, path in _INDEXED_PATHS.items()
+    f"{name} TEXT GENERATED ALWAYS AS (substr(json_extract(text, '$.{path}'), 1, {KEY_DIGITS})) VIRTUAL"
+    for name, path in INDEXED_PATHS.items()
 )
-_INDEXES = "".join(f"CREATE INDEX records_{name} ON records ({name});\n" for name in _INDEXED_PATHS)
+_INDEXES = "".join(f"CREATE INDEX records_{name} ON records ({name});\n" for name in INDEXED_PATHS)
 _APPEND_ONLY = "".join(
     f"CREATE TRIGGER {table}_{event} BEFORE {event} ON {table} "
     f"BEGIN SELECT RAISE(ABORT, 'records are never changed'); END;\n"
@@ -66,11 +56,13 @@ MIGRATIONS = (
     """,
 )
 """Item n migrates a file from user_version n to n + 1, in one transaction."""
-_SELECT = "SELECT number, hash, text, vector FROM records LEFT JOIN vectors USING (number) "
 
 
-class SqliteRegistry:
+class SqliteRegistry(RecordQueries):
     """See store.Registry. One connection, shared by all threads under a lock."""
+
+    _select = "SELECT number, hash, text, vector FROM records LEFT JOIN vectors USING (number) "
+    _records, _vectors = "records", "vectors"
 
     def __init__(self, path: Path, *, create: bool = False, search: Search | None = None) -> None:
         self.path = Path(path)
@@ -92,7 +84,7 @@ class SqliteRegistry:
     def add(self, records: Sequence[Record]) -> list[int]:
         texts = [record.to_text() for record in records]
         with self._writing():
-            head, rows = self._head(), []
+            head, rows = _read_head(self._database), []
             first = head.count + 1
             for text in texts:
                 head = head.extend(text)
@@ -109,61 +101,22 @@ class SqliteRegistry:
             self._search.added(self)
         return list(range(first, head.count + 1))
 
-    def by_identity(self, identity: str) -> list[Entry]:
-        return self._entries("WHERE identity = ? ORDER BY number DESC", (identity,))
-
-    def by_file(self, digest: str) -> list[Entry]:
-        where = "WHERE original_file = ?1 OR protected_file = ?1 ORDER BY number DESC"
-        found = self._entries(where, (digest[:_KEY_DIGITS],))
-        return [e for e in found if digest in (e.record.original.file, e.record.protected.file)]
-
-    def by_pixels(self, digest: str) -> list[Entry]:
-        where = "WHERE original_pixels = ?1 OR protected_pixels = ?1 ORDER BY number DESC"
-        found = self._entries(where, (digest[:_KEY_DIGITS],))
-        return [e for e in found if digest in (e.record.original.pixels, e.record.protected.pixels)]
-
-    def find_key(self, short: bytes) -> PublicKey | None:
-        prefix = short.hex()
-        where = "WHERE fingerprint >= ? AND fingerprint < ? ORDER BY fingerprint LIMIT 1"
-        found = self._entries(where, (prefix, prefix + "g"))  # g: after every hex digit
-        return found[0].record.owner if found else None
-
     def get(self, numbers: Iterable[int]) -> list[Entry]:
-        return [entry for n in numbers for entry in self._entries("WHERE number = ?", (n,))]
+        return [entry for n in numbers for entry in self._entries("WHERE number = %s", (n,))]
 
     def nearest(self, views: Iterable[View], limit: int) -> list[Neighbour]:
         with self._lock, self._converted_errors():
             return self._search.nearest(self, views, limit)
 
-    def vectors_after(self, number: int, limit: int) -> list[tuple[int, bytes]]:
-        """See searching.VectorSource."""
-        where = "WHERE number > ? AND embedding = ? ORDER BY number LIMIT ?"
-        return self._vectors(where, (number, embedding.NAME, limit))
-
     def vectors_of(self, numbers: Collection[int]) -> list[tuple[int, bytes]]:
         """See searching.VectorSource."""
         known = json.dumps(sorted(numbers))  # as one value, whatever their number
-        return self._vectors("WHERE number IN (SELECT value FROM json_each(?))", (known,))
-
-    def state(self) -> tuple[int, str]:
-        """See searching.VectorSource."""
-        first = self._rows("SELECT hash FROM records WHERE number = 1", ())
-        return len(self), first[0][0].hex() if first else ""
-
-    def __iter__(self) -> Iterator[Entry]:
-        last, count = 0, len(self)
-        while entries := self._entries(
-            "WHERE number > ? AND number <= ? ORDER BY number LIMIT ?", (last, count, _PAGE)
-        ):
-            yield from entries
-            last = entries[-1].number
-
-    def __len__(self) -> int:
-        return self.head().count
+        query = "SELECT number, vector FROM vectors WHERE number IN (SELECT value FROM json_each(%s))"
+        return self._rows(query, (known,))
 
     def head(self) -> Head:
         with self._lock, self._converted_errors():
-            return self._head()
+            return _read_head(self._database)
 
     def audit(self, exported: Head | None = None) -> Audit:
         """See store.Registry; checks the structure of the file, too. Works on a snapshot: records added
@@ -184,12 +137,6 @@ class SqliteRegistry:
             self._search.close()
             self._database.close()
 
-    def __enter__(self) -> SqliteRegistry:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.close()
-
     # --- private ---------------------------------------------------------------------------------------
 
     def _prepare(self, create: bool) -> None:
@@ -205,9 +152,8 @@ class SqliteRegistry:
         if version == len(MIGRATIONS):
             return
         with self._writing():
-            (version,) = database.execute(
-                "PRAGMA user_version"
-            ).fetchone()  # another process may have migrated it
+            # another process may have migrated it
+            (version,) = database.execute("PRAGMA user_version").fetchone()
             for script in MIGRATIONS[version:]:
                 for statement in _statements(script):
                     database.execute(statement)
@@ -222,26 +168,14 @@ class SqliteRegistry:
         if version > len(MIGRATIONS):
             raise RegistryError(f"{self.path}: written by a later version of underdrawing; update this one")
 
-    def _head(self) -> Head:
-        return _read_head(self._database)
-
-    def _entries(self, where: str, values: tuple) -> list[Entry]:
-        rows = self._rows(_SELECT + where, values)
-        with self._converted_errors():
-            return [Entry(n, digest, Record.from_text(text, vector)) for n, digest, text, vector in rows]
-
-    def _vectors(self, where: str, values: tuple) -> list[tuple[int, bytes]]:
-        return self._rows(f"SELECT number, vector FROM vectors {where}", values)
-
-    def _rows(self, query: str, values: tuple) -> list[tuple]:
+    def _rows(self, query: str, values: tuple = ()) -> list[tuple]:
         with self._lock, self._converted_errors():
-            return self._database.execute(query, values).fetchall()
+            return self._database.execute(query.replace("%s", "?"), values).fetchall()
 
     def _snapshot(self) -> sqlite3.Connection:
         database = sqlite3.connect(self.path, timeout=_BUSY_MS / 1000, isolation_level=None)
-        database.text_factory = lambda data: data.decode(
-            "utf-8", "surrogateescape"
-        )  # damaged text is reported by the chain
+        # damaged text is reported by the chain
+        database.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
         database.execute("BEGIN")
         return database
 

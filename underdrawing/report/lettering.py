@@ -1,7 +1,7 @@
-"""Text layout: text of any script as one font can draw it, without invisible characters.
+"""Text layout: text of any script for one font, without invisible characters.
 
-text -> drawable: letters that the font lacks and control characters become codes: [U+4E2D U+6587]
-     -> wrapped: lines of a width
+text -> drawable: missing glyphs and control characters are replaced by codes: [U+4E2D U+6587]
+     -> wrapped: broken into lines of a maximum width
      -> visual_order: each line in visual order: Hebrew and Arabic run from right to left
 
 Unicode's bidirectional algorithm (UAX 9) without explicit marks, which `drawable` makes visible;
@@ -15,18 +15,18 @@ from collections.abc import Callable
 from functools import lru_cache
 
 Has = Callable[[str], bool]
-"""Whether the font has a letter."""
+"""Whether the font has a glyph for a character."""
 Width = Callable[[str], float]
 """Of a line, in points."""
 _INVISIBLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-_ZWNJ, _ZWJ = "\u200c", "\u200d"  # in Arabic script they are spelling: letters kept apart, or joined
+_ZWNJ, _ZWJ = "\u200c", "\u200d"  # significant in Arabic script: they separate or join letters
 _LAM = "\u0644"
-_FARTHEST = 8  # so many marks may stand between two letters that join
+_FARTHEST = 8  # maximum number of combining marks between two joined letters
 _MIRRORED = dict(zip("()[]{}<>«»‹›≤≥", ")(][}{><»«›‹≥≤", strict=True))
 
 
 def drawable(text: str, has: Has) -> str:
-    """The text with a code for every letter that cannot be drawn; in composed form, Arabic joined."""
+    """Replace characters that cannot be drawn by codes; the text in NFC with Arabic presentation forms."""
     pieces: list[str] = []
     missing: list[str] = []
     letters = unicodedata.normalize("NFC", text)
@@ -45,7 +45,7 @@ def drawable(text: str, has: Has) -> str:
 
 
 def wrapped(text: str, width: float, measure: Width) -> list[str]:
-    """The text in lines that are at most `width` wide, broken at spaces and in words that are longer."""
+    """Break text into lines of at most `width` points, at spaces, and within longer words."""
     lines = []
     for paragraph in text.split("\n"):
         line = ""
@@ -63,13 +63,13 @@ def wrapped(text: str, width: float, measure: Width) -> list[str]:
 
 
 def is_leftward(text: str) -> bool:
-    """Whether the first letter that has a direction runs from right to left; then the whole text does."""
+    """Whether the base direction is right to left: that of the first strong character. UAX 9, P2, P3."""
     kinds = map(unicodedata.bidirectional, text)
     return next((kind != "L" for kind in kinds if kind in ("L", "R", "AL")), False)
 
 
 def visual_order(line: str, leftward: bool) -> str:
-    """A line in the order in which it is drawn, from left to right. leftward: `is_leftward` of its text."""
+    """Reorder a line into visual order, left to right. leftward: `is_leftward` of its paragraph."""
     kinds = [unicodedata.bidirectional(letter) for letter in line]
     if not {"R", "AL", "AN"} & set(kinds):
         return line
@@ -82,7 +82,7 @@ def visual_order(line: str, leftward: bool) -> str:
         for letter, level in zip(line, levels, strict=True)
     ]
     clusters: list[tuple[str, int]] = []
-    for letter, level in units:  # a mark stays behind the letter that carries it
+    for letter, level in units:  # a combining mark stays after its base character
         if clusters and unicodedata.combining(letter):
             clusters[-1] = clusters[-1][0] + letter, clusters[-1][1]
         else:
@@ -106,7 +106,7 @@ def _broken(word: str, width: float, measure: Width) -> list[str]:
 
 
 def _resolved(kinds: list[str], base: str) -> list[str]:
-    """Each letter's direction: L, R, EN (a number), AN (one in Arabic), or what it was. UAX 9, W1 to W7."""
+    """Resolve weak types to L, R, EN, AN, or the original type. UAX 9, W1 to W7."""
     found, before, strong = [], base, base
     for kind in kinds:
         kind = before if kind == "NSM" else kind
@@ -116,24 +116,24 @@ def _resolved(kinds: list[str], base: str) -> list[str]:
             kind = "AN"
         found.append(kind)
         before = kind
-    for place in range(1, len(found) - 1):  # one separator between digits belongs to the number
+    for place in range(1, len(found) - 1):  # W4: a single separator between digits
         left, right = found[place - 1], found[place + 1]
         joins = {"CS": ("EN", "AN"), "ES": ("EN",)}.get(found[place], ())
         if left == right and left in joins:
             found[place] = left
     for places, step in ((range(1, len(found)), 1), (range(len(found) - 2, -1, -1), -1)):
-        for place in places:  # signs as per cent, beside a number
+        for place in places:  # W5: terminators as the per cent sign
             if found[place] == "ET" and found[place - step] == "EN":
                 found[place] = "EN"
     strong = base
-    for place, kind in enumerate(found):  # a number after a word from left to right is part of it
+    for place, kind in enumerate(found):  # W7: a number after L becomes L
         strong = kind if kind in ("L", "R", "AL") else strong
         found[place] = {"AL": "R", "EN": "L" if strong == "L" else "EN"}.get(kind, kind)
     return found
 
 
 def _pair_brackets(line: str, kinds: list[str], base: str) -> None:
-    """Give both brackets of a pair the direction of what is in them. UAX 9, N0."""
+    """Set both brackets of a pair to the direction of their content, in place. UAX 9, N0."""
     pairs: list[tuple[int, int]] = []
     waiting: list[int] = []
     for place, letter in enumerate(line):
@@ -152,7 +152,7 @@ def _pair_brackets(line: str, kinds: list[str], base: str) -> None:
 
 
 def _neutral(kinds: list[str], base: str) -> list[str]:
-    """What has no direction takes that of both sides, or of the line. UAX 9, N1 and N2."""
+    """Resolve neutral types by both neighbours or the base direction. UAX 9, N1 and N2."""
     found = list(kinds)
     place = 0
     while place < len(found):
@@ -168,18 +168,18 @@ def _neutral(kinds: list[str], base: str) -> list[str]:
 
 
 def _side(kind: str) -> str:
-    """L, R, or nothing; numbers count as running from right to left, as UAX 9 has it."""
+    """L, R, or an empty string for neutral types; numbers count as R (UAX 9, N1)."""
     return {"L": "L", "R": "R", "EN": "R", "AN": "R"}.get(kind, "")
 
 
 def _levels(kinds: list[str], leftward: bool) -> list[int]:
-    """UAX 9, I1 and I2."""
+    """Embedding levels. UAX 9, I1 and I2."""
     raised = {"L": 2 if leftward else 0, "R": 1, "EN": 2, "AN": 2}
     return [raised[kind] for kind in kinds]
 
 
 def _turned(clusters: list[tuple[str, int]], lowest: int) -> list[tuple[str, int]]:
-    """UAX 9, L2: every run of this level or a higher one, the other way round."""
+    """Reverse every run of at least this level. UAX 9, L2."""
     turned: list[tuple[str, int]] = []
     run: list[tuple[str, int]] = []
     for cluster in clusters:
@@ -196,7 +196,7 @@ def _turned(clusters: list[tuple[str, int]], lowest: int) -> list[tuple[str, int
 
 @lru_cache(maxsize=1)
 def _forms() -> dict[str, dict[str, str]]:
-    """Letter (or lam and alef) -> isolated, final, initial, medial -> its presentation form."""
+    """Presentation forms by letter (or lam with alef) and by position: isolated, final, initial, medial."""
     found: dict[str, dict[str, str]] = {}
     for code in (*range(0xFB50, 0xFE00), *range(0xFE70, 0xFEFD)):
         kind, *letters = unicodedata.decomposition(chr(code)).split() or [""]
@@ -210,7 +210,7 @@ def _forms() -> dict[str, dict[str, str]]:
 
 
 def _joined(text: str, has: Has) -> str:
-    """Arabic letters in the form that their neighbours require; joiners are removed."""
+    """Replace Arabic letters by the presentation forms of their context and remove joiners."""
     forms = _forms()
     if not any(letter in forms for letter in text):
         return text
@@ -241,9 +241,9 @@ def _joined(text: str, has: Has) -> str:
 
 
 def _reaches(units: list[str], needed: str) -> bool:
-    """Whether the nearest letter on one side, beyond its marks, joins this one."""
+    """Whether the nearest letter of `units`, after combining marks, joins this one."""
     for unit in units:
-        if unit == _ZWJ or unit == "\u0640":  # a stretched line joins both sides
+        if unit == _ZWJ or unit == "\u0640":  # tatweel joins both sides
             return True
         if unit in _forms():
             return needed in _forms()[unit]

@@ -62,7 +62,7 @@ def pdf(report: dict[str, Any], figures: Sequence[Figure]) -> bytes:
 
 
 class Sheet:
-    """Pages that are filled from top to bottom. Lengths in points."""
+    """Pages, filled from top to bottom. Lengths in points."""
 
     def __init__(self) -> None:
         _register()
@@ -82,14 +82,14 @@ class Sheet:
             self._top -= 1.4 * size
 
     def heading(self, text: str, content_height: float = 90) -> None:
-        """The title of a part, on the same page as at least `content_height` points of its content."""
+        """A section title, on the same page as at least `content_height` points of its content."""
         self._need(content_height)
         self.space(16)
         self.text(text, 11.5, bold=True)
         self.space(3)
 
     def box(self, paragraphs: Sequence[tuple[str, float, bool, str]], color: str) -> None:
-        """Paragraphs (text, size, bold, colour) on a pale ground with a bar of a colour at their left."""
+        """Paragraphs (text, size, bold, colour) on a pale background with a coloured bar at the left."""
         inset = 16.0
         lines = [
             (line, size, bold, ink)
@@ -141,7 +141,7 @@ class Sheet:
             self._top -= block + 8
 
     def finish(self, title: str, program: str, when: str, mark: str) -> bytes:
-        """The PDF with a foot on every page. mark: identifies the verified file."""
+        """The PDF with a footer on every page. mark: text that identifies the verified file."""
         from reportlab.pdfgen.canvas import Canvas
 
         buffer = io.BytesIO()
@@ -166,7 +166,7 @@ class Sheet:
         return buffer.getvalue()
 
     def _need(self, height: float) -> None:
-        """Start a new page where less height is left, unless this one is empty."""
+        """Start a new page where less height remains, unless the page is empty."""
         if self._top - height < _FOOT and self._pages[-1]:
             self._pages.append([])
             self._top = _HEIGHT - _MARGIN
@@ -183,7 +183,7 @@ class Sheet:
 
 @lru_cache(maxsize=1)
 def _register() -> dict[bool, Any]:
-    """Plain and bold font by whether bold; MissingExtraError where reportlab is not installed."""
+    """Register the fonts; {bold: font}. MissingExtraError where reportlab is not installed."""
     try:
         from reportlab import rl_config
         from reportlab.pdfbase import pdfmetrics
@@ -192,7 +192,7 @@ def _register() -> dict[bool, Any]:
         raise MissingExtraError(
             f'reports in PDF need reportlab ({error}): pip install "underdrawing[pdf]"'
         ) from error
-    rl_config.useA85 = 0  # pictures as bytes, not as text: smaller, and sooner made
+    rl_config.useA85 = 0  # binary streams: smaller and faster
     fonts = {}
     for bold, name, file in ((False, _PLAIN, "DejaVuSans.ttf"), (True, _BOLD, "DejaVuSans-Bold.ttf")):
         fonts[bold] = TTFont(name, str(_FONTS / file))
@@ -248,5 +248,5 @@ def _picture(canvas: Any, jpeg: bytes, place: tuple[float, float, float, float])
 
 
 def _safe(text: str) -> str:
-    """Text for the title of the file: no control characters, no surrogates."""
+    """Text without control characters and surrogates, for the PDF title."""
     return "".join(letter for letter in text if letter.isprintable()).encode("utf-8", "replace").decode()

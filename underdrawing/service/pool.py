@@ -76,14 +76,9 @@ class Pool:
         """Number of workers that are up."""
         return sum(worker.ready for worker in self._workers)
 
-    @property
-    def full(self) -> bool:
-        """Whether a task would be refused now."""
-        return self.admitted >= self.limits.workers + self.limits.queue
-
     def check_room(self) -> None:
         """BusyError where a task would be refused now."""
-        if self.full:
+        if self.admitted >= self.limits.workers + self.limits.queue:
             raise BusyError(self._usual_seconds * self.admitted / self.limits.workers)
 
     def start(self) -> None:

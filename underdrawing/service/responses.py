@@ -38,26 +38,10 @@ def verification(
     role: str,
 ) -> Verification:
     """The response to a verification. report: as in `verify --json`."""
-    reader = may(role, "reader")
-    return Verification(
-        file=report["file"],
-        status=report["status"],
-        present=report["present"],
-        message=report["message"],
-        identity=report["identity"],
-        signature=report["signature"],
-        altered_fraction=report["altered_fraction"],
-        content_matches=report["content_matches"],
-        layers=report["layers"] if reader else None,
-        details=report["details"] if reader else None,
-        seconds=report["seconds"],
-        credentials=report["credentials"],
-        sha256=report["sha256"],
-        checked=report["checked"],
-        records=list(records),
-        artefacts=links,
-        artefacts_seconds=seconds,
-    )
+    fields = {name: report[name] for name in Verification.model_fields if name in report}
+    if not may(role, "reader"):
+        fields |= {"layers": None, "details": None}
+    return Verification(**fields, records=list(records), artefacts=links, artefacts_seconds=seconds)
 
 
 def protection(report: dict[str, Any], links: dict[str, Artefact], seconds: float) -> Protection:

@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import UploadFile
 
 from underdrawing.core.errors import CredentialsError, RegistryError
-from underdrawing.credentials.recovery import kept_for
+from underdrawing.credentials.reading import kept_for
 from underdrawing.credentials.repository import ManifestRepository
 from underdrawing.service.artefacts import Artefacts
 from underdrawing.service.observe import Metrics
