@@ -9,7 +9,7 @@ from skimage import data
 from underdrawing.attacks.channel import Blur, Contrast, Jpeg, Noise
 from underdrawing.carriers.lattice import sync
 from underdrawing.carriers.lattice.activity import activity, activity_before
-from underdrawing.carriers.lattice.capacity import information, left_by_edit
+from underdrawing.carriers.lattice.capacity import bits_after_edit, information
 from underdrawing.carriers.lattice.embed import change, code_index, code_length
 from underdrawing.carriers.lattice.grid import Alignment, grid_size
 from underdrawing.carriers.lattice.lattice import Lattice
@@ -95,7 +95,7 @@ def test_the_untiled_coefficients_tell_strengths_apart_that_a_flat_picture_confu
     received = np.rint(flat + lattice.embed(flat, rng.integers(0, 2, 512, dtype=np.uint8), layers, level))
     first = next(sync.intact(received, lattice.tables))
     assert first.level.strength == 1.45, "no longer confused: the test needs another picture"
-    view = lattice.placed(lattice.view(received, first), received, (rows, cols))
+    view = lattice.place_view(lattice.view(received, first), received, (rows, cols))
     assert view.alignment.level.strength == 2.1
 
 
@@ -105,7 +105,7 @@ def test_a_brighter_picture_is_not_taken_for_one_of_larger_steps(marked):
     received = luma(image) * np.float32(ratio)
     first = next(sync.intact(received, lattice.tables))
     assert first.level.strength == 1.45, "no longer confused: the test asks for nothing"
-    view = lattice.placed(lattice.view(received, first), received, (SIDE // 8, SIDE // 8))
+    view = lattice.place_view(lattice.view(received, first), received, (SIDE // 8, SIDE // 8))
     assert view.alignment.level.strength == 1
     assert abs(view.equalizer.gain - ratio) < 0.02
 
@@ -167,11 +167,11 @@ def test_middle_layer_keeps_its_information(marked, channel, least):
 def test_the_worst_edit_takes_what_carries_most():
     even, heap = np.ones((32, 48)), np.ones((32, 48))
     heap[8:24, 16:40] = 5  # a quarter of the blocks, five eighths of the bits
-    assert left_by_edit(even, 0.4) == pytest.approx(0.6 * even.size, abs=1)
-    assert left_by_edit(heap, 0.25) == pytest.approx(0.75 * heap.size, rel=0.1)
-    assert left_by_edit(heap, 0.4) < left_by_edit(heap, 0.25) < left_by_edit(heap, 0) == heap.sum()
+    assert bits_after_edit(even, 0.4) == pytest.approx(0.6 * even.size, abs=1)
+    assert bits_after_edit(heap, 0.25) == pytest.approx(0.75 * heap.size, rel=0.1)
+    assert bits_after_edit(heap, 0.4) < bits_after_edit(heap, 0.25) < bits_after_edit(heap, 0) == heap.sum()
     scattered = np.random.default_rng(0).permutation(heap.ravel()).reshape(heap.shape)
-    assert left_by_edit(scattered, 0.25) > 1.15 * left_by_edit(heap, 0.25)
+    assert bits_after_edit(scattered, 0.25) > 1.15 * bits_after_edit(heap, 0.25)
 
 
 def test_noise_leaves_the_base_layer_readable(marked):

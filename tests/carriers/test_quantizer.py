@@ -10,8 +10,8 @@ from skimage import data
 from underdrawing.carriers.lattice.parameters import FREQUENCIES, JPEG_STEPS
 from underdrawing.carriers.lattice.quantizer import (
     COSINES,
+    estimate_quantizer,
     expected_log_density,
-    find_quantizer,
     log_density_table,
 )
 from underdrawing.ops.color import luma
@@ -31,25 +31,25 @@ def received(quality=None, table=None):
 def test_finds_the_quantizer_of_a_jpeg(quality):
     scale = 5000 / quality if quality < 50 else 200 - 2 * quality
     wanted = np.floor((JPEG_STEPS * scale + 50) / 100)
-    found = find_quantizer(received(quality))[:8, 0]
+    found = estimate_quantizer(received(quality))[:8, 0]
     assert np.abs(found - wanted[:8]).max() <= 1
 
 
 def test_finds_a_table_that_is_not_the_standards():
-    found = find_quantizer(received(table=[13] * 64))[:, 0]
+    found = estimate_quantizer(received(table=[13] * 64))[:, 0]
     assert (found[:8] == 13).all()
 
 
 @pytest.mark.parametrize("plane", [luma(PHOTO), luma(PHOTO)[3:507, 5:509]], ids=["untouched", "shifted"])
 def test_finds_nothing_where_no_jpeg_shows(plane):
-    assert not find_quantizer(analyse(np.ascontiguousarray(plane), FREQUENCIES)).any()
+    assert not estimate_quantizer(analyse(np.ascontiguousarray(plane), FREQUENCIES)).any()
 
 
 def test_a_jpeg_on_another_grid_does_not_show():
     buffer = io.BytesIO()
     Image.fromarray(PHOTO).save(buffer, "JPEG", quality=50)
     plane = luma(np.asarray(Image.open(buffer)))[3:507, 5:509]
-    assert not find_quantizer(analyse(np.ascontiguousarray(plane), FREQUENCIES)).any()
+    assert not estimate_quantizer(analyse(np.ascontiguousarray(plane), FREQUENCIES)).any()
 
 
 def test_the_density_of_a_box_is_a_density():

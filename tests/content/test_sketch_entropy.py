@@ -40,10 +40,10 @@ def test_far_symbols_are_held_within_reach(code: EntropyCode) -> None:
     assert np.array_equal(code.read(written, chosen.shape, 6, None, condition), chosen)
 
 
-def test_thrift_buys_bits_with_error(code: EntropyCode) -> None:
+def test_a_higher_bit_cost_trades_bits_for_error(code: EntropyCode) -> None:
     exact = np.random.default_rng(4).laplace(0, 0.8, (128, 6, 6)).astype(np.float32)
     condition = condition_numbers(180, 0, 3)
-    runs = [code.choose(exact, 6, None, condition, thrift) for thrift in (0.0, 0.1, 0.3)]
+    runs = [code.choose(exact, 6, None, condition, bit_cost) for bit_cost in (0.0, 0.1, 0.3)]
     spent = [bits for _, bits in runs]
     errors = [float(((symbols - exact) ** 2).sum()) for symbols, _ in runs]
     assert spent == sorted(spent, reverse=True)
@@ -60,11 +60,11 @@ def test_sums_stay_where_float32_is_exact(code: EntropyCode) -> None:
         live = np.arange(maps)
         condition = condition_numbers(230, 80, 8)
         reported = net([(values, live, maps)], 40, condition)
-        single = net.look, net.mix, net.tell
-        net.look, net.mix, net.tell = (weights.astype(np.float64) for weights in single)
+        single = net.look, net.mix, net.output
+        net.look, net.mix, net.output = (weights.astype(np.float64) for weights in single)
         order = rng.permutation(40)
         again = net([(values[..., order].astype(np.float64), live, maps)], 40, condition)
-        net.look, net.mix, net.tell = single
+        net.look, net.mix, net.output = single
         assert all(np.array_equal(a[:, order], b) for a, b in zip(reported, again, strict=True))
         assert np.abs(net.look).sum((0, 1)).max() * 15 < EXACT
 

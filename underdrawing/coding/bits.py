@@ -17,7 +17,7 @@ def from_int(value: int, width: int) -> np.ndarray:
 
 
 def to_int(bits: np.ndarray) -> int:
-    """The number that the bits write."""
+    """The number of which these are the bits."""
     result = 0
     for bit in bits.tolist():
         result = result << 1 | bit
@@ -49,7 +49,7 @@ def pack_code(layers: tuple[np.ndarray, ...]) -> bytes:
 
 
 class BitReader:
-    """Takes fields off the front of a bit array; CodeError when it runs out."""
+    """Reads consecutive fields of a bit array; CodeError past its end."""
 
     def __init__(self, bits: np.ndarray):
         self._bits, self._at = bits, 0

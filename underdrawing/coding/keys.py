@@ -1,4 +1,4 @@
-"""Owners and their keys: Ed25519 key pairs in PEM files, fingerprints, and the reader's trust store."""
+"""Ed25519 key pairs in PEM files, their fingerprints, and the trust store."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _RAW = serialization.Encoding.Raw, serialization.PublicFormat.Raw
 
 
 class PublicKey:
-    """The half of an owner's key that anybody may have."""
+    """Public key of an owner."""
 
     def __init__(self, raw: bytes):
         if len(raw) != 32:
@@ -35,7 +35,7 @@ class PublicKey:
 
     @property
     def short(self) -> bytes:
-        """The part of the fingerprint that a picture carries."""
+        """First FINGERPRINT_BYTES of the fingerprint, embedded in pictures."""
         return bytes.fromhex(self.fingerprint)[:FINGERPRINT_BYTES]
 
     def verify(self, message: bytes, signature: bytes) -> bool:
@@ -67,7 +67,7 @@ class PublicKey:
 
 
 class Owner:
-    """Who signs: an Ed25519 private key."""
+    """Ed25519 private key that signs."""
 
     def __init__(self, key: Ed25519PrivateKey):
         self._key = key
@@ -108,7 +108,7 @@ class Owner:
             file.write(data)
 
     def sign(self, message: bytes) -> bytes:
-        """64 bytes."""
+        """Signature of 64 bytes."""
         return self._key.sign(message)
 
 
@@ -131,7 +131,7 @@ class TrustStore:
         return path
 
     def __iter__(self) -> Iterator[tuple[str, PublicKey]]:
-        """Names and keys; files that are no public key are passed over."""
+        """Names and keys; files that are not public keys are skipped."""
         for path in sorted(self.folder.glob("*.pem")) if self.folder.is_dir() else ():
             with contextlib.suppress(KeyFileError):
                 yield path.stem, PublicKey.load(path)

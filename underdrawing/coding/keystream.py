@@ -1,7 +1,7 @@
-"""Key streams: the reproducible randomness that dither, positions and permutations are drawn from.
+"""Key streams: reproducible pseudo-random numbers for dither, positions and permutations.
 
-In public mode the secret is a published constant, so that anybody reads and only the signature protects. In
-private mode it is the owner's secret: without it the lattice looks like noise and nothing is found.
+In public mode the secret is a published constant: anybody can read, and only the signature protects. In
+private mode it is the owner's secret: without it the mark is not detectable.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PUBLIC_SECRET = b"underdrawing public reading key, version 1"
 
 
 def stream(secret: bytes, label: str, count: int) -> np.ndarray:
-    """`count` bytes (uint8) of the ChaCha20 stream that belongs to `secret` and `label`."""
+    """`count` bytes (uint8) of the ChaCha20 stream of `secret` and `label`."""
     key = hashlib.sha256(b"underdrawing keystream 1\0" + label.encode() + b"\0" + secret).digest()
     encryptor = Cipher(ChaCha20(key, bytes(16)), mode=None).encryptor()
     return np.frombuffer(encryptor.update(bytes(count)), np.uint8)

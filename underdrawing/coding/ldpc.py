@@ -1,10 +1,9 @@
 """Low-density parity-check codes for the layers: irregular repeat-accumulate, decoded by belief propagation.
 
-H = [A | staircase] (Jin, Khandekar and McEliece 2000), so a codeword is written by one cumulative XOR. A
-large part of the coded bits never reaches the reader: where a picture is flat nothing is embedded. So codes
-are long and of low rate. Below a quarter the codeword of a higher rate is repeated: such low rates lose more
-to a graph that belief propagation hardly starts on than to repetition, and decode several times as fast.
-Decoding is done by the package `ldpc`.
+H = [A | staircase] (Jin, Khandekar and McEliece 2000), so encoding is one cumulative XOR. Codes are long and
+of low rate, because many coded bits are erased where a picture is flat. Below rate 1/4 the codeword of a
+higher rate is repeated: belief propagation converges better than on a graph of such a rate and is several
+times as fast. Decoding is done by the package `ldpc`.
 """
 
 from __future__ import annotations
@@ -32,13 +31,12 @@ _QUICK_SCALE = 0.93  # of min-sum messages: at low rates .8 and below lose a dec
 
 @dataclass(frozen=True)
 class Decoded:
-    """What a decoder made of soft bits."""
+    """Result of decoding."""
 
     bits: np.ndarray
     """(k,) uint8 information bits."""
     ok: bool
-    """Whether every parity check holds. Says nothing of whether these are the bits that were sent: that is
-    the CRC's."""
+    """Whether every parity check holds; the CRC decides whether the bits are correct."""
     codeword: np.ndarray
     """(n,) uint8."""
     iterations: int
@@ -66,7 +64,7 @@ class Code:
         self._information = matrix[:, :k]
         self.matrix = matrix
         self._decoders: dict[tuple[str, int], Any] = {}
-        self._lock = Lock()  # the package's decoders keep their state between two calls
+        self._lock = Lock()  # the decoders of the package are stateful
 
     def encode(self, bits: np.ndarray) -> np.ndarray:
         """(k,) bits -> (n,) uint8 codeword that starts with them."""
@@ -102,8 +100,7 @@ class Code:
         return Decoded(word[: self.k], ok, self._repeated(word), spent)
 
     def information(self, llr: np.ndarray) -> np.ndarray:
-        """(n,) soft bits -> (k,) float32: what the channel alone says of the information bits, which lead the
-        codeword; for words that cannot be decoded."""
+        """(n,) soft bits -> (k,) float32 channel soft bits of the information bits, without decoding."""
         return self._summed(np.asarray(llr, np.float64))[: self.k].astype(np.float32)
 
     _methods: tuple[str, ...] = ("minimum_sum", "product_sum")
@@ -142,8 +139,7 @@ class Code:
 
 
 class ShortCode(Code):
-    """A short code that is decoded nearly as well as it can be: belief propagation, then ordered
-    statistics."""
+    """A short code with near-optimal decoding: belief propagation, then ordered statistics."""
 
     _methods = ("product_sum",)
 
@@ -174,7 +170,7 @@ def _degrees(n: int, k: int) -> np.ndarray:
 
 
 def _edges(n: int, k: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of A: checks equally loaded, short cycles swapped away where a few rounds can."""
+    """Rows and columns of A: checks of equal degree, most short cycles removed by swaps."""
     checks = n - k
     degrees = _degrees(n, k)
     total = int(degrees.sum())

@@ -1,12 +1,12 @@
-"""The signed payload: what the three layers say, bit by bit.
+"""The signed payload: bit fields of the three layers.
 
     base    version 2 | rates 8 | rows 8 | cols 8 | identity 64 | crc 32                        = 122 bits
     middle  signed 1 | spare 3 | length 16 | [key fingerprint 32 | signature 512] | top digest 64 | content |
             padding | crc 32
     top     key 1 | spare 3 | length 20 | [public key 256] | content | padding | crc 32
 
-The signature covers the base layer, the content in the middle layer and the digest of the whole top layer, so
-that nothing of the hidden code can be moved to another picture or exchanged without its owner.
+The signature covers the base layer, the content of the middle layer and the digest of the top layer, so no
+part of the content code can be exchanged or moved to another picture.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Top:
 
 @dataclass(frozen=True)
 class Layers:
-    """The information bits of every layer that a picture has room for."""
+    """Information bits of every layer; None where a layer does not exist."""
 
     base: np.ndarray
     middle: np.ndarray | None
@@ -148,7 +148,7 @@ def read_base(bits: np.ndarray) -> Base:
 
 
 def read_middle(bits: np.ndarray, base: Base) -> Middle:
-    """Parse the middle layer's information bits; CodeError if they do not check."""
+    """Parse the middle layer's information bits; CodeError on a wrong checksum."""
     reader = BitReader(_opened(bits, base.bits(), b"underdrawing middle"))
     signed, _, length = reader.number(1), reader.take(3), reader.number(_MIDDLE_LENGTH)
     fingerprint = to_bytes(reader.take(_FINGERPRINT)) if signed else None
@@ -158,8 +158,8 @@ def read_middle(bits: np.ndarray, base: Base) -> Middle:
 
 
 def read_top(bits: np.ndarray, base: Base, middle: Middle | None) -> Top:
-    """Parse the top layer's information bits; CodeError if they do not check or are not the ones the middle
-    names."""
+    """Parse the top layer's information bits; CodeError on a wrong checksum or a digest other than
+    the middle layer's."""
     reader = BitReader(_opened(bits, base.bits(), b"underdrawing top"))
     if middle is not None and to_int(middle.top_digest) != to_int(top_digest(bits)):
         raise CodeError("the top layer is not the one that the middle layer names")
@@ -174,7 +174,7 @@ def top_digest(bits: np.ndarray) -> np.ndarray:
 
 
 def signed_message(head: np.ndarray, content: np.ndarray, digest: np.ndarray) -> bytes:
-    """The bytes that the owner signs."""
+    """Message of the signature."""
     parts = b"".join(len(part).to_bytes(4, "big") + to_bytes(part) for part in (head, content, digest))
     return b"underdrawing signature 1\0" + parts
 

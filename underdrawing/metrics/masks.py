@@ -1,7 +1,7 @@
-"""How well a predicted mask of altered pixels agrees with the true one.
+"""Agreement of a predicted mask of altered pixels with the true one.
 
 Counts first (tp, fp, fn, tn of one picture at the fixed threshold .5), scores from the counts. Authentic
-pictures have no altered pixel to find: they are judged by `flagged` alone and never mixed into F1.
+pictures have no altered pixel: they are measured by `flagged` alone and never part of F1.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class MaskCounts:
 
     @property
     def flagged(self) -> float:
-        """Part of the frame that was called altered."""
+        """(tp + fp) / all pixels: flagged share of the picture."""
         return _ratio(self.tp + self.fp, self.tp + self.fp + self.fn + self.tn)
 
 

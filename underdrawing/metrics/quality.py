@@ -1,4 +1,4 @@
-"""How far a picture is from another: PSNR, SSIM, inside a mask, and where the eye is most sensitive.
+"""Full-reference quality of pictures: PSNR, SSIM, both inside a mask, and change in smooth areas.
 
 All pictures are (H, W, 3) uint8 RGB and are compared in RGB over the three channels together, never in YUV.
 """
@@ -48,7 +48,7 @@ def ssim(image: np.ndarray, other: np.ndarray) -> float:
 def masked_ssim(image: np.ndarray, other: np.ndarray, mask: np.ndarray) -> float:
     """Mean SSIM of R, G and B at the windows whose centre lies in mask (H, W) bool; nan where there is none.
 
-    A window at the mask's rim sees some pixels beyond it. ShapeError below 11 px.
+    A window at the border of the mask includes pixels outside of it. ShapeError below 11 px.
     """
     planes, half = _ssim_planes(image, other), TAPS // 2
     centres = mask[half:-half, half:-half]

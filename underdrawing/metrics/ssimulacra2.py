@@ -1,4 +1,4 @@
-"""SSIMULACRA2 (Sneyers 2022): how a careful eye rates a picture beside its original; 90 is visually lossless.
+"""SSIMULACRA2 (Sneyers 2022): perceptual quality relative to the original; 90 is visually lossless.
 
 Computed by the package `ssimulacra2` (pure Python, extra "bench"); 70 is high quality, 80 very high.
 """

@@ -34,13 +34,13 @@ class PassNet(nn.Module):
         self.look = nn.Conv2d(max(inputs, 1), width, 3, padding=1)
         self.condition = nn.Linear(conditions, width)
         self.mix = nn.Conv2d(width, width, 1)
-        self.tell = nn.Conv2d(width, 2 * channels, 1)
-        zero(self.tell)
+        self.output = nn.Conv2d(width, 2 * channels, 1)
+        zero(self.output)
 
     def forward(self, maps: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Mean (in steps) and log2 scale, each (B, channels, h, w)."""
         hidden = F.relu(self.look(maps) + self.condition(condition)[:, :, None, None])
-        mean, scale = self.tell(F.relu(self.mix(hidden))).chunk(2, 1)
+        mean, scale = self.output(F.relu(self.mix(hidden))).chunk(2, 1)
         return mean, scale
 
 

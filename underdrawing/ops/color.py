@@ -1,4 +1,4 @@
-"""Luma, and the cheapest change of colour that changes it, within what a pixel can be."""
+"""Luma, and the change of RGB with least squared error for a given change of luma, within pixel range."""
 
 from __future__ import annotations
 
@@ -25,15 +25,14 @@ def luma(image: np.ndarray) -> np.ndarray:
     return image.astype(np.float32, copy=False) @ LUMA
 
 
-_LEAST_POWER = 0.05  # of the channels that can still move: red or green; blue needs nine times as much
-_LEAST_SHORTFALL = 2.0  # 8-bit levels of luma that are worth it
+_LEAST_POWER = 0.05  # of the unclipped channels: red or green; blue alone needs nine times the change
+_LEAST_SHORTFALL = 2.0  # 8-bit levels of luma that are compensated
 
 
 def with_luma_changed(pixels: np.ndarray, change: np.ndarray, direction: np.ndarray) -> np.ndarray:
     """Pixels (H, W, 3) uint8 or uint16, same type, with their luma changed by (H, W) in their own levels.
 
-    Along `direction`, per unit of luma; where that ends at black or full, as green does in a deep red, by the
-    other channels.
+    Along `direction`, per unit of luma; where a channel is clipped, the others compensate.
     """
     limit = float(np.iinfo(pixels.dtype).max)
     result = change[..., None] * direction
@@ -46,7 +45,7 @@ def with_luma_changed(pixels: np.ndarray, change: np.ndarray, direction: np.ndar
 
 
 def _compensated(before: np.ndarray, moved: np.ndarray, change: np.ndarray, limit: float) -> np.ndarray:
-    """Pixels (n, 3), moved along the direction as far as it goes, with what misses of the change (n,)."""
+    """Clipped pixels (n, 3) with the missing part of the luma change (n,) added to the other channels."""
     missing = (change - (moved - before) @ LUMA)[:, None]
     free = np.where(missing > 0, moved < limit, moved > 0)
     power = (free @ LUMA**2)[:, None]

@@ -1,4 +1,4 @@
-"""The 8x8 block DCT as one matrix product, for all frequencies or for the few that are wanted."""
+"""The 8x8 block DCT as one matrix product, for any subset of frequencies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BLOCK = 8
 
 @lru_cache(maxsize=32)
 def basis(frequencies: tuple[tuple[int, int], ...]) -> np.ndarray:
-    """Orthonormal 8x8 DCT-II basis pictures, (len(frequencies), 64) float32; a frequency is (vertical,
+    """Orthonormal 8x8 DCT-II basis functions, (len(frequencies), 64) float32; a frequency is (vertical,
     horizontal)."""
     n = np.arange(BLOCK)
     one = np.cos(np.pi * (2 * n[None] + 1) * n[:, None] / (2 * BLOCK)) * np.sqrt(2 / BLOCK)
@@ -35,10 +35,10 @@ def from_blocks(blocks: np.ndarray) -> np.ndarray:
 
 
 def analyse(plane: np.ndarray, frequencies: tuple[tuple[int, int], ...]) -> np.ndarray:
-    """The wanted DCT coefficients of every block: (8 r, 8 c) float32 -> (r, c, len(frequencies))."""
+    """DCT coefficients of every block: (8 r, 8 c) float32 -> (r, c, len(frequencies))."""
     return to_blocks(plane) @ basis(frequencies).T
 
 
 def synthesise(coefficients: np.ndarray, frequencies: tuple[tuple[int, int], ...]) -> np.ndarray:
-    """The plane that has these coefficients and no others: (r, c, n) -> (8 r, 8 c)."""
+    """Inverse DCT, all other coefficients 0: (r, c, n) -> (8 r, 8 c)."""
     return from_blocks(coefficients @ basis(frequencies))

@@ -20,11 +20,11 @@ from underdrawing.bench.harness.record import Protocol, versions_of
 from underdrawing.bench.harness.run import Case, Part, Row, Run, Study, run_parts
 from underdrawing.bench.harness.subjects import Subject
 from underdrawing.carriers.lattice.capacity import information
-from underdrawing.carriers.lattice.equalize import find_equalizer
+from underdrawing.carriers.lattice.equalize import estimate_equalizer
 from underdrawing.carriers.lattice.grid import resize
 from underdrawing.carriers.lattice.lattice import Lattice
 from underdrawing.carriers.lattice.parameters import FREQUENCIES, LAYERS, STEPS, EmbeddingLevel
-from underdrawing.carriers.lattice.quantizer import find_quantizer
+from underdrawing.carriers.lattice.quantizer import estimate_quantizer
 from underdrawing.carriers.lattice.soft_bits import read_soft_bits
 from underdrawing.metrics.quality import psnr_db
 from underdrawing.metrics.ssimulacra2 import ssimulacra2
@@ -70,8 +70,8 @@ def carried(
     for channel in CHANNELS:
         received, _ = channel.attack(marked, rng)
         plane = resize(luma(received), image.shape[:2])
-        corrected = find_equalizer(plane, *tables, EmbeddingLevel()).apply(plane)
-        quantizer = find_quantizer(analyse(plane, FREQUENCIES)) if received.shape == image.shape else None
+        corrected = estimate_equalizer(plane, *tables, EmbeddingLevel()).apply(plane)
+        quantizer = estimate_quantizer(analyse(plane, FREQUENCIES)) if received.shape == image.shape else None
         reading = read_soft_bits(corrected, *tables, EmbeddingLevel(), quantizer=quantizer).with_altered(
             nothing
         )

@@ -1,5 +1,4 @@
-"""Activity: how much texture a block has to hide a change in, re-derived by the reader from the received
-picture."""
+"""Activity: texture of a block, which masks a change; measured again in the received picture."""
 
 from __future__ import annotations
 
@@ -11,27 +10,26 @@ import numpy as np
 from underdrawing.carriers.lattice.parameters import FREQUENCIES, MOVES, EmbeddingLevel
 from underdrawing.ops.dct import synthesise
 
-_FLOOR = 0.1  # variance in levels^2 that every picture has; keeps the activity of a flat one above zero
-_ROUNDS = 2  # of taking the mark out; more bring nothing
-_LEAST_LEFT = 0.05  # of the variance, that is the picture's own
+_FLOOR = 0.1  # variance, levels^2, added so that the activity of a flat block is above zero
+_ROUNDS = 2  # of the fixed-point iteration; more do not change the result
+_LEAST_LEFT = 0.05  # least share of the variance that is attributed to the original
 
 
 def activity(plane: np.ndarray) -> np.ndarray:
     """Texture of each 8x8 block in luma levels, (8 r, 8 c) float32 -> (r, c).
 
-    The harmonic mean over the block of the local standard deviation in windows of 10 px. Harmonic, because on
-    the flat side of an edge a change is seen: one flat corner outweighs the edge. Measured at half
-    resolution, so that a picture that was halved gives nearly the same.
+    Harmonic mean over the block of the local standard deviation in windows of 10 px. Harmonic, because a
+    change is visible on the flat side of an edge. Measured at half resolution, so that halving a picture
+    hardly changes the result.
     """
     return _harmonic(_variance(plane))
 
 
 def activity_before(marked: np.ndarray, level: EmbeddingLevel) -> np.ndarray:
-    """The activity that a marked plane had before, as the embedder saw it, (8 r, 8 c) float32 -> (r, c).
+    """Activity of a marked plane before embedding, (8 r, 8 c) float32 -> (r, c).
 
-    The mark is texture itself, as much as its density says, and that follows from the activity: so the one at
-    which both agree is looked for. Where a level above 1 fills soft places, that is the difference between
-    knowing which coefficients are in use and not.
+    The mark adds variance in proportion to its density, which depends on the activity: solved as a fixed
+    point. At strengths above 1 the set of coefficients in use depends on this correction.
     """
     variance = _variance(marked)
     found = _harmonic(variance)
@@ -52,7 +50,7 @@ def _variance(plane: np.ndarray) -> np.ndarray:
 
 
 def _harmonic(variance: np.ndarray) -> np.ndarray:
-    """The activity (r, c) of blocks of such variance (4 r, 4 c)."""
+    """Activity (r, c) from local variance (4 r, 4 c)."""
     flatness = 1 / np.sqrt(variance + _FLOOR)
     return 1 / cv2.resize(
         flatness, (variance.shape[1] // 4, variance.shape[0] // 4), interpolation=cv2.INTER_AREA
@@ -61,7 +59,7 @@ def _harmonic(variance: np.ndarray) -> np.ndarray:
 
 @cache
 def _half_resolution_power() -> np.ndarray:
-    """(n,) variance at half resolution that one level in a coefficient of each of FREQUENCIES brings."""
+    """(n,) variance at half resolution per squared level of a coefficient at each of FREQUENCIES."""
     one = np.eye(len(FREQUENCIES), dtype=np.float32)[:, None]
     halves = (cv2.resize(synthesise(c[None], FREQUENCIES), (4, 4), interpolation=cv2.INTER_AREA) for c in one)
     return np.array([(half * half).mean() for half in halves], np.float32)

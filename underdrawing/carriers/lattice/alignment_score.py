@@ -9,6 +9,7 @@ import numpy as np
 from scipy import fft
 
 from underdrawing.carriers.lattice.activity import activity
+from underdrawing.carriers.lattice.grid import Alignment
 from underdrawing.carriers.lattice.parameters import (
     FREQUENCIES,
     PERIODIC,
@@ -22,16 +23,18 @@ from underdrawing.carriers.lattice.parameters import (
 from underdrawing.ops.dct import analyse, basis
 
 _TUNED = FREQUENCIES[:PERIODIC]
-_WEIGHTS = (STEPS[:PERIODIC] / STEPS[0]) ** 2  # larger steps bear more noise
-_FLAT = 0.3  # share of coefficients in use below which a search takes a view for that of a lifted picture
-_BUSY = 24.0  # activity, levels, from which a block counts for little in a search at strength 1
+_WEIGHTS = (STEPS[:PERIODIC] / STEPS[0]) ** 2  # larger steps tolerate more noise
+_FLAT = 0.3  # share of coefficients in use below which a texture gain above 1 is assumed
+_BUSY = 24.0  # activity, levels, at which the weight of a block is halved, at strength 1
 _TEMPLATES: dict[int, tuple[KeyTables, np.ndarray]] = {}
 
 
-def score_in_place(
-    plane: np.ndarray, tables: KeyTables, origin: tuple[int, int], strength: float
-) -> tuple[float, EmbeddingLevel]:
-    """Score of a plane whose blocks lie at a known origin of the tile, and the level it is best under."""
+def score_alignment(alignment: Alignment, plane: np.ndarray, tables: KeyTables, strength: float) -> Alignment:
+    """The alignment with the score of its sampled plane (8 r, 8 c) and the level of the highest score.
+
+    strength: assumed; the texture gain is the one of the highest score.
+    """
+    origin = alignment.origin
     rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
     dither, rank = tile_view(tables.dither, origin, rows, cols), tile_view(tables.rank, origin, rows, cols)
     texture = activity(plane)
@@ -44,11 +47,12 @@ def score_in_place(
         weight = (rank < level.density(texture)[..., :PERIODIC]) * _WEIGHTS
         score = float((gathered * weight).sum() / np.sqrt((weight**2).sum() / 2 + 1))
         best = max(best, (score, level))
-    return best
+    score, level = best
+    return alignment.moved(level=level, score=score)
 
 
 def tile_view(table: np.ndarray, origin: tuple[int, int], rows: int, cols: int) -> np.ndarray:
-    """The periodic frequencies of a key table as blocks at `origin` see them, (rows, cols, PERIODIC)."""
+    """Periodic frequencies of a key table for rows x cols blocks from `origin`, (rows, cols, PERIODIC)."""
     i = (origin[0] + np.arange(rows)) % TILE
     j = (origin[1] + np.arange(cols)) % TILE
     return table[:TILE, :TILE, :PERIODIC][i[:, None], j[None]]
@@ -64,11 +68,11 @@ def _separable(strength: float) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
 
 
 def _templates(tables: KeyTables) -> np.ndarray:
-    """(PERIODIC, TILE, TILE) Fourier transform of the field that the grid's own phasors should match."""
+    """(PERIODIC, TILE, TILE) Fourier transform of the expected field of phasors."""
     found = _TEMPLATES.get(id(tables))
     if found is None or found[0] is not tables:
         angle = 4 * np.pi * tables.dither[:TILE, :TILE, :PERIODIC]
-        # blocks of low rank are in use most often, so they weigh most
+        # blocks of low rank are in use most often
         field = _WEIGHTS * (1.2 - tables.rank[:TILE, :TILE, :PERIODIC]) * np.exp(1j * angle)
         found = tables, fft.fft2(field.transpose(2, 0, 1).astype(np.complex64))
         _TEMPLATES[id(tables)] = found
@@ -80,8 +84,7 @@ def _templates(tables: KeyTables) -> np.ndarray:
 def best_offset(
     plane: np.ndarray, tables: KeyTables, strength: float
 ) -> tuple[float, tuple[int, int], tuple[int, int]]:
-    """Score, pixel offset (y, x) in 0..7 and tile origin of the best of all places of a plane (H, W)
-    float32."""
+    """Highest score over all offsets of a plane (H, W) float32, pixel offset (y, x) in 0..7, and origin."""
     m, n = (plane.shape[0] - 7) // 8, (plane.shape[1] - 7) // 8
     height, width = 8 * m, 8 * n
     share = likely_density(activity(plane[:height, :width]), strength)[..., :PERIODIC]
@@ -112,11 +115,11 @@ def best_offset(
 
 
 def likely_density(texture: np.ndarray, strength: float) -> np.ndarray:
-    """Expected share of coefficients in use (r, c, n), lower in busy blocks, from the activity (r, c)."""
+    """Share of coefficients in use (r, c, n), lowered in busy blocks, from the activity (r, c)."""
     share = EmbeddingLevel(strength).density(texture)
-    if share[..., :PERIODIC].mean() < _FLAT:  # so flat a picture was probably lifted
+    if share[..., :PERIODIC].mean() < _FLAT:  # so flat a picture probably has a texture gain
         share = EmbeddingLevel(strength, TEXTURE_GAINS[2]).density(texture)
-    # where a picture is busy, the part of a pixel that a search is off by silences the lattice
+    # in busy blocks the error of a fraction of a pixel destroys the agreement
     larger = EmbeddingLevel(strength).steps[0] / STEPS[0]
     return share / (1 + (texture / (_BUSY * larger)) ** 2)[..., None]
 

@@ -1,18 +1,16 @@
-"""The dithered lattice as a carrier of any message: middle and top layer hold it, the base layer how long it
-is.
+"""The dithered lattice as a carrier of any message: data in middle and top layer, length in the base layer.
 
     base     version, grid | bits in the middle 16 | bits in the top 16 | CRC-32 of the message
-    middle   the first bits of the message, through the codec of its reach and the largest edit to be survived
-    top      what does not fit there; not used where the reach is "jpeg50"
+    middle   the first bits of the message
+    top      the rest; not used with reach "jpeg50"
 
-    reach    middle through                top through
+    reach    middle survives               top survives
     jpeg50   JPEG 50, a resize by .7       -
     jpeg70   JPEG 70                       JPEG 70
-    jpeg90   JPEG 50, a resize by .7       JPEG 90, above strength 1 as much worse as the steps are larger
+    jpeg90   JPEG 50, a resize by .7       JPEG 90; above strength 1 a coarser one, in proportion to the steps
 
-Both are protected by the codes of `coding.ldpc`, at the rate that the message's length asks for: a message
-shorter than |m| survives more. The key is not that of the photo system, so neither takes the other's mark for
-its own.
+Both layers are coded by `coding.ldpc` at a rate set by the length of the message: a message shorter than the
+capacity survives more. The key differs from that of the photo system, so neither detects the other's mark.
 """
 
 from __future__ import annotations
@@ -26,12 +24,12 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 
 from underdrawing.carriers.checks import checked_count, checked_message, checked_picture
-from underdrawing.carriers.lattice.capacity import left_by_edit
+from underdrawing.carriers.lattice.capacity import bits_after_edit
+from underdrawing.carriers.lattice.detection import BASE_CODE_BITS, Mark, decode_layer, detect_mark
 from underdrawing.carriers.lattice.embed import CODE_LIMITS, code_length
 from underdrawing.carriers.lattice.grid import WholeFrame, grid_size, resize, to_picture
 from underdrawing.carriers.lattice.lattice import Lattice, is_small
 from underdrawing.carriers.lattice.locator import Locator
-from underdrawing.carriers.lattice.mark import BASE_CODE_BITS, Mark, decode_layer, find
 from underdrawing.carriers.lattice.parameters import (
     TEXTURE_GAINS,
     EmbeddingLevel,
@@ -50,17 +48,17 @@ from underdrawing.ops.protection import Protection
 
 LEAST_SIDE_PX = 64
 _HIGHEST_RATE = 0.48  # information bits per coded bit; a code needs most of its word for parity
-# Bits of a message for each bit of information that is left: what belief propagation can use, and what a
-# colour JPEG with its rounding leaves of the top at JPEG 90.
+# Message bits per bit of measured information: efficiency of belief propagation, and for the top layer at
+# JPEG 90 the loss by colour conversion and rounding.
 _MIDDLE = 0.66
 _TOP = {"jpeg70": 0.66, "jpeg90": 0.56}
-_LEAST_BASE = 600  # coefficients of the base layer in use, below which it would not be found again
-_LEAST_ODDS = 1e-6  # probability that no place is surer than
-_SHORT = 256  # bits up to which ordered statistics are worth their time
+_LEAST_BASE = 600  # coefficients of the base layer in use that detection needs
+_LEAST_ODDS = 1e-6  # bound of the probability of alteration
+_SHORT = 256  # bits up to which ordered statistics are fast enough
 
 
 class _Plan(NamedTuple):
-    """How one picture is to be driven, and what its layers take."""
+    """Embedding level of one picture, and capacity of its layers in bits."""
 
     plane: np.ndarray
     level: EmbeddingLevel
@@ -71,42 +69,40 @@ class _Plan(NamedTuple):
 
 @dataclass(frozen=True)
 class LatticeCarrier:
-    """Hides a message of hundreds to thousands of bits; tells where the picture was altered since.
+    """Embeds a message of hundreds to thousands of bits; locates alterations.
 
-    Soft bits are CERTAIN where the checksum or a layer's code holds; else they are the channel's own
-    likelihood ratios of the message's bits before decoding, blocks that seem altered erased. So the front of
-    a message, a hidden code's coarse scales, may be whole where its end is lost.
+    Soft bits are CERTAIN where the checksum or a layer's code holds; otherwise they are likelihood ratios of
+    the channel before decoding, with altered blocks erased. So the start of a message (the coarse scales of a
+    content code) may be readable where its end is lost.
     """
 
     reach: Literal["jpeg50", "jpeg70", "jpeg90"] = "jpeg50"
-    """The codec that every bit is to survive. "jpeg90" uses the top layer too, for about thrice the bits;
-    "jpeg70" as well, which is worth it above strength 1."""
+    """JPEG quality that every bit survives. "jpeg90" uses the top layer too, for about three times the bits;
+    "jpeg70" as well, which gains above strength 1."""
     strength: float = 1.0
-    """Multiplies the steps; the nearest of layout.STRENGTHS is taken."""
+    """Multiplies the steps; rounded to the nearest of parameters.STRENGTHS."""
     secret: bytes = PUBLIC_SECRET
-    """Who does not have it finds nothing; the default is public."""
+    """Key of the mark; the default is public."""
     moved: bool = True
-    """Whether to look for the mark in parts, scalings and rotations of a marked picture too, which takes many
-    seconds where there is none."""
+    """Whether to search cropped, resized and rotated pictures too: many seconds where there is no mark."""
     edit: float = 0.2
-    """Share of the frame that may be altered after, where it carries most, with the message still whole."""
+    """Share of the frame, at the places of most capacity, whose alteration the message survives."""
 
     tells_length: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
-        """What tables call it."""
+        """Name in tables."""
         return f"lattice-{self.reach}"
 
     @cached_property
-    def _reader(self) -> Locator:
+    def _locator(self) -> Locator:
         return Locator()
 
     def capacity_bits(self, image_u8: np.ndarray) -> int:
-        """Measured by marking the picture's luma and compressing it, less what the worst edit takes away.
+        """Capacity, measured by marking and compressing the luma, minus the loss by the worst edit.
 
-        0 below 64 px; and with reach "jpeg50" below 196 blocks of 8x8, where the header takes the middle's
-        place.
+        0 below 64 px, and with reach "jpeg50" below 196 blocks of 8x8, where the base uses the middle layer.
         """
         checked_picture(image_u8)
         if min(image_u8.shape[:2]) < LEAST_SIDE_PX:
@@ -115,7 +111,7 @@ class LatticeCarrier:
         return plan.middle + plan.top
 
     def embed(self, image_u8: np.ndarray, bits: np.ndarray) -> Protection:
-        """See Carrier; CapacityError also where the picture is too flat to be found again."""
+        """See Carrier; CapacityError also where the picture is too flat for detection of the mark."""
         checked_picture(image_u8)
         height, width = image_u8.shape[:2]
         if min(height, width) < LEAST_SIDE_PX:
@@ -131,7 +127,7 @@ class LatticeCarrier:
         words = {n: _code(n, grid, len(part)).encode(part) for n, part in parts.items() if len(part)}
         change = lattice.embed(plan.plane, base_code.encode(header), words, plan.level)
         marked = np.clip(np.rint(plan.plane + change), 0, 255)
-        if not np.array_equal(base_code.decode(lattice.reads_back(marked, plan.level)).bits, header):
+        if not np.array_equal(base_code.decode(lattice.reread_base(marked, plan.level)).bits, header):
             raise CapacityError(f"this picture of {width}x{height} px is too flat to carry a readable header")
         return Protection(to_picture(change, plan.size, (height, width)), luma_direction(image_u8))
 
@@ -141,7 +137,7 @@ class LatticeCarrier:
         if count is not None:
             checked_count(count, sum(CODE_LIMITS.values()), self.name)
         lattice = self._lattice()
-        mark = find(luma(received_u8), lattice, self.moved)
+        mark = detect_mark(luma(received_u8), lattice, self.moved)
         erased = np.zeros(count or 0, np.float32)
         if mark is None:
             return Reading(erased, present=False, checked=False)
@@ -182,11 +178,11 @@ class LatticeCarrier:
         return change_of
 
     def _placed(self, mark: Mark, received_u8: np.ndarray) -> tuple[np.ndarray, WholeFrame]:
-        """Evidence in the received frame, and that frame."""
+        """Evidence (H, W) in received coordinates, and the frame of the whole marked picture."""
         frame = WholeFrame(mark.view.alignment, mark.grid)
         image = mark.view.alignment.sample(received_u8)
         rows, cols = mark.reading.altered.shape
-        altered = self._reader.locate(mark.view, mark.known, image[: 8 * rows, : 8 * cols])
+        altered = self._locator.locate(mark.view, mark.known, image[: 8 * rows, : 8 * cols])
         altered = np.clip(altered.astype(np.float64), _LEAST_ODDS, 1 - _LEAST_ODDS)
         evidence = np.log1p(-altered) - np.log(altered)
         return mark.view.alignment.to_received(evidence.astype(np.float32)), frame
@@ -211,9 +207,9 @@ class LatticeCarrier:
         middle = top = 0.0
         kept = [70] if self.reach == "jpeg70" else [50, 0]
         if not is_small(rows, cols):
-            middle = _MIDDLE * min(left_by_edit(carried["middle"][q], self.edit) for q in kept)
+            middle = _MIDDLE * min(bits_after_edit(carried["middle"][q], self.edit) for q in kept)
         if self.reach != "jpeg50":
-            top = _TOP[self.reach] * left_by_edit(carried["top"][qualities[-1]], self.edit)
+            top = _TOP[self.reach] * bits_after_edit(carried["top"][qualities[-1]], self.edit)
         sizes = [
             int(min(max(room, 0.0), _HIGHEST_RATE * code_length(name, rows, cols)))
             for name, room in (("middle", middle), ("top", top))
@@ -225,7 +221,7 @@ _DOMAIN = b"underdrawing carried message"
 
 
 def _header(bits: np.ndarray, in_middle: int) -> bytes:
-    """The 8 bytes that stand where a photograph's mark has its identity."""
+    """The 8 bytes in the identity field of the base layer."""
     sizes = [from_int(in_middle, 16), from_int(len(bits) - in_middle, 16)]
     return to_bytes(np.concatenate([*sizes, crc32(bits, domain=_DOMAIN)]))
 
@@ -247,7 +243,7 @@ def _code(layer: str, grid: tuple[int, int], size: int) -> Code:
 
 
 def _layer(mark: Mark, lattice: Lattice, name: str, size: int) -> tuple[Mark, np.ndarray]:
-    """The soft bits of one layer's part of the message, and the mark as it is known after."""
+    """The mark with this layer added if it was decoded, and the soft bits of its part of the message."""
     layer_code = _code(name, mark.grid, size)
     decoded, mark = decode_layer(mark, lattice, name, layer_code)
     if decoded is None:

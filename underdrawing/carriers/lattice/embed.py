@@ -1,4 +1,4 @@
-"""Embedding: move each coefficient in use towards the nearest point of the sub-lattice that its bit names."""
+"""Embedding: move each coefficient in use towards the nearest point of the sub-lattice of its bit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def code_length(layer: str, rows: int, cols: int) -> int:
 def code_index(layer: str, rows: int, cols: int, secret: bytes) -> np.ndarray:
     """(rows, cols, frequencies of the layer) int64: the coded bit that each coefficient carries.
 
-    A permutation over the whole frame: what a region says of itself is stored everywhere else.
+    A permutation over the whole frame: the bits that describe a region are stored all over the picture.
     """
     place = LAYERS[layer]
     count = rows * cols * (place.stop - place.start)
@@ -36,7 +36,7 @@ def symbols(
     tile = tables.base_index
     result = np.empty((rows, cols, len(FREQUENCIES)), np.uint8)
     index = np.tile(tile, (-(-rows // tile.shape[0]), -(-cols // tile.shape[1]), 1))[:rows, :cols]
-    result[..., : index.shape[2]] = base[index]  # on larger grids the middle layer writes over its own
+    result[..., : index.shape[2]] = base[index]  # on larger grids the middle layer overwrites its part
     for name, codeword in layers.items():
         result[..., LAYERS[name]] = codeword[code_index(name, rows, cols, secret)]
     return result
@@ -45,7 +45,7 @@ def symbols(
 def change(
     coefficients: np.ndarray, bits: np.ndarray, dither: np.ndarray, level: EmbeddingLevel
 ) -> np.ndarray:
-    """What to add to go towards the nearest points of the lattice step * (Z + dither + bit / 2).
+    """Change of the coefficients towards the nearest points of the lattice step * (Z + dither + bit / 2).
 
     All arrays (rows, cols, n).
     """

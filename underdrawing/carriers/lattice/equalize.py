@@ -1,8 +1,7 @@
-"""Equalizing: undo a change of contrast and a blur that the lattice itself reveals.
+"""Blind equalization: estimate and undo a change of contrast, a tone curve or a blur.
 
-A coefficient of 60 levels that came back as 54 is a fifth of a step away from where it was put, so a contrast
-of 0.9 or the loss of a resampling costs more than a JPEG. Both are found without a reference: the right
-correction is the one under which the coefficients gather on the lattice again.
+A contrast of .9 moves a coefficient of 60 levels by a fifth of a step, more than a JPEG does. No reference is
+needed: the correct equalizer maximizes the agreement of the coefficients with the lattice.
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ BLURS = (0.0, 0.4, 0.55, 0.7, 0.85, 1.0, 1.15)  # standard deviation in grid pix
 _GAINS = np.exp(np.linspace(np.log(0.72), np.log(1.4), 45)).astype(np.float32)
 _GAMMAS = (0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.05, 1.1, 1.15, 1.2, 1.25, 1.3, 1.4)
 _FEW_GAINS = np.array([0.98, 1.0, 1.02], np.float32)
-_GATHERED = 0.5  # a tone curve is looked for only where contrast alone explains less than this
+_GATHERED = 0.5  # agreement after contrast correction below which a tone curve is searched
 _LARGEST_BOOST = 8.0
 _LEAST_GAIN = 0.03  # three standard deviations of the mean over six thousand coefficients
-_LEAST_GATHERING = 0.1  # the largest of three hundred trials reaches .05 where there is nothing to be found
+_LEAST_GATHERING = 0.1  # without a mark the largest of three hundred trials reaches .05
 
 
 @dataclass(frozen=True)
 class Equalizer:
-    """A Gaussian blur of `blur` px, a tone curve of exponent `gamma`, a contrast of `gain`: to be undone."""
+    """Distortion to undo: Gaussian blur of `blur` px, tone curve of exponent `gamma`, contrast of `gain`."""
 
     blur: float = 0.0
     gain: float = 1.0
@@ -48,7 +47,7 @@ def straighten(plane: np.ndarray, gamma: float) -> np.ndarray:
 
 
 def sharpen(plane: np.ndarray, blur: float) -> np.ndarray:
-    """Divide out a Gaussian blur, boosting no frequency more than eightfold."""
+    """Invert a Gaussian blur; the gain of a frequency is at most 8."""
     height, width = plane.shape
     padded = np.pad(plane, ((0, height % 2 + 8), (0, width % 2 + 8)), mode="edge")
     fy = fft.fftfreq(padded.shape[0])[:, None]
@@ -61,26 +60,28 @@ def sharpen(plane: np.ndarray, blur: float) -> np.ndarray:
 def _gathering(
     plane: np.ndarray, dither: np.ndarray, rank: np.ndarray, level: EmbeddingLevel, gains: np.ndarray
 ) -> np.ndarray:
-    """Mean of cos 2 theta over base and middle for each gain to be divided out, (len(gains),)."""
+    """Mean of cos 2 theta over base and middle after division by each gain, (len(gains),)."""
     n = len(_TUNED)
     weight = (rank[..., :n] < level.density(activity(plane))[..., :n]).astype(np.float32)
     used = weight > 0
     ratio = (analyse(plane, _TUNED) / level.steps[:n])[used]
     offset = dither[..., :n][used]
-    step = max(1, len(ratio) // 6000)  # six thousand coefficients settle a mean to one in a hundred
+    step = max(1, len(ratio) // 6000)  # 6,000 coefficients give the mean to .01
     ratio, offset = ratio[::step], offset[::step]
     return np.cos(4 * np.pi * (ratio[None] / gains[:, None] - offset[None])).mean(1)
 
 
-def find_equalizer(
+def estimate_equalizer(
     plane: np.ndarray,
     dither: np.ndarray,
     rank: np.ndarray,
     level: EmbeddingLevel,
     blurs: tuple[float, ...] = BLURS,
 ) -> Equalizer:
-    """The correction under which an aligned plane gathers best on the lattice of the given slices of the key
-    tables."""
+    """Estimate the equalizer of an aligned plane (8 r, 8 c).
+
+    dither, rank: (r, c, n) slices of the key tables at the blocks of the plane.
+    """
     untouched = _gathering(plane, dither, rank, level, np.ones(1, np.float32))[0]
     if untouched > 0.6:
         return Equalizer()

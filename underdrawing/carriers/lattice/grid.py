@@ -1,4 +1,4 @@
-"""Frames: which part of a received picture lies where on the lattice's grid, and how to sample it."""
+"""Alignment of a received picture with the grid of the lattice, and resampling in both directions."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ def grid_size(height: int, width: int) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Alignment:
-    """How a received picture is turned into blocks of the grid: flip, rotate, resize, shift, cut."""
+    """Map from a received picture to blocks of the grid: flip, rotate, resize, shift, cut."""
 
     height: int
     """Received height, px."""
     width: int
     scaled: tuple[int, int]
-    """Height and width that the received picture is resized to, so that one pixel is one grid pixel."""
+    """Height and width of the received picture in grid pixels."""
     offset: tuple[float, float] = (0.0, 0.0)
     """(y, x) of the first block's corner in the resized picture, px."""
     origin: tuple[int, int] = (0, 0)
-    """(row, column) of the first block on the grid; known only up to the tile before the header is read."""
+    """(row, column) of the first block on the grid; modulo the tile until the base layer is decoded."""
     level: EmbeddingLevel = field(default_factory=EmbeddingLevel)
     angle: float = 0.0
-    """Degrees that the received picture is turned counter-clockwise about its centre before it is resized."""
+    """Counter-clockwise rotation about the centre of the received picture before resizing, degrees."""
     mirrored: bool = False
     upside_down: bool = False
     score: float = 0.0
-    """How far the lattice stands out, in standard deviations of chance."""
+    """Agreement with the key, in standard deviations of chance."""
 
     @property
     def blocks(self) -> tuple[int, int]:
@@ -50,7 +50,7 @@ class Alignment:
 
     @property
     def is_direct(self) -> bool:
-        """Whether the grid's pixels are received pixels, not interpolated ones."""
+        """Whether grid pixels are received pixels, without interpolation."""
         whole = all(float(v).is_integer() for v in self.offset)
         return self.scaled == (self.height, self.width) and whole and not self.angle
 
@@ -73,7 +73,7 @@ class Alignment:
         return (flip @ turn @ scale)[:2]
 
     def oriented(self, plane: np.ndarray) -> np.ndarray:
-        """The received luma, flipped and turned as the grid is."""
+        """The received luma, flipped and rotated as the grid is."""
         if self.mirrored:
             plane = plane[:, ::-1]
         if self.upside_down:
@@ -87,11 +87,11 @@ class Alignment:
         return plane
 
     def sample(self, plane: np.ndarray) -> np.ndarray:
-        """The grid's view of a received luma (H, W) float32 -> (8 rows, 8 cols)."""
+        """Resample a received luma (H, W) float32 on the grid -> (8 rows, 8 cols)."""
         return self.cut(resize(self.oriented(plane), self.scaled))
 
     def cut(self, scaled: np.ndarray) -> np.ndarray:
-        """The same from the picture that is already turned and resized."""
+        """As `sample`, from a plane that is already rotated and resized."""
         rows, cols = self.blocks
         (y, x), whole = self.offset, (int(np.floor(self.offset[0])), int(np.floor(self.offset[1])))
         if whole == (y, x):
@@ -103,8 +103,7 @@ class Alignment:
         return cv2.warpAffine(scaled, shift, (8 * cols, 8 * rows), flags=flags, borderMode=cv2.BORDER_REFLECT)
 
     def to_received(self, grid_map: np.ndarray, outside: float = 0.0) -> np.ndarray:
-        """A float map over the grid's view (8 rows, 8 cols[, channels]) -> the received frame (H, W[,
-        channels])."""
+        """Resample a float map (8 rows, 8 cols[, C]) to received coordinates (H, W[, C])."""
         flags = cv2.INTER_LINEAR
         padded = cv2.copyMakeBorder(grid_map, 8, 8, 8, 8, cv2.BORDER_REPLICATE)
         matrix = self.matrix() @ np.array([[1, 0, -8], [0, 1, -8], [0, 0, 1]])
@@ -130,7 +129,7 @@ class WholeFrame:
         return 8 * self.grid[0], 8 * self.grid[1]
 
     def whole(self, received: np.ndarray) -> np.ndarray:
-        """A received picture or map (H, W[, C]) on the whole grid, same type; zero where it shows nothing."""
+        """Resample a received picture or map (H, W[, C]) on the whole grid, same type; zero outside of it."""
         top, left = (8 * start for start in self.alignment.origin)
         result = np.zeros((*self.size, *received.shape[2:]), received.dtype)
         part = self.alignment.sample(received)[: self.size[0] - top, : self.size[1] - left]
@@ -138,7 +137,7 @@ class WholeFrame:
         return result
 
     def to_received(self, whole: np.ndarray) -> np.ndarray:
-        """A picture or map of the whole as the received picture shows it, (H, W[, C]) float32."""
+        """Resample a picture or map of the whole to received coordinates, (H, W[, C]) float32."""
         top, left = (8 * start for start in self.alignment.origin)
         rows, cols = self.alignment.blocks
         part = whole[top : top + 8 * rows, left : left + 8 * cols].astype(np.float32)
@@ -159,8 +158,7 @@ def resize(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def to_picture(change: np.ndarray, size: tuple[int, int], full: tuple[int, int]) -> np.ndarray:
-    """A change of the blocks (8 r, 8 c) at the picture's own size; the rim beyond whole blocks
-    stays."""
+    """Resample a change of the blocks (8 r, 8 c) to the size of the picture; 0 beyond whole blocks."""
     rim = ((0, size[0] - change.shape[0]), (0, size[1] - change.shape[1]))
     whole = np.pad(change, rim) if any(b for _, b in rim) else change
     if size == full:

@@ -1,19 +1,19 @@
-"""The lattice carrier: codewords in, residual out; received picture in, alignment, soft bits and evidence
-out."""
+"""The dithered lattice of one key: codewords to residual, received picture to views and soft bits."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from underdrawing.carriers.lattice import sync
 from underdrawing.carriers.lattice.activity import activity
-from underdrawing.carriers.lattice.alignment_score import score_in_place
-from underdrawing.carriers.lattice.capacity import after_jpeg, after_resize
+from underdrawing.carriers.lattice.alignment_score import score_alignment
+from underdrawing.carriers.lattice.capacity import bits_after_jpeg, bits_after_resize
 from underdrawing.carriers.lattice.embed import change, code_index, code_length, symbols
-from underdrawing.carriers.lattice.equalize import BLURS, Equalizer, find_equalizer
+from underdrawing.carriers.lattice.equalize import BLURS, Equalizer, estimate_equalizer
 from underdrawing.carriers.lattice.grid import Alignment
 from underdrawing.carriers.lattice.parameters import (
     FREQUENCIES,
@@ -27,7 +27,7 @@ from underdrawing.carriers.lattice.parameters import (
     EmbeddingLevel,
     key_tables,
 )
-from underdrawing.carriers.lattice.quantizer import find_quantizer
+from underdrawing.carriers.lattice.quantizer import estimate_quantizer
 from underdrawing.carriers.lattice.soft_bits import (
     PRIOR_ALTERED,
     Reading,
@@ -40,38 +40,38 @@ from underdrawing.coding.keystream import PUBLIC_SECRET
 from underdrawing.ops.dct import analyse, synthesise
 
 LEAST_VIEW_PX = 48
-"""Shortest side of a received picture in which a grid is looked for."""
+"""Shortest side of a received picture for synchronization."""
 _SAME_CONTRAST = 0.05
-"""Of the gain: by more than this a picture's contrast is not what it was, or its strength is above 1."""
+"""Deviation of the gain from 1 above which the contrast was changed or the strength is above 1."""
 
 
 @dataclass(frozen=True)
 class View:
-    """A received picture on the grid: the blocks in view, corrected, and what they say."""
+    """A received picture on the grid: equalized luma of the blocks in view, and their soft-bit reading."""
 
     alignment: Alignment
     equalizer: Equalizer
     plane: np.ndarray
-    """(8 r, 8 c) float32 luma of the blocks in view, corrected."""
+    """(8 r, 8 c) float32 luma of the blocks in view, equalized."""
     reading: Reading
 
 
 def _agreement_of_layers(view: View) -> float:
     """Log-likelihood ratio of the view's level over no mark, from middle and top, in nats over all blocks.
 
-    Altered blocks count against every level alike.
+    Altered blocks lower it equally for every level.
     """
     total = sum(evidence(view.reading, LAYERS[name]) for name in ("middle", "top"))
     return float(np.logaddexp(np.log1p(-PRIOR_ALTERED) + total, np.log(PRIOR_ALTERED)).sum())
 
 
 def is_small(rows: int, cols: int) -> bool:
-    """Whether a grid has so few blocks that the base layer takes the middle layer's place as well."""
+    """Whether the base layer of this grid uses the middle layer's coefficients too."""
     return rows * cols < SMALL_BLOCKS
 
 
 class Lattice:
-    """The carrier for one reading key; `base_bits` is the length of the base layer's codeword."""
+    """The lattice of one key; `base_bits` is the length of the base layer's codeword."""
 
     def __init__(self, secret: bytes | None = None, base_bits: int = 512):
         self.secret = secret or PUBLIC_SECRET
@@ -83,8 +83,7 @@ class Lattice:
     def embed(
         self, plane: np.ndarray, base: np.ndarray, layers: dict[str, np.ndarray], level: EmbeddingLevel
     ) -> np.ndarray:
-        """Residual (8 r, 8 c) float32 that makes the plane carry a base codeword and those of the layers
-        given."""
+        """Residual (8 r, 8 c) float32 that embeds the codewords of the base and of the given layers."""
         rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
         bits = symbols(base, layers, (rows, cols), self.secret, self.tables)
         coefficients = analyse(plane, FREQUENCIES)
@@ -92,7 +91,7 @@ class Lattice:
         return synthesise(moves * self.in_use(plane, layers, level), FREQUENCIES)
 
     def in_use(self, plane: np.ndarray, layers: dict[str, np.ndarray], level: EmbeddingLevel) -> np.ndarray:
-        """(r, c, n) bool: the coefficients that the embedder moves."""
+        """(r, c, n) bool: the coefficients that embedding changes."""
         rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
         used = self.tables.rank[:rows, :cols] < level.density(activity(plane))
         for name in ("middle", "top"):
@@ -110,17 +109,15 @@ class Lattice:
     def capacity_by_block(
         self, plane: np.ndarray, level: EmbeddingLevel, ease: float = 1.0, qualities: Sequence[int] = (50, 90)
     ) -> dict[str, dict[int, np.ndarray]]:
-        """Bits that middle and top of each block (r, c) of this plane would carry through JPEGs of these
-        qualities.
+        """Bits (r, c) of middle and top after JPEGs of these qualities, by layer and quality.
 
-        Under 100 the coefficients in use, under 0 the bits of the middle after a resize by .7. Where the
-        strength is above 1, under 90 stands the JPEG whose quantizer is as many times larger.
+        Key 100: coefficients in use. Key 0: bits of the middle after a resize by .7. Key 90 at strengths
+        above 1: a JPEG whose quantizer grows with the steps.
 
-        ease: quantizer of the codec on the grid relative to that on the picture; below 1 where one grid pixel
-        stands for many.
+        ease: quantizer on the grid over that on the picture; below 1 where a grid pixel covers several.
         """
         rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
-        # any bits will do; these are at hand
+        # arbitrary bits
         bits = (self.tables.dither[:rows, :cols] * 4096).astype(np.uint8) & 1
         coefficients = analyse(plane, FREQUENCIES)
         moves = change(coefficients, bits, self.tables.dither[:rows, :cols], level)
@@ -131,16 +128,16 @@ class Lattice:
         result = {name: {100: used[..., LAYERS[name]].sum(2)} for name in LAYERS}
         middle = LAYERS["middle"]
         larger = max(1.0, level.steps[middle.start] / STEPS[middle.start])
-        result["middle"][0] = after_resize(used[..., middle], texture / larger)
+        result["middle"][0] = bits_after_resize(used[..., middle], texture / larger)
         for quality in qualities:
             reach = max(1.0, level.steps[-1] / STEPS[-1]) if quality == 90 else 1.0
             worst = round(100 - (100 - quality) * reach * ease)
-            for name, carried in after_jpeg(marked, worst, bits, tables, level, ease == 1).items():
+            for name, carried in bits_after_jpeg(marked, worst, bits, tables, level, ease == 1).items():
                 result[name][quality] = carried
         return result
 
-    def reads_back(self, marked: np.ndarray, level: EmbeddingLevel) -> np.ndarray:
-        """Soft bits of the base codeword in a marked luma plane whose place is known."""
+    def reread_base(self, marked: np.ndarray, level: EmbeddingLevel) -> np.ndarray:
+        """Soft bits of the base codeword in a marked luma plane (8 r, 8 c) at the origin of the grid."""
         rows, cols = marked.shape[0] // 8, marked.shape[1] // 8
         alignment = Alignment(*marked.shape, marked.shape, level=level)
         reading = read_soft_bits(
@@ -150,25 +147,24 @@ class Lattice:
 
     # verify
 
-    def alignments(self, received: np.ndarray, moved: bool = True) -> Iterator[Alignment]:
-        """Where the grid may lie in a received luma (H, W) float32, from the likely to the rare.
+    def alignments(self, received: np.ndarray, moved: bool = True) -> Iterable[Alignment]:
+        """Candidate alignments of a received luma (H, W) float32, the most probable first; computed lazily.
 
-        moved: whether to look beyond pictures whose frame is as it was.
+        moved: whether to search cropped, resized, mirrored and rotated pictures too.
         """
         if min(received.shape) < LEAST_VIEW_PX:
-            return
-        yield from sync.intact(received, self.tables)
-        if moved:
-            yield from sync.candidates(received, self.tables)
+            return ()
+        searches = (sync.intact, sync.candidates) if moved else (sync.intact,)
+        return chain.from_iterable(search(received, self.tables) for search in searches)
 
     def view(self, received: np.ndarray, alignment: Alignment) -> View:
-        """Read the blocks in view with the tiled part of the key tables (enough for the base layer)."""
+        """Equalize and read the blocks in view; enough for the base layer, whose dither is tiled."""
         return self._view(received, alignment, None)
 
-    def placed(self, view: View, received: np.ndarray, grid: tuple[int, int]) -> View:
-        """The same with the blocks at their absolute place on a grid of (rows, cols) blocks.
+    def place_view(self, view: View, received: np.ndarray, grid: tuple[int, int]) -> View:
+        """Determine the absolute origin of a view on a grid of (rows, cols) blocks, and read it again.
 
-        The place is known up to the tile; the untiled coefficients tell which tile it is.
+        The origin is known modulo the tile; the untiled coefficients determine the tile.
         """
         rows, cols = view.alignment.blocks
         options = [
@@ -185,16 +181,16 @@ class Lattice:
         )
         if not strong:
             return self._view(received, alignment, view.equalizer, grid)
-        # The tiled coefficients hardly tell one strength above 1 from the next, or from 1 and a contrast.
+        # The tiled coefficients hardly separate strengths above 1, or strength 1 with a changed contrast.
         candidates = (alignment.level._replace(strength=s) for s in STRENGTHS if s >= 1)
         views = (self._view(received, alignment.moved(level=level), None, grid) for level in candidates)
         return max(views, key=_agreement_of_layers)
 
     def _agreement(self, view: View, origin: tuple[int, int]) -> float:
-        """How well the untiled coefficients lie on the lattice if the view begins at that block.
+        """Agreement of the untiled coefficients with the lattice for this origin of the view.
 
-        A codec's error of more than half a step makes the mean of cos 2 theta negative at the right place, so
-        a frequency counts only where it is positive.
+        A coding error above half a step makes the mean of cos 2 theta negative at the correct origin, so only
+        frequencies with a positive mean count.
         """
         rows, cols = (
             min(view.alignment.blocks[0], MAX_BLOCKS - origin[0]),
@@ -223,15 +219,15 @@ class Lattice:
         plane = np.ascontiguousarray(plane[: 8 * rows, : 8 * cols])
         here = slice(i, i + rows), slice(j, j + cols)
         dither, rank = self.tables.dither[here], self.tables.rank[here]
-        quantizer = find_quantizer(analyse(plane, FREQUENCIES)) if alignment.is_direct else None
+        quantizer = estimate_quantizer(analyse(plane, FREQUENCIES)) if alignment.is_direct else None
         if equalizer is None:
-            # a JPEG on the same grid leaves less than would be taken for a blur, but no blur
+            # the loss by a JPEG on the same grid would be mistaken for a blur
             blurs = BLURS if quantizer is None or not quantizer.any() else (0.0,)
-            equalizer = find_equalizer(plane, dither, rank, alignment.level, blurs)
+            equalizer = estimate_equalizer(plane, dither, rank, alignment.level, blurs)
         corrected = equalizer.apply(plane)
-        if corrected is not plane:  # only now does it show how many coefficients are in use
-            _, level = score_in_place(corrected, self.tables, alignment.origin, alignment.level.strength)
-            alignment = alignment.moved(level=level)
+        if corrected is not plane:  # the texture gain is measurable only after equalization
+            scored = score_alignment(alignment, corrected, self.tables, alignment.level.strength)
+            alignment = alignment.moved(level=scored.level)
         if quantizer is not None:
             quantizer = quantizer / equalizer.gain
         reading = read_soft_bits(corrected, dither, rank, alignment.level, plane, quantizer)
@@ -250,15 +246,14 @@ class Lattice:
         reading = view.reading
         place = slice(0, LAYERS["middle"].stop if small else LAYERS["base"].stop)
         llr = soft_bits(reading, place)
-        if small:  # nothing is known of the channel yet: the middle counts by its step
+        if small:  # the channel is not measured yet: the middle is weighted by its step
             scale = (STEPS[place] / STEPS[0]) ** 2 * reading.kappa[..., :1] * reading.in_use[..., place]
             measured = (reading.kappa[..., place] > 0) | (reading.box[place, 0] > 0)
             llr = np.where(measured, llr, scale * reading.cosine[..., place])
         return gather(llr, self.base_index(view, small), self.base_bits)
 
     def layer_index(self, view: View, layer: str, grid: tuple[int, int]) -> np.ndarray:
-        """(r, c, frequencies) int64: the coded bit that each coefficient in view carries, for a placed
-        view."""
+        """(r, c, frequencies) int64: coded bit of each coefficient, for a view from `place_view`."""
         rows, cols = view.reading.cosine.shape[:2]
         i, j = view.alignment.origin
         return code_index(layer, *grid, self.secret)[i : i + rows, j : j + cols]

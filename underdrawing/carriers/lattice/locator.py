@@ -24,13 +24,13 @@ WEIGHTS = Path(__file__).parent / "weights" / "locator.safetensors"
 
 _LEAST_LLR, _GREATEST_LLR = -6.0, 3.0
 _LEAST_AREA_PX = 32
-_LEAST_SHORTFALL = 16.0  # nats by which a flagged area has to say less than an untouched one would
-_SHORTFALL_PER_BLOCK = 0.02  # and on average
+_LEAST_SHORTFALL = 16.0  # nats: evidence below that of an unaltered area, that a flagged area needs
+_SHORTFALL_PER_BLOCK = 0.02  # the same, per block
 _ROUNDS = 2  # of measuring the channel with the altered blocks discounted
 
 
 class Locator:
-    """Finds the altered pixels; loads its weights at the first use."""
+    """Locates altered pixels; loads its weights at the first use."""
 
     def __init__(self, weights: Path = WEIGHTS):
         self._path = weights
@@ -63,7 +63,7 @@ class Locator:
 
 
 def measured(reading: Reading, known: dict[str, np.ndarray]) -> Reading:
-    """The reading with its concentration measured by the known bits, altered blocks discounted."""
+    """The reading with its concentration estimated from the known bits, altered blocks discounted."""
     sign, is_known = _signs(known, reading.cosine.shape)
     first = len(is_known) if is_known.all() else int(is_known.argmin())
     for _ in range(_ROUNDS):
@@ -78,7 +78,7 @@ def measured(reading: Reading, known: dict[str, np.ndarray]) -> Reading:
 def _signs(known: dict[str, np.ndarray], shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
     """+1 for bit 0 and -1 for bit 1, (r, c, n) float32, and which of the n coefficients are known.
 
-    A layer may come with more bits than it has frequencies: those of a small grid's base go on in the middle.
+    The base of a small grid has more bits than frequencies: the rest continues in the middle.
     """
     sign, is_known = np.ones(shape, np.float32), np.zeros(shape[2], bool)
     for name, bits in known.items():

@@ -1,4 +1,4 @@
-"""The reader's network: a U-Net over blocks, opened up to pixels along the picture's edges.
+"""The network of the locator: a U-Net over blocks with a decoder to pixels, guided by the picture.
 
 RGB  --> 1/2 --> 1/4 --> 1/8 --+
 block features ----------> 1/8 +--> 1/16 --> 1/32 --> 1/16 --> 1/8 --> 1/4 --> 1/2 --> logits at 1/1

@@ -1,16 +1,15 @@
-"""Where the lattice lives: frequencies, steps, densities and key tables of the three layers.
+"""Parameters of the lattice: frequencies, steps, densities and key tables of the three layers.
 
 Three layers share the 8x8 block DCT of the luma on a grid of at most 1024 px:
 
     base    two coefficients a block, large step     identity and grid; repeats in tiles, for crops
-    middle  four mid-frequency coefficients, two     signature, first part of the hidden code; to JPEG 50
+    middle  four mid-frequency coefficients, two     signature, first part of the content code; to JPEG 50
             low ones more where there is texture
-    top     the rest of the low half of the block    rest of the hidden code; to JPEG 90
+    top     the rest of the low half of the block    rest of the content code; to JPEG 90
 
-The frequencies were chosen by measuring, for each alone, what it costs in SSIMULACRA2 and what it carries
-after each codec (docs/HOW_IT_WORKS.md). Basis pictures of even order join their neighbours without a jump at
-block edges, so they cost a quarter of what (0,1), (1,0) and (1,1) cost at equal energy; the first two of
-those are used only where texture hides them.
+The frequencies were selected by the SSIMULACRA2 cost and the capacity after each codec of each one alone
+(docs/HOW_IT_WORKS.md). Basis functions of even order are continuous at block edges and cost a quarter of
+(0,1), (1,0) and (1,1) at equal energy; the first two of those are used only where texture masks them.
 """
 
 from __future__ import annotations
@@ -30,23 +29,23 @@ CANONICAL_SIDE = 1024
 """Long side in pixels of the grid of every picture that is larger than that."""
 
 SMALL_BLOCKS = 196
-"""On grids of fewer blocks the base layer takes the middle layer's coefficients too, or it would not fit."""
+"""On grids of fewer blocks the base layer uses the middle layer's coefficients too, for lack of room."""
 
 MAX_BLOCKS = CANONICAL_SIDE // 8
 
 STRENGTHS = (1.0, 0.35, 0.5, 0.7, 1.45, 2.1)
-"""How hard a picture may be driven, in the order a reader tries them."""
+"""Strengths in use, in the order of synchronization."""
 
 TEXTURE_GAINS = (1.0, 1.4, 2.0, 2.8, 4.0, 5.6)
-"""Times by which a picture may be taken to be more textured than it is: a flat one has to use more of itself
-for the middle layer, which holds the signature; under strength 1, which large ones have, for the base too."""
+"""Multipliers of the activity. A flat picture needs more coefficients of the middle layer, which holds the
+signature; below strength 1 (large pictures) of the base layer too."""
 
 BASE = ((0, 2), (2, 0))
 MIDDLE = ((1, 2), (2, 1), (2, 2), (1, 1), (0, 1), (1, 0))
 TOP = ((0, 3), (3, 0), (1, 3), (3, 1), (4, 0), (0, 4), (1, 4), (4, 1), (2, 3), (3, 2), (3, 3))
 FREQUENCIES = BASE + MIDDLE + TOP
 PERIODIC = 4
-"""The first four frequencies have tiled dither: they find the grid. The others know their absolute place."""
+"""The first four frequencies have tiled dither, for synchronization; the others determine the origin."""
 
 LAYERS = {"base": slice(0, 2), "middle": slice(2, 8), "top": slice(8, len(FREQUENCIES))}
 
@@ -63,8 +62,8 @@ _TOP_STEP = 2.4 * np.array([3, 3, 4, 3, 4, 5, 5, 4, 5, 4, 6], np.float32)
 STEPS = np.concatenate([np.full(2, 52.0), np.full(4, 26.5), np.full(2, 23.0), _TOP_STEP]).astype(np.float32)
 
 MOVES = np.concatenate([np.full(8, 0.84), np.ones(len(TOP))]).astype(np.float32)
-"""Part of the way to the nearest lattice point that a coefficient is moved (distortion compensation, Chen and
-Wornell 2001): the last part costs more energy than it brings once a codec adds its own error."""
+"""Fraction of the distance to the nearest lattice point that a coefficient is moved (distortion compensation,
+Chen and Wornell 2001): with coding noise the rest costs more energy than it gains."""
 
 # Density: the share of coefficients in use, linear in log activity between these points (levels). Tuned for
 # less than 1.1 levels of change where the photo is smooth, SSIMULACRA2 above 80 and SSIM .985 at 512x512.
@@ -74,19 +73,19 @@ _DENSITY = {
     "middle": [0.00, 0.00, 0.05, 0.70, 1.0],
     "top": [0.06, 0.06, 0.07, 0.50, 1.0],
 }
-"""Where nothing moves, one large step is seen by itself: there only small ones stay, to locate an edit."""
+"""In flat blocks a large step is visible: only the small steps of the top layer remain, for localization."""
 
 _FILL = 3.4
 _GROWTH = np.repeat(np.float32([0.5, 0.5, 1.5]), [2, 6, len(TOP)])
-"""Above strength 1 the picture is filled first: its activity counts strength ** _FILL times. The steps of
-base and middle, which reach far enough as they are, grow slower than those of the top."""
+"""Above strength 1 the density grows first: the activity is multiplied by strength ** _FILL. The steps of
+base and middle, which are large enough, grow more slowly than those of the top."""
 
 
 class EmbeddingLevel(NamedTuple):
-    """How hard the lattice is driven into one picture: what a reader has to find out before it can read."""
+    """Strength and texture gain of one picture; estimated by synchronization."""
 
     strength: float = 1.0
-    """Multiplies the steps to 1; above, it fills the picture too; one of STRENGTHS."""
+    """Multiplies the steps; above 1 it raises the density too; one of STRENGTHS."""
     texture_gain: float = 1.0
     """Multiplies the activity that decides how many coefficients of the middle, and under strength 1 of the
     base, are in use; one of TEXTURE_GAINS."""
@@ -114,22 +113,22 @@ class EmbeddingLevel(NamedTuple):
 
 
 def default_strength_for_size(long_side_px: int) -> float:
-    """The strength that a picture of this size wants before anybody asks for more or less.
+    """Default strength for a picture whose long side has so many pixels, at most 1.
 
-    On a large picture the residual is enlarged: seen pixel by pixel it is a slow wave in soft surroundings,
-    which hide less, while every codec's error averages out over the pixels that one grid pixel stands for.
+    On a large picture the residual is enlarged: its frequencies are lower and less masked, while coding
+    errors average out over the pixels of one grid pixel.
     """
     return min(1.0, (CANONICAL_SIDE / long_side_px) ** 0.72)
 
 
 def nearest_strength(strength: float) -> float:
-    """The strength, of those that readers try, that is nearest to the one asked for."""
+    """The nearest of STRENGTHS, by ratio."""
     return min(STRENGTHS, key=lambda s: abs(np.log(s / strength)))
 
 
 @dataclass(frozen=True)
 class KeyTables:
-    """Everything that a key fixes, for the largest grid."""
+    """Pseudo-random tables of a key, for the largest grid."""
 
     dither: np.ndarray
     """(128, 128, n) float32 in [0, 1): offset of each coefficient's lattice in steps; the first PERIODIC ones
@@ -138,8 +137,8 @@ class KeyTables:
     """(128, 128, n) float32 in [0, 1): a coefficient is in use where its rank is below the density. Tiled
     likewise."""
     base_index: np.ndarray
-    """(32, 32, 6) int64: which coded bits of the base layer each block of a tile carries: by the first two
-    frequencies, and on small grids by those of the middle layer too."""
+    """(32, 32, 6) int64: coded bits of the base layer in each block of a tile: at the first two frequencies,
+    on small grids at those of the middle layer too."""
 
 
 def _tables(secret: bytes, label: str) -> np.ndarray:

@@ -1,8 +1,8 @@
-"""The last JPEG's quantizer, found in the pixels, and what it says of each coefficient's error.
+"""Quantizer of the last JPEG, estimated from coefficients, and the error density that follows from it.
 
-Where a picture was last stored as JPEG on the lattice's own grid, its coefficients lie near the multiples of
-one integer for each frequency. That integer tells more than any measured concentration: the coefficient that
-the embedder set lies within half of it from the one received, anywhere there with the same probability.
+Where the last JPEG used the grid of the lattice, the coefficients of a frequency lie near the multiples of
+one integer q, its quantizer. The error of a coefficient is then uniform over [-q/2, q/2], which is more
+precise than an estimated concentration.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import numpy as np
 from scipy.special import ndtr
 
 _LARGEST = 64
-_SMALLEST = 3  # below it the rounding of the pixels hides the quantizer, and it matters no more
+_SMALLEST = 3  # a finer one is hidden by the rounding of pixels, and has no effect
 _BINS_PER_LEVEL = 4
 _RANGE = 256  # levels; larger coefficients are few
 _LEAST_COUNT = 24
-_LEAST_GATHERING = 0.3  # beyond what chance brings
+_LEAST_GATHERING = 0.3  # above chance
 _CHANCE = 3.5  # standard deviations
-_AS_GOOD = 0.85  # a divisor of the quantizer gathers as well: the largest that does nearly so is taken
-_OUTLIERS = 0.03  # coefficients that an encoder rounded its own way, or that were cut off with the pixels
+_AS_GOOD = 0.85  # divisors of the quantizer score as high: the largest with nearly the best score is used
+_OUTLIERS = 0.03  # share of coefficients rounded differently by the encoder, or clipped
 _LEAST_SPREAD = 0.4  # levels
 COSINES = np.linspace(-1, 1, 2049)
 
@@ -34,10 +34,10 @@ def _waves() -> tuple[np.ndarray, np.ndarray]:
     return np.where(counted, np.cos(2 * np.pi * level[:, None] / quantizers), 0.0), counted.astype(float)
 
 
-def find_quantizer(coefficients: np.ndarray) -> np.ndarray:
-    """Quantizer and spread around its multiples, (n, 2) levels, of n frequencies' coefficients (r, c, n).
+def estimate_quantizer(coefficients: np.ndarray) -> np.ndarray:
+    """Estimate the quantizer and the spread around its multiples, (n, 2) levels, from (r, c, n) coefficients.
 
-    Zeros where none shows: no JPEG, one on another grid, or one too fine to matter.
+    Zeros where no quantizer is detected: no JPEG, one on another grid, or one too fine to matter.
     """
     n = coefficients.shape[2]
     bins = np.minimum(np.abs(coefficients) * _BINS_PER_LEVEL, _RANGE * _BINS_PER_LEVEL - 1).astype(np.int64)
@@ -60,10 +60,10 @@ def find_quantizer(coefficients: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=256)
 def log_density_table(width: float, spread: float, short: float = 0.0) -> np.ndarray:
-    """log p(theta) over the uniform density at COSINES of theta, of an error uniform over `width`, blurred by
-    `spread`, (2049,) float32.
+    """log p(theta) relative to the uniform density at COSINES of theta, (2049,) float32.
 
-    short: width of what the embedder left of the way to the lattice point, uniform too. All in steps.
+    The error is uniform over `width`, blurred by `spread`, plus uniform over `short`, the remaining distance
+    of distortion compensation. All in steps.
     """
     left = short * (np.arange(9) - 4) / 9
     error = np.arccos(COSINES)[:, None, None] / (2 * np.pi) + left[:, None] + np.arange(-3, 4)
@@ -72,7 +72,7 @@ def log_density_table(width: float, spread: float, short: float = 0.0) -> np.nda
 
 
 def expected_log_density(width: float, spread: float, short: float = 0.0) -> float:
-    """The mean of that log density over angles that follow it."""
+    """Mean of that log density over angles distributed by it."""
     angles = np.linspace(0, np.pi, 513)
     table = log_density_table(width, spread, short)[np.rint((np.cos(angles) + 1) * 1024).astype(int)]
     return float(np.mean(np.exp(table) * table))

@@ -1,14 +1,14 @@
 """Soft bits: angles on the lattice, concentration of the channel, soft bits and evidence of every block.
 
-With theta = 2 pi (c / step - dither) an untouched coefficient lies at 0 for bit 0 and at pi for bit 1,
-blurred by the channel. The blur is modelled as a von Mises density of concentration kappa (Mardia and Jupp,
-Directional Statistics),
+With theta = 2 pi (c / step - dither) an unaltered coefficient lies at 0 for bit 0 and at pi for bit 1, plus
+noise. The noise is modelled as a von Mises density of concentration kappa (Mardia and Jupp, Directional
+Statistics),
 
     p(theta | bit) = exp(+-kappa cos theta) / (2 pi I0(kappa)),   log-likelihood ratio = 2 kappa cos theta,
 
-and kappa is read from the picture itself: E[cos 2 theta] = I2(kappa) / I0(kappa) whatever the bits are. Where
-the last JPEG shows its quantizer, the error is known to be uniform over it instead. An altered block is
-uniform in theta, which makes the evidence for "untouched" a likelihood ratio too.
+and kappa is estimated blindly: E[cos 2 theta] = I2(kappa) / I0(kappa) does not depend on the bits. Where the
+quantizer of the last JPEG is known, the error is uniform over it instead. An altered block is uniform in
+theta, so the evidence for "untouched" is a likelihood ratio too.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _KAPPAS = np.concatenate([[0.0], np.geomspace(0.02, 60, 160)])
 _FIRST_MOMENTS = ive(1, _KAPPAS) / ive(0, _KAPPAS)
 _LOG_I0 = np.log(ive(0, _KAPPAS)) + _KAPPAS
 _BINS = np.array([2.0, 4.5, 10.0])  # activity, levels; codecs treat flat and busy blocks differently
-_TRUSTED_MOMENT = 0.15  # below it the blind estimate means nothing: a wrapped uniform error can leave as much
+_TRUSTED_MOMENT = 0.15  # below it the blind estimate is invalid: a wrapped uniform error can reach it
 _LEAST_KAPPA = 1.0  # assumed of the base layer, which is read first
 _WIDTHS = np.linspace(0, 1, 201)
 _SINC = np.sinc(_WIDTHS)
 _BLACK, _WHITE = 2.0, 253.0  # levels
-_CLIPPED_COSTS = 4.0  # a block with a quarter of its pixels clipped says nothing any more
-_MEMBERSHIP_WIDTH = 0.06  # how far the re-derived density may be off
+_CLIPPED_COSTS = 4.0  # a block with a quarter of its pixels clipped gets no weight
+_MEMBERSHIP_WIDTH = 0.06  # error of the density measured at the receiver
 
 
 PRIOR_ALTERED = 0.1
@@ -60,12 +60,12 @@ class Reading:
     log_i0: np.ndarray
     """log I0(kappa)."""
     altered: np.ndarray
-    """(rows, cols) probability that the block was altered, as far as is known now."""
+    """(rows, cols) probability that the block was altered, current estimate."""
     bins: np.ndarray
     """(rows, cols) activity class of the block."""
     box: np.ndarray
-    """(n, 3) in steps: width and spread of a uniform error, known from a JPEG's quantizer (0 where it is
-    not), and the part of the way that the embedder left."""
+    """(n, 3) in steps: width and spread of the uniform error of a JPEG's quantizer (0 where unknown), and the
+    remaining distance of distortion compensation."""
 
     def log_density(self, place: slice, sign: np.ndarray | int = 1) -> np.ndarray:
         """log p(theta | bit) over the uniform density at the frequencies of `place`.
@@ -81,7 +81,7 @@ class Reading:
         return result
 
     def expected_log_density(self) -> np.ndarray:
-        """What log_density of the right bit is on average where nothing was altered, (rows, cols, n)."""
+        """Mean of log_density of the correct bit in unaltered blocks, (rows, cols, n)."""
         power = ive(1, self.kappa) / ive(0, self.kappa)
         result = np.maximum(self.kappa * power - self.log_i0, 0)
         for k, box in enumerate(self.box):
@@ -90,16 +90,16 @@ class Reading:
         return result
 
     def with_altered(self, altered: np.ndarray) -> Reading:
-        """The same reading with the concentration estimated again from what is left untouched."""
+        """The reading with the concentration estimated again, altered blocks discounted."""
         kappa = concentration(self.cosine, self.in_use * (1 - altered[..., None]), self.bins)
         kappa[..., LAYERS["base"]] = np.maximum(kappa[..., LAYERS["base"]], _LEAST_KAPPA)
         return replace(self, kappa=kappa, log_i0=log_i0(kappa), altered=altered)
 
     def with_known(self, bits: np.ndarray, altered: np.ndarray) -> Reading:
-        """The same reading once the bits of the first frequencies, (rows, cols, known), are known.
+        """The reading with the channel estimated from bits (rows, cols, known) of the first frequencies.
 
-        The known layers measure the channel exactly, and foretell the others: a codec's error grows with its
-        quantizer as the JPEG tables do, and counts by the step.
+        Known layers predict the others: a codec's error is proportional to the JPEG table, relative to the
+        step.
         """
         known = bits.shape[2]
         weight = self.in_use * (1 - altered[..., None])
@@ -109,11 +109,11 @@ class Reading:
         quantizer = (_error_width(right, weight, self.bins) * STEPS[:known] / JPEG_STEPS[:known]).mean(
             1, keepdims=True
         )
-        foretold = np.interp(quantizer * JPEG_STEPS / STEPS, _WIDTHS, _SINC).clip(0, None)
-        foretold[:, :known] = first
-        foretold_kappa = np.interp(foretold, _FIRST_MOMENTS, _KAPPAS)[self.bins].astype(np.float32)
+        predicted = np.interp(quantizer * JPEG_STEPS / STEPS, _WIDTHS, _SINC).clip(0, None)
+        predicted[:, :known] = first
+        predicted_kappa = np.interp(predicted, _FIRST_MOMENTS, _KAPPAS)[self.bins].astype(np.float32)
         kappa[..., :known] = 0
-        kappa = np.maximum(kappa, foretold_kappa)
+        kappa = np.maximum(kappa, predicted_kappa)
         return replace(self, kappa=kappa, log_i0=log_i0(kappa), altered=altered)
 
     def crop(self, rows: slice, cols: slice) -> Reading:
@@ -159,7 +159,7 @@ def concentration(cosine: np.ndarray, weight: np.ndarray, bins: np.ndarray) -> n
 
     The mean of cos 2 theta does not depend on the bits. The first moment is its fourth root for a wrapped
     Gaussian and nearly so for the uniform error of a quantizer; kappa follows from the first moment. Returns
-    0 where it cannot tell.
+    0 where no estimate is possible.
     """
     return concentration_of(_by_class(2 * cosine * cosine - 1, weight, bins))[bins].astype(np.float32)
 
@@ -187,7 +187,7 @@ def read_soft_bits(
     """Read a luma plane (8 r, 8 c) float32 whose blocks carry the given slices (r, c, n) of the key tables.
 
     uncorrected: the same plane before equalization, to find clipped pixels.
-    quantizer: (n, 2) of the last JPEG in this plane's levels and on its grid, as `find_quantizer` gives it.
+    quantizer: (n, 2) of the last JPEG in this plane's levels and on its grid, from `estimate_quantizer`.
     """
     rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
     texture = activity_before(plane, level)
@@ -208,8 +208,8 @@ def read_soft_bits(
 
 
 def soft_bits(reading: Reading, place: slice) -> np.ndarray:
-    """Log-likelihood ratios (positive: bit 0) of the coefficients of one layer, altered and idle ones
-    discounted."""
+    """Log-likelihood ratios (positive: bit 0) of the coefficients of one layer, altered and
+    unused ones discounted."""
     trust = (1 - reading.altered[..., None]) * reading.in_use[..., place]
     zero, one = np.exp(reading.log_density(place)), np.exp(reading.log_density(place, -1))
     return np.log(trust * zero + 1 - trust) - np.log(trust * one + 1 - trust)

@@ -1,10 +1,9 @@
-"""Synchronization without a pilot: the lattice itself tells where its grid lies.
+"""Synchronization without a pilot: candidate alignments from the lattice itself.
 
-At the right place and scale the angles 2 theta of the coefficients agree with the key's dither. Over all
-block positions of a tile at once that is a cross-correlation of two fields of unit phasors, so one small FFT
-a pixel offset finds both the pixel offset and the place in the tile. Candidates are produced from the likely
-to the rare, each with a score in standard deviations of chance; the caller stops at the first whose base
-layer checks.
+At the correct offset and scale the angles 2 theta of the coefficients agree with the dither of the key. Over
+all block positions of a tile this is a cross-correlation of two fields of unit phasors: one small FFT per
+pixel offset gives pixel offset and origin in the tile. Candidates come in order of probability, with a score
+in standard deviations of chance; the caller stops at the first whose base layer passes its checksum.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import cv2
 import numpy as np
 
 from underdrawing.carriers.lattice.activity import activity
-from underdrawing.carriers.lattice.alignment_score import best_offset, likely_density, score_in_place
+from underdrawing.carriers.lattice.alignment_score import best_offset, likely_density, score_alignment
 from underdrawing.carriers.lattice.equalize import sharpen
 from underdrawing.carriers.lattice.grid import Alignment, grid_size, resize
 from underdrawing.carriers.lattice.parameters import (
@@ -29,16 +28,14 @@ from underdrawing.carriers.lattice.parameters import (
     nearest_strength,
 )
 
-_WINDOW = 384  # px of the grid looked at by a search over offsets
+_WINDOW = 384  # grid px used by a search over offsets
 _FEW_WINDOW = 256  # the same where offsets and scales are searched together
 THRESHOLD = 5.6
-"""Score from which a candidate of a wide search is worth decoding."""
+"""Least score of a candidate of a wide search."""
 _KNOWN_THRESHOLD = 3.0  # the same where place and scale are given
 _SCALES = (0.38, 2.6)
-_USUAL_FACTORS = 1 / np.array(
-    [0.8, 0.75, 0.5, 0.7, 0.6, 0.9, 2, 1.25, 1.5]
-)  # what programs shrink and enlarge by
-_USUAL_THRESHOLD = 4.5  # few scales to be wrong about
+_USUAL_FACTORS = 1 / np.array([0.8, 0.75, 0.5, 0.7, 0.6, 0.9, 2, 1.25, 1.5])  # common resize factors
+_USUAL_THRESHOLD = 4.5  # lower, because few scales are tried
 _NO_SHIFT = ((0.0, 0.0),)
 _HALF_SHIFTS = tuple((y, x) for y in (0.0, 0.5) for x in (0.0, 0.5))
 _LEAST_PART, _PART_STEP = 0.68, 0.004  # of the long side of a large picture; in log scale
@@ -47,14 +44,13 @@ _ANGLES = tuple(a for k in range(1, 14) for a in (0.25 * k, -0.25 * k))
 
 
 def _window(plane: np.ndarray, side: int, place: tuple[float, float]) -> tuple[np.ndarray, int, int]:
-    """At most side x side px of a plane, and where they start; place: (y, x) in 0..1, .5 the middle."""
+    """At most side x side px of a plane, and their start (y, x); place: (y, x) in 0..1, .5 the middle."""
     y, x = (int(max(0, have - side) * at) for have, at in zip(plane.shape, place, strict=True))
     return plane[y : y + side, x : x + side], y, x
 
 
 def _presharpened(plane: np.ndarray, factor: float) -> np.ndarray:
-    """Undo the blur that a picture has which is to be enlarged by `factor`, as measured for bicubic
-    shrinking."""
+    """Sharpen a plane that will be enlarged by `factor`, by the blur measured for bicubic shrinking."""
     blur = min(1.0, 1.25 * (1 - 1 / factor)) if factor > 1.05 else 0.0
     return sharpen(plane, blur) if blur else np.ascontiguousarray(plane)
 
@@ -67,8 +63,11 @@ def align_offset(
     shift: tuple[float, float] = (0.0, 0.0),
     place: tuple[float, float] = (0.5, 0.5),
 ) -> Alignment:
-    """The best offset for one scale, angle and flip: `plane` is the received picture already turned and
-    resized. Offsets are whole pixels and `shift` (y, x), parts of one; see _window for `place`."""
+    """The alignment of highest score over all pixel offsets, for one scale, angle and flip.
+
+    plane: the received luma, already rotated and resized. shift: (y, x), fraction of a pixel added to every
+    offset. place: see _window.
+    """
     window, y, x = _window(plane, side, place)
     if any(shift):
         matrix = np.array([[1, 0, shift[1]], [0, 1, shift[0]]])
@@ -78,7 +77,7 @@ def align_offset(
         )
     window = _presharpened(window, whole.scaled[0] / whole.height)
     score, (dy, dx), origin = best_offset(window, tables, whole.level.strength)
-    # walk back from the window's first block to the picture's
+    # from the first block of the window to the first block of the picture
     top, left = y + dy, x + dx
     first = (origin[0] - top // 8) % TILE, (origin[1] - left // 8) % TILE
     offset = float(top % 8) + shift[0], float(left % 8) + shift[1]
@@ -86,7 +85,7 @@ def align_offset(
 
 
 def likely_strengths(long_side_px: int) -> tuple[float, ...]:
-    """The strengths worth a long search: those that `protect` takes by itself for a picture of this size."""
+    """Strengths for long searches: the defaults of `protect` for a picture of this size, and 2.1."""
     return tuple(dict.fromkeys((nearest_strength(default_strength_for_size(long_side_px)), 1.0, 2.1)))[:2]
 
 
@@ -102,38 +101,40 @@ def intact(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
         if min(whole.blocks) < 1:
             continue
         plane = whole.sample(received)
-        found = [_scored(whole, plane, tables, s) for s in STRENGTHS]
+        found = [score_alignment(whole, plane, tables, s) for s in STRENGTHS]
         found.sort(key=lambda a: -a.score)
         if size != (height, width):
-            found[0] = _a_pixel_off(found[0], received, tables)
+            found[0] = _adjust_short_side(found[0], received, tables)
         clear = [a for a in found if a.score > _KNOWN_THRESHOLD]
         yield from clear
         if size == grid_size(height, width):
-            # noise can drown the sum of cos 2 theta and still leave the base layer's code readable
+            # noise can hide the agreement although the code of the base layer is still decodable
             likely = likely_strengths(max(height, width))
             yield from (a for a in found if a not in clear and a.level.strength in likely)
 
 
-def _a_pixel_off(best: Alignment, received: np.ndarray, tables: KeyTables) -> Alignment:
-    """The same alignment with the short side a pixel longer or shorter, where that fits better: a picture's
-    size was rounded when it was shrunk, and so was its grid's."""
+def _adjust_short_side(best: Alignment, received: np.ndarray, tables: KeyTables) -> Alignment:
+    """The alignment with the short side a pixel longer or shorter, if its score is higher.
+
+    The size of a shrunk picture and that of its grid were rounded.
+    """
     rows, cols = best.scaled
     sizes = ((rows + d, cols) if rows < cols else (rows, cols + d) for d in (-1, 1))
     others = (best.moved(scaled=size) for size in sizes)
-    scored = [_scored(a, a.sample(received), tables, best.level.strength) for a in others]
+    scored = [score_alignment(a, a.sample(received), tables, best.level.strength) for a in others]
     return max((best, *scored), key=lambda a: a.score)
 
 
 def candidates(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
-    """Candidates for pictures that were cropped, resized, both, or turned, from the likely to the rare.
+    """Candidates for cropped, resized, mirrored and rotated pictures, the most probable first.
 
-    All are looked for at the grid's size: a picture of many megapixels is shrunk once.
+    All searches run at the size of the grid: a picture of many megapixels is shrunk once.
     """
     long_side = max(received.shape)
     strengths = likely_strengths(long_side)
     work = resize(received, grid_size(*received.shape))
     searches = (_cropped, _resized, _resized_and_cropped, _turned)
-    if long_side > CANONICAL_SIDE:  # its parts lie on the grid enlarged, whatever they were resized by
+    if long_side > CANONICAL_SIDE:  # parts of a large picture are enlarged on the grid
         searches = (partial(_cropped_from_larger, long_side=long_side), _turned)
     for search in searches:
         for candidate in search(work, tables, strengths):
@@ -142,13 +143,13 @@ def candidates(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
 
 
 def _cropped(work: np.ndarray, tables: KeyTables, strengths: tuple[float, ...]) -> Iterator[Alignment]:
-    """Parts of pictures at the grid's own scale."""
+    """Crops at the scale of the grid."""
     others = tuple(s for s in STRENGTHS if s not in strengths)
     yield from _over_strengths(work, tables, Alignment(*work.shape, work.shape), strengths + others)
 
 
 def _turned(work: np.ndarray, tables: KeyTables, strengths: tuple[float, ...]) -> Iterator[Alignment]:
-    """Pictures or parts of them that were mirrored, or turned by up to 3.25 degrees, at the grid's scale."""
+    """Mirrored pictures and crops, and rotations by up to 3.25 degrees, at the scale of the grid."""
     whole = Alignment(*work.shape, work.shape)
     for mirrored, upside_down in ((True, False), (True, True), (False, True)):
         flipped = whole.moved(mirrored=mirrored, upside_down=upside_down)
@@ -169,7 +170,7 @@ def _over_strengths(
 
 
 def _resized(work: np.ndarray, tables: KeyTables, strengths: tuple[float, ...]) -> Iterator[Alignment]:
-    """Whole pictures that were resized by an unknown factor: every length of the long side is tried."""
+    """Whole pictures resized by an unknown factor: every length of the long side is tried."""
     height, width = work.shape
     long_side = max(height, width)
     shortest, longest = max(64, int(long_side * _SCALES[0])), min(CANONICAL_SIDE, int(long_side * _SCALES[1]))
@@ -180,7 +181,7 @@ def _resized(work: np.ndarray, tables: KeyTables, strengths: tuple[float, ...]) 
         view = view[: view.shape[0] // 8 * 8, : view.shape[1] // 8 * 8]
         corner = _presharpened(view, side / long_side)
         for strength in strengths:
-            candidate = _scored(whole, corner, tables, strength)
+            candidate = score_alignment(whole, corner, tables, strength)
             if candidate.score > _USUAL_THRESHOLD - 0.5:
                 found.append(candidate)
     yield from sorted(found, key=lambda a: -a.score)[:5]
@@ -189,7 +190,7 @@ def _resized(work: np.ndarray, tables: KeyTables, strengths: tuple[float, ...]) 
 def _resized_and_cropped(
     work: np.ndarray, tables: KeyTables, strengths: tuple[float, ...]
 ) -> Iterator[Alignment]:
-    """Parts of pictures at an unknown scale, the usual ones first; stops looking once one stands out."""
+    """Crops at an unknown scale, common scales first; stops at a clear score."""
     grid = np.exp(np.arange(np.log(_SCALES[0]), np.log(_SCALES[1]), 0.0045))
     order = grid[np.argsort(np.abs(np.log(grid)), kind="stable")]
     plan = ((_USUAL_FACTORS, _HALF_SHIFTS, _USUAL_THRESHOLD, 12), (order, _NO_SHIFT, THRESHOLD, 3))
@@ -207,7 +208,7 @@ def _resized_and_cropped(
 def _cropped_from_larger(
     work: np.ndarray, tables: KeyTables, strengths: tuple[float, ...], long_side: int
 ) -> Iterator[Alignment]:
-    """Parts of pictures larger than the grid: the more was cut off, the fewer grid pixels are left."""
+    """Crops of pictures larger than the grid: the smaller the crop, the fewer grid pixels it has."""
     found, place = [], _promising(work, _WINDOW, strengths[0])
     for factor in np.exp(np.arange(0, np.log(_LEAST_PART), -_PART_STEP)):
         originals = (long_side / factor, long_side / factor / _SHRUNK)
@@ -224,7 +225,7 @@ def _cropped_from_larger(
 
 
 def _promising(work: np.ndarray, side: int, strength: float) -> tuple[float, float]:
-    """Where in a plane a window of `side` px holds most of what a search can hear."""
+    """(y, x) in 0..1 of the window of `side` px with the largest expected density."""
     rows, cols = work.shape[0] // 8, work.shape[1] // 8
     density = likely_density(activity(work[: 8 * rows, : 8 * cols]), strength)[..., 0]
     total = np.pad(density.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
@@ -253,17 +254,11 @@ def _scaled(height: int, width: int, factor: float) -> tuple[int, int]:
     return max(8, round(height * factor)), max(8, round(width * factor))
 
 
-def _scored(alignment: Alignment, plane: np.ndarray, tables: KeyTables, strength: float) -> Alignment:
-    score, level = score_in_place(plane, tables, alignment.origin, strength)
-    return alignment.moved(level=level, score=score)
-
-
 def refined(alignment: Alignment, received: np.ndarray, tables: KeyTables) -> Alignment:
-    """The alignment of best score near a candidate: size by pixels, offset by fractions, angle by fractions
-    of .1."""
+    """Hill-climb the score from a candidate, over size (1 px), offset (.25 px) and angle (.05 degrees)."""
 
     def scored(candidate: Alignment) -> Alignment:
-        return _scored(candidate, candidate.sample(received), tables, candidate.level.strength)
+        return score_alignment(candidate, candidate.sample(received), tables, candidate.level.strength)
 
     best = scored(alignment)
     for step in (2, 1, 0.5):

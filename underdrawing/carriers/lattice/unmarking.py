@@ -19,7 +19,7 @@ from underdrawing.carriers.lattice.soft_bits import Reading
 from underdrawing.ops.dct import analyse, synthesise
 
 _LEAST_BLOCKS = 8  # of a class of activity, that spread and noise are measured in
-_LEAST_SPREAD = 1.0  # levels, of the picture about what its code tells
+_LEAST_SPREAD = 1.0  # levels, of the original around the decoded content
 _LEAST_NOISE = 0.3  # levels: rounding to whole ones
 _SURE = 0.5  # probability from which a coefficient counts as in use
 _UNLIKELY = 1e-6  # probability below which a truncated density is taken for its nearest end
@@ -42,7 +42,7 @@ def change_back(
     received, expected = analyse(plane, FREQUENCIES), analyse(decoded, FREQUENCIES)
     back = np.zeros_like(received)
     for name, bits in known.items():
-        start = LAYERS[name].start  # a small grid's base goes on in the middle
+        start = LAYERS[name].start  # a small grid's base continues in the middle
         for k in range(start, start + bits.shape[2]):
             offset = dither[..., k] + np.float32(0.5) * bits[..., k - start]
             point = (np.rint(received[..., k] / steps[k] - offset) + offset) * steps[k]

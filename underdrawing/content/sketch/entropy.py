@@ -1,10 +1,9 @@
 """The entropy code of the sketch's symbols: the same bits on every machine.
 
-Probabilities come from the context networks (nets/context.py), but no float may decide them: two machines
-that add in another order would part ways in the middle of a stream. So the trained networks are rounded to
-whole numbers, and every product and sum is an integer below 2^24, which float32 matrix products hold exactly
-in any order. Their answer (a mean in eighths of a step, a scale in quarter octaves) picks one of SCALES x
-FRACTIONS frequency tables, which are stored with the weights and drive a range coder.
+Probabilities come from the context networks (nets/context.py). Floating-point sums depend on the order of
+summation, which differs between machines, so the trained networks are rounded to integers: every product and
+sum stays below 2^24, which float32 represents exactly. The output (mean in eighths of a step, scale in
+quarter octaves) selects one of SCALES x FRACTIONS frequency tables of a range coder, part of the weights.
 """
 
 from collections.abc import Iterator
@@ -37,7 +36,7 @@ EXACT = 1 << 24
 
 @dataclass(frozen=True)
 class Place:
-    """What one pass over one group codes: channel range and the cells (rows, columns) of the pass."""
+    """Channel range and cells (rows, columns) of one pass over one group."""
 
     index: int
     start: int
@@ -49,14 +48,14 @@ class Place:
 
 
 class IntegerPass:
-    """One pass network in whole numbers."""
+    """One pass network in integers."""
 
     def __init__(self, tensors: dict[str, np.ndarray]):
         # (maps, 9, width): the rows of the maps that are not all zero are then one cheap selection.
         self.look = np.ascontiguousarray(tensors["look"].astype(np.float32).transpose(2, 1, 0))
         self.condition, self.bias = tensors["condition"], tensors["bias"]
         self.mix, self.mix_bias = tensors["mix"].astype(np.float32), tensors["mix_bias"].astype(np.float32)
-        self.tell, self.tell_bias = (
+        self.output, self.output_bias = (
             tensors["tell"].astype(np.float32),
             tensors["tell_bias"].astype(np.float32),
         )
@@ -66,8 +65,8 @@ class IntegerPass:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Mean (eighths of a step) and scale index, int64 (channels, cells).
 
-        `seen` has for each field the neighbourhoods (live maps, 9, cells), the numbers of the pass's maps
-        that they are, and how far behind these the maps of their magnitudes lie.
+        inputs: for each field the neighbourhoods (live maps, 9, cells), the indices of these maps in the
+        pass, and the offset from them to the maps of magnitudes.
         """
         start = self.bias + ((self.condition @ condition) >> CONDITION_BITS)
         looked = np.repeat(start[:, None].astype(np.float32), cells, 1)
@@ -76,9 +75,9 @@ class IntegerPass:
             width = len(start)
             looked += self.look[live].reshape(-1, width).T @ flat
             looked += self.look[live + magnitudes].reshape(-1, width).T @ np.abs(flat)
-        hidden = _settle(looked, INPUT_BITS - HIDDEN_BITS)
-        hidden = _settle(self.mix @ hidden + self.mix_bias[:, None], WEIGHT_BITS)
-        output = (self.tell @ hidden + self.tell_bias[:, None]).astype(np.int64)
+        hidden = _rescale(looked, INPUT_BITS - HIDDEN_BITS)
+        hidden = _rescale(self.mix @ hidden + self.mix_bias[:, None], WEIGHT_BITS)
+        output = (self.output @ hidden + self.output_bias[:, None]).astype(np.int64)
         mean, scale = np.split(output, 2)
         half = 1 << (WEIGHT_BITS + HIDDEN_BITS - 4)
         mean = (mean + half) >> (WEIGHT_BITS + HIDDEN_BITS - 3)
@@ -86,12 +85,12 @@ class IntegerPass:
         return np.clip(mean, -8 * 64, 8 * 64), np.clip(scale, 0, SCALES - 1)
 
 
-def _settle(total: np.ndarray, bits: int) -> np.ndarray:
+def _rescale(total: np.ndarray, bits: int) -> np.ndarray:
     return np.clip(np.floor(total * np.float32(2.0**-bits)), 0, HIDDEN_LIMIT)
 
 
 class EntropyCode:
-    """Prices, writes and reads fields of symbols (C, h, w)."""
+    """Choose, encode and decode fields of symbols (C, h, w)."""
 
     def __init__(self, tensors: dict[str, np.ndarray], groups: tuple[int, ...]):
         try:
@@ -127,13 +126,13 @@ class EntropyCode:
                 rows, columns = np.nonzero(cells)
                 yield Place(2 * group + parity, start, end, rows, columns, end if parity else start)
 
-    def describe(
+    def predict(
         self, place: Place, known: np.ndarray, below: np.ndarray | None, condition: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Rounded mean and table number of the place's symbols, int64 (channels, cells).
 
-        `known` is the padded (C, h+2, w+2) float32 field of values read so far (zero elsewhere), `below` the
-        coarser layer's.
+        known: padded (C, h+2, w+2) float32 field of the decoded values, zero elsewhere. below: the same of
+        the coarser layer.
         """
         width = known.shape[2]
         here = place.rows * width + place.columns
@@ -152,32 +151,32 @@ class EntropyCode:
         return centre, scale * FRACTIONS + (mean - 8 * centre + 4)
 
     def choose(self, exact: np.ndarray, groups: int, below: np.ndarray | None, condition: np.ndarray,
-               thrift: float) -> tuple[np.ndarray, float]:  # fmt: skip
+               bit_cost: float) -> tuple[np.ndarray, float]:  # fmt: skip
         """Symbols (C, h, w) int64 for exact values in steps, and their bits.
 
         Each is the rounded value, its neighbour towards the expected one, or the expected one, whichever has
-        the smallest squared error + thrift * bits.
+        the smallest squared error + bit_cost * bits.
         """
         height, width = exact.shape[1:]
         symbols = np.zeros(exact.shape, np.int64)
         known, floor = _fields(exact.shape, below)
         bits = 0.0
         for place in self.places(groups, height, width):
-            centre, table = self.describe(place, known, floor, condition)
+            centre, table = self.predict(place, known, floor, condition)
             value = exact[place.start : place.end, place.rows, place.columns]
-            chosen, spent = self._decide(value, centre, table, thrift)
+            chosen, spent = self._decide(value, centre, table, bit_cost)
             bits += spent
             symbols[place.start : place.end, place.rows, place.columns] = chosen
-            _learn(known, below, place, chosen)
+            _update_known(known, below, place, chosen)
         return symbols, bits
 
     def _decide(
-        self, value: np.ndarray, centre: np.ndarray, table: np.ndarray, thrift: float
+        self, value: np.ndarray, centre: np.ndarray, table: np.ndarray, bit_cost: float
     ) -> tuple[np.ndarray, float]:
         """One pass of `choose`: symbols like `value`, and their bits."""
         chosen = centre.copy()
         coded = table >= FRACTIONS
-        # Nearer than half a step to a sure centre there is nothing to choose.
+        # Within half a step of the centre there is one option only.
         open_to_choice = coded & (np.abs(value - centre) > 0.5)
         bits = float(self.cost[table[coded & ~open_to_choice], REACH].sum())
         exact, middle, number = value[open_to_choice], centre[open_to_choice], table[open_to_choice]
@@ -185,29 +184,28 @@ class EntropyCode:
         options = np.stack((near, near - np.sign(near - middle), middle))
         distance = np.clip(options - middle, -REACH, REACH)
         price = self.cost[number[None], distance + REACH]
-        best = np.argmin((distance + middle - exact) ** 2 + thrift * price, 0)[None]
+        best = np.argmin((distance + middle - exact) ** 2 + bit_cost * price, 0)[None]
         chosen[open_to_choice] = middle + np.take_along_axis(distance, best, 0)[0]
         return chosen, bits + float(np.take_along_axis(price, best, 0).sum())
 
-    def meet(
+    def distances(
         self, symbols: np.ndarray, groups: int, below: np.ndarray | None, condition: np.ndarray
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Pass by pass: symbols' distances from the rounded mean, and the tables they fall to, int64
-        (channels, cells)."""
+        """For each pass: symbols minus rounded mean, and their table numbers, int64 (channels, cells)."""
         known, floor = _fields(symbols.shape, below)
         for place in self.places(groups, *symbols.shape[1:]):
-            centre, table = self.describe(place, known, floor, condition)
+            centre, table = self.predict(place, known, floor, condition)
             chosen = symbols[place.start : place.end, place.rows, place.columns]
             yield chosen - centre, table
-            _learn(known, below, place, chosen)
+            _update_known(known, below, place, chosen)
 
     def write(
         self, symbols: np.ndarray, groups: int, below: np.ndarray | None, condition: np.ndarray
     ) -> np.ndarray:
-        """The symbols as bits (uint8 0/1) of a range coder, closed by a mark that `read` checks."""
+        """Encode the symbols to bits (uint8 0/1) with a range coder; the end mark is checked by `read`."""
         coder = RangeEncoder()
         written: list[tuple[np.ndarray, Categorical]] = []
-        for distance, table in self.meet(symbols, groups, below, condition):
+        for distance, table in self.distances(symbols, groups, below, condition):
             order, runs = _runs(table)
             flat = (distance + REACH).ravel()[order].astype(np.int32)
             written += [(flat[begin:stop], self.models[number]) for number, begin, stop in runs]
@@ -218,22 +216,22 @@ class EntropyCode:
 
     def read(self, bits: np.ndarray, shape: tuple[int, int, int], groups: int, below: np.ndarray | None,
              condition: np.ndarray) -> np.ndarray:  # fmt: skip
-        """Undo `write`; CodeError when the words are no such stream (missing bits count as zeros)."""
+        """Decode the output of `write`; CodeError on an invalid stream. Missing bits count as zeros."""
         coder = RangeDecoder(_words(bits))
         symbols = np.zeros(shape, np.int64)
         known, floor = _fields(shape, below)
         try:
             for place in self.places(groups, *shape[1:]):
-                centre, table = self.describe(place, known, floor, condition)
+                centre, table = self.predict(place, known, floor, condition)
                 order, runs = _runs(table)
                 flat = np.full(table.size, REACH, np.int64)
                 for number, begin, stop in runs:
                     flat[order[begin:stop]] = coder.decode(self.models[number], stop - begin)
                 chosen = flat.reshape(table.shape) - REACH + centre
                 symbols[place.start : place.end, place.rows, place.columns] = chosen
-                _learn(known, below, place, chosen)
+                _update_known(known, below, place, chosen)
             mark = coder.decode(_MARKS, 1)[0]
-        except AssertionError as error:  # constriction's word for impossible data
+        except AssertionError as error:  # raised by constriction on invalid data
             raise CodeError(
                 "the sketch's bits are no stream that was ever written: they are damaged"
             ) from error
@@ -255,8 +253,8 @@ def _fields(shape: tuple[int, ...], below: np.ndarray | None) -> tuple[np.ndarra
     return known, floor
 
 
-def _learn(known: np.ndarray, below: np.ndarray | None, place: Place, chosen: np.ndarray) -> None:
-    """Enter a pass's values (symbol plus what lay below it) into the field that later passes see."""
+def _update_known(known: np.ndarray, below: np.ndarray | None, place: Place, chosen: np.ndarray) -> None:
+    """Write a pass's values (symbol plus coarser layer) to the known field of later passes."""
     value = chosen
     if below is not None:
         value = chosen + below[place.start : place.end, place.rows, place.columns]
@@ -266,8 +264,7 @@ def _learn(known: np.ndarray, below: np.ndarray | None, place: Place, chosen: np
 
 
 def _runs(table: np.ndarray) -> tuple[np.ndarray, list[tuple[int, int, int]]]:
-    """Order the symbols by table; runs (table, begin, stop) of it. Scale 0 is so sure that its symbols are
-    not coded."""
+    """Order of the symbols by table, and runs (table, begin, stop); symbols of scale 0 are not coded."""
     flat = table.ravel()
     order = np.argsort(flat, kind="stable")
     counts = np.bincount(flat, minlength=SCALES * FRACTIONS)
@@ -288,14 +285,14 @@ def _bits(words: np.ndarray) -> np.ndarray:
 
 
 def _close(coder: RangeEncoder, written: list[tuple[np.ndarray, Categorical]]) -> np.ndarray:
-    """The coder's bits, cut where zeros may follow: of all numbers in its last interval the roundest one."""
+    """The coder's bits without trailing zeros: the number of its last interval with most of them."""
     words, (place, (lower, width)) = coder.get_compressed(), coder.pos()
     for zeros in range(64, -1, -1):
         value = ((lower + (1 << zeros) - 1) >> zeros) << zeros
         if value < min(lower + width, 1 << 64):
             break
     closed = np.append(words[:place], np.array([value >> 32, value & 0xFFFFFFFF], np.uint32))
-    # Where a carry was still pending the words before are not final yet: then the coder's own end stands.
+    # With a pending carry the preceding words are not final: keep the coder's own end.
     return _bits(closed)[: len(closed) * 32 - zeros] if _reads(closed, written) else _bits(words)
 
 

@@ -1,7 +1,7 @@
 """Recovery: decoded content of an altered region, corrected by the unaltered surroundings.
 
 e = sketch - received picture, known outside the mask   --> spread into the mask, by a pyramid
-(sketch, e, what is left, mask) --> FusionNet --> correction of the sketch and its expected error
+(sketch, e, unaltered pixels, mask) --> FusionNet --> correction of the sketch and its expected error
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ WEIGHTS = Path(__file__).parent / "weights" / "fusion.safetensors"
 ALTERED = 0.5
 """Probability from which a pixel is recovered."""
 CONFIDENT_LEVELS = 16.0
-"""Confidence is the probability that a pixel's error stays below so many 8-bit levels."""
+"""Confidence is the probability that a pixel's error stays below this many 8-bit levels."""
 
-_RIM_PX = 2  # around the mask that is not trusted: codecs smear an edit over its edge
+_RIM_PX = 2  # around the mask, not used: codecs spread an edit over its edge
 _SURROUNDINGS_PX = 64
 _SCALE = 64.0  # levels that are one unit for the network
 
@@ -72,7 +72,7 @@ class Fusion:
 
 
 def _around(altered: np.ndarray) -> tuple[slice, slice]:
-    """The rectangle that holds everything altered and as much around it as counts, sides multiples of 8."""
+    """Rectangle of the altered pixels and their surroundings, sides multiples of 8."""
     slices = []
     for axis in (1, 0):
         hit = np.flatnonzero(altered.any(axis))
@@ -85,8 +85,8 @@ def _around(altered: np.ndarray) -> tuple[slice, slice]:
 def prepare(image: np.ndarray, altered: np.ndarray, sketch: np.ndarray) -> np.ndarray:
     """The network's planes, (h, w, CHANNELS) float32 in units of 64 levels.
 
-    Sketch, difference outside the mask, that difference spread into the mask, what is left of the picture,
-    and where it is trusted.
+    Sketch, difference outside the mask, that difference spread into the mask, unaltered pixels, and their
+    mask.
     """
     rim = cv2.dilate(altered.astype(np.uint8), np.ones((2 * _RIM_PX + 1,) * 2, np.uint8))
     trusted = (1 - rim).astype(np.float32)[..., None]
@@ -97,5 +97,5 @@ def prepare(image: np.ndarray, altered: np.ndarray, sketch: np.ndarray) -> np.nd
 
 
 def base(planes: np.ndarray) -> np.ndarray:
-    """The sketch with the tone of its surroundings, levels: what the network corrects, (h, w, 3) float32."""
+    """Input that the network corrects: the sketch in the tone of its surroundings, (h, w, 3) levels."""
     return (planes[..., :3] + planes[..., 6:9]) * _SCALE + 128

@@ -1,4 +1,4 @@
-"""The fusion's network: a U-Net that corrects a sketch inside a mask and says how sure it is.
+"""The network of the fusion: a U-Net that corrects a sketch inside a mask and estimates its error.
 
 planes --> 1/4 --> 1/8 --> 1/16 --> 1/8 --> 1/4 --> RGB correction, log variance at 1/1
 """

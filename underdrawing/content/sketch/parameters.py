@@ -1,5 +1,4 @@
-"""The numbers at the head of a sketch's layers: grid, token scales, steps and coded groups, and what they
-mean.
+"""Headers of the layers of a sketch: grid, token scales, steps and coded groups.
 
 layer 0:  longer side in blocks - 1 (6 bits) | token scales (4) | step number (8, 0: tokens only) | groups (3)
           tokens, 10 bits each | range-coded symbols
@@ -17,7 +16,7 @@ FIELDS_NEXT = (8, 3)
 STEP_UNIT = 32
 REFERENCE_NUMBER = 180
 CONDITION_UNITS = np.array([1 / STEP_UNIT, 1 / STEP_UNIT, 1 / 8, 1.0, 1.0])
-"""What one unit of each condition number is worth to the context networks."""
+"""Scale of each condition number as input of the context networks."""
 
 
 def step_size(number: int) -> float:
@@ -26,12 +25,12 @@ def step_size(number: int) -> float:
 
 
 def condition_numbers(number: int, ratio: int, prefix: int) -> np.ndarray:
-    """What the context networks are told, int64 (5,): step, distance to the coarser layer (0: none), scales,
-    none?, coarser?"""
+    """Conditions of the context networks, int64 (5,): step, distance to the coarser layer (0: none), token
+    scales, whether these are 0, whether a coarser layer exists."""
     return np.array([number - REFERENCE_NUMBER, ratio, prefix, prefix == 0, ratio > 0], np.int64)
 
 
-# Eight fractional bits of 2^(i/32), as whole numbers, so that no machine's power function takes part.
+# 2^(i/32) with eight fractional bits: integers, so that the result is the same on every machine.
 _STRETCH = tuple(round(256 * 2 ** (i / STEP_UNIT)) for i in range(STEP_UNIT))
 
 
@@ -44,7 +43,7 @@ def stretch(base: np.ndarray, ratio: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Grid:
-    """Latent cells (rows, columns) and the shape of the picture they stand for."""
+    """Latent cells (rows, columns) of a picture."""
 
     rows: int
     columns: int

@@ -1,4 +1,4 @@
-"""The sketch: a photograph's content in a few thousand bits, in layers of which each refines those before.
+"""The sketch: codec of a photograph's content to a few thousand bits, in layers that refine each other.
 
     encode: image -> resized to a grid of 16-px cells -> latent -> tokens + symbols of step 0 | symbols of
     step 1 | ... decode: the layers read so far -> latent -> picture -> resized
@@ -37,23 +37,23 @@ TOKEN_BITS = 10
 PREFIXES = ((1200, 1), (6000, 2), (1 << 40, 3))
 """Token scales below the symbols where all layers together have fewer bits than this. Measured on held-out
 training photos at 256x256, at equal bits in all: 200 bits 18.4 dB with one scale and symbols against 15.4
-with tokens alone, 700 bits 20.3 against 16.9, 2,400 bits 22.6 against 21.5; further scales pay for
-themselves only as the code grows."""
+with tokens alone, 700 bits 20.3 against 16.9, 2,400 bits 22.6 against 21.5; further scales gain only in
+larger codes."""
 SYMBOLS_FROM_BITS = 100
 """A first layer below this budget holds tokens alone."""
 CELL_BITS = 30.0
-"""Bits a latent cell is worth: with fewer a smaller picture, coded finer, shows more."""
+"""Bits per latent cell; with fewer, a smaller grid with finer steps has less error."""
 FIRST_CELL_BITS = 7.0
-"""Bits a cell needs in the first layer, whatever the others have."""
+"""Least bits per cell in the first layer."""
 SMALLEST, LARGEST = 3, 64
-THRIFT = 0.06
-"""Squared error, in steps, that a bit is worth when symbols are chosen."""
+BIT_COST = 0.06
+"""Lagrange multiplier of the choice of symbols: squared error, in steps, per bit."""
 STEP_NUMBERS = (16, 244)
 COARSEST = 256
 BITS_FALL = 0.027
-"""How fast the logarithm of a layer's bits falls with its step number, about."""
+"""Approximate decrease of the log of a layer's bits per step number."""
 CLOSING_BITS = 10
-"""What the range coder's mark and last cut take, beyond the symbols' prices."""
+"""Bits of the range coder's end mark and termination."""
 
 
 class Layer(NamedTuple):
@@ -89,7 +89,7 @@ class Sketch:
         tokens, token_latent = self._quantize_tokens(latent, prefix)
         layer, body = self._fill(latent - token_latent, [], prefix, budget - TOKEN_BITS * len(tokens))
         if layer.number == 0:
-            # No symbols fit: then the room is for tokens.
+            # no symbols fit: use the room for tokens
             prefix = self._fitting(budget, grid)
             tokens, token_latent = self._quantize_tokens(latent, prefix)
         rest = latent - token_latent
@@ -104,7 +104,7 @@ class Sketch:
 
     @property
     def scales(self) -> int:
-        """How many token scales there are."""
+        """Number of token scales."""
         return len(self._net.config.sides)
 
     def encode_tokens(self, image_u8: np.ndarray, prefix: int) -> list[np.ndarray]:
@@ -160,7 +160,7 @@ class Sketch:
             return self._loaded[1]
 
     def _blocks(self, height: int, width: int, budgets: Sequence[int]) -> int:
-        """Cells along the longer side: as many as the bits of all layers feed, at most the picture's own."""
+        """Cells along the longer side, by the bits of all layers; at most those at the picture's size."""
         if not budgets or int(budgets[0]) < sum(FIELDS_FIRST) + TOKEN_BITS:
             raise CapacityError(
                 f"a sketch needs at least {sum(FIELDS_FIRST) + TOKEN_BITS} bits in its first layer"
@@ -184,7 +184,7 @@ class Sketch:
 
     @staticmethod
     def _keep(layer: Layer, done: list[Layer], rest: np.ndarray) -> np.ndarray:
-        """Enter a layer among those done; what it leaves over of the latent."""
+        """Append a coded layer to `done`; returns the remaining latent."""
         if layer.number == 0:
             return rest
         done.append(layer)
@@ -210,8 +210,7 @@ class Sketch:
         return [int(t) for grid in grids for t in grid.flatten()], net.widen(totals[-1])[0].numpy()
 
     def _fill(self, rest: np.ndarray, done: list[Layer], prefix: int, room: int) -> tuple[Layer, np.ndarray]:
-        """The finest symbols of the rest that fit into `room` bits, and those bits; none when nothing
-        fits."""
+        """Symbols of the finest step that fit into `room` bits, and those bits; empty when none fit."""
         nothing = Layer(0, 0, np.zeros(rest.shape, np.int64)), np.zeros(0, np.uint8)
         lowest, highest = STEP_NUMBERS[0], done[-1].number - 8 if done else STEP_NUMBERS[1]
         if room < 64 or lowest >= highest:
@@ -244,7 +243,7 @@ class Sketch:
         return nothing
 
     def _guess(self, rest: np.ndarray, room: int, lowest: int, highest: int) -> int:
-        """A first step number: where a log law of the values' bits meets the room."""
+        """Initial step number: a logarithmic model of the bits meets the room."""
         numbers = np.arange(lowest, highest, 3)
         sizes = 4.0 * 2.0 ** (numbers / 32)
         flat = np.abs(rest.ravel()[::4])
@@ -256,19 +255,18 @@ class Sketch:
         below, condition = self._context(done, number, prefix, rest.shape)
         code = self._code
         exact = rest / np.float32(step_size(number))
-        symbols, bits = code.choose(exact, self._used(np.abs(exact) > 0.5), below, condition, THRIFT)
+        symbols, bits = code.choose(exact, self._used(np.abs(exact) > 0.5), below, condition, BIT_COST)
         return Layer(number, self._used(symbols), symbols), bits
 
     def _used(self, symbols: np.ndarray) -> int:
-        """Groups up to the last that says anything."""
+        """Number of groups up to the last non-zero one."""
         live = np.flatnonzero(symbols.any((1, 2)))
         return int(np.searchsorted(self._code.ends, live[-1], side="right")) + 1 if len(live) else 1
 
     def _context(
         self, done: list[Layer], number: int, prefix: int, shape: tuple[int, ...]
     ) -> tuple[np.ndarray | None, np.ndarray]:
-        """What the coder knows beforehand: the layers below in this layer's steps, and the condition
-        numbers."""
+        """Coder context: sum of the coarser layers in steps of this one, and the condition numbers."""
         if not done:
             return None, condition_numbers(number, 0, prefix)
         below = np.zeros(shape, np.int64)

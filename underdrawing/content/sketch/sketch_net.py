@@ -4,8 +4,8 @@
     latent = token part (sum of token scales, first `token_dim` channels) + step * symbols + error
     (token part, step, symbols) --decoder at 1/16--> blocks --unmix_borders--> image --polish at 1/4--> image
 
-The analysis is the principal components of lapped blocks, so that before any training the code is already a
-good transform code; what is learned is how to see more in the quantized latent than its plain inverse does.
+The analysis is the principal components of lapped blocks, a transform code without training; the decoder
+learns to correct the quantization error of the plain inverse.
 Images here are RGB in 8-bit levels, float (B, 3, H, W), sides multiples of 16.
 """
 
@@ -25,7 +25,7 @@ CONDITIONS = 4
 
 @dataclass(frozen=True)
 class Config:
-    """What the weights of the sketch depend on; stored in them."""
+    """Architecture of the sketch; stored with the weights."""
 
     channels: int = 128
     """Latent channels at 1/16 of the side."""
@@ -48,8 +48,7 @@ class Config:
 
 
 def conditions(step: Tensor, prefix: Tensor, scales: int) -> Tensor:
-    """What every network is told of the code: (B, 4) from the steps in levels (0: tokens only) and scales
-    read."""
+    """Condition vector (B, 4) from steps (B,) in levels (0: tokens only) and decoded token scales (B,)."""
     tokens_only = (step <= 0).float()
     log_step = torch.log2(torch.where(step > 0, step, STEP_REFERENCE) / STEP_REFERENCE)
     share = prefix.float() / scales
@@ -57,8 +56,7 @@ def conditions(step: Tensor, prefix: Tensor, scales: int) -> Tensor:
 
 
 class ResidualBlock(nn.Module):
-    """x + conv(relu(conv(x))), the first feature maps shifted and scaled by the conditions when there are
-    any."""
+    """x + conv(relu(conv(x))), the first feature maps scaled and shifted by the conditions, if any."""
 
     def __init__(self, width: int, conditions: int = 0):
         super().__init__()
@@ -118,8 +116,8 @@ class Decoder(nn.Module):
     def forward(self, latent: Tensor, refinement: Tensor, step: Tensor, condition: Tensor) -> Tensor:
         """Decode the quantized latent (B, C, h, w).
 
-        `refinement` is the part of it that the symbols gave, `step` (B,) their width in levels (0: tokens
-        only). The correction grows with the step, as the error of the code does.
+        refinement: the part of it from symbols. step: (B,) their width in levels (0: tokens only). The
+        correction is proportional to the step, as the quantization error is.
         """
         unit = torch.where(step > 0, step, STEP_REFERENCE)[:, None, None, None]
         inputs = torch.cat((latent / self.deviation[:, None, None], (refinement / unit).clamp(-4, 4)), 1)

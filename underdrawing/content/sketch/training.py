@@ -1,13 +1,12 @@
-"""How the weights of the sketch come about.
+"""Training of the weights of the sketch.
 
     underdrawing train photo-sketch --data DIR --minutes 16 -o runs/sketch
 
 DIR holds tar shards of photographs. Analysis and synthesis are the principal components of lapped blocks,
-the token scales are k-means centres with a least-squares phi: all of that in closed form, before the first
-step. What is trained by gradient is the rest of the decoder, on symbols as the coder will choose them:
-rounded with a bias to zero, alone or refining a coarser layer. (Trained together with an encoder and a rate
-term on two cores for 15 minutes, analysis and decoder had not yet come back to where the closed form starts:
-29.1 against 29.7 dB at a step of 60, 26.0 against 25.9 dB at 160.)
+the token scales are k-means centres with a least-squares phi: all in closed form, before the first step. The
+rest of the decoder is trained by gradient, on symbols quantized as by the coder: rounded with a bias to zero,
+alone or refining a coarser layer. (Joint training with an encoder and a rate term for 15 minutes on two cores
+did not reach the closed form: 29.1 against 29.7 dB at a step of 60, 26.0 against 25.9 dB at 160.)
 """
 
 from collections.abc import Iterator
@@ -30,7 +29,7 @@ from underdrawing.train.loop import Run, train
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the decoder's training depends on."""
+    """Parameters of the training of the decoder."""
 
     batches: tuple[tuple[int, int], ...] = ((256, 4), (128, 16))
     """(side in pixels, crops) of a batch; one of them is drawn at each step."""
@@ -53,7 +52,7 @@ class Recipe:
     seed_crops: int = 2400
     """Crops from which components, codebooks and phi are set."""
     ridge: float = 1e-3
-    """Weight of phi's size in its least squares, against the mean power of what it sees."""
+    """Weight of phi's size in its least squares, relative to the mean power of its input."""
 
 
 class SketchTraining:
@@ -76,7 +75,7 @@ class SketchTraining:
         return images.contiguous(memory_format=torch.channels_last)
 
     def losses(self, image: Tensor, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """Squared error, weighted against the step so that coarse codes do not drown out fine ones."""
+        """Squared error, divided by the step so that coarse codes do not dominate."""
         count, recipe = len(image), self.recipe
         usable = sum(side * BLOCK <= image.shape[-1] for side in self.config.sides)
         only = rng.random(count) < recipe.tokens_only

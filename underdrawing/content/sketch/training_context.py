@@ -1,4 +1,4 @@
-"""How the sketch's entropy code comes about, after the sketch itself is trained and frozen.
+"""Training of the entropy code of the sketch, after the sketch is trained and frozen.
 
 Context networks are trained on quantized latents (alone, and as refinements of a coarser layer), rounded to
 whole numbers, and the frequency tables are counted with the rounded networks, on a logistic law where counts
@@ -38,14 +38,14 @@ from underdrawing.train.checkpoint import load_checkpoint
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the training of the entropy code depends on."""
+    """Parameters of the training of the entropy code."""
 
     batch: int = 12
     """Latents of 16x16 cells a step, or four times as many of 8x8."""
     learning_rate: float = 1.5e-3
     """Peak rate; a cosine leads it to zero."""
     step_numbers: tuple[int, int] = (120, 240)
-    """Range of the finest layer's step number (see layout.step_size)."""
+    """Range of the finest layer's step number (see parameters.step_size)."""
     ratio_numbers: tuple[int, int] = (16, 80)
     """Range of a coarser layer's distance in step numbers."""
     with_base: float = 0.5
@@ -71,8 +71,7 @@ def quantize(value: Tensor, deadzone: float) -> Tensor:
 
 
 def draw(pools: list[Pool], recipe: Recipe, rng: np.random.Generator) -> Sample:
-    """Symbols, what lies below them, and conditions of random latents: the fields that the coder will
-    meet."""
+    """Symbols, coarser layer and conditions of random latents, distributed as in the coder."""
     latents, totals = pools[rng.integers(len(pools))]
     count = recipe.batch * max(1, 256 // latents[0, 0].numel())
     pick = torch.from_numpy(rng.integers(len(latents), size=count))
@@ -112,7 +111,7 @@ def fit(
 ) -> tuple[ContextModel, list[float]]:
     """Train the coder's context model.
 
-    `progress` tells the share of the training done, in [0, 1]. Returns the model and each step's bits per
+    progress: share of the training done, in [0, 1]. Returns the model and each step's bits per
     latent cell.
     """
     config = net.config
@@ -128,7 +127,7 @@ def fit(
         symbols, below, condition = draw(pools, recipe, rng)
         mean, scale = model(symbols, condition, below)
         bits = logistic_bits(symbols, mean, scale).flatten(1).sum(1) / (symbols.shape[-1] * symbols.shape[-2])
-        # The square root keeps fine steps, which cost most, from drowning out the coarse ones.
+        # the square root keeps fine steps, which cost most, from dominating
         loss = (bits + 1.0).sqrt().mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -159,8 +158,10 @@ def round_model(model: ContextModel) -> dict[str, np.ndarray]:
             "condition": np.rint(condition * 2 ** (INPUT_BITS + CONDITION_BITS)),
             "mix": np.rint(net.mix.weight[:, :, 0, 0].detach().double().numpy() * 2**WEIGHT_BITS),
             "mix_bias": np.rint(net.mix.bias.detach().double().numpy() * 2 ** (WEIGHT_BITS + HIDDEN_BITS)),
-            "tell": np.rint(net.tell.weight[:, :, 0, 0].detach().double().numpy() * 2**WEIGHT_BITS),
-            "tell_bias": np.rint(net.tell.bias.detach().double().numpy() * 2 ** (WEIGHT_BITS + HIDDEN_BITS)),
+            "tell": np.rint(net.output.weight[:, :, 0, 0].detach().double().numpy() * 2**WEIGHT_BITS),
+            "tell_bias": np.rint(
+                net.output.bias.detach().double().numpy() * 2 ** (WEIGHT_BITS + HIDDEN_BITS)
+            ),
         }
         widest = max(
             np.abs(whole["look"]).sum((1, 2)).max() * SYMBOL_LIMIT + np.abs(whole["bias"]).max() + 2**18,
@@ -202,8 +203,8 @@ def whole_tables(shares: np.ndarray) -> np.ndarray:
 def count_tables(
     code: EntropyCode, pools: list[Pool], recipe: Recipe, rng: np.random.Generator
 ) -> np.ndarray:
-    """Tables counted on quantized latents with the rounded networks, on the weight of the logistic law's 60
-    symbols."""
+    """Tables counted on quantized latents with the rounded networks; prior: 60 symbols of the logistic
+    law."""
     prior = first_tables() / float(1 << TABLE_BITS)
     counts = np.zeros(prior.shape)
     for _ in range(max(1, recipe.counted // recipe.batch)):
@@ -211,7 +212,7 @@ def count_tables(
         numbers = np.rint(condition.numpy() / CONDITION_UNITS).astype(np.int64)
         for one, under, number in zip(symbols.numpy().astype(np.int64), below.numpy(), numbers, strict=True):
             floor = under.astype(np.int64) if under.any() or number[1] else None
-            for distance, table in code.meet(one, len(code.groups), floor, number):
+            for distance, table in code.distances(one, len(code.groups), floor, number):
                 np.add.at(counts, (table.ravel(), np.clip(distance, -REACH, REACH).ravel() + REACH), 1)
     return whole_tables(counts + 60 * prior)
 

@@ -1,12 +1,12 @@
-"""Decoding: from a found mark to the layers of a photograph's code that check."""
+"""Decoding: from a detected mark to the layers of the payload with valid checksums."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from underdrawing.carriers.lattice.detection import Mark, decode_layer
 from underdrawing.carriers.lattice.embed import code_length
 from underdrawing.carriers.lattice.lattice import Lattice
-from underdrawing.carriers.lattice.mark import Mark, decode_layer
 from underdrawing.coding import payload
 from underdrawing.coding.ldpc import Decoded, code
 from underdrawing.core.errors import CodeError
@@ -15,20 +15,19 @@ from underdrawing.systems.photo import rates
 
 @dataclass(frozen=True)
 class Marked(Mark):
-    """A mark with the layers that were read."""
+    """A mark with its decoded layers."""
 
     middle: payload.Middle | None = None
     top: payload.Top | None = None
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """Names of the layers that were read and checked."""
+        """Names of the layers with a valid checksum."""
         return ("base", *(n for n, part in (("middle", self.middle), ("top", self.top)) if part is not None))
 
 
 def decode_layers(mark: Mark, lattice: Lattice) -> Marked:
-    """Decode the middle and then the top layer, each round with the altered blocks erased as they are known
-    by then."""
+    """Decode the middle and then the top layer, with the current estimate of altered blocks erased."""
     k_middle, k_top = rates.sizes(mark.base.rates, *mark.grid)
     middle = top = None
     if k_middle:

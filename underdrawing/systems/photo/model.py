@@ -1,14 +1,13 @@
-"""Photo: the main system, for photographs of any size.
+"""Photo: protection and verification of photographs of any size.
 
     I --> grid --> capacity --> rates                    M, T = sketch.encode(I, budgets)
                                  \\
     base (identity), M + signature, T  --> LDPC --> lattice --> I_P = I + r
 
     I_R --> align --> base --> erase --> middle --> erase --> top      every layer with its own checksum
-        --> locator(view, known bits) = P(altered)    sketch.decode(M, T) --> fusion with untouched I_R
+        --> locator(view, known bits) = P(altered)    sketch.decode(M, T) --> fusion with I_R outside the mask
 
-Carrier and theory: carriers/lattice, docs/HOW_IT_WORKS.md. Learned parts: content/sketch (codec, fusion)
-and carriers/lattice/locator.py.
+Carrier and theory: carriers/lattice and docs/HOW_IT_WORKS.md. Learned parts: parts.py.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from functools import cached_property
 
 import numpy as np
 
+from underdrawing.carriers.lattice.detection import BASE_CODE_BITS, detect_mark
 from underdrawing.carriers.lattice.lattice import Lattice
-from underdrawing.carriers.lattice.mark import BASE_CODE_BITS, find
 from underdrawing.coding.keys import Owner
 from underdrawing.core.types import Verdict
 from underdrawing.ops.protection import Protection
@@ -29,17 +28,17 @@ from underdrawing.systems.photo.protecting import picture_luma
 
 
 class Photo:
-    """Protect and verify photographs; the learned parts are loaded when they are first needed."""
+    """Protect and verify photographs; weights are loaded at first use."""
 
     @cached_property
     def sketch(self) -> SketchCodec:
-        """The code of the content."""
+        """Codec of the content."""
         from underdrawing.content.sketch.sketch import Sketch
 
         return Sketch()
 
     @cached_property
-    def reader(self) -> BlockLocator:
+    def locator(self) -> BlockLocator:
         """Localization."""
         from underdrawing.carriers.lattice.locator import Locator
 
@@ -61,11 +60,10 @@ class Photo:
         secret: bytes | None = None,
         strength: float = 1.0,
     ) -> Protection:
-        """Hide in a photograph (H, W, 3) uint8 its own code, an identity of 8 bytes and the owner's
-        signature.
+        """Embed content code, identity (8 bytes) and the owner's signature in a photograph (H, W, 3) uint8.
 
-        identity: drawn at random where none is given. secret: private mode, only readers with it find
-        anything. strength: multiplies the steps; the nearest of STRENGTHS is taken.
+        identity: random by default. secret: key of private mode; without it the mark is not detectable.
+        strength: multiplies the steps; rounded to the nearest of STRENGTHS.
         Raises ShapeError where a side is shorter than 64 px.
         """
         return protecting.protect(
@@ -73,9 +71,8 @@ class Photo:
         )
 
     def identify(self, image: np.ndarray, *, secret: bytes | None = None) -> str | None:
-        """The identity (16 hex digits) that a received picture carries, or None; quicker than a whole
-        verdict."""
-        marked = find(picture_luma(image), Lattice(secret, BASE_CODE_BITS))
+        """The identity (16 hex digits) in a received picture, or None; faster than `verify`."""
+        marked = detect_mark(picture_luma(image), Lattice(secret, BASE_CODE_BITS))
         return None if marked is None else marked.base.identity.hex()
 
     def verify(
@@ -85,18 +82,18 @@ class Photo:
         secret: bytes | None = None,
         find_key: verifying.FindKey = lambda short: None,
     ) -> Verdict:
-        """Everything that a received picture (H, W, 3) uint8 says of itself.
+        """Verdict on a received picture (H, W, 3) uint8.
 
         find_key: the public key whose fingerprint starts with these four bytes, or None.
         """
         lattice = Lattice(secret, BASE_CODE_BITS)
-        marked = find(picture_luma(image), lattice)
+        marked = detect_mark(picture_luma(image), lattice)
         if marked is None:
             message = "No mark found. That does not say that the picture is genuine, nor that it is not."
             return Verdict("unprotected", present=False, message=message)
         marked = decode_layers(marked, lattice)
-        return verifying.judge(image, marked, self.sketch, self.reader, self.fusion, find_key)
+        return verifying.judge(image, marked, self.sketch, self.locator, self.fusion, find_key)
 
     def describe(self, image: np.ndarray, bits: int) -> np.ndarray:
-        """The picture as a hidden code of at most so many bits tells it, (H, W, 3) uint8."""
+        """The picture decoded from a content code of at most so many bits, (H, W, 3) uint8."""
         return self.sketch.decode(self.sketch.encode(image, [bits]), *image.shape[:2])

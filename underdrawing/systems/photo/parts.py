@@ -1,4 +1,4 @@
-"""The three learned parts of the photo system, as the rest of it sees them."""
+"""Interfaces of the three learned parts of the photo system."""
 
 from __future__ import annotations
 
@@ -11,23 +11,21 @@ from underdrawing.carriers.lattice.lattice import View
 
 
 class SketchCodec(Protocol):
-    """The code of the content."""
+    """Codec of the content."""
 
     def encode(self, image: np.ndarray, budgets_bits: Sequence[int]) -> list[np.ndarray]:
         """(H, W, 3) uint8 -> one bit array a layer, each within its budget; a layer refines those before
         it."""
 
     def decode(self, layers: Sequence[np.ndarray | None], height: int, width: int) -> np.ndarray:
-        """(height, width, 3) uint8 picture from the layers that were read; CodeError on bits that are no
-        code."""
+        """(height, width, 3) uint8 picture from the decoded layers; CodeError on invalid bits."""
 
 
 class BlockLocator(Protocol):
     """Localization."""
 
     def locate(self, view: View, known: dict[str, np.ndarray], image: np.ndarray) -> np.ndarray:
-        """Probability (8 r, 8 c) float32 that a pixel was altered, from what the view says and the bits that
-        are known."""
+        """Probability (8 r, 8 c) float32 that a pixel was altered, from a view and the known bits."""
 
 
 class Fuser(Protocol):

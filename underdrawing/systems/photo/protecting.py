@@ -1,4 +1,4 @@
-"""Protecting: a photograph in, the residual that carries its own hidden code out."""
+"""Protecting: from a photograph to the residual that carries its content code."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import secrets
 import cv2
 import numpy as np
 
+from underdrawing.carriers.lattice.detection import BASE_CODE_BITS
 from underdrawing.carriers.lattice.embed import code_length
 from underdrawing.carriers.lattice.grid import grid_size, resize, to_picture
 from underdrawing.carriers.lattice.lattice import Lattice, is_small
-from underdrawing.carriers.lattice.mark import BASE_CODE_BITS
 from underdrawing.carriers.lattice.parameters import (
     TEXTURE_GAINS,
     EmbeddingLevel,
@@ -28,13 +28,11 @@ from underdrawing.systems.photo import rates
 from underdrawing.systems.photo.parts import SketchCodec
 
 LEAST_SIDE_PX = 64
-_EXACT_PIXELS = (
-    1 << 21
-)  # up to here luma is computed in float; above, eight bits before averaging lose nothing
+_EXACT_PIXELS = 1 << 21  # pixels up to which luma is float; in larger pictures averaging hides 8-bit rounding
 _LEAST_CONTENT_BITS = 60
-_MANY_BLOCKS = 2000  # a larger picture is looked at from farther away
-_LARGE_ROOM = 2.0  # on a large picture, where capacity is measured on the grid and not on the picture itself
-_NEARLY = 0.95  # of the room that could be had is worth a gentler level
+_MANY_BLOCKS = 2000  # above, a texture gain of 1 is not tried
+_LARGE_ROOM = 2.0  # room for large pictures, whose capacity is measured on the grid only
+_NEARLY = 0.95  # of the largest room, from which a lower level is preferred
 
 
 def picture_luma(image: np.ndarray) -> np.ndarray:
@@ -53,9 +51,9 @@ def protect(
     secret: bytes | None,
     strength: float,
 ) -> Protection:
-    """Embed the hidden code of a photograph (H, W, 3) uint8.
+    """Embed the content code of a photograph (H, W, 3) uint8.
 
-    ShapeError below 64 px; CapacityError where not even the identity could be read back.
+    ShapeError below 64 px; CapacityError where the base layer is not decodable.
     """
     height, width = image.shape[:2]
     if min(height, width) < LEAST_SIDE_PX:
@@ -85,7 +83,7 @@ def protect(
     }
     first = short_code(BASE_CODE_BITS, payload.BASE_BITS).encode(layers.base)
     change = lattice.embed(plane, first, coded, level)
-    if not _reads_back(lattice, plane + change, layers.base, level):
+    if not _base_is_readable(lattice, plane + change, layers.base, level):
         raise CapacityError(
             f"this picture of {width}x{height} px is too small or too flat to carry a readable identity"
         )
@@ -108,7 +106,7 @@ def protect(
 def _fitted(
     lattice: Lattice, plane: np.ndarray, strength: float, ease: float, signed: bool
 ) -> tuple[EmbeddingLevel, int]:
-    """The gentlest level under which this luma plane holds what has to survive, and its rate index.
+    """The lowest level with enough capacity for the payload in this luma plane, and its rate index.
 
     See Lattice.capacity for `ease`.
     """
@@ -128,16 +126,16 @@ def _fitted(
     return next((level, index) for room, level, index in tried if room >= enough)
 
 
-def _reads_back(lattice: Lattice, marked: np.ndarray, base: np.ndarray, level: EmbeddingLevel) -> bool:
-    """Whether a reader would find the base layer in this luma, rounded and cut off as pixels are."""
-    soft = lattice.reads_back(np.clip(np.rint(marked), 0, 255), level)
+def _base_is_readable(lattice: Lattice, marked: np.ndarray, base: np.ndarray, level: EmbeddingLevel) -> bool:
+    """Whether the base layer is decodable from this luma after rounding and clipping."""
+    soft = lattice.reread_base(np.clip(np.rint(marked), 0, 255), level)
     return np.array_equal(short_code(BASE_CODE_BITS, payload.BASE_BITS).decode(soft).bits, base)
 
 
 def _contents(
     sketch: SketchCodec, image: np.ndarray, budgets: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Hidden code of middle and top; where one has no room for any, the other carries a code of its own."""
+    """Content code of middle and top; where one has no room, the other carries an independent code."""
     nothing = np.zeros(0, np.uint8)
     rooms = [b for b in budgets if b >= _LEAST_CONTENT_BITS]
     parts = iter(sketch.encode(image, rooms) if rooms else ())

@@ -1,5 +1,4 @@
-"""Code rates: how much of a layer's coded bits is information, chosen by what the picture at hand can
-carry."""
+"""Code rates of middle and top layer, chosen by the measured capacity of the picture."""
 
 from __future__ import annotations
 
@@ -33,7 +32,7 @@ _WANTED_BASE = 600  # coefficients: noise of 10 levels leaves a third of a bit i
 
 
 def room(capacity: dict[str, dict[int, float]], least_middle: int) -> float:
-    """Room for identity, signature and a little content through all that is asked, over what they need."""
+    """Capacity after the required channels over the need of identity, signature and least content."""
     middle = _EDIT_SHARE * _CODE_SHARE * min(capacity["middle"][50], capacity["middle"][0])
     return max(0.0, min(middle / (least_middle + _WANTED_CONTENT_BITS), capacity["base"][100] / _WANTED_BASE))
 
@@ -42,7 +41,7 @@ def choose(capacity: dict[str, dict[int, float]], rows: int, cols: int, least_mi
     """The largest rate index that survives an edit with JPEG 50 or a resize (middle) and with JPEG 90 (top).
 
     Where a flat picture has no room for a useful middle layer (`least_middle` information bits) at JPEG 50,
-    the layer is made for JPEG 75 instead: a signature that survives less is better than none.
+    the layer is made for JPEG 75 instead, so that a signature is present.
     """
     share = _EDIT_SHARE * _CODE_SHARE
     length = code_length("middle", rows, cols)

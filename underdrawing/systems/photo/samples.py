@@ -1,7 +1,6 @@
-"""Training samples of the learned readers: photographs protected with random codewords, altered and received.
+"""Training samples of locator and fusion: photographs protected with random codewords, altered and received.
 
-The layers that count as known are those that a decoder would have got through: what their soft bits carry
-is measured against the rate that `protect` would have chosen.
+A layer counts as known where the information of its soft bits exceeds the rate that `protect` would choose.
 """
 
 from __future__ import annotations
@@ -31,14 +30,14 @@ _STRENGTHS = (1.0, 0.35, 0.5, 0.7, 1.45, 2.1)
 _SHARES = (0.72, 0.09, 0.06, 0.06, 0.05, 0.02)
 _TEXTURE_GAIN_SHARES = (0.4, 0.15, 0.15, 0.12, 0.1, 0.08)
 _SHAPES = (tamper.free_form, tamper.free_form, tamper.blob, tamper.blob, tamper.box)
-_BASE_NEEDS = 160.0  # bits of information for the 122 of the base layer
-_WEAK = 0.6  # strengths below it are those of large photographs, whose grid is smaller than they are
+_BASE_NEEDS = 160.0  # bits of information to decode the 122 of the base layer
+_WEAK = 0.6  # strengths below it belong to photographs larger than the grid
 _DECODABLE = 0.8  # of the information that soft bits claim is enough for the decoder
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One received picture on the grid, SIDE x SIDE px, and the truth about it."""
+    """One received picture on the grid, SIDE x SIDE px, with its ground truth."""
 
     view: View
     """The reading of the blocks in view; more of them than the sample where the grid did not move."""
@@ -90,7 +89,7 @@ def _attempt(photos: list[np.ndarray], lattice: Lattice, rng: np.random.Generato
 
 
 def _readable(soft: np.ndarray, bits: np.ndarray) -> bool:
-    """Whether the soft bits of the base layer carry what its code needs."""
+    """Whether the information of the base layer's soft bits suffices for its code."""
     right = np.where(bits, -soft, soft)
     return float((1 - np.logaddexp(0, -right) / np.log(2)).sum()) > _BASE_NEEDS
 
@@ -114,7 +113,7 @@ def _protect(
 def _alter(
     protected: np.ndarray, donor: np.ndarray, stranger: np.ndarray | None, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """An edit, one in four of them none; the stranger carries another message on the same lattice."""
+    """An edited picture and its mask, empty for one in four; `stranger` carries another message."""
     height, width = protected.shape[:2]
     draw_kind = rng.random()
     if draw_kind < 0.24:
@@ -149,7 +148,7 @@ def _recoloured(
 def _send(
     altered: np.ndarray, level: EmbeddingLevel, rng: np.random.Generator
 ) -> tuple[np.ndarray, Alignment]:
-    """A random channel, and where the grid lies in what comes out, as synchronization would find it."""
+    """The picture after a random channel, and its true alignment."""
     y = x = 0
     if rng.random() < 0.2:
         y, x = (int(v) for v in rng.integers(0, _MARGIN, 2))
@@ -177,7 +176,7 @@ def _known(
     sizes: tuple[int, int],
     rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
-    """Bits of the layers that could be decoded; one sample in five knows a layer less."""
+    """Bits of the layers that could be decoded; one sample in five has one layer less."""
     grid = (SIDE + _MARGIN) // 8, (SIDE + _MARGIN) // 8
     known = {"base": codewords["base"][lattice.base_index(view)[..., LAYERS["base"]]]}
     for name, size in zip(("middle", "top"), sizes, strict=True):

@@ -1,4 +1,4 @@
-"""Training of the fusion on the reader's pool and the sketches of its originals.
+"""Training of the fusion on the locator's pool and the sketches of its originals.
 
     underdrawing train photo-fusion --data DIR --minutes 10 -o runs/reader
 
@@ -35,7 +35,7 @@ _SHAPES = (free_form, blob, box)
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the fusion's training depends on."""
+    """Parameters of the training of the fusion."""
 
     bits: tuple[int, int] = (250, 4500)
     """Range of the code's size, drawn log-uniformly for each sample; a third of it is the first layer."""
@@ -48,7 +48,7 @@ class Recipe:
     floor: float = 20.0
     """Squared error, in levels, below which a sample counts as good enough."""
     likelihood: float = 0.05
-    """Weight of the log-likelihood that teaches the expected error."""
+    """Weight of the log-likelihood of the expected error."""
 
 
 class FusionTraining:
@@ -96,7 +96,7 @@ class FusionTraining:
 
 
 def as_flagged(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A mask (h, w) bool as a reader might have flagged it: grown, seldom shrunk, or one of another edit."""
+    """A mask (h, w) bool as a locator might flag it: grown, seldom shrunk, or one of another edit."""
     height, width = mask.shape
     if not mask.any() or rng.random() < 0.2:
         mask = mask | _SHAPES[rng.integers(len(_SHAPES))](height, width, rng, (0.02, 0.35))

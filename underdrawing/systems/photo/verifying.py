@@ -1,4 +1,4 @@
-"""Verifying: from a found mark to the verdict on the received picture."""
+"""Verifying: from a decoded mark to the verdict on the received picture."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def judge(
     received: np.ndarray,
     marked: Marked,
     sketch: SketchCodec,
-    reader: BlockLocator,
+    locator: BlockLocator,
     fuser: Fuser,
     find_key: FindKey,
 ) -> Verdict:
-    """The verdict on a received picture (H, W, 3) uint8 whose mark was found and decoded."""
+    """The verdict on a received picture (H, W, 3) uint8 from its decoded mark."""
     alignment = marked.view.alignment
     image = _grid_image(received, marked)
-    probability = reader.locate(marked.view, marked.known, image)
+    probability = locator.locate(marked.view, marked.known, image)
     content = _content(marked, sketch)
     signature = read_signature(marked, find_key)
     decoded = None if content is None else _part_in_view(content, marked, image)
@@ -101,7 +101,7 @@ def details(marked: Marked) -> dict:
 
 
 def read_signature(marked: Marked, find_key: FindKey) -> Signature:
-    """The state of the signature: with the key at hand, else with the one that the picture carries."""
+    """Check the signature with the key from `find_key`, otherwise with the key in the picture."""
     middle = marked.middle
     if middle is None or middle.fingerprint is None:
         return Signature("absent")
@@ -126,7 +126,7 @@ def _grid_image(received: np.ndarray, marked: Marked) -> np.ndarray:
 
 
 def _content(marked: Marked, sketch: SketchCodec) -> np.ndarray | None:
-    """The whole picture as its hidden code describes it, (8 rows, 8 cols, 3) uint8."""
+    """The whole picture decoded from its content code, (8 rows, 8 cols, 3) uint8."""
     parts = [part.content for part in (marked.middle, marked.top) if part is not None]
     layers = [content for content in parts if len(content)]
     if not layers:

@@ -1,4 +1,4 @@
-"""Finding a mark on the lattice: from a received luma to the base layer that checks, then layer by layer."""
+"""Detection of a mark: from a received luma to a base layer with a valid checksum, then layer by layer."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ BASE_CODE_BITS = 512
 """Length of the base layer's codeword."""
 
 _LEAST_AGREEMENT = 3.0  # standard deviations by which the soft bits must favour the base codeword
-_PRIORS = (0.1, 0.3, 0.03)  # share of altered blocks that the rounds assume
+_PRIORS = (0.1, 0.3, 0.03)  # share of altered blocks assumed in each round
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A mark that was found: what was read, and the view it was read from."""
+    """A detected mark: its view, base layer and decoded bits."""
 
     view: View
     base: payload.Base
     reading: Reading
-    """The blocks in view, altered ones discounted, the channel measured."""
+    """Reading of the blocks in view, with altered blocks discounted and the channel estimated."""
     known: dict[str, np.ndarray] = field(default_factory=dict)
-    """Bits (r, c, frequencies) of the layers whose codeword is known."""
+    """Layer name -> bits (r, c, frequencies) of the decoded codeword."""
     tried: int = 1
-    """Alignments that were decoded; each could have passed the 32-bit checksum by chance."""
+    """Number of alignments decoded; each passes the 32-bit checksum by chance with 2^-32."""
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -44,16 +44,15 @@ class Mark:
         return _evidence(self.reading, self.known)
 
     def with_layer(self, layer: str, codeword: np.ndarray, lattice: Lattice) -> Mark:
-        """The same with one more codeword known, which measures the channel again."""
+        """The mark with one more decoded codeword, and the channel estimated again."""
         known = self.known | {layer: codeword[lattice.layer_index(self.view, layer, self.grid)]}
         return replace(self, known=known, reading=_measured(self.reading, known))
 
 
-def find(received: np.ndarray, lattice: Lattice, moved: bool = True) -> Mark | None:
-    """The mark of a received luma (H, W) float32 with its base layer, or None.
+def detect_mark(received: np.ndarray, lattice: Lattice, moved: bool = True) -> Mark | None:
+    """Detect the mark of a received luma (H, W) float32 and decode its base layer; None without a mark.
 
-    moved: whether to look for parts, scalings and rotations too, which takes many seconds where there is no
-    mark.
+    moved: whether to search cropped, resized and rotated pictures too: many seconds where there is no mark.
     """
     tried = 0
     base_code = short_code(lattice.base_bits, payload.BASE_BITS)
@@ -66,13 +65,13 @@ def find(received: np.ndarray, lattice: Lattice, moved: bool = True) -> Mark | N
             base = _checked_base(decoded, llr)
             if base is None:
                 continue
-            placed = lattice.placed(view, received, (base.rows, base.cols))
+            placed = lattice.place_view(view, received, (base.rows, base.cols))
             return _with_base(lattice, placed, base, decoded, tried)
     return None
 
 
 def _base_attempts(lattice: Lattice, view: View, soft: np.ndarray) -> Iterator[np.ndarray]:
-    """The soft bits as they are, then with the blocks discounted that the lattice shows to be altered."""
+    """Soft bits to decode: all blocks, then without altered blocks, then for the base of a small grid."""
     yield soft
     blind = altered_probability(_evidence(view.reading, {}))
     if blind.mean() > 0.02:
@@ -107,14 +106,14 @@ def _with_base(lattice: Lattice, view: View, base: payload.Base, decoded: Decode
 
 
 def decode_layer(mark: Mark, lattice: Lattice, layer: str, layer_code: Code) -> tuple[Decoded | None, Mark]:
-    """Decode one layer by its code, each round with another share of altered blocks assumed and erased.
+    """Decode one layer in rounds, each with another prior of altered blocks, which are erased.
 
-    Returns the decoded word, or None where no round satisfied the code, and the mark as last measured.
+    Returns the decoded word, None where every round fails, and the mark with the last channel estimate.
     """
     for prior in _PRIORS:
         mark = replace(mark, reading=_measured(mark.reading, mark.known, prior))
         soft = lattice.layer_soft_bits(mark.view, mark.reading, layer, mark.grid)
-        if _hopeless(soft, layer_code.k):
+        if _lacks_information(soft, layer_code.k):
             continue
         decoded = layer_code.decode(soft)
         if decoded.ok:
@@ -122,9 +121,8 @@ def decode_layer(mark: Mark, lattice: Lattice, layer: str, layer_code: Code) -> 
     return None, mark
 
 
-def _hopeless(soft: np.ndarray, size: int) -> bool:
-    """Whether the soft bits claim less information than the code holds, with a tenth to spare for a wrong
-    claim."""
+def _lacks_information(soft: np.ndarray, size: int) -> bool:
+    """Whether the information of the soft bits is below .9 of the `size` bits of the code."""
     error = 1 / (1 + np.exp(np.minimum(np.abs(soft), 30).astype(np.float64)))
     claimed = (1 + error * np.log2(error) + (1 - error) * np.log2(1 - error)).sum()
     return bool(claimed < 0.9 * size)
