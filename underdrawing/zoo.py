@@ -57,7 +57,7 @@ class Training:
 
     name: str
     module: str
-    """Module with RECIPES, DEFAULT and `make`; see train.driver."""
+    """Module with RECIPES, DEFAULT and `make`; see train.run."""
     makes: str
     """File in the output folder."""
     command: str

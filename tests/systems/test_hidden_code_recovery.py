@@ -1,5 +1,6 @@
 """The recovery transformer: what is known stays, what is hidden is decoded, for any mask and any code."""
 
+import dataclasses
 from dataclasses import replace
 
 import numpy as np
@@ -113,7 +114,7 @@ def test_training_repeats_and_leaves_weights(tokenizer, tmp_path):
     rows = train(begin(), Run(steps=6), tmp_path / "a")
     again = train(begin(), Run(steps=6), tmp_path / "b")
     np.testing.assert_allclose([r["tokens"] for r in rows], [r["tokens"] for r in again], rtol=1e-3)
-    run(PHOTOS, SMOKE, tokenizer.net, tmp_path / "c", Run(steps=2))
+    run(PHOTOS, dataclasses.replace(SMOKE, steps=2), tokenizer.net, tmp_path / "c")
     assert (
         load_network(tmp_path / "c" / "recovery.safetensors", RecoveryConfig, RecoveryNet).config
         == SMOKE.config

@@ -1,5 +1,7 @@
 """Tokens: prefixes, bits and their order, any proportions, what is refused; a training that repeats."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -117,6 +119,6 @@ def test_twelve_steps_repeat_and_go_on(tmp_path):
 
 
 def test_a_run_leaves_weights_and_a_log(tmp_path):
-    last = run(PHOTOS, SMOKE, tmp_path, Run(steps=2))
+    last = run(PHOTOS, dataclasses.replace(SMOKE, steps=2), tmp_path)
     assert last["step"] == 1 and (tmp_path / "log.jsonl").is_file()
     assert load_network(tmp_path / "tokens.safetensors", TokenConfig, TokenNet).config == SMOKE.config

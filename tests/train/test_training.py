@@ -9,12 +9,12 @@ import torch
 from skimage import data
 
 from underdrawing.content.sketch.sketch_net import Config
-from underdrawing.content.sketch.training import Recipe, SketchTraining, fresh, set_start
+from underdrawing.content.sketch.training import SketchRecipe, SketchTraining, fresh, set_start
 from underdrawing.data.shards import random_crop
 from underdrawing.train.loop import Run, train
 from underdrawing.train.schedule import warm_cosine
 
-SMOKE = Recipe(batches=((64, 4),), shortest=(64, 200), seed_crops=96, learning_rate=1e-3)
+SMOKE = SketchRecipe(batches=((64, 4),), shortest=(64, 200), seed_crops=96, learning_rate=1e-3)
 TINY = dataclasses.replace(
     Config(), channels=32, token_dim=8, codes=32, sides=(1, 2, 3), decoder_width=24, decoder_blocks=1,
     groups=(2, 6, 24), polish_width=8,

@@ -9,8 +9,6 @@ from underdrawing.core.errors import KeyFileError
 from underdrawing.credentials import anchors
 from underdrawing.credentials.repository import ManifestRepository, beside
 from underdrawing.credentials.signing import CredentialSigner
-from underdrawing.registry.chain import Head
-from underdrawing.registry.facts import Facts
 from underdrawing.registry.store import Registry
 
 _LEAST_SECRET_BYTES = 8
@@ -93,13 +91,3 @@ def load_secret(secret: str | Path | bytes | None) -> bytes | None:
     if len(secret) < _LEAST_SECRET_BYTES:
         raise KeyFileError(f"{name}: a secret needs at least {_LEAST_SECRET_BYTES} bytes, got {len(secret)}")
     return secret
-
-
-def load_facts(path: str | Path) -> Facts:
-    """The facts in a JSON file. RegistryError where they do not follow registry/facts.schema.json."""
-    return Facts.load(path)
-
-
-def parse_head(text: str) -> Head:
-    """The end of a registry's chain, as printed by `registry audit`. RegistryError for anything else."""
-    return Head.parse(text)

@@ -13,6 +13,7 @@ from underdrawing import api
 from underdrawing.bulk.places import Place
 from underdrawing.bulk.settings import BulkSettings
 from underdrawing.bulk.signed import is_signed
+from underdrawing.registry.facts import Facts
 from underdrawing.registry.record import Record
 from underdrawing.report.findings import paths_by_kind, picture_files
 
@@ -39,7 +40,7 @@ class Worker:
     def __init__(self, settings: BulkSettings):
         self.settings = settings
         self.source, self.target = Place(settings.input), Place(settings.output)
-        self.facts = None if settings.facts is None else api.load_facts(settings.facts)
+        self.facts = None if settings.facts is None else Facts.load(settings.facts)
         self.manifests = api.manifest_repository(settings.manifests, settings.registry)
         self.registry = None
         if settings.registry is not None:

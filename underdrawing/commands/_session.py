@@ -70,14 +70,14 @@ def checked_session(arguments: argparse.Namespace, ability: str) -> Iterator[Ses
 
 def load_facts(arguments: argparse.Namespace) -> Facts | None:
     """The facts of --facts. UsageError where they are not valid, or there is no registry."""
-    from underdrawing import api
+    from underdrawing.registry.facts import Facts
 
     if arguments.facts is None:
         return None
     if arguments.registry is None:
         raise UsageError("--facts are kept in a registry; name one with --registry")
     with _usage_errors():
-        return api.load_facts(arguments.facts)
+        return Facts.load(arguments.facts)
 
 
 def read_password(path: str | None) -> bytes | None:

@@ -31,9 +31,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _audit(arguments: argparse.Namespace, registry: Any) -> int:
-    from underdrawing import api
+    from underdrawing.registry.chain import Head
 
-    audit = registry.audit(None if arguments.head is None else api.parse_head(arguments.head))
+    audit = registry.audit(None if arguments.head is None else Head.parse(arguments.head))
     state = "whole" if audit.ok else "broken"
     result = {"file": arguments.registry, "status": state, "records": audit.head.count}
     result |= {"head": str(audit.head), "faults": list(audit.faults)}

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train."""
     from underdrawing import zoo
-    from underdrawing.train.driver import start
+    from underdrawing.train.run import start
 
     module = zoo.training(arguments.name).module
     data, output = Path(arguments.data), Path(arguments.output)

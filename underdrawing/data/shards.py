@@ -9,18 +9,23 @@ from PIL import Image
 
 
 def load_photos(
-    folder: Path, *, held_out: frozenset[str] = frozenset(), limit: int | None = None
+    folder: Path,
+    *,
+    held_out: frozenset[str] = frozenset(),
+    only_held_out: bool = False,
+    limit: int | None = None,
 ) -> list[np.ndarray]:
     """Decode all pictures in the *.tar files of a folder to (H, W, 3) uint8 RGB.
 
-    held_out: excluded members as "shard.tar::member". limit: maximum number of pictures. FileNotFoundError
-    where there are none."""
+    held_out: members "shard.tar::member" that are left out, or with `only_held_out` the only ones read.
+    limit: maximum number of pictures. FileNotFoundError where there are none.
+    """
     photos = []
     for shard in sorted(Path(folder).glob("*.tar")):
         with tarfile.open(shard) as archive:
             for member in archive:
                 wanted = member.isfile() and member.name.lower().endswith((".webp", ".jpg", ".jpeg", ".png"))
-                if not wanted or f"{shard.name}::{member.name}" in held_out:
+                if not wanted or (f"{shard.name}::{member.name}" in held_out) != only_held_out:
                     continue
                 data = archive.extractfile(member)
                 if data is not None:

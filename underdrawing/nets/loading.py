@@ -21,11 +21,12 @@ _UNREADABLE = (OSError, SafetensorError, KeyError, TypeError, ValueError, Runtim
 
 
 def save_network(network: nn.Module, path: Path, metadata: dict[str, str]) -> None:
-    """Write parameters, `network.config` and further metadata; floats at half precision."""
+    """Write parameters, `network.config` where it has one, and metadata; floats at half precision."""
     state = {name: v.half() if v.is_floating_point() else v for name, v in network.state_dict().items()}
     state = {name: value.cpu().contiguous() for name, value in state.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(state, path, {"config": json.dumps(asdict(network.config)), **metadata})
+    config = {"config": json.dumps(asdict(network.config))} if hasattr(network, "config") else {}
+    save_file(state, path, config | metadata)
 
 
 def read_metadata(path: Path) -> dict[str, str]:

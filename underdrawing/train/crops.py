@@ -11,14 +11,14 @@ from torch import Tensor
 from underdrawing.data.shards import held_out_names, load_photos, random_crop
 
 
-def training_photos(data: Path) -> list[np.ndarray]:
-    """All photographs (H, W, 3) uint8 of the tar shards in a folder.
+def training_photos(data: Path, *, validation: bool = False, limit: int | None = None) -> list[np.ndarray]:
+    """Photographs (H, W, 3) uint8 of the tar shards in a folder.
 
-    Without those that MANIFEST.tsv, in the folder or beside it, marks `val`.
+    Without those that MANIFEST.tsv, in the folder or beside it, marks `val`; validation: those alone.
     """
-    data = Path(data)
     manifests = [path for path in (data / "MANIFEST.tsv", data.parent / "MANIFEST.tsv") if path.is_file()]
-    return load_photos(data, held_out=held_out_names(manifests[0]) if manifests else frozenset())
+    held_out = held_out_names(manifests[0]) if manifests else frozenset()
+    return load_photos(data, held_out=held_out, only_held_out=validation, limit=limit)
 
 
 def crop_batch(

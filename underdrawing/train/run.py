@@ -1,59 +1,59 @@
-"""One training by a recipe, from the first step to the averaged weights, on one process or several."""
+"""One training by a recipe, from the first step to the weight file, on one process or several.
+
+The module of a training has RECIPES {name: Recipe}, DEFAULT (a name) and
+`make(recipe, data, out, *, minutes, resume)`, which returns the last row of the log and any scores.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from underdrawing.core.errors import UsageError
 from underdrawing.train.checkpoint import load_checkpoint
 from underdrawing.train.distributed import Place, join, leave, share
-from underdrawing.train.loop import Run, train
-from underdrawing.train.watching import Shown, Watched
+from underdrawing.train.loop import Run, System, train
+from underdrawing.train.watching import Watched
 
 SEED = 1
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings of a training on crops of photographs; systems add their own."""
+    """Settings of a training; each training adds its own."""
 
     batch: int = 8
-    """Crops a step and process."""
-    side: int = 256
-    """Sides of the crops, px."""
-    shortest: tuple[int, int] = (256, 512)
-    """Range of the short side that photographs are scaled to before the crop, px, log-uniform."""
-    learning_rate: float = 2e-4
+    """Samples a step and process."""
+    learning_rate: float = 1e-3
     """Peak rate of Adam."""
-    betas: tuple[float, float] = (0.9, 0.999)
-    """Of Adam."""
     epochs: int | None = None
     """Passes over the photographs: the length of the run."""
     steps: int | None = None
     """Length of the run in steps; overrides `epochs`."""
-    minutes: float | None = None
+    minutes: float = 40.0
     """Length of the run in minutes of work, without `epochs` and `steps`."""
-    warmup: float = 0.0
+    warmup: float = 0.02
     """Share of the run with a rising learning rate."""
-    floor: float = 1.0
+    floor: float = 0.02
     """Last learning rate as a share of the peak (cosine); 1: constant."""
-    clip: float = float("inf")
+    clip: float = 1.0
     """Largest norm of a player's gradient."""
-    average: float = 0.0
+    average: float = 0.998
     """Decay of the averaged parameters that are exported; 0: the last parameters."""
 
-    def run_length(self, photos: int, place: Place, minutes: float | None = None) -> Run:
+    def run_length(self, photos: int = 0, place: Place | None = None, minutes: float | None = None) -> Run:
         """Settings of the loop. minutes: override the length of the recipe."""
-        steps = self.steps
+        place, steps = place or Place(), self.steps
         if steps is None and self.epochs is not None:
             steps = self.epochs * photos // (self.batch * place.world)
         return Run(
-            minutes=minutes or self.minutes or 60.0,
+            minutes=minutes or self.minutes,
             steps=None if minutes else steps,
             warmup=self.warmup,
             floor=self.floor,
@@ -63,27 +63,59 @@ class Recipe:
         )
 
 
-def run_on_all(
-    build: Callable[[torch.device], Shown],
-    export: Callable[[Any], None],
-    length: Callable[[Place], Run],
+@dataclass(frozen=True)
+class CropRecipe(Recipe):
+    """Settings of a training on random crops of photographs."""
+
+    side: int = 256
+    """Sides of the crops, px."""
+    shortest: tuple[int, int] = (256, 416)
+    """Range of the short side that photographs are scaled to before the crop, px, log-uniform."""
+
+
+def start(
+    module: str, data: Path, out: Path, minutes: float | None, resume: bool, recipe: str | None = None
+) -> dict[str, Any]:
+    """Run a training; the last row of its log, out/log.jsonl, and any scores.
+
+    minutes: of work over all resumptions; None: as long as the recipe says. recipe: None for the default.
+    UsageError for an unknown recipe.
+    """
+    training = import_module(module)
+    name, known = recipe or training.DEFAULT, training.RECIPES
+    if name not in known:
+        raise UsageError(f"no recipe of {module} is called {name!r}; there are: {', '.join(known)}")
+    return training.make(known[name], data, out, minutes=minutes, resume=resume)
+
+
+def run_recipe(
+    build: Callable[[torch.device], System],
+    recipe: Recipe,
     out: Path,
+    save: Callable[[Any, dict[str, str]], dict[str, float] | None],
     *,
+    photos: int = 0,
+    minutes: float | None = None,
     resume: bool = False,
 ) -> dict[str, float]:
-    """Train on every process that torchrun started, or on one; the first exports. Last row of the log."""
+    """Train on every process that torchrun started, or on one; the first one saves.
+
+    save(system, metadata): write the averaged parameters, which system.module has then; may return scores.
+    photos: number of photographs, for a recipe with `epochs`. Last row of the log, and the scores.
+    """
     place = join()
     system = build(place.device)
     share(system.module, place)
+    length, last = recipe.run_length(photos, place, minutes), {}
     if place.first:
         watched = Watched(system, out)
-        rows = train(watched, length(place), out, resume=resume)
+        rows = train(watched, length, out, resume=resume)
         watched.close()
-        export(system)
+        last = save(system, load_averaged(system.module, out, recipe)) or {}
     else:  # a checkpoint of its own for each process, so that all resume at the same step
-        rows = train(system, length(place), out / f"rank{place.rank}", resume=resume)
+        rows = train(system, length, out / f"rank{place.rank}", resume=resume)
     leave(place)
-    return rows[-1] if rows else {}
+    return {**(rows[-1] if rows else {}), **last}
 
 
 def load_averaged(module: torch.nn.Module, out: Path, recipe: Any) -> dict[str, str]:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,20 +15,13 @@ from PIL import Image
 from underdrawing.train.loop import System
 
 
-class Shown(System, Protocol):
-    """A system with sample pictures."""
-
-    def begin(self, step: int, progress: float) -> None:
-        """Called before each step."""
-
-    def samples(self) -> np.ndarray:
-        """A picture (H, W, 3) uint8 of the present state."""
-
-
 class Watched:
-    """A wrapper of a system that records its loss terms for the loop."""
+    """A wrapper of a system that reports its loss terms and draws its sample pictures.
 
-    def __init__(self, system: Shown, out: Path, *, every_s: float = 10.0, pictures: int = 40) -> None:
+    A system may have `begin(step, progress)`, and `samples()` -> (H, W, 3) uint8 of its present state.
+    """
+
+    def __init__(self, system: System, out: Path, *, every_s: float = 10.0, pictures: int = 40) -> None:
         self.system, self.out, self.every_s = system, out, every_s
         self.module, self.players = system.module, system.players
         self.step, self.progress, self.drawn, self.pictures = -1, 0.0, -1, pictures
@@ -46,7 +39,8 @@ class Watched:
         if int(progress * self.pictures) > self.drawn:
             self.drawn = int(progress * self.pictures)
             self._draw()
-        self.system.begin(step, progress)
+        if hasattr(self.system, "begin"):
+            self.system.begin(step, progress)
 
     def batch(self, rng: np.random.Generator) -> Any:
         """The batch of the system."""
@@ -81,6 +75,8 @@ class Watched:
         self.sums, self.count, self.reported_s, self.reported_step = {}, 0, now, self.step
 
     def _draw(self) -> None:
+        if not hasattr(self.system, "samples"):
+            return
         picture = self.system.samples()
         folder = self.out / "samples"
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,20 +1,15 @@
 """Toy training: one step of a logistic regression on the mean of crops."""
 
-from dataclasses import dataclass
-
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 from underdrawing.systems.toy_detector.model import Config, Net
 
 from underdrawing.nets.loading import save_network
 from underdrawing.train.crops import crop_batch, training_photos
-from underdrawing.train.loop import Run, train
-from underdrawing.train.run import load_averaged
+from underdrawing.train.run import Recipe, run_recipe
 
-
-@dataclass(frozen=True)
-class Recipe:
-    learning_rate: float = 0.1
+RECIPES = {"one-step": Recipe(batch=4, learning_rate=0.1, steps=1)}
+DEFAULT = "one-step"
 
 
 class Training:
@@ -30,9 +25,12 @@ class Training:
         yield "toy", {"entropy": binary_cross_entropy_with_logits(self.module(mean), torch.ones_like(mean))}
 
 
-def make(data, minutes, out, resume):
-    training = Training(training_photos(data), Recipe())
-    rows = train(training, Run(steps=1), out, resume=resume)
-    metadata = load_averaged(training.module, out, Recipe())
-    save_network(training.module, out / "toy.safetensors", metadata)
-    return rows[-1]
+def make(recipe, data, out, *, minutes, resume):
+    return run_recipe(
+        lambda _: Training(training_photos(data), recipe),
+        recipe,
+        out,
+        lambda system, metadata: save_network(system.module, out / "toy.safetensors", metadata),
+        minutes=minutes,
+        resume=resume,
+    )

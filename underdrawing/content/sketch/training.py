@@ -12,7 +12,6 @@ did not reach the closed form: 29.1 against 29.7 dB at a step of 60, 26.0 agains
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,16 +19,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from underdrawing.content.sketch.sketch_net import BLOCK, STEP_REFERENCE, Config, SketchNet, conditions
-from underdrawing.data.shards import held_out_names, load_photos, random_crop
+from underdrawing.data.shards import random_crop
 from underdrawing.nets.lapped import mix_borders
 from underdrawing.nets.quantizer_start import start_quantizer
 from underdrawing.train.checkpoint import save_checkpoint
-from underdrawing.train.loop import Run, train
+from underdrawing.train.crops import training_photos
+from underdrawing.train.run import Recipe, run_recipe
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Parameters of the training of the decoder."""
+class SketchRecipe(Recipe):
+    """Settings of the decoder's training; `batches` replaces `batch`."""
 
     batches: tuple[tuple[int, int], ...] = ((256, 4), (128, 16))
     """(side in pixels, crops) of a batch; one of them is drawn at each step."""
@@ -48,17 +48,20 @@ class Recipe:
     ratio: tuple[float, float] = (1.5, 5.0)
     """Range of the coarser step over the finer."""
     learning_rate: float = 6e-4
-    """Peak rate."""
     seed_crops: int = 2400
     """Crops from which components, codebooks and phi are set."""
     ridge: float = 1e-3
     """Weight of phi's size in its least squares, relative to the mean power of its input."""
 
 
+RECIPES = {"default": SketchRecipe()}
+DEFAULT = "default"
+
+
 class SketchTraining:
     """The system that the loop trains: see the file's head."""
 
-    def __init__(self, net: SketchNet, photos: list[np.ndarray], recipe: Recipe):
+    def __init__(self, net: SketchNet, photos: list[np.ndarray], recipe: SketchRecipe):
         self.photos, self.recipe, self.config = photos, recipe, net.config
         self.module = net.requires_grad_(False).to(memory_format=torch.channels_last)
         learned = [p for name, p in net.decoder.named_parameters() if not name.startswith("synthesis")]
@@ -126,7 +129,9 @@ def fresh(config: Config, generator: torch.Generator) -> SketchNet:
 
 
 @torch.no_grad()
-def set_start(net: SketchNet, photos: list[np.ndarray], recipe: Recipe, rng: np.random.Generator) -> None:
+def set_start(
+    net: SketchNet, photos: list[np.ndarray], recipe: SketchRecipe, rng: np.random.Generator
+) -> None:
     """Set analysis and synthesis to principal components, and the codebooks to k-means centres, of random
     crops."""
     side = max(256 if min(photo.shape[:2]) >= 200 else 128 for photo in photos)
@@ -154,14 +159,14 @@ def set_start(net: SketchNet, photos: list[np.ndarray], recipe: Recipe, rng: np.
     start_quantizer(net.quantizer, torch.cat(latents), recipe.ridge, rng)
 
 
-def make(data: Path, minutes: float, out: Path, resume: bool) -> dict[str, Any]:
-    """Train on a folder of shards; what `underdrawing train photo-sketch` calls. Returns the last
-    log row."""
-    photos = load_photos(data, held_out=held_out_names(Path(data).parent / "MANIFEST.tsv"))
-    recipe = Recipe()
+def make(
+    recipe: SketchRecipe, data: Path, out: Path, *, minutes: float | None, resume: bool
+) -> dict[str, float]:
+    """Train on a folder of shards; see train.run. `photo-sketch-code` exports out/checkpoint.pt."""
+    photos = training_photos(data)
     net = fresh(Config(), torch.Generator().manual_seed(1))
     if not resume:
         set_start(net, photos, recipe, np.random.default_rng(1))
         save_checkpoint(out / "start.pt", {"module": net.state_dict(), "average": {}})
-    rows = train(SketchTraining(net, photos, recipe), Run(minutes=minutes), out, resume=resume)
-    return rows[-1] if rows else {}
+    system = SketchTraining(net, photos, recipe)
+    return run_recipe(lambda _: system, recipe, out, lambda *_: None, minutes=minutes, resume=resume)

@@ -5,11 +5,11 @@ whole numbers, and the frequency tables are counted with the rounded networks, o
 are few.
 """
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -31,19 +31,19 @@ from underdrawing.content.sketch.entropy import (
 )  # fmt: skip
 from underdrawing.content.sketch.parameters import CONDITION_UNITS, condition_numbers, step_size, stretch
 from underdrawing.content.sketch.sketch_net import Config, SketchNet
-from underdrawing.data.shards import held_out_names, load_photos, random_crop
+from underdrawing.data.shards import random_crop
 from underdrawing.nets.context import SYMBOL_LIMIT, ContextModel, logistic_bits
-from underdrawing.train.checkpoint import load_checkpoint
+from underdrawing.train.crops import training_photos
+from underdrawing.train.run import Recipe, load_averaged
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Parameters of the training of the entropy code."""
+class CodeRecipe(Recipe):
+    """Settings of the training of the entropy code: a cosine to zero, no average."""
 
     batch: int = 12
     """Latents of 16x16 cells a step, or four times as many of 8x8."""
     learning_rate: float = 1.5e-3
-    """Peak rate; a cosine leads it to zero."""
     step_numbers: tuple[int, int] = (120, 240)
     """Range of the finest layer's step number (see parameters.step_size)."""
     ratio_numbers: tuple[int, int] = (16, 80)
@@ -60,6 +60,8 @@ class Recipe:
     """Latents from which the tables are counted."""
 
 
+RECIPES = {"default": CodeRecipe()}
+DEFAULT = "default"
 Sample = tuple[Tensor, Tensor, Tensor]
 Pool = tuple[Tensor, Tensor]
 """Latents (N, C, h, w) of one size and token latents by number of scales (N, scales + 1, dim, h, w)."""
@@ -70,7 +72,7 @@ def quantize(value: Tensor, deadzone: float) -> Tensor:
     return value.sign() * (value.abs() + deadzone).floor()
 
 
-def draw(pools: list[Pool], recipe: Recipe, rng: np.random.Generator) -> Sample:
+def draw(pools: list[Pool], recipe: CodeRecipe, rng: np.random.Generator) -> Sample:
     """Symbols, coarser layer and conditions of random latents, distributed as in the coder."""
     latents, totals = pools[rng.integers(len(pools))]
     count = recipe.batch * max(1, 256 // latents[0, 0].numel())
@@ -107,7 +109,7 @@ def draw(pools: list[Pool], recipe: Recipe, rng: np.random.Generator) -> Sample:
 
 
 def fit(
-    net: SketchNet, pools: list[Pool], recipe: Recipe, progress: Callable[[], float]
+    net: SketchNet, pools: list[Pool], recipe: CodeRecipe, progress: Callable[[], float]
 ) -> tuple[ContextModel, list[float]]:
     """Train the coder's context model.
 
@@ -201,7 +203,7 @@ def whole_tables(shares: np.ndarray) -> np.ndarray:
 
 
 def count_tables(
-    code: EntropyCode, pools: list[Pool], recipe: Recipe, rng: np.random.Generator
+    code: EntropyCode, pools: list[Pool], recipe: CodeRecipe, rng: np.random.Generator
 ) -> np.ndarray:
     """Tables counted on quantized latents with the rounded networks; prior: 60 symbols of the logistic
     law."""
@@ -232,39 +234,32 @@ def collect(
     return torch.cat(latents), torch.cat(totals)
 
 
-def export(net: SketchNet, code: dict[str, np.ndarray], path: Path) -> None:
-    """Write networks (float16) and entropy code (whole numbers) with their Config as one safetensors file."""
+def export(net: SketchNet, code: dict[str, np.ndarray], path: Path, metadata: dict[str, str]) -> None:
+    """Write networks (float16), entropy code (whole numbers), Config and metadata as one safetensors file."""
     tensors = {f"net.{name}": value.half().contiguous() for name, value in net.state_dict().items()}
     tensors |= {f"code.{name}": torch.from_numpy(np.ascontiguousarray(value)) for name, value in code.items()}
-    config = {name: ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-              for name, value in asdict(net.config).items()}  # fmt: skip
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path, metadata=config)
+    save_file(tensors, path, {"config": json.dumps(asdict(net.config)), **metadata})
 
 
-def make(data: Path, minutes: float, out: Path, resume: bool) -> dict[str, Any]:
+def make(
+    recipe: CodeRecipe, data: Path, out: Path, *, minutes: float | None, resume: bool
+) -> dict[str, float]:
     """Fit the entropy code to the sketch in out/checkpoint.pt and write out/sketch.safetensors.
 
-    What `underdrawing train photo-sketch-code` calls; `minutes` is the networks' training time,
-    `resume` has no meaning here.
+    See train.run. minutes: of the context networks' training, which `resume` starts anew.
     """
-    state = load_checkpoint(out / "checkpoint.pt")
     net = SketchNet(Config())
-    net.load_state_dict(state["module"] | state["average"])
+    metadata = load_averaged(net, out, recipe)
     # The shipped weights have half precision: the code is fitted to the latents that they give.
     net = net.half().float().eval().requires_grad_(False)
-    photos = load_photos(data, held_out=held_out_names(Path(data).parent / "MANIFEST.tsv"), limit=2500)
+    photos = training_photos(data, limit=2500)
     rng = np.random.default_rng(11)
     pools = [collect(net, photos, 1500, 256, rng), collect(net, photos, 5000, 128, rng)]
-    recipe = Recipe()
-    started = time.monotonic()
-    model, history = fit(net, pools, recipe, lambda: (time.monotonic() - started) / (60 * minutes))
+    started, length = time.monotonic(), 60 * (minutes or recipe.minutes)
+    model, history = fit(net, pools, recipe, lambda: (time.monotonic() - started) / length)
     whole = round_model(model)
     code = EntropyCode(whole | {"tables": first_tables()}, net.config.groups)
     whole["tables"] = count_tables(code, pools, recipe, rng)
-    export(net, whole, out / "sketch.safetensors")
-    return {
-        "steps": len(history),
-        "bits_first": float(np.mean(history[:20])),
-        "bits_last": float(np.mean(history[-200:])),
-    }
+    export(net, whole, out / "sketch.safetensors", metadata)
+    first, last = float(np.mean(history[:20])), float(np.mean(history[-200:]))
+    return {"steps": len(history), "bits_first": first, "bits_last": last}

@@ -25,21 +25,16 @@ from underdrawing.systems.hidden_code.recovery import visible_cells
 from underdrawing.systems.hidden_code.recovery_net import Given, RecoveryConfig, RecoveryNet
 from underdrawing.systems.hidden_code.tokens import Tokenizer
 from underdrawing.train.crops import crop_batch, training_photos
-from underdrawing.train.loop import Run, train
-from underdrawing.train.run import load_averaged
+from underdrawing.train.run import CropRecipe, run_recipe
 
 _SHAPES = (tamper.free_form, tamper.free_form, tamper.blob, tamper.box)
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(CropRecipe):
     """Settings of the training."""
 
     config: RecoveryConfig = field(default_factory=RecoveryConfig)
-    minutes: float = 40.0
-    side: int = 256
-    batch: int = 8
-    shortest: tuple[int, int] = (256, 416)
     area: tuple[float, float] = (0.05, 0.5)
     """Range of the masked share of the picture."""
     covered: float = 0.05
@@ -52,14 +47,13 @@ class Recipe:
     """Share of the batches with bit errors in the code."""
     wrong_bits: float = 0.02
     """Bit error rate in those."""
-    learning_rate: float = 1e-3
 
 
 RECIPES = {
     "cpu-40min": Recipe(),
-    "paper-size": Recipe(RecoveryConfig(width=1024, depth=16, heads=16), minutes=2000.0, batch=64,
+    "paper-size": Recipe(config=RecoveryConfig(width=1024, depth=16, heads=16), minutes=2000.0, batch=64,
                          learning_rate=1e-4),
-    "smoke": Recipe(RecoveryConfig(width=16, depth=1, heads=2, dim=8, scales=3), batch=1),
+    "smoke": Recipe(config=RecoveryConfig(width=16, depth=1, heads=2, dim=8, scales=3), batch=1),
 }  # fmt: skip
 """By the name that `--recipe` takes; paper-size (310 million parameters, the depth of VAR-d16) needs a
 datacentre GPU."""
@@ -156,13 +150,9 @@ def initial_network(recipe: Recipe, seed: int = 1) -> RecoveryNet:
         return RecoveryNet(recipe.config)
 
 
-def make(
-    data: Path, minutes: float | None, out: Path, resume: bool, recipe: str = DEFAULT
-) -> dict[str, float]:
-    """Run a recipe by name on the released tokens; writes out/recovery.safetensors. The log's last row."""
-    chosen = RECIPES[recipe]
-    length = Run(minutes=minutes or chosen.minutes)
-    return run(training_photos(data), chosen, Tokenizer().net, out, length, resume=resume)
+def make(recipe: Recipe, data: Path, out: Path, *, minutes: float | None, resume: bool) -> dict[str, float]:
+    """Train on the released tokens; see train.run."""
+    return run(training_photos(data), recipe, Tokenizer().net, out, minutes=minutes, resume=resume)
 
 
 def run(
@@ -170,13 +160,16 @@ def run(
     recipe: Recipe,
     tokens: TokenNet,
     out: Path,
-    length: Run,
     *,
+    minutes: float | None = None,
     resume: bool = False,
 ) -> dict[str, float]:
-    """Train on photographs in memory and write the weights; the log's last row."""
-    system = RecoveryTraining(initial_network(recipe), tokens, photos, recipe)
-    rows = train(system, length, out, resume=resume)
-    metadata = load_averaged(system.module, out, recipe)
-    save_network(system.module, out / "recovery.safetensors", metadata)
-    return rows[-1] if rows else {}
+    """Train on photographs in memory and write out/recovery.safetensors; the log's last row."""
+    return run_recipe(
+        lambda _: RecoveryTraining(initial_network(recipe), tokens, photos, recipe),
+        recipe,
+        out,
+        lambda system, metadata: save_network(system.module, out / "recovery.safetensors", metadata),
+        minutes=minutes,
+        resume=resume,
+    )

@@ -25,8 +25,7 @@ from underdrawing.nets.residual_quantizer import nearest, pool
 from underdrawing.nets.token_net import TokenConfig, TokenNet
 from underdrawing.systems.hidden_code.tokens import save_tokens
 from underdrawing.train.crops import crop_batch, training_photos
-from underdrawing.train.loop import Run, train
-from underdrawing.train.run import load_averaged
+from underdrawing.train.run import CropRecipe, run_recipe
 
 _POWER = 64.0**2  # squared levels in one unit of the quantizer's losses
 _LEAST_MSE = 1e-4
@@ -34,22 +33,17 @@ _STALE = 0.02  # of the hits that a code would have if all were used alike, belo
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(CropRecipe):
     """Settings of the training."""
 
     config: TokenConfig = field(default_factory=TokenConfig)
     minutes: float = 28.0
-    side: int = 256
-    batch: int = 8
-    shortest: tuple[int, int] = (256, 416)
-    """Short side that a photograph is brought to before it is cropped, px, drawn log-uniformly."""
     full: float = 0.5
     """Share of the pictures decoded from all scales, others from a random prefix; 1: no scale dropout."""
     commitment: float = 0.25
     """Weight of the commitment loss."""
     decay: float = 0.98
     """Decay of the codes' moving averages."""
-    learning_rate: float = 1e-3
     seed_crops: int = 1600
     """Crops for components, centres and phi."""
     ridge: float = 1e-3
@@ -60,16 +54,18 @@ class Recipe:
 
 
 _SMOKE = Recipe(
-    TokenConfig(dim=8, codes=16, sides=(1, 2, 4), encoder_blocks=1, decoder_blocks=1, width=16, polish=16),
+    config=TokenConfig(
+        dim=8, codes=16, sides=(1, 2, 4), encoder_blocks=1, decoder_blocks=1, width=16, polish=16,
+    ),
     batch=1, shortest=(256, 300), seed_crops=16, meaning=0.0,
 )  # fmt: skip
 RECIPES = {
     "dropout": Recipe(),
     "figure-dropout": Recipe(meaning=0.0, minutes=10.0),
     "figure-no-dropout": Recipe(meaning=0.0, minutes=10.0, full=1.0),
-    "single-scale": Recipe(TokenConfig(sides=(16,)), minutes=12.0),
+    "single-scale": Recipe(config=TokenConfig(sides=(16,)), minutes=12.0),
     "paper-size": Recipe(
-        TokenConfig(codes=4096, encoder_blocks=6, decoder_blocks=12, width=384, polish=96),
+        config=TokenConfig(codes=4096, encoder_blocks=6, decoder_blocks=12, width=384, polish=96),
         minutes=600.0,
         batch=64,
     ),
@@ -176,20 +172,25 @@ def initial_network(photos: list[np.ndarray], recipe: Recipe, seed: int = 1) -> 
     return net
 
 
-def make(
-    data: Path, minutes: float | None, out: Path, resume: bool, recipe: str = DEFAULT
-) -> dict[str, float]:
-    """Run a recipe by name; writes out/tokens.safetensors. Returns the log's last row."""
-    chosen = RECIPES[recipe]
-    return run(training_photos(data), chosen, out, Run(minutes=minutes or chosen.minutes), resume=resume)
+def make(recipe: Recipe, data: Path, out: Path, *, minutes: float | None, resume: bool) -> dict[str, float]:
+    """Train on a folder of shards; see train.run."""
+    return run(training_photos(data), recipe, out, minutes=minutes, resume=resume)
 
 
 def run(
-    photos: list[np.ndarray], recipe: Recipe, out: Path, length: Run, *, resume: bool = False
+    photos: list[np.ndarray],
+    recipe: Recipe,
+    out: Path,
+    *,
+    minutes: float | None = None,
+    resume: bool = False,
 ) -> dict[str, float]:
-    """Train on photographs in memory and write the weights; the log's last row."""
-    system = TokenTraining(initial_network(photos, recipe), photos, recipe)
-    rows = train(system, length, out, resume=resume)
-    metadata = load_averaged(system.module, out, recipe)
-    save_tokens(system.module, out / "tokens.safetensors", metadata)
-    return rows[-1] if rows else {}
+    """Train on photographs in memory and write out/tokens.safetensors; the log's last row."""
+    return run_recipe(
+        lambda _: TokenTraining(initial_network(photos, recipe), photos, recipe),
+        recipe,
+        out,
+        lambda system, metadata: save_tokens(system.module, out / "tokens.safetensors", metadata),
+        minutes=minutes,
+        resume=resume,
+    )

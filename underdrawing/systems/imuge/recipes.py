@@ -13,13 +13,16 @@ from dataclasses import dataclass, field, replace
 from underdrawing.attacks.training_layer import Attacks
 from underdrawing.systems.imuge.network_lean import LeanConfig
 from underdrawing.systems.imuge.network_published import PublishedConfig
-from underdrawing.train.run import Recipe
+from underdrawing.train.run import CropRecipe
 
 
 @dataclass(frozen=True)
-class PublishedRecipe(Recipe):
+class PublishedRecipe(CropRecipe):
     """Training as published (sec. 3.3 to 3.5, 4.1)."""
 
+    shortest: tuple[int, int] = (256, 512)
+    betas: tuple[float, float] = (0.9, 0.999)
+    """Of Adam."""
     networks: PublishedConfig = field(default_factory=PublishedConfig)
     attacks: Attacks = field(default_factory=Attacks)
     alpha: float = 0.01
@@ -63,9 +66,10 @@ def _lean_attacks() -> Attacks:
 
 
 @dataclass(frozen=True)
-class LeanRecipe(Recipe):
+class LeanRecipe(CropRecipe):
     """Training of the lean networks: container PSNR set by the period, free-form masks, real JPEG."""
 
+    shortest: tuple[int, int] = (256, 512)
     networks: LeanConfig = field(default_factory=LeanConfig)
     attacks: Attacks = field(default_factory=_lean_attacks)
     locate: float = 0.6
@@ -88,10 +92,10 @@ class LeanRecipe(Recipe):
     """Share of the run with true masks only; later half of the batches use predicted masks."""
 
 
-_PAPER = PublishedRecipe(epochs=200)
-_SMALL = replace(
-    _PAPER, epochs=None, warmup=0.01, floor=0.02, clip=1.0, average=0.998, converged_cls=0.1,
+_PAPER = PublishedRecipe(
+    epochs=200, learning_rate=2e-4, warmup=0.0, floor=1.0, clip=float("inf"), average=0.0,
 )  # fmt: skip
+_SMALL = PublishedRecipe(learning_rate=2e-4, warmup=0.01, converged_cls=0.1)
 _CPU = replace(
     _SMALL, networks=PublishedConfig(width=12), side=128, shortest=(128, 300), learning_rate=1e-3,
     critic_width=16, minutes=120.0,
@@ -105,10 +109,7 @@ _NOTHING = replace(
     decoupling=False, progressive=False,
 )  # fmt: skip
 _LOCATING = replace(_NOTHING, networks=replace(_NOTHING.networks, verifier=True))
-_LEAN = LeanRecipe(
-    batch=4, shortest=(256, 512), learning_rate=1.2e-3, betas=(0.9, 0.99), minutes=120.0, warmup=0.02,
-    floor=0.02, clip=1.0, average=0.998,
-)  # fmt: skip
+_LEAN = LeanRecipe(batch=4, learning_rate=1.2e-3, minutes=120.0)
 
 RECIPES: dict[str, PublishedRecipe | LeanRecipe] = {
     "paper": _PAPER,
@@ -132,6 +133,6 @@ RECIPES: dict[str, PublishedRecipe | LeanRecipe] = {
     "lean-gpu-25min": replace(_LEAN, batch=48, minutes=25.0, learning_rate=2e-3),
     "lean-cpu-2h": _LEAN,
     "lean-smoke": replace(_LEAN, networks=LeanConfig((16, 16), (16, 16), (16, 16)), batch=1, side=128,
-                          shortest=(128, 200), small_side=64, steps=20, minutes=None),
+                          shortest=(128, 200), small_side=64, steps=20),
 }  # fmt: skip
 """By the name that `--recipe` takes."""

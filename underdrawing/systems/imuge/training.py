@@ -15,21 +15,22 @@ import numpy as np
 import torch
 
 from underdrawing.nets.loading import save_network
-from underdrawing.systems.imuge.recipes import RECIPES, LeanRecipe, PublishedRecipe
+from underdrawing.systems.imuge.recipes import RECIPES as RECIPES
+from underdrawing.systems.imuge.recipes import LeanRecipe, PublishedRecipe
 from underdrawing.systems.imuge.training_lean import LeanTraining
 from underdrawing.systems.imuge.training_published import PublishedTraining
 from underdrawing.train.crops import training_photos
-from underdrawing.train.run import SEED, load_averaged, run_on_all
+from underdrawing.train.run import SEED, run_recipe
 
 DEFAULT = "lean-cpu-2h"
 System = PublishedTraining | LeanTraining
 
 
 def make(
-    data: Path, minutes: float | None, out: Path, resume: bool, recipe: str = DEFAULT
+    recipe: PublishedRecipe | LeanRecipe, data: Path, out: Path, *, minutes: float | None, resume: bool
 ) -> dict[str, float]:
-    """Run a recipe by name, for `minutes` or the length of the recipe; the last row of its log."""
-    return run(training_photos(data), RECIPES[recipe], out, minutes=minutes, resume=resume)
+    """Train on a folder of shards; see train.run."""
+    return run(training_photos(data), recipe, out, minutes=minutes, resume=resume)
 
 
 def run(
@@ -41,11 +42,13 @@ def run(
     resume: bool = False,
 ) -> dict[str, float]:
     """Train on photographs in memory and write the weights; the last row of the log."""
-    return run_on_all(
+    return run_recipe(
         lambda device: build(photos, recipe, device),
-        lambda system: export(system, recipe, out),
-        lambda place: recipe.run_length(len(photos), place, minutes),
+        recipe,
         out,
+        lambda system, metadata: export(system, metadata, out),
+        photos=len(photos),
+        minutes=minutes,
         resume=resume,
     )
 
@@ -58,11 +61,10 @@ def build(photos: list[np.ndarray], recipe: PublishedRecipe | LeanRecipe, device
         return kind(photos, recipe, device)
 
 
-def export(system: System, recipe: PublishedRecipe | LeanRecipe, out: Path) -> None:
-    """Write out/imuge.safetensors from the averaged parameters of out/checkpoint.pt."""
-    metadata = load_averaged(system.module, out, recipe)
+def export(system: System, metadata: dict[str, str], out: Path) -> None:
+    """Write out/imuge.safetensors from the averaged parameters in system.module."""
     published = isinstance(system, PublishedTraining)
-    if published and recipe.average > 0:
+    if published and system.recipe.average > 0:
         recompute_statistics(system)
     family = "published" if published else "lean"
     save_network(system.nets, out / "imuge.safetensors", {"family": family, **metadata})

@@ -31,7 +31,7 @@ class LeanTraining:
             {"params": list(nets.encoder.parameters()), "lr": recipe.encoder_rate * rate},
             {"params": [*nets.verifier.parameters(), *nets.decoder.parameters()], "lr": rate},
         ]
-        self.players = {"networks": [group | {"betas": recipe.betas} for group in groups]}
+        self.players = {"networks": groups}
 
     def begin(self, step: int, progress: float) -> None:
         """Set the progress and the severity of the attacks."""

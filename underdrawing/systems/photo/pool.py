@@ -3,52 +3,42 @@
 from __future__ import annotations
 
 import multiprocessing
-import tarfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from underdrawing.carriers.lattice.lattice import Lattice
 from underdrawing.carriers.lattice.locator import block_features, measured
-from underdrawing.data.shards import held_out_names, load_photos
 from underdrawing.systems.photo.samples import draw
+from underdrawing.train.crops import training_photos
 
 _CHUNK = 64
 _LEAST_SIDE = 240  # px; smaller photos would have to be enlarged much
 FIELDS = ("features", "image", "mask", "original")
 
 
-def split(data: Path) -> tuple[frozenset[str], frozenset[str]]:
-    """Names of the members held out for model selection, and of all others."""
-    held = held_out_names(data.parent / "MANIFEST.tsv")
-    names = set()
-    for shard in sorted(data.glob("*.tar")):
-        with tarfile.open(shard) as archive:
-            names |= {f"{shard.name}::{member.name}" for member in archive}
-    return frozenset(held & names), frozenset(names - held)
-
-
-def fill(
-    folder: Path, data: Path, count: int, *, seed: int, held_out: bool = False, workers: int = 2
-) -> None:
-    """Write `count` samples (rounded up to chunks) into folder/NNNN.npz; chunks that exist are kept."""
+def fill(folder: Path, data: Path, count: int, *, seed: int, held_out: bool = False) -> None:
+    """Write `count` samples (rounded up to chunks) into folder/NNNN.npz; chunks that exist stay."""
     folder.mkdir(parents=True, exist_ok=True)
-    held, others = split(data)
-    photos = load_photos(data, held_out=others if held_out else held)
+    photos = training_photos(data, validation=held_out)
     photos = [photo for photo in photos if min(photo.shape[:2]) >= _LEAST_SIDE]
     jobs = [k for k in range(-(-count // _CHUNK)) if not (folder / f"{k:04d}.npz").exists()]
-    context = multiprocessing.get_context("fork")  # the photographs are shared, not copied
-    runners = [
-        context.Process(target=_make, args=(folder, photos, jobs[w::workers], seed)) for w in range(workers)
-    ]
+    run_jobs(lambda jobs: _make(folder, photos, jobs, seed), jobs)
+
+
+def run_jobs(work: Callable[[list], Any], jobs: list, workers: int = 2) -> None:
+    """Call `work` with a part of the jobs in each of a few processes. RuntimeError where one fails."""
+    context = multiprocessing.get_context("fork")  # photographs are shared, not copied
+    runners = [context.Process(target=work, args=(jobs[w::workers],)) for w in range(workers)]
     for runner in runners:
         runner.start()
     for runner in runners:
         runner.join()
-    broken = [runner.exitcode for runner in runners if runner.exitcode]
-    if broken:
-        raise RuntimeError(f"{len(broken)} of {workers} processes that make samples failed")
+    if any(runner.exitcode for runner in runners):
+        raise RuntimeError("a process that makes training samples failed")
 
 
 def _make(folder: Path, photos: list[np.ndarray], jobs: list[int], seed: int) -> None:
@@ -68,10 +58,15 @@ def _make(folder: Path, photos: list[np.ndarray], jobs: list[int], seed: int) ->
         partial.replace(folder / f"{job:04d}.npz")
 
 
-def load(folder: Path, fields: tuple[str, ...] = FIELDS, limit: int | None = None) -> dict[str, np.ndarray]:
-    """The pool's arrays, samples first."""
-    paths = [p for p in sorted(folder.glob("*.npz")) if "partial" not in p.name][:limit]
+def chunks(folder: Path) -> list[Path]:
+    """Files of the pool. FileNotFoundError where there are none."""
+    paths = [path for path in sorted(folder.glob("*.npz")) if "partial" not in path.name]
     if not paths:
         raise FileNotFoundError(f"no samples in {folder}: fill the pool first")
-    chunks = [np.load(path) for path in paths]
-    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in fields}
+    return paths
+
+
+def load(folder: Path, fields: tuple[str, ...] = FIELDS) -> dict[str, np.ndarray]:
+    """The pool's arrays, samples first."""
+    parts = [np.load(path) for path in chunks(folder)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in fields}

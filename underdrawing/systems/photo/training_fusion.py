@@ -9,24 +9,22 @@ prints what it reaches on val beside the sketch alone, and writes out/fusion.saf
 from __future__ import annotations
 
 import json
-import multiprocessing
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from underdrawing.attacks.tamper import blob, box, free_form
 from underdrawing.content.sketch.fusion import Fusion, base, prepare
 from underdrawing.content.sketch.fusion_net import FusionNet
 from underdrawing.content.sketch.sketch import Sketch
+from underdrawing.nets.loading import save_network
 from underdrawing.systems.photo import pool
-from underdrawing.train.checkpoint import load_checkpoint
-from underdrawing.train.loop import Run, train
+from underdrawing.train.run import Recipe, run_recipe
 
 _FIELDS = ("image", "mask", "original")
 _SCALE = 64.0
@@ -34,27 +32,28 @@ _SHAPES = (free_form, blob, box)
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Parameters of the training of the fusion."""
+class FusionRecipe(Recipe):
+    """Settings of the training of the fusion."""
 
     bits: tuple[int, int] = (250, 4500)
     """Range of the code's size, drawn log-uniformly for each sample; a third of it is the first layer."""
     coded: int = 3200
     """Samples of the pool whose originals are coded."""
-    batch: int = 8
-    """Samples a step."""
     learning_rate: float = 1.5e-3
-    """Peak rate."""
-    floor: float = 20.0
+    least_error: float = 20.0
     """Squared error, in levels, below which a sample counts as good enough."""
     likelihood: float = 0.05
     """Weight of the log-likelihood of the expected error."""
 
 
+RECIPES = {"default": FusionRecipe()}
+DEFAULT = "default"
+
+
 class FusionTraining:
     """The system that the loop trains."""
 
-    def __init__(self, samples: dict[str, np.ndarray], recipe: Recipe):
+    def __init__(self, samples: dict[str, np.ndarray], recipe: FusionRecipe):
         self.samples, self.recipe = samples, recipe
         self.module = FusionNet().to(memory_format=torch.channels_last)
         self.players = {"fusion": [{"params": list(self.module.parameters()), "lr": recipe.learning_rate}]}
@@ -89,7 +88,7 @@ class FusionTraining:
         yield (
             "fusion",
             {
-                "distortion": torch.log(squared + self.recipe.floor).mean(),
+                "distortion": torch.log(squared + self.recipe.least_error).mean(),
                 "likelihood": self.recipe.likelihood * (likelihood.sum((1, 2, 3)) / area).mean(),
             },
         )
@@ -107,28 +106,20 @@ def as_flagged(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return flagged if flagged.any() else mask
 
 
-def add_sketches(folder: Path, count: int, recipe: Recipe, *, seed: int, workers: int = 2) -> None:
+def add_sketches(folder: Path, count: int, recipe: FusionRecipe, *, seed: int) -> None:
     """Write folder/NNNN.sketch.npy beside the pool's chunks until `count` samples have theirs; those that
     exist stay."""
-    chunks = [path for path in sorted(folder.glob("*.npz")) if "partial" not in path.name]
     jobs, have = [], 0
-    for path in chunks:
+    for path in pool.chunks(folder):
         if have >= count:
             break
         have += len(np.load(path)["mask"])
         if not path.with_suffix(".sketch.npy").exists():
             jobs.append(path)
-    context = multiprocessing.get_context("fork")
-    runners = [context.Process(target=_code, args=(jobs[w::workers], recipe, seed)) for w in range(workers)]
-    for runner in runners:
-        runner.start()
-    for runner in runners:
-        runner.join()
-    if any(runner.exitcode for runner in runners):
-        raise RuntimeError("a process that codes originals failed")
+    pool.run_jobs(lambda paths: _code(paths, recipe, seed), jobs)
 
 
-def _code(paths: list[Path], recipe: Recipe, seed: int) -> None:
+def _code(paths: list[Path], recipe: FusionRecipe, seed: int) -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     sketch = Sketch()
@@ -174,27 +165,20 @@ def _psnr(picture: np.ndarray, original: np.ndarray, mask: np.ndarray) -> float:
     return float(10 * np.log10(255**2 / max(error.mean(), 1e-3)))
 
 
-def make(data: Path, minutes: float, out: Path, resume: bool) -> dict[str, float]:
-    """Run the recipe; returns the scores on the held-out samples."""
-    recipe = Recipe()
+def make(
+    recipe: FusionRecipe, data: Path, out: Path, *, minutes: float | None, resume: bool
+) -> dict[str, float]:
+    """Fill the pools, code their originals, train and write out/fusion.safetensors; see train.run."""
     pool.fill(out / "val", data, 384, seed=9, held_out=True)
     pool.fill(out / "pool", data, recipe.coded, seed=1)
     add_sketches(out / "val", 256, recipe, seed=5)
     add_sketches(out / "pool", recipe.coded, recipe, seed=6)
-    system = FusionTraining(load_coded(out / "pool"), recipe)
-    train(system, Run(minutes=minutes), out / "fusion", resume=resume)
-    return export(out, recipe, minutes)
+    system, path = FusionTraining(load_coded(out / "pool"), recipe), out / "fusion.safetensors"
 
+    def save(system: FusionTraining, metadata: dict[str, str]) -> dict[str, float]:
+        save_network(system.module, path, metadata)
+        reached = scores(Fusion(path), load_coded(out / "val"))
+        save_network(system.module, path, metadata | {"held_out": json.dumps(reached)})
+        return reached
 
-def export(out: Path, recipe: Recipe, minutes: float) -> dict[str, float]:
-    """Write the averaged weights of out/fusion/checkpoint.pt to out/fusion.safetensors with their scores."""
-    state = load_checkpoint(out / "fusion" / "checkpoint.pt")
-    half = {
-        name: value.half().contiguous() for name, value in {**state["module"], **state["average"]}.items()
-    }
-    stated = {"recipe": json.dumps(asdict(recipe)), "minutes": str(minutes), "steps": str(state["step"])}
-    save_file(half, out / "fusion.safetensors", stated)
-    reached = scores(Fusion(out / "fusion.safetensors"), load_coded(out / "val"))
-    stated["held_out"] = json.dumps({name: round(value, 3) for name, value in reached.items()})
-    save_file(half, out / "fusion.safetensors", stated)
-    return reached
+    return run_recipe(lambda _: system, recipe, out / "fusion", save, minutes=minutes, resume=resume)

@@ -10,44 +10,44 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import Tensor
 
 from underdrawing.carriers.lattice.locator_net import LocatorNet
 from underdrawing.metrics.masks import count_mask
+from underdrawing.nets.loading import save_network
 from underdrawing.systems.photo import pool
-from underdrawing.train.checkpoint import load_checkpoint
-from underdrawing.train.loop import Run, train
+from underdrawing.train.run import Recipe, run_recipe
 
 _FIELDS = ("features", "image", "mask")
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Parameters of the training of the locator."""
+class LocatorRecipe(Recipe):
+    """Settings of the training of the locator."""
 
     samples: int = 4800
     """Samples in the pool."""
     held_out: int = 384
     """Samples of held-out photographs for the calibration."""
-    batch: int = 8
-    """Samples a step."""
     learning_rate: float = 2e-3
-    """Peak rate."""
     dice: float = 0.2
     """Weight of the Dice loss beside the cross entropy."""
+
+
+RECIPES = {"default": LocatorRecipe()}
+DEFAULT = "default"
 
 
 class LocatorTraining:
     """The system that the loop trains."""
 
-    def __init__(self, samples: dict[str, np.ndarray], recipe: Recipe):
+    def __init__(self, samples: dict[str, np.ndarray], recipe: LocatorRecipe):
         self.samples, self.recipe = samples, recipe
         self.module = LocatorNet().to(memory_format=torch.channels_last)
         learned = [p for p in self.module.parameters() if p.requires_grad]
@@ -138,26 +138,18 @@ def scores(probability: np.ndarray, mask: np.ndarray) -> dict[str, float]:
     }
 
 
-def make(data: Path, minutes: float, out: Path, resume: bool) -> dict[str, float]:
-    """Run the recipe; returns the scores on the held-out samples."""
-    recipe = Recipe()
+def make(
+    recipe: LocatorRecipe, data: Path, out: Path, *, minutes: float | None, resume: bool
+) -> dict[str, float]:
+    """Fill the pools, train, calibrate and write out/locator.safetensors; see train.run."""
     pool.fill(out / "val", data, recipe.held_out, seed=9, held_out=True)
     pool.fill(out / "pool", data, recipe.samples, seed=1)
-    run = Run(minutes=minutes)
     system = LocatorTraining(pool.load(out / "pool", _FIELDS), recipe)
-    train(system, run, out, resume=resume)
-    return export(out, recipe, minutes)
 
+    def save(system: LocatorTraining, metadata: dict[str, str]) -> dict[str, float]:
+        net = system.module.eval().requires_grad_(False)
+        reached = calibrate(net, pool.load(out / "val", _FIELDS))
+        save_network(net, out / "locator.safetensors", metadata | {"held_out": json.dumps(reached)})
+        return reached
 
-def export(out: Path, recipe: Recipe, minutes: float) -> dict[str, float]:
-    """Calibrate the averaged weights of out/checkpoint.pt and write out/locator.safetensors."""
-    state = load_checkpoint(out / "checkpoint.pt")
-    net = LocatorNet()
-    net.load_state_dict({**state["module"], **state["average"]})
-    net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
-    reached = calibrate(net, pool.load(out / "val", _FIELDS))
-    stated = {"recipe": json.dumps(asdict(recipe)), "minutes": str(minutes), "steps": str(state["step"]),
-              "held_out": json.dumps({k: round(v, 5) for k, v in reached.items()})}  # fmt: skip
-    half = {name: value.half().contiguous() for name, value in net.state_dict().items()}
-    save_file(half, out / "locator.safetensors", stated)
-    return reached
+    return run_recipe(lambda _: system, recipe, out, save, minutes=minutes, resume=resume)
