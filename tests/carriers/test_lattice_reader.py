@@ -24,7 +24,7 @@ from underdrawing.core.errors import WeightsError
 from underdrawing.metrics.masks import count_mask
 from underdrawing.ops.color import COLOUR_DIRECTION, luma, with_luma_changed
 from underdrawing.systems.photo.pool import fill, load
-from underdrawing.systems.photo.samples import SIDE, draw
+from underdrawing.systems.photo.samples import SIDE, alter, draw
 
 _SIDE = 320
 _GRID = _SIDE // 8, _SIDE // 8
@@ -167,3 +167,12 @@ def test_an_empty_pool_states_what_to_do(tmp_path):
         load(tmp_path)
     with pytest.raises(FileNotFoundError):
         fill(tmp_path / "pool", tmp_path, 1, seed=1)
+
+
+def test_training_edits_are_of_every_extent():
+    picture, donor = data.coffee()[:64, :64].copy(), data.rocket()[:64, :64].copy()
+    rng = np.random.default_rng(3)
+    shares = [alter(picture, donor, None, rng)[1].mean() for _ in range(200)]
+    assert min(shares) == 0
+    assert max(shares) == 1
+    assert sum(0 < share < 0.5 for share in shares) > 100

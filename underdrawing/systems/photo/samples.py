@@ -70,7 +70,7 @@ def _attempt(photos: list[np.ndarray], lattice: Lattice, rng: np.random.Generato
     index = rates.choose(lattice.capacity(plane, level), side // 8, side // 8, 380)
     protected, codewords = _protect(image, lattice, level, index, rng)
     stranger = _protect(donor, lattice, level, index, rng)[0] if rng.random() < 0.2 else None
-    altered, mask = _alter(protected, donor, stranger, rng)
+    altered, mask = alter(protected, donor, stranger, rng)
     received, alignment = _send(altered, level, rng)
     view = lattice.view(luma(received), alignment)
     if not _readable(lattice.base_soft_bits(view), codewords["base"]):
@@ -110,7 +110,7 @@ def _protect(
     return marked, {"base": base, **layers}
 
 
-def _alter(
+def alter(
     protected: np.ndarray, donor: np.ndarray, stranger: np.ndarray | None, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """An edited picture and its mask, empty for one in four; `stranger` carries another message."""
@@ -119,8 +119,9 @@ def _alter(
     if draw_kind < 0.24:
         return protected, np.zeros((height, width), bool)
     full = draw_kind < 0.26
-    shape = tamper.full if full else _SHAPES[rng.integers(len(_SHAPES))]
-    mask = shape(height, width, rng, (0.01, 0.4))
+    mask = np.ones((height, width), bool)
+    if not full:
+        mask = _SHAPES[rng.integers(len(_SHAPES))](height, width, rng, (0.01, 0.4))
     if stranger is not None:
         return np.where(mask[..., None], stranger, protected), mask
     fills = (tamper.splice, tamper.copy_move, _shifted, tamper.inpaint_fast, tamper.inpaint, tamper.blurred,
