@@ -54,18 +54,18 @@ class FusionTraining:
     """The system that the loop trains."""
 
     def __init__(self, samples: dict[str, np.ndarray], recipe: FusionRecipe):
-        self.samples, self.recipe = samples, recipe
+        self.data, self.recipe = samples, recipe
         self.module = FusionNet().to(memory_format=torch.channels_last)
         self.players = {"fusion": [{"params": list(self.module.parameters()), "lr": recipe.learning_rate}]}
 
     def batch(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Planes, the correction wanted and where, of a random batch."""
-        picks = rng.choice(len(self.samples["mask"]), self.recipe.batch, replace=False)
+        picks = rng.choice(len(self.data["mask"]), self.recipe.batch, replace=False)
         return tuple(torch.stack(column) for column in zip(*(self._one(i, rng) for i in picks), strict=True))
 
     def _one(self, i: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        image, sketch, original = (self.samples[name][i] for name in ("image", "sketch", "original"))
-        altered = as_flagged(self.samples["mask"][i], rng)
+        image, sketch, original = (self.data[name][i] for name in ("image", "sketch", "original"))
+        altered = as_flagged(self.data["mask"][i], rng)
         planes = prepare(image, altered, sketch)
         wanted = (original - base(planes)) / np.float32(_SCALE)
         columns = planes, wanted, altered[..., None]

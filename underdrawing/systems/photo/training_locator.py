@@ -48,15 +48,15 @@ class LocatorTraining:
     """The system that the loop trains."""
 
     def __init__(self, samples: dict[str, np.ndarray], recipe: LocatorRecipe):
-        self.samples, self.recipe = samples, recipe
+        self.data, self.recipe = samples, recipe
         self.module = LocatorNet().to(memory_format=torch.channels_last)
         learned = [p for p in self.module.parameters() if p.requires_grad]
         self.players = {"reader": [{"params": learned, "lr": recipe.learning_rate}]}
 
     def batch(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Block features, RGB and mask of a random batch."""
-        picks = np.sort(rng.choice(len(self.samples["mask"]), self.recipe.batch, replace=False))
-        return tensors(self.samples, picks)
+        picks = np.sort(rng.choice(len(self.data["mask"]), self.recipe.batch, replace=False))
+        return tensors(self.data, picks)
 
     def losses(
         self, batch: tuple[Tensor, Tensor, Tensor], rng: np.random.Generator
