@@ -271,7 +271,8 @@ def test_a_picture_that_holds_no_mark_counts_as_one_that_nobody_protected(folder
 def test_some_photos_are_searched_among_all_and_two_processes_measure_the_same(folder, builder, tmp_path):
     one = measured(tmp_path / "a", folder, builder, photos=2, only=["references"])
     two = measured(tmp_path / "b", folder, builder, photos=2, only=["references"], workers=2)
-    assert one.figures == two.figures
+    # the number of threads changes the order of sums, and with it the last digit
+    assert two.figures == {name: pytest.approx(values, rel=1e-5) for name, values in one.figures.items()}
     assert one.parts["references"]["photos"] == 2
     bench = imagenet_s.ImageNetS(labelled_photos(folder), builder)
     assert len(bench.tasks.gallery) == len(PHOTOS)

@@ -129,7 +129,8 @@ def test_alpha_is_not_dropped_in_silence(tmp_path, suffix):
 def test_gray_stays_gray(tmp_path, suffix):
     source = load_picture(file_of(photo().convert("L"), "PNG", icc_profile=hostile.gray_profile()))
     assert source.gray
-    save_picture(source.with_residual(np.full((96, 128), 3, np.float32)), tmp_path / f"g{suffix}")
+    brighter = source.with_image(np.minimum(source.image, 252) + np.uint8(3))
+    save_picture(brighter, tmp_path / f"g{suffix}")
     with Image.open(tmp_path / f"g{suffix}") as written:
         if suffix in (
             ".webp",
