@@ -1,0 +1,59 @@
+"""Trainings that cards name have one form; locator and fusion take a step on samples of real photographs."""
+
+from dataclasses import replace
+from importlib import import_module
+from inspect import signature
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+
+from underdrawing import zoo
+from underdrawing.attacks.tamper import blob
+from underdrawing.carriers.lattice.lattice import Lattice
+from underdrawing.carriers.lattice.locator import block_features, measured
+from underdrawing.systems.photo import training_fusion, training_locator
+from underdrawing.systems.photo.samples import draw
+from underdrawing.train.run import Recipe, run_recipe
+
+TRAININGS = [entry for kind in zoo.KINDS for name in zoo.names(kind) for entry in zoo.card(name).trainings]
+
+
+@pytest.mark.parametrize("training", TRAININGS, ids=lambda training: training.name)
+def test_a_training_has_recipes_and_make(training):
+    module = import_module(training.module)
+    assert isinstance(module.RECIPES[module.DEFAULT], Recipe)
+    assert list(signature(module.make).parameters) == ["recipe", "data", "out", "minutes", "resume"]
+
+
+def test_the_locator_takes_a_step_on_samples_of_the_lattice(tmp_path):
+    rng, photos = np.random.default_rng(2), [data.astronaut(), data.coffee(), data.chelsea()]
+    drawn = [draw(photos, Lattice(), rng) for _ in range(8)]
+    features = [block_features(measured(s.view.reading, s.known), s.known) for s in drawn]
+    samples = {"features": np.stack(features), "image": np.stack([s.image for s in drawn])}
+    samples["mask"] = np.stack([s.mask for s in drawn])
+    training = training_locator.LocatorTraining(samples, training_locator.RECIPES["default"])
+    step(training, training_locator, tmp_path)
+
+
+def test_the_fusion_takes_a_step_on_coded_photographs(tmp_path):
+    rng, photos = np.random.default_rng(2), (data.astronaut(), data.coffee())
+    originals = np.stack([photo[64 * k : 64 * k + 128, 100:228] for photo in photos for k in range(4)])
+    masks = np.stack([blob(128, 128, rng) for _ in originals])
+    sketches = np.stack([cv2.GaussianBlur(original, (0, 0), 4) for original in originals])
+    edited = np.where(masks[..., None], originals[::-1], originals)
+    samples = {"image": edited, "mask": masks, "original": originals, "sketch": sketches}
+    training = training_fusion.FusionTraining(samples, training_fusion.RECIPES["default"])
+    step(training, training_fusion, tmp_path)
+
+
+def step(training, module, out: Path) -> None:
+    """One step of the recipe: finite losses, and averaged parameters with metadata to save."""
+    saved = {}
+    recipe = replace(module.RECIPES["default"], steps=1)
+    row = run_recipe(lambda _: training, recipe, out, lambda _, metadata: saved.update(metadata))
+    assert row["step"] == 0 and all(np.isfinite(value) for value in row.values())
+    assert saved["steps"] == "1"
+    assert (out / "checkpoint.pt").stat().st_size > 1000
