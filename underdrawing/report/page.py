@@ -76,9 +76,10 @@ def overlay(received: Image.Image, tampered_prob: np.ndarray) -> Image.Image:
 def notebook_html(title: str, color: str, message: str, pictures: dict[str, Image.Image]) -> str:
     """A result for notebooks: title and message, with small pictures below. color: #rrggbb."""
     shown = "".join(_html(_figure(name, "", image, NOTEBOOK_PX)) for name, image in pictures.items())
+    shown = shown.replace("<figure>", '<figure style="margin: 0">')
     return (
-        f'<div><p><b style="color: {color}">{escape(title)}</b> {escape(message)}</p>'
-        f'<div style="display: flex; gap: 8px">{shown}</div></div>'
+        f'<div><p><b style="color: {color}">{escape(title)}</b>: {escape(message)}</p>'
+        f'<div style="display: flex; flex-wrap: wrap; gap: 8px">{shown}</div></div>'
     )
 
 

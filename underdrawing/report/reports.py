@@ -69,7 +69,8 @@ class ProtectReport:
     def _repr_html_(self) -> str:
         """For notebooks."""
         pictures = {"Protected": Image.fromarray(self.protected.image)}
-        return notebook_html("Protected", "#1d7a46", repr(self)[1:-1], pictures)
+        message = repr(self)[1:-1].removeprefix("ProtectReport ")
+        return notebook_html("Protected", "#1d7a46", message, pictures)
 
 
 @dataclass(frozen=True, repr=False)
@@ -133,7 +134,7 @@ class VerifyReport:
         verdict = self.verdict
         facts = [verdict.status]
         if verdict.altered_fraction is not None:
-            facts.append(f"{100 * verdict.altered_fraction:.1f} % altered")
+            facts.append(f"{100 * verdict.altered_fraction:.1f} % of the picture")
         if verdict.identity is not None:
             facts.append(f"identity {verdict.identity}, signature {verdict.signature.state}")
         if self.signer is not None:
