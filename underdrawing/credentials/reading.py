@@ -59,7 +59,7 @@ def recover(store: bytes, identity: str, anchors: str = "") -> Credentials:
     try:
         package = c2pa()
     except MissingExtraError as error:
-        return Credentials("unread", str(error))  # without the store: nobody has checked it
+        return Credentials("unread", str(error))  # without the store: it is unchecked
     try:
         with package.Reader("application/c2pa", io.BytesIO(store), context=context(anchors)) as reader:
             report = json.loads(reader.json())

@@ -4,7 +4,7 @@
     logits = W mean(features) + b           evidence of class c at a place = W_c . features
 
 The second line is all there is after the map, so the classifier stays a matrix: the same row that scores a
-class tells where in the picture its evidence lies (class activation, Zhou et al. 2016, eq. 2).
+class gives a map of its evidence over the picture (class activation, Zhou et al. 2016, eq. 2).
 """
 
 from __future__ import annotations

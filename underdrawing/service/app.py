@@ -26,7 +26,7 @@ DESCRIPTION = """Protect photographs, verify received ones, find registered orig
 
 Pictures come as multipart/form-data in the part `picture`. Errors are application/problem+json. A full queue
 is answered with 503 and Retry-After, too many requests of one caller with 429. Files of an answer are fetched
-from `artefacts`, at addresses that nobody can guess and that expire."""
+from `artefacts`, at addresses that cannot be guessed and that expire."""
 _SWEEP_SECONDS = 5.0
 
 

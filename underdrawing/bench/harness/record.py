@@ -25,6 +25,7 @@ import numpy as np
 from underdrawing import zoo
 from underdrawing.bench.harness.render import STALE, Cell, Table
 from underdrawing.core.errors import WeightsError
+from underdrawing.core.types import ALTERED_PROBABILITY
 from underdrawing.data.files import write_atomic
 
 Figures = dict[str, dict[str, float]]
@@ -207,7 +208,7 @@ class Protocol:
     """Photographs that were never protected."""
     edit_area: tuple[float, float] = (0.05, 0.30)
     """Part of the frame that edits cover; shapes alternate free-form and object, contents take turns."""
-    mask_threshold: float = 0.5
+    mask_threshold: float = ALTERED_PROBABILITY
     strong_psnr_db: float = 34.6
     """Container PSNR that recovery-strong sets the strength for (Imuge's)."""
     full_channels: tuple[str, ...] = (

@@ -3,7 +3,7 @@ from.
 
     s   message, repeated fc x fhw x fhw times over the latents (c, h, w), l bits to an element     (sec. 3.2)
     e = s XOR ChaCha20 stream; y = the l bits of e as a number: uniform in 0 .. 2^l - 1
-    z = ppf((y + u) / 2^l), u uniform in (0, 1): standard normal for whoever lacks the key   (sec. 3.3, eq. 4)
+    z = ppf((y + u) / 2^l), u uniform in (0, 1): standard normal without the key   (sec. 3.3, eq. 4)
 
     z' --> y' = floor(2^l cdf(z')) --> decipher --> vote over the copies                          (eq. 6)
 

@@ -90,7 +90,7 @@ class DwtDctSvd:
         package = optional("imwatermark.dwtDctSvd", "rivagan")
 
         class Positions(package.EmbedDwtDctSvd):
-            """The package's own, which tells where in its step each value lies in place of a hard bit."""
+            """The package's decoder, with the position of each value in its step instead of a hard bit."""
 
             def infer_dct_svd(self, block, scale):
                 largest = np.linalg.svd(cv2.dct(block), compute_uv=False)[0]

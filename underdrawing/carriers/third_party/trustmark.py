@@ -116,5 +116,5 @@ def _model(variant: str):
             if not Path(filename).is_file():
                 raise WeightsError(f"{filename}: missing")
 
-    with contextlib.redirect_stdout(sys.stderr):  # the package tells of its loading
+    with contextlib.redirect_stdout(sys.stderr):  # the package prints while it loads
         return Offline(use_ECC=False, verbose=False, secret_len=BITS, model_type=variant, loadRemover=False)

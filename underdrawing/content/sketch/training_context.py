@@ -246,7 +246,7 @@ def make(
 ) -> dict[str, float]:
     """Fit the entropy code to the sketch in out/checkpoint.pt and write out/sketch.safetensors.
 
-    See train.run. minutes: of the context networks' training, which `resume` starts anew.
+    See train.run. minutes: of the context networks' training, which `resume` starts again.
     """
     net = SketchNet(Config())
     metadata = load_averaged(net, out, recipe)
