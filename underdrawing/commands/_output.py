@@ -13,12 +13,14 @@ from underdrawing.core.errors import UsageError
 if TYPE_CHECKING:
     from underdrawing.batch import Job, Result, Work
 
-DONE, ALTERED, NOT_FOUND, FAILED = 0, 1, 2, 3
+DONE, ALTERED, NOT_FOUND, FAILED, UNVOUCHED = 0, 1, 2, 3, 4
+_SEVERITY = (DONE, UNVOUCHED, ALTERED, NOT_FOUND, FAILED)
 EXIT_CODES = {
     "protected": DONE, "intact": DONE, "found": DONE, "attacked": DONE, "altered": ALTERED,
+    "unvouched": UNVOUCHED,
     "unprotected": NOT_FOUND, "not found": NOT_FOUND, "unknown": FAILED, "error": FAILED,
 }  # fmt: skip
-"""Exit code of a command by the status of a file; over several files the highest counts."""
+"""Exit code of a command by the status of a file; over several files the most severe one counts."""
 
 
 def print_result(arguments: argparse.Namespace, result: dict[str, Any], text: str) -> None:
@@ -69,5 +71,5 @@ def print_batch(
             bar = "#" * filled + "." * (30 - filled)
             print(f"[{bar}] {number}/{total}", end="", file=sys.stderr, flush=True)
         statuses = [result["status"]] if "counts" not in result else result["counts"]
-        code = max(code, *(EXIT_CODES[status] for status in statuses), DONE)
+        code = max(code, *(EXIT_CODES[status] for status in statuses), key=_SEVERITY.index)
     return code

@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-Status = Literal["intact", "altered", "unprotected", "unknown"]
+Status = Literal["intact", "altered", "unvouched", "unprotected", "unknown"]
+WitnessName = Literal["mark", "signed content", "registered original"]
+WitnessState = Literal["agrees", "contradicts", "silent"]
 SignatureState = Literal["valid", "invalid", "absent", "unknown"]
 CredentialsState = Literal["none", "valid", "untrusted", "invalid", "unread"]
 
@@ -29,10 +31,63 @@ class Signature:
 
 
 @dataclass(frozen=True)
+class Witness:
+    """One source of evidence about a received picture, and what it says; docs/TRUST.md describes the three."""
+
+    name: WitnessName
+    state: WitnessState
+    """silent: it was not read, or does not suffice for a decision here."""
+    binding: bool
+    """Whether its agreement is out of reach of an attacker who has this software, but neither the owner's key
+    nor the secret. Only a binding witness makes a picture intact."""
+    share: float
+    """Of the received picture that it can judge, 0..1."""
+    least_area: float | None
+    """Share of the received picture from which on it finds nine of ten rewritten edits here; None: unknown."""
+    message: str
+    """One sentence: what its agreement excludes, what it contradicts, or why it is silent."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The object in `verify --json`."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Assurance:
+    """The evidence on which a status stands."""
+
+    witnesses: tuple[Witness, ...] = ()
+    """In the order mark, signed content, registered original; those that a system does not have are absent."""
+    unvouched_share: float = 0.0
+    """Of the received picture that no binding witness judges: black, clipped or flat areas, missing content."""
+
+    @property
+    def strongest(self) -> Witness | None:
+        """The last binding witness that is not silent, or else the last one that is not silent."""
+        speaking = [w for w in self.witnesses if w.state != "silent"]
+        return next((w for w in reversed(speaking) if w.binding), speaking[-1] if speaking else None)
+
+    def witness(self, name: WitnessName) -> Witness | None:
+        """The witness of this name, or None."""
+        return next((w for w in self.witnesses if w.name == name), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """The object in `verify --json`."""
+        return {
+            "strongest": None if self.strongest is None else self.strongest.name,
+            "least_area": None if self.strongest is None else self.strongest.least_area,
+            "unvouched_share": self.unvouched_share,
+            "witnesses": [witness.to_json() for witness in self.witnesses],
+        }
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Result for one received picture; None where the system does not determine a field."""
 
     status: Status
+    """intact and altered: by a binding witness, or altered by any; unvouched: a mark is present and nothing
+    contradicts it, but no binding witness confirms the picture; unprotected: no mark, no registered original."""
     present: bool
     message: str
     """One sentence for the user."""
@@ -57,6 +112,13 @@ class Verdict:
     """Layers of the hidden code that were read and passed their check, of ("base", "middle", "top")."""
     facts: dict | None = None
     fake_prob: float | None = None
+    assurance: Assurance | None = None
+    """Witnesses behind the status; None where the system has no mark or found none."""
+    unvouched: np.ndarray | None = field(default=None, repr=False)
+    """(H, W) bool: pixels of the received picture that no binding witness judges."""
+    previous: tuple[str, str | None] | None = None
+    """Identity and fingerprint of the key (8 hex digits, or None) of an earlier protection, as stated by the
+    present protector."""
     details: dict = field(default_factory=dict)
     """Measurements behind the verdict: alignment, evidence, false-accept bound."""
 

@@ -20,6 +20,7 @@ PICTURES = {
 _STATES = {
     "intact": ("Intact", "#1d7a46"),
     "altered": ("Altered", "#b3261e"),
+    "unvouched": ("Not vouched for", "#8a5a00"),
     "unprotected": ("No mark found", "#5f6368"),
     "unknown": ("Cannot tell", "#5f6368"),
 }

@@ -111,6 +111,10 @@ class VerifyReport:
             "signature": signed | {"name": self.signer},
             "altered_fraction": _number(verdict.altered_fraction, 5),
             "content_matches": verdict.content_matches,
+            "assurance": None if verdict.assurance is None else verdict.assurance.to_json(),
+            "previous": None
+            if verdict.previous is None
+            else dict(zip(("identity", "key"), verdict.previous, strict=True)),
             "mask": written.get("mask"),
             "recovered": written.get("recovered"),
             "source_map": written.get("source"),

@@ -92,7 +92,7 @@ class Verification(BaseModel):
     """The verdict on a picture. Without the role reader: no probabilities, confidence, layers and details."""
 
     file: str | None = Field(description="the name that the picture was sent under")
-    status: Literal["intact", "altered", "unprotected"] = Field(
+    status: Literal["intact", "altered", "unvouched", "unprotected"] = Field(
         description="unprotected: no mark was found; the picture may be fake or real"
     )
     present: bool
