@@ -32,7 +32,7 @@ class Signature:
 
 @dataclass(frozen=True)
 class Witness:
-    """One source of evidence about a received picture, and what it says; docs/TRUST.md describes the three."""
+    """One source of evidence about a received picture, and its answer; see docs/TRUST.md."""
 
     name: WitnessName
     state: WitnessState
@@ -43,7 +43,7 @@ class Witness:
     share: float
     """Of the received picture that it can judge, 0..1."""
     least_area: float | None
-    """Share of the received picture from which on it finds nine of ten rewritten edits here; None: unknown."""
+    """Share of the received picture from which it finds nine of ten rewritten edits; None: unknown."""
     message: str
     """One sentence: what its agreement excludes, what it contradicts, or why it is silent."""
 
@@ -57,9 +57,9 @@ class Assurance:
     """The evidence on which a status stands."""
 
     witnesses: tuple[Witness, ...] = ()
-    """In the order mark, signed content, registered original; those that a system does not have are absent."""
+    """In the order mark, signed content, registered original; one that a system lacks is absent."""
     unvouched_share: float = 0.0
-    """Of the received picture that no binding witness judges: black, clipped or flat areas, missing content."""
+    """Of the received picture that no binding witness judges: black, clipped or flat areas."""
 
     @property
     def strongest(self) -> Witness | None:
@@ -87,7 +87,8 @@ class Verdict:
 
     status: Status
     """intact and altered: by a binding witness, or altered by any; unvouched: a mark is present and nothing
-    contradicts it, but no binding witness confirms the picture; unprotected: no mark, no registered original."""
+    contradicts it, but no binding witness confirms the picture; unprotected: neither mark nor registered
+    original."""
     present: bool
     message: str
     """One sentence for the user."""
