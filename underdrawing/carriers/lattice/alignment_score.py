@@ -16,7 +16,6 @@ from underdrawing.carriers.lattice.parameters import (
     STEPS,
     STRENGTHS,
     TEXTURE_GAINS,
-    TILE,
     EmbeddingLevel,
     KeyTables,
 )
@@ -34,28 +33,30 @@ def score_alignment(alignment: Alignment, plane: np.ndarray, tables: KeyTables, 
 
     strength: assumed; the texture gain is the one of the highest score.
     """
-    origin = alignment.origin
+    origin, n = alignment.origin, tables.searched
     rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
-    dither, rank = tile_view(tables.dither, origin, rows, cols), tile_view(tables.rank, origin, rows, cols)
-    texture = activity(plane)
-    gathered = np.cos(
-        4 * np.pi * (analyse(plane, _TUNED) / EmbeddingLevel(strength).steps[:PERIODIC] - dither)
+    dither, rank = (
+        periodic_view(tables, table, origin, rows, cols) for table in (tables.dither, tables.rank)
     )
+    texture = activity(plane)
+    gathered = np.cos(4 * np.pi * (analyse(plane, _TUNED[:n]) / EmbeddingLevel(strength).steps[:n] - dither))
     best = -np.inf, EmbeddingLevel(strength)
     for texture_gain in TEXTURE_GAINS:
         level = EmbeddingLevel(strength, texture_gain)
-        weight = (rank < level.density(texture)[..., :PERIODIC]) * _WEIGHTS
+        weight = (rank < level.density(texture)[..., :n]) * _WEIGHTS[:n]
         score = float((gathered * weight).sum() / np.sqrt((weight**2).sum() / 2 + 1))
         best = max(best, (score, level))
     score, level = best
     return alignment.moved(level=level, score=score)
 
 
-def tile_view(table: np.ndarray, origin: tuple[int, int], rows: int, cols: int) -> np.ndarray:
-    """Periodic frequencies of a key table for rows x cols blocks from `origin`, (rows, cols, PERIODIC)."""
-    i = (origin[0] + np.arange(rows)) % TILE
-    j = (origin[1] + np.arange(cols)) % TILE
-    return table[:TILE, :TILE, :PERIODIC][i[:, None], j[None]]
+def periodic_view(
+    tables: KeyTables, table: np.ndarray, origin: tuple[int, int], rows: int, cols: int
+) -> np.ndarray:
+    """Searched frequencies of a key table for rows x cols blocks from `origin`, (rows, cols, searched)."""
+    i = (origin[0] + np.arange(rows)) % tables.period
+    j = (origin[1] + np.arange(cols)) % tables.period
+    return table[i[:, None], j[None], : tables.searched]
 
 
 @lru_cache(maxsize=len(STRENGTHS))
@@ -68,12 +69,13 @@ def _separable(strength: float) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
 
 
 def _templates(tables: KeyTables) -> np.ndarray:
-    """(PERIODIC, TILE, TILE) Fourier transform of the expected field of phasors."""
+    """(searched, period, period) Fourier transform of the expected field of phasors."""
     found = _TEMPLATES.get(id(tables))
     if found is None or found[0] is not tables:
-        angle = 4 * np.pi * tables.dither[:TILE, :TILE, :PERIODIC]
+        part = slice(tables.period), slice(tables.period), slice(tables.searched)
+        angle = 4 * np.pi * tables.dither[part]
         # blocks of low rank are in use most often
-        field = _WEIGHTS * (1.2 - tables.rank[:TILE, :TILE, :PERIODIC]) * np.exp(1j * angle)
+        field = _WEIGHTS[: tables.searched] * (1.2 - tables.rank[part]) * np.exp(1j * angle)
         found = tables, fft.fft2(field.transpose(2, 0, 1).astype(np.complex64))
         _TEMPLATES[id(tables)] = found
         while len(_TEMPLATES) > 8:
@@ -89,11 +91,11 @@ def best_offset(
     height, width = 8 * m, 8 * n
     share = likely_density(activity(plane[:height, :width]), strength)[..., :PERIODIC]
     weight = cv2.resize(share, (width, height), interpolation=cv2.INTER_NEAREST)
-    total = np.zeros((64, TILE, TILE), np.complex64)
+    period = tables.period
+    total = np.zeros((64, period, period), np.complex64)
     power = 0.0
-    for k, ((down, across), template) in enumerate(
-        zip(_separable(strength), _templates(tables), strict=True)
-    ):
+    for k, template in enumerate(_templates(tables)):
+        down, across = _separable(strength)[k]
         # anchor (0, 0): the value at a pixel is the coefficient of the block that starts there
         angle = cv2.sepFilter2D(plane, cv2.CV_32F, across, down, anchor=(0, 0))[:height, :width]
         real, imaginary = cv2.polarToCart(np.ascontiguousarray(weight[..., k]), np.ascontiguousarray(angle))
@@ -104,8 +106,8 @@ def best_offset(
             .transpose(1, 3, 0, 2)
             .reshape(64, m, n)
         )
-        folded = _fold(phases)
-        power += float((weight[::8, ::8, k] ** 2).sum()) * float(np.mean(np.abs(template) ** 2) / TILE**2)
+        folded = _fold(phases, period)
+        power += float((weight[::8, ::8, k] ** 2).sum()) * float(np.mean(np.abs(template) ** 2) / period**2)
         total += np.conj(fft.fft2(folded, workers=1)) * template
     correlation = fft.ifft2(total).real
     flat = int(correlation.argmax())
@@ -124,8 +126,8 @@ def likely_density(texture: np.ndarray, strength: float) -> np.ndarray:
     return share / (1 + (texture / (_BUSY * larger)) ** 2)[..., None]
 
 
-def _fold(phases: np.ndarray) -> np.ndarray:
+def _fold(phases: np.ndarray, period: int) -> np.ndarray:
     count, m, n = phases.shape
-    padded = np.zeros((count, -(-m // TILE) * TILE, -(-n // TILE) * TILE), np.complex64)
+    padded = np.zeros((count, -(-m // period) * period, -(-n // period) * period), np.complex64)
     padded[:, :m, :n] = phases
-    return padded.reshape(count, -1, TILE, padded.shape[2] // TILE, TILE).sum((1, 3))
+    return padded.reshape(count, -1, period, padded.shape[2] // period, period).sum((1, 3))

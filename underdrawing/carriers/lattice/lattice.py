@@ -19,11 +19,9 @@ from underdrawing.carriers.lattice.parameters import (
     FREQUENCIES,
     LAYERS,
     MAX_BLOCKS,
-    PERIODIC,
     SMALL_BLOCKS,
     STEPS,
     STRENGTHS,
-    TILE,
     EmbeddingLevel,
     key_tables,
 )
@@ -167,10 +165,11 @@ class Lattice:
         The origin is known modulo the tile; the untiled coefficients determine the tile.
         """
         rows, cols = view.alignment.blocks
+        period = self.tables.period
         options = [
             (i, j)
-            for i in range(view.alignment.origin[0], max(grid[0] - rows, 0) + TILE, TILE)
-            for j in range(view.alignment.origin[1], max(grid[1] - cols, 0) + TILE, TILE)
+            for i in range(view.alignment.origin[0], max(grid[0] - rows, 0) + period, period)
+            for j in range(view.alignment.origin[1], max(grid[1] - cols, 0) + period, period)
             if i < grid[0] and j < grid[1]
         ]
         if len(options) > 1:
@@ -196,7 +195,7 @@ class Lattice:
             min(view.alignment.blocks[0], MAX_BLOCKS - origin[0]),
             min(view.alignment.blocks[1], MAX_BLOCKS - origin[1]),
         )
-        place = slice(PERIODIC, None)
+        place = slice(self.tables.searched, None)
         ratio = (
             analyse(view.plane[: 8 * rows, : 8 * cols], FREQUENCIES[place])
             / view.alignment.level.steps[place]
@@ -236,8 +235,8 @@ class Lattice:
     def base_index(self, view: View, small: bool = False) -> np.ndarray:
         """(r, c, 2) int64: coded bits of the base layer that each block in view carries; 6 where `small`."""
         rows, cols = view.reading.cosine.shape[:2]
-        i = (view.alignment.origin[0] + np.arange(rows)) % TILE
-        j = (view.alignment.origin[1] + np.arange(cols)) % TILE
+        i = (view.alignment.origin[0] + np.arange(rows)) % self.tables.period
+        j = (view.alignment.origin[1] + np.arange(cols)) % self.tables.period
         place = slice(0, LAYERS["middle"].stop if small else LAYERS["base"].stop)
         return self.tables.base_index[i[:, None], j[None], place]
 

@@ -23,7 +23,7 @@ import numpy as np
 from underdrawing.coding.keystream import stream, uniforms
 
 TILE = 32
-"""Blocks after which the dither of the base and of the synchronizing coefficients repeats."""
+"""Blocks after which the dither of the searched frequencies repeats in the public layout."""
 
 CANONICAL_SIDE = 1024
 """Long side in pixels of the grid of every picture that is larger than that."""
@@ -45,7 +45,8 @@ MIDDLE = ((1, 2), (2, 1), (2, 2), (1, 1), (0, 1), (1, 0))
 TOP = ((0, 3), (3, 0), (1, 3), (3, 1), (4, 0), (0, 4), (1, 4), (4, 1), (2, 3), (3, 2), (3, 3))
 FREQUENCIES = BASE + MIDDLE + TOP
 PERIODIC = 4
-"""The first four frequencies have tiled dither, for synchronization; the others determine the origin."""
+"""The first four frequencies have tiled dither in the public layout, for synchronization; the others give
+the origin."""
 
 LAYERS = {"base": slice(0, 2), "middle": slice(2, 8), "top": slice(8, len(FREQUENCIES))}
 
@@ -131,14 +132,18 @@ class KeyTables:
     """Pseudo-random tables of a key, for the largest grid."""
 
     dither: np.ndarray
-    """(128, 128, n) float32 in [0, 1): offset of each coefficient's lattice in steps; the first PERIODIC ones
-    tiled."""
+    """(128, 128, n) float32 in [0, 1): offset of each coefficient's lattice in steps; the first `searched`
+    repeat after `period` blocks."""
     rank: np.ndarray
-    """(128, 128, n) float32 in [0, 1): a coefficient is in use where its rank is below the density. Tiled
+    """(128, 128, n) float32 in [0, 1): a coefficient is in use where its rank is below the density. Repeats
     likewise."""
     base_index: np.ndarray
-    """(32, 32, 6) int64: coded bits of the base layer in each block of a tile: at the first two frequencies,
-    on small grids at those of the middle layer too."""
+    """(period, period, 8) int64: coded bits of the base layer in each block: at the first two frequencies, on
+    small grids at those of the middle layer too."""
+    period: int = TILE
+    """Blocks after which the searched frequencies and the base layer repeat."""
+    searched: int = PERIODIC
+    """Number of the first frequencies that synchronization uses."""
 
 
 def _tables(secret: bytes, label: str) -> np.ndarray:

@@ -21,7 +21,6 @@ from underdrawing.carriers.lattice.grid import Alignment, grid_size, resize
 from underdrawing.carriers.lattice.parameters import (
     CANONICAL_SIDE,
     STRENGTHS,
-    TILE,
     EmbeddingLevel,
     KeyTables,
     default_strength_for_size,
@@ -79,7 +78,7 @@ def align_offset(
     score, (dy, dx), origin = best_offset(window, tables, whole.level.strength)
     # from the first block of the window to the first block of the picture
     top, left = y + dy, x + dx
-    first = (origin[0] - top // 8) % TILE, (origin[1] - left // 8) % TILE
+    first = (origin[0] - top // 8) % tables.period, (origin[1] - left // 8) % tables.period
     offset = float(top % 8) + shift[0], float(left % 8) + shift[1]
     return whole.moved(offset=offset, origin=first, score=score)
 
