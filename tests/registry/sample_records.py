@@ -6,6 +6,7 @@ from underdrawing.registry import embedding
 from underdrawing.registry.embedding import DIMENSIONS, View, pack
 from underdrawing.registry.facts import Facts
 from underdrawing.registry.record import Copy, Record
+from underdrawing.registry.rendition import Rendition, render
 
 
 def vector(seed: int) -> np.ndarray:
@@ -18,6 +19,12 @@ def view(seed: int, noise: float = 0.0, part: float = 1.0) -> View:
     counts = rng.random(DIMENSIONS) < part
     disturbed = vector(seed) + noise * rng.standard_normal(DIMENSIONS).astype(np.float32)
     return View(np.where(counts, disturbed, 0).astype(np.float32), counts)
+
+
+def rendition(seed: int) -> Rendition:
+    """Of a small picture of a few colours."""
+    rng = np.random.default_rng([seed, 9])
+    return render(np.kron(rng.integers(0, 256, (3, 4, 3), np.uint8), np.ones((8, 8, 1), np.uint8)))
 
 
 def record(seed: int, **changes) -> Record:

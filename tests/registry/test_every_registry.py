@@ -4,7 +4,7 @@ import threading
 from dataclasses import replace
 
 import pytest
-from sample_records import record, view
+from sample_records import record, rendition, view
 
 from underdrawing.coding.keys import Owner
 from underdrawing.core.errors import RegistryError
@@ -54,6 +54,25 @@ class TestEveryRegistry:
         alike = wanted.original.pixels[:-1] + "0f"[wanted.original.pixels[-1] == "0"]
         assert registry.by_pixels(alike) == [] == registry.by_file(wanted.original.file[:-1])
         assert [entry.number for entry in registry.get([5, 700, 2])] == [5, 2]
+
+    def test_keeps_renditions_and_signatures(self, registry, reopened):
+        owner, kept = Owner.create(), rendition(1)
+        registry.add([record(1), record(2, rendition=kept).signed(owner), record(3, rendition=rendition(3))])
+        with reopened() as other:
+            assert other.rendition(1) is None and other.rendition(4) is None
+            assert other.rendition(2) == kept.file
+            (entry,) = other.get([2])
+            assert entry.record.rendition == kept and entry.record.rendition.file is None
+            assert entry.record.signature_state() == "valid" and entry.record.owner.raw == owner.public.raw
+            assert other.audit().ok
+            assert [other.linked(number) for number in range(5)] == [False, True, True, True, False]
+
+    def test_signature_of_another_owner_is_reported(self, registry):
+        owner, other = Owner.create(), Owner.create()
+        forged = replace(record(1).signed(other), owner=owner.public)
+        registry.add([record(2).signed(owner), forged])
+        assert [entry.record.signature_state() for entry in registry] == ["valid", "invalid"]
+        assert registry.audit().faults == ("record 2: the owner's signature does not hold",)
 
     def test_a_later_record_of_an_identity_comes_first(self, registry):
         registry.add([record(1), record(2)])

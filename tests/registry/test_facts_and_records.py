@@ -1,19 +1,21 @@
 """Facts follow their schema, records their text, hashes and chain what is documented."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 import skimage.data
-from sample_records import record
+from sample_records import record, rendition
 
 from underdrawing.coding.keys import Owner
 from underdrawing.core.errors import RegistryError
+from underdrawing.metrics.quality import psnr_db
 from underdrawing.registry.chain import Head
 from underdrawing.registry.facts import SCHEMA, Facts
 from underdrawing.registry.hashes import perceptual_hash, pixel_hash
 from underdrawing.registry.record import Copy, Record
+from underdrawing.registry.rendition import render
 
 schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
 GOOD = (
@@ -85,7 +87,44 @@ def test_record_and_its_text_agree():
     assert " " not in text.split('"facts"')[0] and "橋" in text
 
 
-@pytest.mark.parametrize("damage", [("{", ""), ('"format":1', '"format":2'), ('"size"', '"sighs"')])
+def test_records_of_format_1_are_read_as_they_were():
+    old = record(1, format=1)
+    assert {"rendition", "signature"}.isdisjoint(old.to_json())
+    assert Record.from_text(old.to_text(), old.vector).to_text() == old.to_text()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"registered": "2027-01-02T03:04:05Z"}, {"facts": Facts(caption="Another.")}, {"identity": "0" * 16},
+     {"rendition": rendition(2)}, {"original": record(2).original}],
+)  # fmt: skip
+def test_owner_signs_the_whole_record(changes):
+    signed = record(1, rendition=rendition(1)).signed(Owner.create())
+    again = Record.from_text(signed.to_text(), signed.vector)
+    assert again.to_text() == signed.to_text() and again.rendition.file is None
+    assert again.signature_state() == "valid"
+    assert replace(again, **changes).signature_state() == "invalid"
+    assert record(1).signature_state() == "absent" == signed.signed(None).signature_state()
+
+
+def test_signature_of_a_picture_is_none_of_a_record():
+    owner, unsigned = Owner.create(), record(1)
+    text = replace(unsigned, owner=owner.public).to_text().encode()
+    taken = replace(unsigned, owner=owner.public, signature=owner.sign(text))
+    assert taken.signature_state() == "invalid"
+
+
+def test_rendition_is_reduced_and_checked():
+    photo = skimage.data.astronaut()
+    kept = render(photo, 300)
+    assert kept.size == (300, 300) and kept.image().shape == (300, 300, 3)
+    assert render(photo).size == (512, 512) and psnr_db(photo, render(photo).image()) > 35
+    for broken in (None, kept.file[:-9], render(photo, 301).file):
+        with pytest.raises(RegistryError, match="rendition"):
+            replace(kept, file=broken).image()
+
+
+@pytest.mark.parametrize("damage", [("{", ""), ('"format":2', '"format":3'), ('"size"', '"sighs"')])
 def test_damaged_text_is_reported(damage):
     with pytest.raises(RegistryError, match="record"):
         Record.from_text(record(5).to_text().replace(*damage, 1), record(5).vector)

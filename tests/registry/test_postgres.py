@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from sample_records import record, view
+from sample_records import record, rendition, view
 
 from underdrawing import cli
 from underdrawing.core.errors import RegistryError
@@ -25,7 +25,7 @@ def url(postgres) -> str:
 @pytest.fixture
 def filled(url) -> str:
     with open_registry(url, create=True) as registry:
-        registry.add([record(n) for n in range(1, 11)])
+        registry.add([record(n, rendition=rendition(n)) for n in range(1, 11)])
     return url
 
 
@@ -157,6 +157,9 @@ def test_server_that_is_away_is_reported_and_found_again(postgres, filled):
          "record 3: its vector is another"),
         (["DELETE FROM vectors WHERE number = 3"], "record 3: its vector is missing"),
         (["INSERT INTO vectors VALUES (50, 'grids-1', '')"], "record 50: a vector without"),
+        (["UPDATE renditions SET file = '' WHERE number = 3"], "record 3: its rendition is another"),
+        (["DELETE FROM renditions WHERE number = 3"], "record 3: its rendition is missing"),
+        (["INSERT INTO renditions VALUES (50, '')"], "record 50: a rendition without"),
         (["INSERT INTO records (number, text, hash) VALUES (11, '{}', '')"], "record 11"),
         (["UPDATE head SET count = 9"], "9 records were noted"),
         (["DELETE FROM vectors WHERE number > 8", "DELETE FROM records WHERE number > 8",

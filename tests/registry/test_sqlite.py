@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from sample_records import record, view
+from sample_records import record, rendition, view
 
 from underdrawing.core.errors import RegistryError
+from underdrawing.registry.chain import Head
 from underdrawing.registry.sqlite import APPLICATION_ID, MIGRATIONS, SqliteRegistry
 from underdrawing.registry.store import open_registry
 
@@ -64,8 +65,9 @@ def python(script: str, *arguments: object) -> subprocess.Popen:
 def tampered(path: Path, *statements: str) -> None:
     """Change the file behind the registry's back, as somebody with write access could."""
     with sqlite3.connect(path) as database:
-        for name in ("records_UPDATE", "records_DELETE", "vectors_UPDATE", "vectors_DELETE"):
-            database.execute(f"DROP TRIGGER {name}")
+        for table in ("records", "vectors", "renditions"):
+            database.execute(f"DROP TRIGGER {table}_UPDATE")
+            database.execute(f"DROP TRIGGER {table}_DELETE")
         for statement in statements:
             database.execute(statement)
     database.close()
@@ -79,7 +81,7 @@ def path(tmp_path) -> Path:
 @pytest.fixture
 def filled(path) -> Path:
     with SqliteRegistry(path, create=True) as registry:
-        registry.add([record(n) for n in range(1, 11)])
+        registry.add([record(n, rendition=rendition(n)) for n in range(1, 11)])
     return path
 
 
@@ -131,6 +133,9 @@ def test_two_processes_insert_at_once(path):
         (["UPDATE vectors SET vector = zeroblob(496) WHERE number = 3"], "record 3: its vector is another"),
         (["DELETE FROM vectors WHERE number = 3"], "record 3: its vector is missing"),
         (["INSERT INTO vectors VALUES (50, 'grids-1', zeroblob(496))"], "record 50: a vector without"),
+        (["UPDATE renditions SET file = zeroblob(9) WHERE number = 3"], "record 3: its rendition is another"),
+        (["DELETE FROM renditions WHERE number = 3"], "record 3: its rendition is missing"),
+        (["INSERT INTO renditions VALUES (50, zeroblob(9))"], "record 50: a rendition without"),
         (["INSERT INTO records (number, text, hash) SELECT 11, '{}', zeroblob(32)"], "record 11"),
         (["UPDATE head SET count = 9"], "9 records were noted"),
     ],
@@ -149,7 +154,8 @@ def test_cut_off_and_noted_again_shows_against_the_kept_head(filled):
     with open_registry(filled) as registry:
         kept = registry.head()
     noted = "UPDATE head SET count = 8, hash = (SELECT hash FROM records WHERE number = 8)"
-    tampered(filled, "DELETE FROM vectors WHERE number > 8", "DELETE FROM records WHERE number > 8", noted)
+    cut_off = [f"DELETE FROM {table} WHERE number > 8" for table in ("vectors", "renditions", "records")]
+    tampered(filled, *cut_off, noted)
     with open_registry(filled) as registry:
         assert registry.audit().ok  # nothing inside the file can tell
         assert registry.audit(kept).faults == ("record 10: the one of the kept head is missing",)
@@ -236,6 +242,28 @@ def test_migrations_continue_where_a_file_stopped(filled, monkeypatch):
         assert database.execute("SELECT count(*) FROM notes").fetchone() == (0,)
         assert database.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS) + 1,)
     database.close()
+
+
+def test_files_of_the_first_version_are_read_and_go_on(path):
+    path.parent.mkdir()
+    old, head = [record(n, format=1) for n in (1, 2)], Head()
+    with sqlite3.connect(path) as database:
+        database.executescript(MIGRATIONS[0])
+        for entry in old:
+            head = head.extend(entry.to_text())
+            row = (head.count, entry.to_text(), head.hash)
+            database.execute("INSERT INTO records (number, text, hash) VALUES (?, ?, ?)", row)
+            database.execute(
+                "INSERT INTO vectors VALUES (?, ?, ?)", (head.count, entry.embedding, entry.vector)
+            )
+        database.execute("UPDATE head SET count = ?, hash = ?", (head.count, head.hash))
+        database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        database.execute("PRAGMA user_version = 1")
+    database.close()
+    with open_registry(path) as registry:
+        assert [entry.record for entry in registry] == old and registry.audit(head).ok
+        assert registry.add([record(3, rendition=rendition(3))]) == [3]
+        assert registry.rendition(3) == rendition(3).file and registry.audit(head).ok
 
 
 def test_a_writer_that_waits_too_long_is_reported(filled, monkeypatch):

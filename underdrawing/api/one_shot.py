@@ -12,6 +12,7 @@ from underdrawing.credentials.signing import CredentialSigner
 from underdrawing.data.pictures import MAX_PIXELS
 from underdrawing.data.sources import Source
 from underdrawing.registry.facts import Facts
+from underdrawing.registry.rendition import LONG_SIDE_PX
 from underdrawing.registry.retrieval import Match
 from underdrawing.registry.store import Registry
 from underdrawing.report.reports import ProtectReport, VerifyReport
@@ -31,6 +32,7 @@ def protect(
     system: str = "photo",
     credentials: CredentialSigner | None = None,
     manifests: str | Path | None = None,
+    rendition_px: int = LONG_SIDE_PX,
 ) -> ProtectReport:
     """Embed in a picture a code of its own content and an identity, signed by `sign` if given.
 
@@ -44,6 +46,7 @@ def protect(
         manifests=manifests,
         system=system,
         strength=strength,
+        rendition_px=rendition_px,
     )
     with session:
         return session.protect(source, output, identity=identity, facts=facts, overwrite=overwrite)

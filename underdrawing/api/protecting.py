@@ -18,6 +18,7 @@ from underdrawing.registry import embedding
 from underdrawing.registry.facts import Facts
 from underdrawing.registry.hashes import file_hash, perceptual_hash, pixel_hash
 from underdrawing.registry.record import Copy, Record, now
+from underdrawing.registry.rendition import LONG_SIDE_PX, render
 from underdrawing.report.reports import ProtectReport
 
 _IDENTITY_BYTES = 8
@@ -43,6 +44,8 @@ class Embedder:
     owner: Owner | None
     secret: bytes | None
     strength: float
+    rendition_px: int = LONG_SIDE_PX
+    """Longest side of the rendition of the original that is kept with a record; 0 keeps none."""
 
     def embed(self, source: SourcePicture, identity: bytes | None, facts: Facts | None) -> ProtectReport:
         """Protect a picture in memory. facts: of the record; None makes no record."""
@@ -80,6 +83,7 @@ class Embedder:
             vector=embedding.pack(embedding.embed(source.picture.image)),
             embedding=embedding.NAME,
             facts=facts,
+            rendition=render(source.picture.image, self.rendition_px) if self.rendition_px else None,
         )
 
 
@@ -98,18 +102,25 @@ def encode(report: ProtectReport, name: str, signer: CredentialSigner | None, sy
 
 
 def placed_record(
-    record: Record, file: bytes | None, *, original: str | None = None, protected: str | None = None
+    record: Record,
+    file: bytes | None,
+    *,
+    original: str | None = None,
+    protected: str | None = None,
+    owner: Owner | None = None,
 ) -> Record:
-    """A record with what is known once the protected picture is encoded.
+    """A record with what is known once the protected picture is encoded, signed by its owner.
 
+    owner: None leaves the record unsigned; verify does not rely on what an unsigned record says.
     file: content of the protected picture's file; None where none is written.
     original, protected: paths or URLs where the two files are kept; None where they are not.
     """
-    return replace(
+    placed = replace(
         record,
         original=replace(record.original, place=original),
         protected=replace(record.protected, place=protected, file=None if file is None else file_hash(file)),
     )
+    return placed.signed(owner)
 
 
 def to_facts(facts: Facts | Mapping[str, Any] | None) -> Facts:

@@ -20,6 +20,7 @@ from underdrawing.data.files import write_atomic
 from underdrawing.data.pictures import MAX_PIXELS
 from underdrawing.data.sources import Source, SourcePicture, name_of, named, read_source
 from underdrawing.registry.facts import Facts
+from underdrawing.registry.rendition import FULL, LEAST_PX, LONG_SIDE_PX
 from underdrawing.registry.retrieval import Match
 from underdrawing.registry.store import Registry, open_registry
 from underdrawing.report.findings import finding_files, paths_by_kind
@@ -60,16 +61,23 @@ class Session:
     """The system of the zoo; `verify` needs the same one as `protect`."""
     strength: float = 1.0
     """0.7 is faint (archival), 1 the default, 1.45 and 2.1 more robust; the nearest one is taken."""
+    rendition_px: int = LONG_SIDE_PX
+    """Longest side of the rendition of each original that `protect` keeps in the registry, by which `verify`
+    finds edits whoever made them: 256 px to rendition.FULL; 0 keeps none."""
     max_pixels: int = MAX_PIXELS
     """Larger files are refused before they are decoded."""
 
     def __post_init__(self) -> None:
         sign = self.sign
-        self._owner = trust.load_owner(sign, self.password) if isinstance(sign, str | Path) else sign
+        self.owner = trust.load_owner(sign, self.password) if isinstance(sign, str | Path) else sign
         self._secret = trust.load_secret(self.secret)
         self._trust = self.trust if isinstance(self.trust, TrustStore) else trust.trust_store(self.trust)
         self._manifests = trust.manifest_repository(self.manifests, self.registry)
         self._opened: Registry | None = None
+        if self.rendition_px and not LEAST_PX <= self.rendition_px <= FULL:
+            raise UsageError(
+                f"expected a rendition of {LEAST_PX} to {FULL} px, or 0 for none, got {self.rendition_px}"
+            )
         if self.credentials is not None and self.registry is not None and self._manifests is None:
             raise UsageError("the registry is on a server; give `manifests`, where credentials are kept")
 
@@ -88,7 +96,8 @@ class Session:
         (H, W) uint8 or uint16, a Picture, or the result of `data.sources.read_source`.
         identity: 16 hex digits or 8 bytes; None draws one at random.
         facts: of the registry's record, as registry/facts.schema.json describes; need a registry.
-        The report's `record` has no places and no hash of the protected file; see `api.placed_record`.
+        The report's `record` has no places, no hash of the protected file and no signature; see
+        `api.placed_record`.
         Errors: PictureError, ShapeError, CapacityError, KeyFileError, WeightsError, RegistryError; the
         message names the file.
         """
@@ -239,7 +248,9 @@ class Session:
         if facts is not None and self.registry is None:
             raise RegistryError("facts are kept in a registry; give one")
         given = None if self.registry is None else protecting.to_facts(facts)
-        embedder = Embedder(self._model, self.system, self._owner, self._secret, self.strength)
+        embedder = Embedder(
+            self._model, self.system, self.owner, self._secret, self.strength, self.rendition_px
+        )
         return embedder.embed(read, protecting.identity_bytes(identity), given)
 
     def _write(self, report: ProtectReport, output: Path, overwrite: bool) -> bytes:
@@ -257,7 +268,9 @@ class Session:
         try:
             registry = self._registry(create=True)
             assert registry is not None and report.record is not None
-            record = protecting.placed_record(report.record, data, original=original, protected=protected)
+            record = protecting.placed_record(
+                report.record, data, original=original, protected=protected, owner=self.owner
+            )
             (number,) = registry.add([record])
         except RegistryError as error:
             if report.output is None:

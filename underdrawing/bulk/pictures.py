@@ -60,6 +60,7 @@ class Worker:
             manifests=settings.manifests,
             system=settings.system,
             strength=settings.strength,
+            rendition_px=settings.rendition_px,
         )
 
     def process(self, name: str, key: str, data: bytes, existing: bytes | None = None) -> Outcome:

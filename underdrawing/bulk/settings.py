@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from underdrawing.registry.rendition import LONG_SIDE_PX
+
 Action = Literal["protect", "verify"]
 
 
@@ -27,6 +29,8 @@ class BulkSettings:
     system: str = "photo"
     trust: str | None = None
     registry: str | None = None
+    rendition_px: int = LONG_SIDE_PX
+    """Of the originals, kept in the registry; 0: none."""
     facts: str | None = None
     """JSON file of facts for all records."""
     credentials: str | None = None

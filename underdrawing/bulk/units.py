@@ -51,7 +51,7 @@ def _process_picture(worker: Worker, name: str) -> dict[str, Any]:
     for path, content in outcome.files.items():
         digest = worker.target.put(path, _writing(content), overwrite=worker.settings.overwrite)
     places = worker.source.url(name), worker.target.url(name)
-    _register(worker, [_placed(outcome, name, *places)])
+    _register(worker, [_placed(worker, outcome, name, *places)])
     line = _line(worker, name, Counter([outcome.report["status"]]))
     return line | {"identity": outcome.report["identity"], "sha256": digest}
 
@@ -101,7 +101,7 @@ class _Shard:
         outcome: Outcome = result["outcome"]
         self._counts[outcome.report["status"]] += 1
         places = (f"{place.url(self._name)}::{path}" for place in (self._worker.source, self._worker.target))
-        self._records.append(_placed(outcome, path, *places))
+        self._records.append(_placed(self._worker, outcome, path, *places))
         self._manifests.append(outcome.manifest)
         if self._worker.settings.action == "verify":
             return outcome.files
@@ -117,10 +117,16 @@ class _Shard:
                 yield content
 
 
-def _placed(outcome: Outcome, name: str, original: str, protected: str) -> Record | None:
+def _placed(worker: Worker, outcome: Outcome, name: str, original: str, protected: str) -> Record | None:
     if outcome.record is None:
         return None
-    return api.placed_record(outcome.record, outcome.files[name], original=original, protected=protected)
+    return api.placed_record(
+        outcome.record,
+        outcome.files[name],
+        original=original,
+        protected=protected,
+        owner=worker.session.owner,
+    )
 
 
 def _register(worker: Worker, records: Iterable[Record | None]) -> None:

@@ -27,8 +27,18 @@ def _strength(text: str) -> float:
     return value
 
 
+def _rendition(text: str) -> int:
+    named = {"none": 0, "full": 16_383}
+    value = named[text] if text in named else int(text)
+    if value and not 256 <= value <= 16_383:
+        raise argparse.ArgumentTypeError(f"expected 256 to 16383 px, none or full, got {text}")
+    return value
+
+
+_rendition.__name__ = "rendition"  # argparse: "invalid rendition value: 'x'"
 processes = count(256, "processes")
 _STRENGTH = "0.7 archival, 1 (default), 1.45, 2.1 robust; the nearest is taken"
+_RENDITION = "of the original, kept in the registry: long side (1024 by default), none, or full"
 _MANIFESTS = "where Content Credentials are kept; beside the registry by default"
 _CREDENTIALS = "write Content Credentials, signed under these certificates"
 _FLAGS: dict[str, dict[str, Any]] = {
@@ -44,13 +54,16 @@ _FLAGS: dict[str, dict[str, Any]] = {
     "--password-file": {"metavar": "FILE", "help": "file with the private key's password"},
     "--strength": {"type": _strength, "default": 1.0, "metavar": "S", "help": _STRENGTH},
     "--registry": {"metavar": "DB", "help": "add a record of each picture; made if not there"},
+    "--rendition": {
+        "type": _rendition, "default": 1024, "metavar": "PX", "dest": "rendition_px", "help": _RENDITION,
+    },
     "--facts": {"metavar": "FILE.json", "help": "caption, source and more, for these pictures"},
     "--credentials": {"metavar": "CHAIN.pem", "help": _CREDENTIALS},
     "--credentials-key": {"metavar": "KEY.pem", "help": "private key of the first certificate"},
     "--manifests": {"metavar": "DIR", "help": _MANIFESTS},
 }  # fmt: skip
 CREDENTIALS = ("--credentials", "--credentials-key", "--manifests")
-PROTECTION = ("--strength", "--registry", "--facts", *CREDENTIALS)
+PROTECTION = ("--strength", "--registry", "--rendition", "--facts", *CREDENTIALS)
 
 
 def add(parser: argparse.ArgumentParser, *names: str) -> None:

@@ -31,6 +31,7 @@ class SessionFlags:
     credentials: str | None = None
     credentials_key: str | None = None
     strength: float = 1.0
+    rendition_px: int = 1024
 
 
 @lru_cache(maxsize=1)

@@ -15,15 +15,17 @@ from underdrawing.registry.embedding import View
 from underdrawing.registry.pgvector import default_search
 from underdrawing.registry.postgres_connection import Link
 from underdrawing.registry.postgres_schema import MIGRATION_LOCK, MIGRATIONS, SCHEMA
-from underdrawing.registry.queries import PAGE, RecordQueries
-from underdrawing.registry.record import Entry, Record, vector_hash
+from underdrawing.registry.queries import PAGE, RecordQueries, rendition_rows
+from underdrawing.registry.record import Entry, Record, stored_faults, vector_hash
 from underdrawing.registry.searching import Search
 from underdrawing.registry.vectors import Neighbour
 
 if TYPE_CHECKING:
     import psycopg
 
-_JOINED = f"{SCHEMA}.records LEFT JOIN {SCHEMA}.vectors USING (number)"
+_JOINED = (
+    f"{SCHEMA}.records LEFT JOIN {SCHEMA}.vectors USING (number) LEFT JOIN {SCHEMA}.renditions USING (number)"
+)
 _HEAD = f"SELECT count, hash FROM {SCHEMA}.head"
 _RECONNECT_S = 20  # of waiting for a restarted server, to ask whether it committed
 
@@ -36,6 +38,7 @@ class PostgresRegistry(RecordQueries):
         f"FROM {SCHEMA}.records "
     )
     _records, _vectors = f"{SCHEMA}.records", f"{SCHEMA}.vectors"
+    _renditions = f"{SCHEMA}.renditions"
 
     def __init__(self, url: str, *, create: bool = False, search: Search | None = None) -> None:
         """url: postgresql://..., of an existing database. create: make missing tables."""
@@ -82,14 +85,15 @@ class PostgresRegistry(RecordQueries):
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             stored = _head_of(connection.execute(_HEAD).fetchall())
             walked = chain.walk(_audited_rows(connection, faults), stored, exported)
-            without_record = (
-                f"SELECT number FROM {SCHEMA}.vectors v WHERE NOT EXISTS "
-                f"(SELECT FROM {SCHEMA}.records r WHERE r.number = v.number) LIMIT {chain.MOST_FAULTS}"
-            )
-            faults += [
-                f"record {number}: a vector without a record"
-                for (number,) in connection.execute(without_record)
-            ]
+            for table, name in (("vectors", "vector"), ("renditions", "rendition")):
+                without_record = (
+                    f"SELECT number FROM {SCHEMA}.{table} v WHERE NOT EXISTS "
+                    f"(SELECT FROM {SCHEMA}.records r WHERE r.number = v.number) LIMIT {chain.MOST_FAULTS}"
+                )
+                faults += [
+                    f"record {number}: a {name} without a record"
+                    for (number,) in connection.execute(without_record)
+                ]
         return Audit(walked.head, (*walked.faults, *faults)[: chain.MOST_FAULTS])
 
     def close(self) -> None:
@@ -187,7 +191,7 @@ class PostgresRegistry(RecordQueries):
 
 def _copy(connection: psycopg.Connection, head: Head, texts: list[str], records: Sequence[Record]) -> Head:
     """Append records after a head; the new head."""
-    vectors = []
+    vectors, renditions = [], rendition_rows(records, head.count + 1)
     with connection.cursor().copy(f"COPY {SCHEMA}.records (number, text, hash) FROM STDIN") as copy:
         for text, record in zip(texts, records, strict=True):
             head = head.extend(text)
@@ -197,20 +201,25 @@ def _copy(connection: psycopg.Connection, head: Head, texts: list[str], records:
     with connection.cursor().copy(f"COPY {SCHEMA}.vectors FROM STDIN") as copy:
         for row in vectors:
             copy.write_row(row)
+    with connection.cursor().copy(f"COPY {SCHEMA}.renditions FROM STDIN") as copy:
+        for rendition in renditions:
+            copy.write_row(rendition)
     return head
 
 
 def _audited_rows(connection: psycopg.Connection, faults: list[str]) -> Iterator[tuple[int, str, bytes]]:
-    """(number, text, hash) in order of number; faults of vectors are appended to `faults`."""
-    query = f"SELECT number, convert_to(text, 'UTF8'), hash, vector FROM {_JOINED} ORDER BY number"
+    """(number, text, hash) in order of number; faults of vectors, renditions and signatures are
+    appended to `faults`."""
+    query = f"SELECT number, convert_to(text, 'UTF8'), hash, vector, file FROM {_JOINED} ORDER BY number"
     with connection.cursor("audit", binary=True) as cursor:
         cursor.itersize = PAGE
-        for number, data, digest, vector in cursor.execute(query):
+        for number, data, digest, vector, file in cursor.execute(query):
             text = data.decode("utf-8", "surrogateescape")  # damaged text is reported by the chain
             if (None if vector is None else vector_hash(vector)) != _hash_in_text(text):
                 faults.append(
                     f"record {number}: its vector is {'missing' if vector is None else 'another one'}"
                 )
+            faults += stored_faults(number, text, file)
             yield number, text, digest
 
 

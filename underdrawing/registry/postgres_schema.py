@@ -3,6 +3,7 @@
 records   number, text (canonical JSON), hash (of the chain); indexed columns are computed from the text, so
           that they cannot differ from the hashed text
 vectors   number, embedding, vector; the text holds the vector's hash
+renditions number, file (WebP, of the original); the text holds its hash
 head      one row: count and hash; writers lock it, so numbers have no gaps
 about     one row: version of the tables
 """
@@ -20,11 +21,16 @@ _COMPUTED = ",\n".join(
     for name, path in _PATHS.items()
 )
 _INDEXES = "".join(f"CREATE INDEX records_{name} ON {SCHEMA}.records ({name});\n" for name in INDEXED_PATHS)
-_APPEND_ONLY = "".join(
-    f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {SCHEMA}.{table} "
-    f"FOR EACH STATEMENT EXECUTE FUNCTION {SCHEMA}.refuse();\n"
-    for table in ("records", "vectors")
-)
+
+
+def _append_only(*tables: str) -> str:
+    return "".join(
+        f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {SCHEMA}.{table} "
+        f"FOR EACH STATEMENT EXECUTE FUNCTION {SCHEMA}.refuse();\n"
+        for table in tables
+    )
+
+
 MIGRATIONS = (
     f"""
     CREATE SCHEMA {SCHEMA};
@@ -44,7 +50,14 @@ MIGRATIONS = (
     INSERT INTO {SCHEMA}.head VALUES (1, 0, decode(repeat('00', 32), 'hex'));
     CREATE FUNCTION {SCHEMA}.refuse() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN RAISE EXCEPTION 'records are never changed'; END $$;
-    {_APPEND_ONLY}
+    {_append_only("records", "vectors")}
+    """,
+    f"""
+    CREATE TABLE {SCHEMA}.renditions (
+        number bigint PRIMARY KEY REFERENCES {SCHEMA}.records, file bytea NOT NULL
+    );
+    ALTER TABLE {SCHEMA}.renditions ALTER COLUMN file SET STORAGE EXTERNAL;
+    {_append_only("renditions")}
     """,
 )
 """Item n migrates the tables from version n to n + 1; all in one transaction."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import ClassVar, Self
 
 from underdrawing.coding.keys import PublicKey
 from underdrawing.registry import embedding
-from underdrawing.registry.chain import Head
+from underdrawing.registry.chain import GENESIS, Head, link
 from underdrawing.registry.record import Entry, Record
 
 PAGE = 2000
@@ -34,7 +34,8 @@ class RecordQueries(ABC):
     """Selects number, hash, text and vector of records; a WHERE clause follows."""
     _records: ClassVar[str]
     _vectors: ClassVar[str]
-    """Names of the two tables."""
+    _renditions: ClassVar[str]
+    """Names of the tables."""
 
     @abstractmethod
     def _rows(self, query: str, values: tuple = ()) -> list[tuple]:
@@ -66,6 +67,19 @@ class RecordQueries(ABC):
         where = "WHERE fingerprint >= %s AND fingerprint < %s ORDER BY fingerprint LIMIT 1"
         found = self._entries(where, (prefix, prefix + "g"))  # g: after every hex digit
         return found[0].record.owner if found else None
+
+    def rendition(self, number: int) -> bytes | None:
+        rows = self._rows(f"SELECT file FROM {self._renditions} WHERE number = %s", (number,))
+        return bytes(rows[0][0]) if rows else None
+
+    def linked(self, number: int) -> bool:
+        query = f"SELECT number, text, hash FROM {self._records} WHERE number IN (%s, %s)"
+        rows = {row[0]: row[1:] for row in self._rows(query, (number - 1, number))}
+        if number not in rows or (number > 1 and number - 1 not in rows):
+            return False
+        before = GENESIS if number == 1 else bytes(rows[number - 1][1])
+        text, digest = rows[number]
+        return link(before, text) == bytes(digest)
 
     def vectors_after(self, number: int, limit: int) -> list[tuple[int, bytes]]:
         """See searching.VectorSource."""
@@ -103,3 +117,12 @@ class RecordQueries(ABC):
         rows = self._rows(self._select + where, values)
         with self._converted_errors():
             return [Entry(n, digest, Record.from_text(text, vector)) for n, digest, text, vector in rows]
+
+
+def rendition_rows(records: Sequence[Record], first: int) -> list[tuple[int, bytes]]:
+    """(number, file) of the renditions of new records, the first of which has the number `first`."""
+    return [
+        (number, record.rendition.file)
+        for number, record in enumerate(records, first)
+        if record.rendition is not None and record.rendition.file is not None
+    ]

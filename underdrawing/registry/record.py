@@ -2,7 +2,8 @@
 
     Record <-> canonical JSON (sorted keys, no spaces, UTF-8), the text that the hash chain covers
 
-The vector is stored beside the text, which holds its SHA-256.
+Vector and rendition are stored beside the text, which holds their SHA-256. The owner signs the canonical text
+of the record without its signature, so only the owner can make a record that names the owner.
 """
 
 from __future__ import annotations
@@ -11,16 +12,21 @@ import base64
 import hashlib
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
-from underdrawing.coding.keys import PublicKey
-from underdrawing.core.errors import RegistryError
+from underdrawing.coding.keys import Owner, PublicKey
+from underdrawing.core.errors import RegistryError, UnderdrawingError
 from underdrawing.registry.facts import Facts
+from underdrawing.registry.rendition import Rendition
 
-FORMAT = 1
-"""Version of the canonical JSON; others are refused."""
+FORMAT = 2
+"""Version of the canonical JSON. Format 1, without rendition and signature, is read; others are refused."""
+_FORMATS = (1, FORMAT)
+_ADDED_IN_2 = ("rendition", "signature")
+SIGNATURE_DOMAIN = b"underdrawing record 1\0"
+"""Precedes a signed record, so that no other signature of the owner can be taken for one."""
 _HEX = re.compile(r"[0-9a-f]*", re.ASCII)
 
 
@@ -72,6 +78,12 @@ class Record:
     embedding: str | None = None
     """Name of the embedding of `vector`."""
     facts: Facts = field(default_factory=Facts)
+    rendition: Rendition | None = None
+    """Of the original; None where none is kept."""
+    signature: bytes | None = None
+    """The owner's Ed25519 signature over the record, 64 bytes; see `signed`."""
+    format: int = FORMAT
+    """Of the canonical JSON; 1 or 2."""
 
     def __post_init__(self) -> None:
         if self.identity is not None:
@@ -82,8 +94,8 @@ class Record:
     def to_json(self) -> dict[str, Any]:
         """The JSON object whose canonical text is hashed; docs/REGISTRY.md describes it."""
         owner = self.owner and {"fingerprint": self.owner.fingerprint, "key": self.owner.raw.hex()}
-        return {
-            "format": FORMAT,
+        found = {
+            "format": self.format,
             "identity": self.identity,
             "system": self.system,
             "owner": owner,
@@ -95,25 +107,42 @@ class Record:
             "embedding": self.embedding,
             "vector": None if self.vector is None else vector_hash(self.vector),
             "facts": self.facts.to_json(),
+            "rendition": self.rendition and {"hash": self.rendition.hash, "size": list(self.rendition.size)},
+            "signature": self.signature and self.signature.hex(),
         }
+        return {name: value for name, value in found.items() if self.format > 1 or name not in _ADDED_IN_2}
+
+    def signed(self, owner: Owner | None) -> Record:
+        """The record with the owner's key and signature; without both for None. To be called last: the
+        signature covers every other field."""
+        if owner is None:
+            return replace(self, signature=None)
+        named = replace(self, owner=owner.public)
+        return replace(named, signature=owner.sign(_signed_message(named.to_json())))
+
+    def signature_state(self) -> Literal["valid", "invalid", "absent"]:
+        """Whether the signature is the owner's, for exactly this record."""
+        if self.signature is None:
+            return "absent"
+        message = _signed_message(self.to_json())
+        valid = self.owner is not None and self.owner.verify(message, self.signature)
+        return "valid" if valid else "invalid"
 
     def to_text(self) -> str:
         """The canonical JSON; RegistryError where a path is not Unicode text."""
-        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise RegistryError(f"record: not Unicode text ({error.reason}); rename the file") from error
-        return text
+        return _canonical(self.to_json())
 
     @classmethod
     def from_text(cls, text: str, vector: bytes | None = None) -> Record:
         """The record of a canonical JSON. RegistryError where it is damaged or has another format."""
         try:
             given = json.loads(text)
-            if given["format"] != FORMAT:
+            if given["format"] not in _FORMATS:
                 raise RegistryError(f"record: format {given['format']} is not known; use a later version")
             code, owner = given["code"], given["owner"]
+            rendition, signature = (
+                (None, None) if given["format"] == 1 else (given[name] for name in _ADDED_IN_2)
+            )
             width, height = given["size"]
             return cls(
                 original=Copy(**given["original"]),
@@ -127,6 +156,9 @@ class Record:
                 vector=vector,
                 embedding=None if vector is None else given["embedding"],
                 facts=Facts.from_json(given["facts"]),
+                rendition=rendition and Rendition(rendition["hash"], tuple(rendition["size"])),
+                signature=None if signature is None else bytes.fromhex(signature),
+                format=given["format"],
             )
         except RegistryError:
             raise
@@ -152,6 +184,38 @@ class Entry:
 def vector_hash(vector: bytes) -> str:
     """SHA-256 of a packed vector, 64 hex digits."""
     return hashlib.sha256(vector).hexdigest()
+
+
+def stored_faults(number: int, text: str, rendition: bytes | None) -> list[str]:
+    """Faults of a stored record's rendition (its file, or None) and of its owner's signature."""
+    faults: list[str] = []
+    try:
+        given = json.loads(text)
+        wanted = given.get("rendition") and given["rendition"]["hash"]
+        if (None if rendition is None else hashlib.sha256(rendition).hexdigest()) != wanted:
+            state = "missing" if rendition is None else "another one"
+            faults.append(f"record {number}: its rendition is {state}")
+        if given.get("signature") is not None:
+            owner, signature = bytes.fromhex(given["owner"]["key"]), bytes.fromhex(given["signature"])
+            if not PublicKey(owner).verify(_signed_message(given), signature):
+                faults.append(f"record {number}: the owner's signature does not hold")
+    except (ValueError, TypeError, KeyError, AttributeError, UnderdrawingError):
+        return faults  # damaged text is reported by the chain
+    return faults
+
+
+def _canonical(given: dict[str, Any]) -> str:
+    text = json.dumps(given, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise RegistryError(f"record: not Unicode text ({error.reason}); rename the file") from error
+    return text
+
+
+def _signed_message(given: dict[str, Any]) -> bytes:
+    """The bytes that the owner of a record signs. given: its JSON object, with or without the signature."""
+    return SIGNATURE_DOMAIN + _canonical(given | {"signature": None}).encode("utf-8")
 
 
 def _check_hex(name: str, value: Any, digits: int) -> None:

@@ -3,6 +3,7 @@
 records   number, text (canonical JSON), hash (of the chain); indexed columns are computed from the text, so
           that they cannot differ from the hashed text
 vectors   number, embedding, vector; the text holds the vector's hash
+renditions number, file (WebP, of the original); the text holds its hash
 head      one row: count and hash; writers lock it, so numbers have no gaps
 """
 
@@ -19,8 +20,8 @@ from underdrawing.core.errors import RegistryError
 from underdrawing.registry import chain
 from underdrawing.registry.chain import Audit, Head
 from underdrawing.registry.embedding import View
-from underdrawing.registry.queries import INDEXED_PATHS, KEY_DIGITS, RecordQueries
-from underdrawing.registry.record import Entry, Record, vector_hash
+from underdrawing.registry.queries import INDEXED_PATHS, KEY_DIGITS, RecordQueries, rendition_rows
+from underdrawing.registry.record import Entry, Record, stored_faults, vector_hash
 from underdrawing.registry.searching import LocalSearch, Search
 from underdrawing.registry.vectors import Neighbour
 
@@ -32,12 +33,17 @@ _COMPUTED = ",\n".join(
     for name, path in INDEXED_PATHS.items()
 )
 _INDEXES = "".join(f"CREATE INDEX records_{name} ON records ({name});\n" for name in INDEXED_PATHS)
-_APPEND_ONLY = "".join(
-    f"CREATE TRIGGER {table}_{event} BEFORE {event} ON {table} "
-    f"BEGIN SELECT RAISE(ABORT, 'records are never changed'); END;\n"
-    for table in ("records", "vectors")
-    for event in ("UPDATE", "DELETE")
-)
+
+
+def _append_only(*tables: str) -> str:
+    return "".join(
+        f"CREATE TRIGGER {table}_{event} BEFORE {event} ON {table} "
+        f"BEGIN SELECT RAISE(ABORT, 'records are never changed'); END;\n"
+        for table in tables
+        for event in ("UPDATE", "DELETE")
+    )
+
+
 MIGRATIONS = (
     f"""
     CREATE TABLE records (
@@ -52,7 +58,11 @@ MIGRATIONS = (
         one INTEGER PRIMARY KEY CHECK (one = 1), count INTEGER NOT NULL, hash BLOB NOT NULL
     );
     INSERT INTO head VALUES (1, 0, zeroblob(32));
-    {_APPEND_ONLY}
+    {_append_only("records", "vectors")}
+    """,
+    f"""
+    CREATE TABLE renditions (number INTEGER PRIMARY KEY REFERENCES records, file BLOB NOT NULL);
+    {_append_only("renditions")}
     """,
 )
 """Item n migrates a file from user_version n to n + 1, in one transaction."""
@@ -62,7 +72,7 @@ class SqliteRegistry(RecordQueries):
     """See store.Registry. One connection, shared by all threads under a lock."""
 
     _select = "SELECT number, hash, text, vector FROM records LEFT JOIN vectors USING (number) "
-    _records, _vectors = "records", "vectors"
+    _records, _vectors, _renditions = "records", "vectors", "renditions"
 
     def __init__(self, path: Path, *, create: bool = False, search: Search | None = None) -> None:
         self.path = Path(path)
@@ -96,6 +106,7 @@ class SqliteRegistry(RecordQueries):
             ]
             self._database.executemany("INSERT INTO records (number, text, hash) VALUES (?, ?, ?)", rows)
             self._database.executemany("INSERT INTO vectors VALUES (?, ?, ?)", vectors)
+            self._database.executemany("INSERT INTO renditions VALUES (?, ?)", rendition_rows(records, first))
             self._database.execute("UPDATE head SET count = ?, hash = ?", (head.count, head.hash))
         with self._lock:
             self._search.added(self)
@@ -126,7 +137,7 @@ class SqliteRegistry(RecordQueries):
             walked = chain.walk(
                 database.execute("SELECT number, text, hash FROM records ORDER BY number"), stored, exported
             )
-            faults = [*walked.faults, *_vector_faults(database)]
+            faults = [*walked.faults, *_vector_faults(database), *_rendition_faults(database)]
             (state,) = database.execute("PRAGMA integrity_check(1)").fetchone()
             if state != "ok":
                 faults.append(f"the file is damaged: {state}")
@@ -232,6 +243,16 @@ def _vector_faults(database: sqlite3.Connection) -> Iterator[str]:
     without_record = "SELECT number FROM vectors WHERE number NOT IN (SELECT number FROM records)"
     for (number,) in database.execute(without_record):
         yield f"record {number}: a vector without a record"
+
+
+def _rendition_faults(database: sqlite3.Connection) -> Iterator[str]:
+    """Renditions that are missing, differ from their hash, or have no record; signatures that do not hold."""
+    columns = "SELECT number, text, file FROM records LEFT JOIN renditions USING (number) ORDER BY number"
+    for number, text, file in database.execute(columns):
+        yield from stored_faults(number, text, file)
+    without_record = "SELECT number FROM renditions WHERE number NOT IN (SELECT number FROM records)"
+    for (number,) in database.execute(without_record):
+        yield f"record {number}: a rendition without a record"
 
 
 def _reason(error: sqlite3.Error | OSError) -> str:

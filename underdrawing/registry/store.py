@@ -42,6 +42,13 @@ class Registry(Protocol):
     def get(self, numbers: Iterable[int]) -> list[Entry]:
         """The records of these numbers, in their order, without missing ones."""
 
+    def rendition(self, number: int) -> bytes | None:
+        """The file of the original's rendition that is kept with a record, or None. Not checked: see
+        rendition.Rendition.image."""
+
+    def linked(self, number: int) -> bool:
+        """Whether a record's hash follows from its text and the hash of the record before."""
+
     def nearest(self, views: Iterable[View], limit: int) -> list[Neighbour]:
         """The records nearest to any of the views, best evidence first, at most `limit`."""
 

@@ -110,7 +110,8 @@ def protect(session: Session, task: Task) -> dict[str, Any]:
         ManifestRepository(session.manifests).add(report.identity, encoded.manifest)
     files = _write(task, {name: encoded.data})
     if report.record is not None:
-        (number,) = cast(Registry, session.registry).add([api.placed_record(report.record, encoded.data)])
+        record = api.placed_record(report.record, encoded.data, owner=embedding.owner)
+        (number,) = cast(Registry, session.registry).add([record])
         report = replace(report, registered=number)
     report = replace(report, credentials=encoded.manifest is not None)
     return {"report": report.to_json(), "files": files}
