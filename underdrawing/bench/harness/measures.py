@@ -52,6 +52,12 @@ def read_values(subject: Subject, verdict: Verdict) -> dict[str, bool]:
     }
 
 
+def contradicted(verdict: Verdict) -> bool | None:
+    """Whether the signed content alone contradicts the picture; None where the verdict names no witnesses."""
+    witness = None if verdict.assurance is None else verdict.assurance.witness("signed content")
+    return None if witness is None else witness.state == "contradicts"
+
+
 def mask_values(verdict: Verdict, mask: np.ndarray) -> dict[str, float]:
     """Scores against the true mask (H, W) bool of the received frame; no answer counts as nothing flagged."""
     prob = verdict.tampered_prob if verdict.tampered_prob is not None else np.zeros(mask.shape, np.float32)
@@ -130,7 +136,8 @@ class Trial:
             flagged = count_mask(inside, np.zeros(inside.shape, bool)).flagged
             values: dict[str, Any] = read_values(self.subject, verdict)
             values |= {"flagged": flagged, "flagged_signed": flagged if values["signed"] else None}
-            values |= {"intact": verdict.status == "intact", "altered": verdict.status == "altered"}
+            values |= {status: verdict.status == status for status in ("intact", "unvouched", "altered")}
+            values["contradicted"] = contradicted(verdict)
             rows.append((f"{place}/{channel.name}", values))
         return rows
 

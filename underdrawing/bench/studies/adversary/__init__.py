@@ -1,0 +1,1 @@
+"""adversary: attacks with this software itself."""
