@@ -1,10 +1,21 @@
 """The payload: what is built is read; what was moved, cut or exchanged is not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from underdrawing.coding import payload
-from underdrawing.coding.bits import BitReader, crc32, from_bytes, from_int, to_bytes, to_int
+from underdrawing.coding.bits import (
+    BitReader,
+    crc32,
+    from_bytes,
+    from_int,
+    pack_code,
+    to_bytes,
+    to_int,
+    unpack_code,
+)
 from underdrawing.coding.keys import Owner
 from underdrawing.core.errors import CodeError
 
@@ -17,9 +28,11 @@ def owner() -> Owner:
     return Owner.create()
 
 
-def contents(signed: bool) -> tuple[np.ndarray, np.ndarray]:
+def contents(signed: bool) -> payload.Contents:
     rng = np.random.default_rng(0)
-    return tuple(rng.integers(0, 2, b, dtype=np.uint8) for b in payload.budgets(*SIZES, signed))
+    middle, top = (rng.integers(0, 2, b, dtype=np.uint8) for b in payload.budgets(*SIZES, signed))
+    cells = middle[: 2 * 16 * 22].reshape(2, 16, 22)
+    return payload.Contents(middle[cells.size :], top, cells=cells)
 
 
 def test_layers_come_back_and_the_signature_holds(owner):
@@ -30,6 +43,7 @@ def test_layers_come_back_and_the_signature_holds(owner):
     assert base == BASE and len(layers.base) == payload.BASE_BITS
     assert (len(layers.middle), len(layers.top)) == SIZES
     assert (middle.content == contents(True)[0]).all() and (top.content == contents(True)[1]).all()
+    assert (middle.cells == contents(True).cells).all() and middle.previous is None
     assert middle.fingerprint == owner.public.short and top.public.raw == owner.public.raw
     assert payload.check_signature(base, middle, owner.public)
     assert not payload.check_signature(base, middle, Owner.create().public)
@@ -55,7 +69,7 @@ def test_layers_of_another_picture_do_not_fit(owner):
     with pytest.raises(CodeError, match="checksum"):
         payload.read_middle(layers.middle, other)
     middle = payload.read_middle(layers.middle, BASE)
-    exchanged = payload.build(BASE, (contents(True)[0], 1 - contents(True)[1]), SIZES, owner).top
+    exchanged = payload.build(BASE, contents(True)._replace(top=1 - contents(True).top), SIZES, owner).top
     with pytest.raises(CodeError, match="names"):
         payload.read_top(exchanged, BASE, middle)
 
@@ -63,17 +77,37 @@ def test_layers_of_another_picture_do_not_fit(owner):
 def test_a_forged_content_under_a_true_signature_is_invalid(owner):
     layers = payload.build(BASE, contents(True), SIZES, owner)
     true = payload.read_middle(layers.middle, BASE)
-    forged = payload.Middle(1 - true.content, true.top_digest, true.fingerprint, true.signature)
-    assert not payload.check_signature(BASE, forged, owner.public)
+    assert payload.check_signature(BASE, true, owner.public)
+    stated = payload.Previous(bytes(range(8)), bytes(range(4)))
+    changes = (
+        {"content": 1 - true.content},
+        {"cells": 1 - true.cells},
+        {"previous": stated},
+        {"independent": True},
+    )
+    for change in changes:
+        assert not payload.check_signature(BASE, replace(true, **change), owner.public)
+
+
+def test_an_earlier_protection_is_stated_and_signed(owner):
+    stated = payload.Previous(bytes(range(8)), bytes(range(4)))
+    room = payload.budgets(*SIZES, True, True)
+    given = payload.Contents(np.ones(room[0], np.uint8), np.ones(room[1], np.uint8))
+    middle = payload.read_middle(payload.build(BASE, given, SIZES, owner, stated).middle, BASE)
+    assert middle.previous == stated and payload.check_signature(BASE, middle, owner.public)
+    assert not payload.check_signature(BASE, replace(middle, previous=None), owner.public)
+    unsigned = payload.Previous(bytes(range(8)))
+    middle = payload.read_middle(payload.build(BASE, given, SIZES, None, unsigned).middle, BASE)
+    assert middle.previous == unsigned and middle.signature is None
 
 
 def test_too_small_a_middle_is_left_unsigned_and_none_is_left_out(owner):
     small = payload.middle_overhead(False) + 50
     code = np.ones(payload.budgets(small, 0, False)[0], np.uint8)
-    layers = payload.build(BASE, (code, code[:0]), (small, 0), owner)
+    layers = payload.build(BASE, payload.Contents(code, code[:0]), (small, 0), owner)
     middle = payload.read_middle(layers.middle, BASE)
     assert layers.top is None and middle.signature is None and (middle.content == code).all()
-    assert payload.build(BASE, (code[:0], code[:0]), (0, 0), owner).middle is None
+    assert payload.build(BASE, payload.Contents(code[:0], code[:0]), (0, 0), owner).middle is None
 
 
 def test_garbage_is_refused_and_never_believed():
@@ -87,12 +121,18 @@ def test_garbage_is_refused_and_never_believed():
 
 def test_more_content_than_room_is_refused(owner):
     with pytest.raises(CodeError, match="at most"):
-        payload.build(BASE, (np.zeros(2000, np.uint8), np.zeros(0, np.uint8)), (2000, 0), owner)
+        payload.build(
+            BASE, payload.Contents(np.zeros(2000, np.uint8), np.zeros(0, np.uint8)), (2000, 0), owner
+        )
 
 
 def test_bits_and_numbers_and_bytes_are_the_same_thing():
     assert to_int(from_int(0b1011, 6)) == 0b1011 and from_int(5, 4).tolist() == [0, 1, 0, 1]
     assert to_bytes(from_bytes(b"\x80\x01")) == b"\x80\x01"
+    layers = (np.array([1, 0, 1], np.uint8), np.zeros(0, np.uint8), np.ones(9, np.uint8))
+    assert all(map(np.array_equal, unpack_code(pack_code(layers)), layers))
+    with pytest.raises(CodeError, match="bytes of a content code"):
+        unpack_code(pack_code(layers)[:-1])
     assert to_bytes(crc32(domain=b"123456789")) == bytes.fromhex("cbf43926")
     reader = BitReader(np.array([1, 0, 1], np.uint8))
     assert reader.number(2) == 2

@@ -125,7 +125,7 @@ def test_a_carrier_with_room_for_the_identity_alone_is_refused_or_reported():
     change = system.protect(PHOTO, identity=IDENTITY)
     assert change.bits["code"] == 0 and change.identity == IDENTITY.hex()
     verdict = system.verify(change.apply(PHOTO))
-    assert verdict.identity == IDENTITY.hex() and verdict.content is None and verdict.status == "intact"
+    assert verdict.identity == IDENTITY.hex() and verdict.content is None and verdict.status == "unvouched"
 
 
 def test_a_carrier_of_64_bits_carries_two_scales_and_no_identity():

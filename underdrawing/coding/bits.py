@@ -48,6 +48,19 @@ def pack_code(layers: tuple[np.ndarray, ...]) -> bytes:
     return b"".join(len(bits).to_bytes(4, "big") + to_bytes(bits) for bits in layers)
 
 
+def unpack_code(data: bytes) -> list[np.ndarray]:
+    """The layers of `pack_code`. CodeError where the data is damaged."""
+    layers, at = [], 0
+    while at < len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        end = at + 4 + -(-size // 8)
+        if end > len(data):
+            raise CodeError(f"expected {end} bytes of a content code, got {len(data)}")
+        layers.append(from_bytes(data[at + 4 : end])[:size])
+        at = end
+    return layers
+
+
 class BitReader:
     """Reads consecutive fields of a bit array; CodeError past its end."""
 

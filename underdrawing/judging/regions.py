@@ -19,6 +19,7 @@ _WHITE = 253  # levels of the brightest channel
 _MIN_AREA_BLOCKS = 2.0
 _MIN_INNER_RADIUS_PX = 3.0  # thinner regions lie along the frame or along edges and are false alarms
 _BELOW_THRESHOLD = 0.49
+_EXPLAINED = 0.25  # flagged share of a region, from which it is the same edit
 
 
 def drop_unsupported_regions(
@@ -57,6 +58,18 @@ def drop_unsupported_regions(
         if same or void or small:
             result[inside] = np.minimum(result[inside], _BELOW_THRESHOLD)
     return result
+
+
+def unexplained_regions(regions: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """The connected regions (8 r, 8 c) bool of which little is flagged in `probability`.
+
+    The others are the same edits, which the flagged pixels delimit more sharply.
+    """
+    count, labels = cv2.connectedComponents(regions.astype(np.uint8), connectivity=8)
+    flagged = np.bincount(labels[probability > ALTERED_PROBABILITY], minlength=count)
+    kept = flagged < _EXPLAINED * np.bincount(labels.ravel(), minlength=count)
+    kept[0] = False
+    return kept[labels]
 
 
 def abs_error(image: np.ndarray, decoded: np.ndarray) -> np.ndarray:

@@ -15,7 +15,8 @@ import numpy as np
 from underdrawing.carriers.lattice.soft_bits import clipped_share
 from underdrawing.coding.keys import PublicKey
 from underdrawing.core.interfaces import Frame, Reading
-from underdrawing.core.types import ALTERED_PROBABILITY, UNTOUCHED, Signature, Verdict
+from underdrawing.core.types import ALTERED_PROBABILITY, UNTOUCHED, Assurance, Signature, Verdict
+from underdrawing.judging.assurance import coarse_content_witness, mark_witness, status
 from underdrawing.judging.blending import match_surroundings, recovery_region
 from underdrawing.judging.regions import abs_error, drop_unsupported_regions, extreme, gradients
 from underdrawing.judging.signed_content import add_contradictions, matches_content, recover_region
@@ -68,8 +69,9 @@ class Judge:
         if fraction > 0 and content.local and reading.change_back is not None and matches is not False:
             recovered = _remove_mark(recovered, source, reading.change_back(content.picture))
         signature = _signature(message, find_key)
+        witnesses = mark_witness(fraction), coarse_content_witness(matches)
         return Verdict(
-            status="altered" if fraction > 0 or matches is False else "intact",
+            status=status(witnesses),
             present=True,
             message=_sentence(message, content, signature, fraction, matches),
             identity=None if message.identity is None else message.identity.hex(),
@@ -81,6 +83,7 @@ class Judge:
             content=content.picture,
             content_matches=matches,
             altered_fraction=fraction,
+            assurance=Assurance(witnesses),
             details={
                 "code_bits": len(message.code),
                 "code": message.kind.name.lower(),
@@ -173,7 +176,7 @@ def _sentence(
     if matches is False:
         return f"{who}{signer}; the hidden code is that of another picture: the mark was copied."
     if not fraction:
-        return f"{who}{signer}; not altered."
+        return f"{who}{signer}; the mark is whole, but nothing binding proves that this is its picture."
     share = f"altered in {max(fraction, 0.001):.1%} of the picture"
     if content.local:
         return f"{who}{signer}; {share}; what was there is shown from the hidden code."

@@ -19,7 +19,8 @@ import torch
 
 from underdrawing.coding.keys import Owner
 from underdrawing.core.errors import CapacityError, ShapeError, WeightsError
-from underdrawing.core.types import DECODED, UNTOUCHED, Verdict
+from underdrawing.core.types import DECODED, UNTOUCHED, Assurance, Verdict
+from underdrawing.judging.assurance import mark_witness, status
 from underdrawing.nets.loading import load_network, read_metadata
 from underdrawing.nets.working_size import resized, to_array, to_tensor
 from underdrawing.ops.binary_mask import binary_mask, widened
@@ -94,16 +95,19 @@ class Imuge:
         message = (
             f"{100 * fraction:.1f} % of the picture was altered; what was there is shown from hidden content."
             if altered
-            else "No alteration was found, provided that this picture was protected by Imuge."
+            else "No alteration was found. That holds for pictures protected by Imuge; whether this one was, "
+            "nothing proves."
         )
+        witnesses = (mark_witness(fraction if altered else 0.0),)
         return Verdict(
-            "altered" if altered else "intact",
+            status(witnesses),
             present=True,
             message=message,
             tampered_prob=_consistent(resized(prob, height, width), full_mask),
             recovered=recovered,
             source_map=np.where((recovered != image).any(2), DECODED, UNTOUCHED).astype(np.uint8),
             altered_fraction=fraction,
+            assurance=Assurance(witnesses),
         )
 
     def _recover_only(self, image: np.ndarray, small: torch.Tensor) -> Verdict:

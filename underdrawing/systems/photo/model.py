@@ -2,10 +2,11 @@
 
     I --> grid --> capacity --> rates                    M, T = sketch.encode(I, budgets)
                                  \\
-    base (identity), M + signature, T  --> LDPC --> lattice --> I_P = I + r
+    base (identity), hash + M + signature, T  --> LDPC --> lattice --> I_P = I + r
 
     I_R --> align --> base --> erase --> middle --> erase --> top      every layer with its own checksum
         --> locator(view, known bits) = P(altered)    sketch.decode(M, T) --> fusion with I_R outside the mask
+        --> witness(I_R, signed hash, sketch) = contradictions, also where somebody wrote the mark again
 
 Carrier and theory: carriers/lattice and docs/HOW_IT_WORKS.md. Learned parts: parts.py.
 """
@@ -19,12 +20,13 @@ import numpy as np
 from underdrawing.carriers.lattice.detection import BASE_CODE_BITS, detect_mark
 from underdrawing.carriers.lattice.lattice import Lattice
 from underdrawing.coding.keys import Owner
+from underdrawing.coding.payload import Previous
 from underdrawing.core.types import Verdict
 from underdrawing.ops.protection import Protection
 from underdrawing.systems.photo import protecting, verifying
 from underdrawing.systems.photo.decoding import decode_layers
-from underdrawing.systems.photo.parts import BlockLocator, Fuser, SketchCodec
-from underdrawing.systems.photo.protecting import picture_luma
+from underdrawing.systems.photo.parts import BlockLocator, ContentWitness, Fuser, Parts, SketchCodec
+from underdrawing.systems.photo.protecting import Codecs, picture_luma
 
 
 class Photo:
@@ -36,6 +38,13 @@ class Photo:
         from underdrawing.content.sketch.sketch import Sketch
 
         return Sketch()
+
+    @cached_property
+    def witness(self) -> ContentWitness:
+        """Hash of the content, and its comparison with a received picture."""
+        from underdrawing.judging.witness.witness import Witness
+
+        return Witness()
 
     @cached_property
     def locator(self) -> BlockLocator:
@@ -59,15 +68,23 @@ class Photo:
         identity: bytes | None = None,
         secret: bytes | None = None,
         strength: float = 1.0,
+        previous: Previous | None = None,
     ) -> Protection:
         """Embed content code, identity (8 bytes) and the owner's signature in a photograph (H, W, 3) uint8.
 
         identity: random by default. secret: key of private mode; without it the mark is not detectable.
         strength: multiplies the steps; rounded to the nearest of STRENGTHS.
+        previous: an earlier protection of this picture, which the new one replaces and names.
         Raises ShapeError where a side is shorter than 64 px.
         """
         return protecting.protect(
-            image, self.sketch, owner=owner, identity=identity, secret=secret, strength=strength
+            image,
+            Codecs(self.sketch, self.witness),
+            owner=owner,
+            identity=identity,
+            secret=secret,
+            strength=strength,
+            previous=previous,
         )
 
     def identify(self, image: np.ndarray, *, secret: bytes | None = None) -> str | None:
@@ -92,7 +109,8 @@ class Photo:
             message = "No mark found. That does not say that the picture is genuine, nor that it is not."
             return Verdict("unprotected", present=False, message=message)
         marked = decode_layers(marked, lattice)
-        return verifying.judge(image, marked, self.sketch, self.locator, self.fusion, find_key)
+        parts = Parts(self.sketch, self.witness, self.locator, self.fusion)
+        return verifying.judge(image, marked, parts, find_key, private=secret is not None)
 
     def describe(self, image: np.ndarray, bits: int) -> np.ndarray:
         """The picture decoded from a content code of at most so many bits, (H, W, 3) uint8."""

@@ -1,13 +1,14 @@
-"""Interfaces of the three learned parts of the photo system."""
+"""Interfaces of the learned parts of the photo system."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from underdrawing.carriers.lattice.lattice import View
+from underdrawing.judging.witness.witness import Finding, SignedContent
 
 
 class SketchCodec(Protocol):
@@ -35,3 +36,22 @@ class Fuser(Protocol):
         self, image: np.ndarray, probability: np.ndarray, sketch: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """(8 r, 8 c, 3) uint8 recovered picture and (8 r, 8 c) float32 confidence."""
+
+
+class ContentWitness(Protocol):
+    """Comparison with the signed content."""
+
+    def hash(self, image: np.ndarray) -> np.ndarray:
+        """(K, r, c) uint8 bits for each cell of 32 px of a picture (8 rows, 8 cols, 3) uint8."""
+
+    def compare(self, image: np.ndarray, origin: tuple[int, int], signed: SignedContent) -> Finding:
+        """Compare a view (8 r, 8 c, 3) uint8, whose first block is `origin`, with signed content."""
+
+
+class Parts(NamedTuple):
+    """The learned parts."""
+
+    sketch: SketchCodec
+    witness: ContentWitness
+    locator: BlockLocator
+    fuser: Fuser

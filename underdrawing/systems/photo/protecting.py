@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -25,14 +26,24 @@ from underdrawing.core.errors import CapacityError, ShapeError
 from underdrawing.ops.color import luma, luma_direction
 from underdrawing.ops.protection import Protection
 from underdrawing.systems.photo import rates
-from underdrawing.systems.photo.parts import SketchCodec
+from underdrawing.systems.photo.parts import ContentWitness, SketchCodec
 
 LEAST_SIDE_PX = 64
 _EXACT_PIXELS = 1 << 21  # pixels up to which luma is float; in larger pictures averaging hides 8-bit rounding
 _LEAST_CONTENT_BITS = 60
+_MOST_CELL_BITS = 3  # of the hash; a fourth finds no more edits, see docs/HOW_IT_WORKS.md
+_LAYERED_SHARE = 0.15  # of the top layer's bits, from which the middle layer is a useful first layer
+_HASH_SHARE = 0.6  # of the middle layer's content, at most, where more than one bit for each cell has room
 _MANY_BLOCKS = 2000  # above, a texture gain of 1 is not tried
 _LARGE_ROOM = 2.0  # room for large pictures, whose capacity is measured on the grid only
 _NEARLY = 0.95  # of the largest room, from which a lower level is preferred
+
+
+class Codecs(NamedTuple):
+    """The learned parts that make the content code."""
+
+    sketch: SketchCodec
+    witness: ContentWitness
 
 
 def picture_luma(image: np.ndarray) -> np.ndarray:
@@ -44,15 +55,17 @@ def picture_luma(image: np.ndarray) -> np.ndarray:
 
 def protect(
     image: np.ndarray,
-    sketch: SketchCodec,
+    codecs: Codecs,
     *,
     owner: Owner | None,
     identity: bytes | None,
     secret: bytes | None,
     strength: float,
+    previous: payload.Previous | None = None,
 ) -> Protection:
     """Embed the content code of a photograph (H, W, 3) uint8.
 
+    previous: an earlier protection of the same picture, which the new one replaces and names.
     ShapeError below 64 px; CapacityError where the base layer is not decodable.
     """
     height, width = image.shape[:2]
@@ -68,13 +81,14 @@ def protect(
     rows, cols = size[0] // 8, size[1] // 8
     plane = np.ascontiguousarray(resize(picture_luma(image), size)[: 8 * rows, : 8 * cols])
 
-    level, index = _fitted(lattice, plane, strength, default_strength, owner is not None)
+    overhead = payload.middle_overhead(owner is not None, previous is not None)
+    level, index = _fitted(lattice, plane, strength, default_strength, overhead + _LEAST_CONTENT_BITS)
     k_middle, k_top = rates.sizes(index, rows, cols)
-    budgets = payload.budgets(k_middle, k_top, owner is not None)
+    budgets = payload.budgets(k_middle, k_top, owner is not None, previous is not None)
     small = resize(image, size)[: 8 * rows, : 8 * cols]
-    contents = _contents(sketch, np.ascontiguousarray(small), budgets)
+    contents = _contents(codecs, np.ascontiguousarray(small), budgets)
     base = payload.Base(rows, cols, identity, index)
-    layers = payload.build(base, contents, (k_middle, k_top), owner)
+    layers = payload.build(base, contents, (k_middle, k_top), owner, previous)
 
     coded = {
         name: code(code_length(name, rows, cols), len(bits)).encode(bits)
@@ -91,7 +105,8 @@ def protect(
         "base": len(layers.base),
         "middle": k_middle,
         "top": k_top,
-        "content": len(contents[0]) + len(contents[1]),
+        "content": len(contents.middle) + len(contents.top),
+        "cells": contents.cells.size,
         "coded": len(first) + sum(map(len, coded.values())),
     }
     return Protection(
@@ -99,19 +114,18 @@ def protect(
         luma_direction(image),
         identity.hex(),
         bits,
-        pack_code(contents),
+        pack_code((contents.middle, contents.top)),
     )
 
 
 def _fitted(
-    lattice: Lattice, plane: np.ndarray, strength: float, ease: float, signed: bool
+    lattice: Lattice, plane: np.ndarray, strength: float, ease: float, least_middle: int
 ) -> tuple[EmbeddingLevel, int]:
     """The lowest level with enough capacity for the payload in this luma plane, and its rate index.
 
-    See Lattice.capacity for `ease`.
+    least_middle: information bits that the middle layer needs. See Lattice.capacity for `ease`.
     """
     rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
-    least_middle = payload.middle_overhead(signed) + _LEAST_CONTENT_BITS
     tried = []
     for texture_gain in TEXTURE_GAINS[1:] if rows * cols > _MANY_BLOCKS and ease == 1 else TEXTURE_GAINS:
         level = EmbeddingLevel(strength, texture_gain)
@@ -132,12 +146,28 @@ def _base_is_readable(lattice: Lattice, marked: np.ndarray, base: np.ndarray, le
     return np.array_equal(short_code(BASE_CODE_BITS, payload.BASE_BITS).decode(soft).bits, base)
 
 
-def _contents(
-    sketch: SketchCodec, image: np.ndarray, budgets: tuple[int, int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Content code of middle and top; where one has no room, the other carries an independent code."""
+def _contents(codecs: Codecs, image: np.ndarray, budgets: tuple[int, int]) -> payload.Contents:
+    """Hash and content code for these budgets of middle and top.
+
+    A small first layer would hardly help the second and be poor itself: then the two are independent.
+    """
     nothing = np.zeros(0, np.uint8)
-    rooms = [b for b in budgets if b >= _LEAST_CONTENT_BITS]
-    parts = iter(sketch.encode(image, rooms) if rooms else ())
-    middle, top = (next(parts) if b >= _LEAST_CONTENT_BITS else nothing for b in budgets)
-    return middle, top
+    cells = payload.cell_grid(image.shape[0] // 8, image.shape[1] // 8)
+    k = _bits_of_a_cell(budgets[0], cells[0] * cells[1])
+    hashed = codecs.witness.hash(image)[:k] if k else np.zeros((0, *cells), np.uint8)
+    budgets = budgets[0] - hashed.size, budgets[1]
+    rooms = [b if b >= _LEAST_CONTENT_BITS else 0 for b in budgets]
+    independent = rooms[0] < _LAYERED_SHARE * rooms[1]
+    if independent:
+        coded = [codecs.sketch.encode(image, [b])[0] if b else nothing for b in rooms]
+    else:
+        parts = iter(codecs.sketch.encode(image, [b for b in rooms if b]) if any(rooms) else ())
+        coded = [next(parts) if b else nothing for b in rooms]
+    return payload.Contents(coded[0], coded[1], independent, hashed)
+
+
+def _bits_of_a_cell(room: int, cells: int) -> int:
+    """Hash bits of each of so many cells, in a middle layer with room for so many bits."""
+    if room < cells:
+        return 0
+    return max(1, min(_MOST_CELL_BITS, int(_HASH_SHARE * room / cells)))

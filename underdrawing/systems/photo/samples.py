@@ -124,11 +124,15 @@ def alter(
         mask = _SHAPES[rng.integers(len(_SHAPES))](height, width, rng, (0.01, 0.4))
     if stranger is not None:
         return np.where(mask[..., None], stranger, protected), mask
+    fill = tamper.splice if full else random_fill(rng)
+    return fill(protected, mask, donor, rng), mask
+
+
+def random_fill(rng: np.random.Generator) -> tamper.Fill:
+    """A function (image, mask, donor, rng) -> edited image."""
     fills = (tamper.splice, tamper.copy_move, _shifted, tamper.inpaint_fast, tamper.inpaint, tamper.blurred,
              tamper.solid, _recoloured)  # fmt: skip
-    shares = (0.26, 0.16, 0.08, 0.1, 0.16, 0.1, 0.08, 0.06)
-    fill = tamper.splice if full else fills[rng.choice(len(fills), p=shares)]
-    return fill(protected, mask, donor, rng), mask
+    return fills[rng.choice(len(fills), p=(0.26, 0.16, 0.08, 0.1, 0.16, 0.1, 0.08, 0.06))]
 
 
 def _shifted(image: np.ndarray, mask: np.ndarray, donor: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
@@ -12,53 +11,58 @@ from underdrawing.carriers.lattice.soft_bits import clipped_share
 from underdrawing.coding import payload
 from underdrawing.coding.keys import PublicKey
 from underdrawing.core.errors import CodeError
-from underdrawing.core.types import ALTERED_PROBABILITY, Signature, Verdict
+from underdrawing.core.types import ALTERED_PROBABILITY, Assurance, Signature, Verdict, Witness
+from underdrawing.judging.assurance import content_witness, mark_witness, status, unvouched_blocks
 from underdrawing.judging.blending import inpainted, recovery_region
-from underdrawing.judging.regions import abs_error, drop_unsupported_regions, extreme
-from underdrawing.judging.signed_content import (
-    LOCAL_BITS,
-    add_contradictions,
-    matches_content,
-    recover_region,
+from underdrawing.judging.regions import (
+    abs_error,
+    drop_unsupported_regions,
+    extreme,
+    unexplained_regions,
 )
+from underdrawing.judging.signed_content import LOCAL_BITS, add_contradictions, recover_region
+from underdrawing.judging.witness.witness import Finding, SignedContent
 from underdrawing.systems.photo.decoding import Marked
-from underdrawing.systems.photo.parts import BlockLocator, Fuser, SketchCodec
+from underdrawing.systems.photo.parts import Fuser, Parts, SketchCodec
+
+_CONTRADICTED = np.float32(0.9)  # probability of an alteration that the signed content shows
 
 FindKey = Callable[[bytes], PublicKey | None]
 
 
 def judge(
-    received: np.ndarray,
-    marked: Marked,
-    sketch: SketchCodec,
-    locator: BlockLocator,
-    fuser: Fuser,
-    find_key: FindKey,
+    received: np.ndarray, marked: Marked, parts: Parts, find_key: FindKey, *, private: bool = False
 ) -> Verdict:
-    """The verdict on a received picture (H, W, 3) uint8 from its decoded mark."""
+    """The verdict on a received picture (H, W, 3) uint8 from its decoded mark.
+
+    private: whether a secret was needed to write the mark.
+    """
     alignment = marked.view.alignment
     image = _grid_image(received, marked)
-    probability = locator.locate(marked.view, marked.known, image)
-    content = _content(marked, sketch)
-    signature = read_signature(marked, find_key)
+    by_mark = parts.locator.locate(marked.view, marked.known, image)
+    signed = _signed_content(marked, parts.sketch)
+    content = None if signed is None else signed.sketch
+    clipped = clipped_share(extreme(image))
     decoded = None if content is None else _part_in_view(content, marked, image)
     error = None if decoded is None else abs_error(image, decoded)
-    probability = drop_unsupported_regions(
-        probability, marked.evidence(), clipped_share(extreme(image)), error
-    )
-    matches, bits = None, _content_bits(marked)
-    if decoded is not None and bits >= LOCAL_BITS:
-        again = partial(_encoded_again, image, bits, sketch)
-        matches = matches_content(image, decoded, 1 - probability, again)
-        probability = add_contradictions(image, decoded, probability)
-    if matches is False:
-        probability = np.ones_like(probability)
+    by_mark = drop_unsupported_regions(by_mark, marked.evidence(), clipped, error)
+    if decoded is not None and signed.sketch_bits >= LOCAL_BITS:
+        by_mark = add_contradictions(image, decoded, by_mark)
+    finding = None if signed is None else parts.witness.compare(image, alignment.origin, signed)
+    probability, rewritten = _joined(by_mark, finding)
     in_frame = np.clip(alignment.to_received(probability), 0, 1)
     altered = in_frame > ALTERED_PROBABILITY
-    fraction = float(altered.mean())
-    recovered, source, confidence = _recover(received, image, probability, content, fuser, marked)
+    signature = read_signature(marked, find_key)
+    unvouched, in_view = _unvouched(image, clipped, marked)
+    witnesses = (
+        mark_witness(_fraction(by_mark, marked), in_view, private=private),
+        content_witness(finding, signature, in_view, rewritten=rewritten),
+    )
+    assurance = Assurance(witnesses, round(float(unvouched.mean()), 4))
+    recovered, source, confidence = _recover(received, image, probability, content, parts.fuser, marked)
+    stated = None if marked.middle is None else marked.middle.previous
     verdict = Verdict(
-        status="altered" if fraction > 0 or matches is False else "intact",
+        status=status(witnesses, assurance.unvouched_share),
         present=True,
         message="",
         identity=marked.base.identity.hex(),
@@ -68,12 +72,58 @@ def judge(
         source_map=source,
         confidence=confidence,
         content=content,
-        content_matches=matches,
-        altered_fraction=fraction,
+        content_matches=_matches(finding, witnesses[1]),
+        altered_fraction=float(altered.mean()),
         layers=marked.layers,
-        details=details(marked),
+        assurance=assurance,
+        unvouched=unvouched,
+        previous=None
+        if stated is None
+        else (stated.identity.hex(), stated.fingerprint and stated.fingerprint.hex()),
+        details=details(marked) | _content_details(finding),
     )
     return _with_message(verdict, marked)
+
+
+def _joined(by_mark: np.ndarray, finding: Finding | None) -> tuple[np.ndarray, float]:
+    """Probability (8 r, 8 c) of alteration by mark and signed content; share that only the content shows."""
+    if finding is None:
+        return by_mark, 0.0
+    if finding.is_other:
+        contradicted = np.ones_like(finding.altered)
+    else:
+        contradicted = unexplained_regions(finding.altered, by_mark)
+    rewritten = float((contradicted & (by_mark <= ALTERED_PROBABILITY)).mean())
+    return np.where(contradicted, np.maximum(by_mark, _CONTRADICTED), by_mark), rewritten
+
+
+def _fraction(probability: np.ndarray, marked: Marked) -> float:
+    """Share of the received picture above the threshold of alteration."""
+    in_frame = marked.view.alignment.to_received(probability)
+    return float((in_frame > ALTERED_PROBABILITY).mean())
+
+
+def _matches(finding: Finding | None, witness: Witness) -> bool | None:
+    if finding is not None and finding.is_other:
+        return False
+    return None if witness.state == "silent" else True
+
+
+def _unvouched(image: np.ndarray, clipped: np.ndarray, marked: Marked) -> tuple[np.ndarray, float]:
+    """(H, W) bool, areas of the received picture that show or carry nothing, or lie outside of the grid; and
+    the share in view."""
+    vouched = ~unvouched_blocks(image, clipped)
+    alignment = marked.view.alignment
+    on_grid = alignment.to_received(vouched.repeat(8, 0).repeat(8, 1).astype(np.float32)) > 0.5
+    in_view = alignment.to_received(np.ones(image.shape[:2], np.float32)) > 0.5
+    return ~on_grid, round(float(in_view.mean()), 4)
+
+
+def _content_details(finding: Finding | None) -> dict:
+    if finding is None:
+        return {}
+    numbers = {"peak": finding.peak, "another_picture": finding.other, "signed_bits_in_view": finding.bits}
+    return {"content_witness": {name: round(value, 2) for name, value in numbers.items()}}
 
 
 def details(marked: Marked) -> dict:
@@ -125,30 +175,28 @@ def _grid_image(received: np.ndarray, marked: Marked) -> np.ndarray:
     return np.ascontiguousarray(marked.view.alignment.sample(received)[: 8 * rows, : 8 * cols])
 
 
-def _content(marked: Marked, sketch: SketchCodec) -> np.ndarray | None:
-    """The whole picture decoded from its content code, (8 rows, 8 cols, 3) uint8."""
-    parts = [part.content for part in (marked.middle, marked.top) if part is not None]
-    layers = [content for content in parts if len(content)]
-    if not layers:
-        return None
+def _signed_content(marked: Marked, sketch: SketchCodec) -> SignedContent | None:
+    """Hash and sketch of the whole picture, whether signed or not; None where neither was read."""
+    read = [part for part in (marked.middle, marked.top) if part is not None]
+    layers = [part.content for part in read if len(part.content)]
+    if marked.middle is not None and marked.middle.independent:
+        layers = layers[-1:]
+    rows, cols = marked.grid
+    cells = np.zeros((0, *payload.cell_grid(rows, cols)), np.uint8)
+    if marked.middle is not None and marked.middle.cells.size:
+        cells = marked.middle.cells
     try:
-        return sketch.decode(layers, 8 * marked.base.rows, 8 * marked.base.cols)
+        picture = sketch.decode(layers, 8 * rows, 8 * cols) if layers else None
     except CodeError:
+        picture, layers = None, []
+    if picture is None and not cells.size:
         return None
-
-
-def _content_bits(marked: Marked) -> int:
-    return sum(len(part.content) for part in (marked.middle, marked.top) if part is not None)
+    return SignedContent(rows, cols, cells, picture, sum(map(len, layers)))
 
 
 def _part_in_view(content: np.ndarray, marked: Marked, image: np.ndarray) -> np.ndarray:
     i, j = marked.view.alignment.origin
     return content[8 * i : 8 * i + image.shape[0], 8 * j : 8 * j + image.shape[1]]
-
-
-def _encoded_again(image: np.ndarray, bits: int, sketch: SketchCodec) -> np.ndarray:
-    """The image decoded from a code of at most so many bits."""
-    return sketch.decode(sketch.encode(image, [bits]), *image.shape[:2])
 
 
 def _recover(
@@ -186,16 +234,33 @@ def _with_message(verdict: Verdict, marked: Marked) -> Verdict:
     rows, cols = marked.reading.altered.shape
     share = rows * cols / (marked.base.rows * marked.base.cols)
     part = f" This is {share:.0%} of the protected frame." if share < 0.95 else ""
+    if verdict.previous is not None:
+        identity, key = verdict.previous
+        by = f" signed by key {key}..." if key else ""
+        part += f" The protector states that the picture was protected before as {identity}{by}."
+    message = f"{who}{signer}; {_finding(verdict)}{part}"
+    return replace(verdict, message=message)
+
+
+def _finding(verdict: Verdict) -> str:
+    """The second half of the message: what the witnesses found."""
     if verdict.content_matches is False:
-        what = "the signed content differs from this picture: the mark was copied from another one."
-    elif verdict.status == "altered":
-        if verdict.content is None:
-            how = "filled in by a guess, for its code was not readable"
-        else:
-            how = "shown from the hidden code"
-        what = (
+        return "the signed content differs from this picture: the mark was copied from another one."
+    if verdict.status == "altered":
+        decoded = verdict.content is not None
+        how = (
+            "shown from the hidden code" if decoded else "filled in by a guess, for its code was not readable"
+        )
+        return (
             f"altered in {max(verdict.altered_fraction, 0.001):.1%} of the picture; what was there is {how}."
         )
-    else:
-        what = "not altered."
-    return replace(verdict, message=f"{who}{signer}; {what}{part}")
+    content = verdict.assurance.witness("signed content")
+    if verdict.status == "unvouched":
+        return f"the mark is whole, but nothing proves that this is its picture. {content.message}"
+    dark = verdict.assurance.unvouched_share
+    rest = (
+        f" {dark:.0%} of it is black, clipped, flat or outside the frame and not vouched for."
+        if dark >= 0.005
+        else ""
+    )
+    return f"not altered.{rest}"

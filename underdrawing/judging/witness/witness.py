@@ -1,0 +1,231 @@
+"""Signed content as a witness: does the received picture show what was signed, as a whole and in each place?
+
+The signature covers a hash of K bits for each cell of 32 px and the code of a sketch. An attacker can write
+both below any picture, but cannot sign others; so the picture has to agree with them.
+
+    signed hash, decoded sketch, received picture --> logit "altered" by 8 px, logit "another picture"
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from underdrawing.coding.payload import cell_grid
+
+WEIGHTS = Path(__file__).parent / "weights" / "witness.safetensors"
+CELL_PX = 32
+"""Side of a cell on the grid."""
+_STEP_PX = 4  # grid pixels of a pixel of the planes
+_FOUND = 0.5  # share of edits found at `least_area`, as a logit: see Calibration.least_area
+
+
+@dataclass(frozen=True)
+class SignedContent:
+    """What the signature covers of the picture's content, for the whole grid."""
+
+    rows: int
+    """Blocks of 8 px of the grid."""
+    cols: int
+    cells: np.ndarray
+    """(k, r, c) hash bits of each cell; k = 0 without a hash."""
+    sketch: np.ndarray | None
+    """(8 rows, 8 cols, 3) uint8 decoded from the content code; None without one."""
+    sketch_bits: int
+
+    @property
+    def density(self) -> float:
+        """Bits of hash and sketch per block."""
+        return (self.cells.size + self.sketch_bits) / (self.rows * self.cols)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Result of a comparison, in the coordinates of the view."""
+
+    altered: np.ndarray
+    """(8 r, 8 c) bool: regions that contradict the signed content."""
+    logits: np.ndarray
+    """(r, c) float32 logits of "altered", by block."""
+    peak: float
+    """Largest mean of 3 x 3 logits."""
+    other: float
+    """Logit of "another picture"."""
+    is_other: bool
+    bits: float
+    """Signed bits about the part in view."""
+    least_area: float | None
+    """Share of the view from which nine of ten rewritten edits are found; None where fewer are found."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Thresholds and the rate of detection, measured on held-out photographs; stored with the weights."""
+
+    local: float
+    """Peak above which the picture is altered."""
+    region: float
+    """Smoothed logit that limits a region around such a peak."""
+    other: float
+    """Logit above which the content is that of another picture."""
+    detection: tuple[float, float, float, float]
+    """Logit of the probability of detection: constant, weights of log2 of the edit's area in blocks, of log2
+    of 1 + signed bits per block, and of log2 of the blocks in view."""
+
+    def least_area(self, blocks: int, density: float) -> float | None:
+        """Share of `blocks` from which nine of ten rewritten edits are found; None above one half."""
+        constant, by_area, by_density, by_blocks = self.detection
+        need = np.log(9.0) - constant - by_density * np.log2(1 + density) - by_blocks * np.log2(blocks)
+        share = float(2 ** (need / by_area)) / blocks
+        return None if share > _FOUND else share
+
+
+class Witness:
+    """Hash and comparison; the weights are loaded at first use."""
+
+    def __init__(self, weights: Path = WEIGHTS):
+        self._path = weights
+        self._lock = threading.Lock()
+
+    def hash(self, image: np.ndarray) -> np.ndarray:
+        """(K, r, c) uint8 bits of the cells of a picture on its grid, (8 rows, 8 cols, 3) uint8, the most
+        informative bits first."""
+        import torch
+
+        from underdrawing.judging.witness.network import centred
+
+        picture = centred(torch.from_numpy(planes(_to_cells(image))).permute(2, 0, 1)[None])
+        with torch.inference_mode():
+            return (self._network.hash(picture)[0].numpy() > 0).astype(np.uint8)
+
+    def compare(self, image: np.ndarray, origin: tuple[int, int], signed: SignedContent) -> Finding:
+        """Compare a view (8 r, 8 c, 3) uint8, whose first block on the grid is `origin`, with the content."""
+        rows, cols = image.shape[0] // 8, image.shape[1] // 8
+        first = origin[0] // 4, origin[1] // 4
+        last = cell_grid(origin[0] + rows, origin[1] + cols)
+        at = origin[0] - 4 * first[0], origin[1] - 4 * first[1]
+        size = 4 * (last[0] - first[0]), 4 * (last[1] - first[1])
+        at_rim = origin[0] + rows == signed.rows, origin[1] + cols == signed.cols
+        received, shown = _placed(image, at, size, at_rim)
+        cells = signed.cells[:, first[0] : last[0], first[1] : last[1]]
+        part = slice(32 * first[0], 32 * last[0]), slice(32 * first[1], 32 * last[1])
+        sketch = None if signed.sketch is None else _to_cells(signed.sketch[part])
+        visible = np.zeros(size, np.float32)
+        visible[at[0] : at[0] + rows, at[1] : at[1] + cols] = 1
+        density = 1000 * signed.sketch_bits / (64 * signed.rows * signed.cols)
+        logits, other = self._logits((received, sketch, cells, density), visible, shown)
+        logits = logits[at[0] : at[0] + rows, at[1] : at[1] + cols]
+        smooth = cv2.blur(logits, (3, 3), borderType=cv2.BORDER_REFLECT)
+        known = self._calibration
+        return Finding(
+            altered=_regions(smooth, known).repeat(8, 0).repeat(8, 1),
+            logits=logits,
+            peak=float(smooth.max()),
+            other=other,
+            is_other=other > known.other,
+            bits=signed.density * rows * cols,
+            least_area=known.least_area(rows * cols, signed.density),
+        )
+
+    def _logits(
+        self,
+        compared: tuple[np.ndarray, np.ndarray | None, np.ndarray, float],
+        visible: np.ndarray,
+        shown: np.ndarray,
+    ) -> tuple[np.ndarray, float]:
+        """Logits of the network, (r, c) and one.
+
+        compared: received canvas, decoded sketch, hash bits, sketch bits per 1,000 px. visible: (r, c) of
+        blocks; shown: as visible, and the repeated rim.
+        """
+        import torch
+
+        from underdrawing.judging.witness.network import BITS, centred
+
+        received, sketch, cells, density = compared
+        gray = np.full_like(received, 128)
+        stack = np.stack([planes(received), planes(gray if sketch is None else sketch)])
+        pictures = centred(torch.from_numpy(stack).permute(0, 3, 1, 2))
+        picture = pictures[:1] * torch.from_numpy(shown.repeat(2, 0).repeat(2, 1))
+        bits = np.zeros((1, BITS, *cells.shape[1:]), np.float32)
+        bits[0, : len(cells)] = 2.0 * cells[:BITS] - 1
+        network = self._network
+        with torch.inference_mode():
+            local, other = network.comparison(
+                picture,
+                pictures[1:],
+                torch.from_numpy(bits),
+                network.hash(picture),
+                torch.from_numpy(visible)[None, None],
+                torch.tensor([density], dtype=torch.float32),
+            )
+        return local[0, 0].numpy(), float(other[0])
+
+    @cached_property
+    def _network(self):
+        from underdrawing.judging.witness.network import WitnessNet
+        from underdrawing.nets.loading import load_network
+
+        with self._lock:
+            return load_network(self._path, None, WitnessNet)
+
+    @cached_property
+    def _calibration(self) -> Calibration:
+        from underdrawing.nets.loading import read_metadata
+
+        stored = json.loads(read_metadata(self._path)["calibration"])
+        return Calibration(**{**stored, "detection": tuple(stored["detection"])})
+
+
+def planes(image: np.ndarray) -> np.ndarray:
+    """(H, W, 3) uint8, sides multiples of 32 -> (H / 4, W / 4, 4) uint8: R, G, B, log deviation of gray."""
+    height, width = image.shape[0] // _STEP_PX, image.shape[1] // _STEP_PX
+    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    mean, square = (cv2.resize(x, (width, height), interpolation=cv2.INTER_AREA) for x in (gray, gray * gray))
+    deviation = np.sqrt(np.maximum(square - mean * mean, 0))
+    texture = np.clip(36 * np.log2(1 + deviation), 0, 255).astype(np.uint8)
+    return np.concatenate([small, texture[..., None]], 2)
+
+
+def _to_cells(image: np.ndarray) -> np.ndarray:
+    """The picture with its rim repeated up to whole cells."""
+    down, right = (-side % CELL_PX for side in image.shape[:2])
+    if not down and not right:
+        return image
+    return cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_REPLICATE)
+
+
+def _placed(
+    image: np.ndarray, at: tuple[int, int], size: tuple[int, int], at_rim: tuple[bool, bool]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The view on a gray canvas of `size` blocks, from block `at`; and the blocks filled, float32.
+
+    Where the grid ends (at_rim), the rim is repeated as in `_to_cells`.
+    """
+    canvas, shown = np.full((8 * size[0], 8 * size[1], 3), 128, np.uint8), np.zeros(size, np.float32)
+    down, right = (
+        8 * (whole - start) - side if rim else 0
+        for whole, start, side, rim in zip(size, at, image.shape, at_rim, strict=False)
+    )
+    part = cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_REPLICATE)
+    height, width = part.shape[:2]
+    canvas[8 * at[0] : 8 * at[0] + height, 8 * at[1] : 8 * at[1] + width] = part
+    shown[at[0] : at[0] + height // 8, at[1] : at[1] + width // 8] = 1
+    return canvas, shown
+
+
+def _regions(smooth: np.ndarray, known: Calibration) -> np.ndarray:
+    """(r, c) bool: connected blocks above the region threshold that hold a peak above the local one."""
+    candidates = (smooth > min(known.region, known.local)).astype(np.uint8)
+    count, labels = cv2.connectedComponents(candidates, connectivity=8)
+    peaks = np.zeros(count, bool)
+    peaks[np.unique(labels[smooth > known.local])] = True
+    peaks[0] = False
+    return peaks[labels]

@@ -1,0 +1,178 @@
+"""Training samples of the witness: photographs, their signed content, and what is received in their place.
+
+The mark is written over most edits again, as an attacker with this program would do, so that the network
+cannot learn to look for it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from underdrawing.attacks import suites, tamper
+from underdrawing.attacks.channel import Jpeg
+from underdrawing.attacks.geometry import Scale
+from underdrawing.carriers.lattice.grid import resize
+from underdrawing.coding.bits import unpack_code
+from underdrawing.coding.keys import Owner
+from underdrawing.core.errors import CapacityError
+from underdrawing.data.shards import random_crop
+from underdrawing.judging.witness.network import BITS
+from underdrawing.judging.witness.witness import CELL_PX, planes
+from underdrawing.ops.protection import Protection
+from underdrawing.systems.photo.model import Photo
+from underdrawing.systems.photo.pool import run_jobs
+from underdrawing.systems.photo.samples import random_fill
+from underdrawing.train.crops import training_photos
+
+UNTOUCHED, EDITED, OTHER, MIRRORED, MOVED = range(5)
+"""Kinds of samples: MOVED is another exposure of the scene, which the signed bits can hardly tell."""
+FIELDS = ("planes", "mask", "facts")
+_CHUNK = 96
+_VARIANTS = 8  # of a protected picture
+_KIND_SHARES = (0.28, 0.56, 0.10, 0.02, 0.04)
+_REWRITTEN = 0.85
+_LEAST_SKETCH_BITS = 60
+_SHAPES = (tamper.free_form, tamper.blob, tamper.blob, tamper.box)
+_AREAS = ((0.005, 0.02), (0.02, 0.06), (0.06, 0.15), (0.15, 0.35))
+_AREA_SHARES = (0.3, 0.3, 0.22, 0.18)
+_STRENGTHS = (1.0, 1.0, 1.0, 0.7, 1.45)
+_GRAY = 128
+
+
+class _Signed(NamedTuple):
+    sketches: tuple[np.ndarray, np.ndarray]
+    """Decoded from the middle layer and from the top layer, which are independent codes."""
+    bits: tuple[int, int]
+    """Of middle and top."""
+    cell_bits: int
+
+
+def fill(folder: Path, data: Path, side: int, count: int, *, seed: int, held_out: bool = False) -> None:
+    """Write `count` samples of side x side px, rounded up to chunks, into folder/NNNN.npz; existing stay.
+
+    planes: (n, side / 4, side / 4, 12) uint8 of the received picture, the sketch and the original.
+    mask: (n, side / 8, side / 8) uint8, altered share of a block. facts: (n, 5) int32: kind, sketch bits of
+    middle and top, altered share of the picture in thousandths, hash bits of a cell.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    photos = [p for p in training_photos(data, validation=held_out) if min(p.shape[:2]) >= min(side, 400)]
+    jobs = [k for k in range(-(-count // _CHUNK)) if not (folder / f"{k:04d}.npz").exists()]
+    run_jobs(lambda jobs: _make(folder, photos, side, jobs, seed), jobs)
+
+
+def _make(folder: Path, photos: list[np.ndarray], side: int, jobs: list[int], seed: int) -> None:
+    cv2.setNumThreads(1)
+    photo, owner = Photo(), Owner.create()
+    for job in jobs:
+        rng = np.random.default_rng((seed, job))
+        columns: dict[str, list] = {name: [] for name in FIELDS}
+        while len(columns["mask"]) < _CHUNK:
+            for sample in _samples(photos, side, photo, owner, rng):
+                for name, value in zip(FIELDS, sample, strict=True):
+                    columns[name].append(value)
+        partial = folder / f"{job:04d}.partial.npz"
+        np.savez(partial, **{name: np.stack(values) for name, values in columns.items()})
+        partial.replace(folder / f"{job:04d}.npz")
+
+
+def _samples(photos: list[np.ndarray], side: int, photo: Photo, owner: Owner, rng: np.random.Generator):
+    """Several received pictures for one protected crop; none where it cannot be protected."""
+    image = _crop(photos, side, rng)
+    donor = max((_crop(photos, side, rng) for _ in range(rng.choice((1, 8)))), key=lambda x: _alike(image, x))
+    try:
+        protection = photo.protect(image, owner=owner, strength=float(rng.choice(_STRENGTHS)))
+    except CapacityError:
+        return
+    signed = _signed(photo, image, protection, rng)
+    if signed is None:
+        return
+    own = planes(image)
+    for _ in range(_VARIANTS):
+        kind = rng.choice(5, p=_KIND_SHARES)
+        received, mask = _received(kind, image, donor, rng)
+        if rng.random() < _REWRITTEN:
+            received = protection.apply(received)
+        received = _sent(received, rng)
+        with_top = bool(signed.bits[1]) and rng.random() < 0.5
+        block = cv2.resize(mask.astype(np.float32), (side // 8, side // 8), interpolation=cv2.INTER_AREA)
+        bits = (0, signed.bits[1]) if with_top else (signed.bits[0], 0)
+        facts = np.array([kind, *bits, 1000 * mask.mean(), signed.cell_bits], np.int32)
+        views = planes(received), planes(signed.sketches[int(with_top)]), own
+        yield np.concatenate(views, 2), np.rint(255 * block).astype(np.uint8), facts
+
+
+def _signed(
+    photo: Photo, image: np.ndarray, protection: Protection, rng: np.random.Generator
+) -> _Signed | None:
+    """Content for the bits of both layers, with a random share of hash bits in the middle one."""
+    side = image.shape[0]
+    cells = (side // CELL_PX) ** 2
+    room, top = (len(layer) for layer in unpack_code(protection.code))
+    room += protection.bits["cells"]
+    most = min(BITS, (room - _LEAST_SKETCH_BITS) // cells)
+    k = int(rng.integers(1, most + 1)) if most >= 1 else min(1, room // cells)
+    middle = room - k * cells
+    bits = tuple(b if b >= _LEAST_SKETCH_BITS else 0 for b in (middle, top))
+    if not k and not any(bits):
+        return None
+    gray = np.full_like(image, _GRAY)
+    sketches = tuple(photo.describe(image, b) if b else gray for b in bits)
+    return _Signed(sketches, bits, k)
+
+
+def _crop(photos: list[np.ndarray], side: int, rng: np.random.Generator) -> np.ndarray:
+    return np.ascontiguousarray(random_crop(photos[rng.integers(len(photos))], side, (side, 416), rng))
+
+
+def _alike(first: np.ndarray, second: np.ndarray) -> float:
+    """Correlation of two pictures in 12 x 12 px of gray."""
+    a, b = (cv2.resize(x, (12, 12), interpolation=cv2.INTER_AREA).mean(2).ravel() for x in (first, second))
+    return float(np.corrcoef(a, b)[0, 1]) if a.std() and b.std() else 0.0
+
+
+def _received(
+    kind: int, image: np.ndarray, donor: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """The picture in the place of the original, without its mark, and the mask of what differs."""
+    height, width = image.shape[:2]
+    nothing = np.zeros((height, width), bool)
+    if kind == EDITED:
+        area = _AREAS[rng.choice(4, p=_AREA_SHARES)]
+        mask = _SHAPES[rng.integers(len(_SHAPES))](height, width, rng, area)
+        return random_fill(rng)(image, mask, donor, rng), mask
+    if kind == OTHER:
+        return donor, ~nothing
+    if kind == MIRRORED:
+        return np.ascontiguousarray(image[:, ::-1]), ~nothing
+    return (_moved(image, rng) if kind == MOVED else image), nothing
+
+
+def _moved(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Another exposure: zoomed, moved by a few pixels, in another light."""
+    height, width = image.shape[:2]
+    zoom, (x, y) = rng.uniform(0.96, 1.06), rng.uniform(-6, 6, 2)
+    matrix = np.array([[zoom, 0, x + width * (1 - zoom) / 2], [0, zoom, y + height * (1 - zoom) / 2]])
+    moved = cv2.warpAffine(
+        image, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+    )
+    return np.clip(np.rint(moved * rng.uniform(0.85, 1.15) + rng.uniform(-10, 10)), 0, 255).astype(np.uint8)
+
+
+def _sent(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The picture after a random channel, at its own size."""
+    draw, size = rng.random(), image.shape[:2]
+    if draw < 0.12:
+        return image
+    if draw < 0.48:
+        return Jpeg(int(rng.integers(*((60, 96) if draw < 0.4 else (30, 60)))))(image, rng)
+    if draw < 0.56:
+        sent = resize(Scale(float(rng.uniform(0.5, 1.3)))(image, rng), size)
+        return Jpeg(int(rng.integers(60, 96)))(sent, rng)
+    if draw < 0.61:
+        toned = image * rng.uniform(0.8, 1.2) + rng.uniform(-15, 15)
+        return np.clip(toned, 0, 255).astype(np.uint8)
+    return resize(suites.sample_channel(image, rng), size)
