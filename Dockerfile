@@ -16,7 +16,8 @@ RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin unde
     && install --directory --owner=underdrawing --mode=0750 /data
 COPY --from=build /opt/underdrawing /opt/underdrawing
 # One thread per worker: several thread pools would compete for the cores.
-ENV PATH=/opt/underdrawing/bin:$PATH PYTHONUNBUFFERED=1 OMP_NUM_THREADS=1 UNDERDRAWING_HOST=0.0.0.0
+ENV PATH=/opt/underdrawing/bin:$PATH PYTHONUNBUFFERED=1 OMP_NUM_THREADS=1 \
+    UNDERDRAWING_HOST=0.0.0.0 UNDERDRAWING_HOSTS=localhost
 USER 10001
 WORKDIR /data
 VOLUME /data

@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from underdrawing.core.errors import OutputError, PictureError, UnderdrawingError
+from underdrawing.core.errors import OutputError, PictureError, UnderdrawingError, is_out_of_memory
 from underdrawing.data.files import PICTURE_SUFFIXES, find_pictures
 
 
@@ -152,12 +152,11 @@ def attempt(work: Work, job: Job) -> Result:
         return work(job)
     except UnderdrawingError as error:
         message = str(error)
-    except MemoryError:
-        message = "not enough memory for this picture"
     except OSError as error:
         message = _reason(error)
     except Exception as error:  # a bug that one file triggers must not stop the others
-        message = f"internal error, please report it: {type(error).__name__}: {error}"
+        fault = f"internal error, please report it: {type(error).__name__}: {error}"
+        message = "not enough memory for this picture" if is_out_of_memory(error) else fault
     name = str(job.path)
     named = name in message or (job.target is not None and str(job.target) in message)
     return {"file": name, "status": "error", "message": message if named else f"{name}: {message}"}

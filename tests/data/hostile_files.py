@@ -17,6 +17,8 @@ BROKEN: dict[str, Callable[[], bytes]] = {}
 """Files that are to be refused."""
 ODD: dict[str, Callable[[], bytes]] = {}
 """Files that are unusual and are to be read."""
+NARROW: dict[str, Callable[[], bytes]] = {}
+"""Pictures that can be read, too narrow to carry a code."""
 
 
 def file_of(image: Image.Image, format: str, **options) -> bytes:
@@ -148,6 +150,21 @@ def huge_header_bmp() -> bytes:
         + struct.pack("<IHHI", 54, 0, 0, 54)
         + struct.pack("<IiiHHIIiiII", 40, 60_000, 60_000, 1, 24, *[0] * 6)
     )
+
+
+@_case(NARROW)
+def tall_png() -> bytes:
+    return file_of(Image.new("L", (64, 62_400), 99), "PNG")
+
+
+@_case(NARROW)
+def wide_jpeg() -> bytes:
+    return file_of(Image.new("L", (65_500, 600), 99), "JPEG")
+
+
+@_case(NARROW)
+def wide_avif() -> bytes:
+    return file_of(Image.new("RGB", (6_000, 64), 99), "AVIF")
 
 
 @_case(BROKEN)

@@ -4,12 +4,13 @@ import resource
 
 import numpy as np
 import pytest
-from hostile_files import BROKEN, ODD, file_of, photo
+from hostile_files import BROKEN, NARROW, ODD, file_of, photo
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from underdrawing.core.errors import PictureError
+from underdrawing.core.errors import PictureError, ShapeError
 from underdrawing.data.pictures import Picture, load_picture, save_picture
+from underdrawing.data.sources import read_source
 
 SEEDS = {
     "JPEG": file_of(photo(), "JPEG"),
@@ -41,6 +42,12 @@ def test_odd_files_are_read_and_written_again(tmp_path, name):
     assert np.array_equal(again.pixels, loaded.pixels)
     assert again.gray == loaded.gray
     assert (again.alpha is None) == (loaded.alpha is None)
+
+
+@pytest.mark.parametrize("name", NARROW)
+def test_pictures_too_narrow_for_a_code_are_refused(name):
+    with pytest.raises(ShapeError, match="at most 20 times"):
+        read_source(NARROW[name]())
 
 
 def test_bombs_cost_no_memory():

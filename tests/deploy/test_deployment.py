@@ -69,6 +69,13 @@ def test_only_this_machine_reaches_the_server_without_a_proxy(compose):
     assert "UNDERDRAWING_HOST=127.0.0.1" in text("deploy/underdrawing.env.example")
 
 
+def test_a_container_names_its_hosts_and_signs_with_tokens(compose):
+    environment = compose["services"]["server"]["environment"]
+    assert environment["UNDERDRAWING_HOSTS"] == "${UNDERDRAWING_HOSTS:-localhost}"
+    assert "UNDERDRAWING_HOST=0.0.0.0 UNDERDRAWING_HOSTS=localhost" in text("Dockerfile")
+    assert environment["UNDERDRAWING_SIGN"] and environment["UNDERDRAWING_TOKENS"]
+
+
 def test_no_secret_stands_in_a_file(compose):
     for name in DEPLOYED:
         given = re.findall(r"(?i)password[ \t]*[:=][ \t]*(\S+)", text(name))

@@ -17,7 +17,7 @@ from conftest import png, wait_for
 from PIL import Image
 
 sys.path.append(str(Path(__file__).parents[1] / "data"))
-from hostile_files import BROKEN, ODD
+from hostile_files import BROKEN, NARROW, ODD
 
 from underdrawing import api
 from underdrawing.coding.keys import Owner
@@ -131,6 +131,11 @@ def test_malformed_pictures_are_refused_and_hurt_nobody(desk, protected):
     large = png(np.zeros((2100, 2000, 3), np.uint8))  # of a few kB, and of 4.2 megapixels
     reply = desk.client("reader").send("/v1/verify", large)
     assert reply.status == 422 and "megapixels" in reply.json()["detail"]
+    narrow = png(np.tile(skimage.data.coffee(), (1, 5, 1))[:64, :1344])
+    for data in (narrow, NARROW["tall_png"](), NARROW["wide_avif"]()):
+        for path in ("/v1/verify", "/v1/protect", "/v1/retrieve"):
+            reply = desk.client("protector").send(path, data)
+            assert reply.status == 422 and "20 times" in reply.json()["detail"], (path, reply.body)
     assert "fault" not in desk.log
 
 

@@ -429,3 +429,13 @@ def test_a_stranger_is_looked_for(page, desk, protected, thumbnail):
     page.click("#retrieve")
     expect(page.locator("#records")).to_contain_text("Found by what it shows")
     expect(page.locator("#records")).to_contain_text("Rachel Michetti")
+
+
+def test_the_token_behind_the_address_is_kept_and_hidden(page, desk):
+    with page.expect_response("**/v1/about") as told:
+        page.goto(f"{desk.url}#token={desk.tokens['protector']}")
+    assert told.value.json()["role"] == "protector"
+    assert page.url == desk.url and page.input_value("#token") == desk.tokens["protector"]
+    with page.expect_response("**/v1/about") as told:
+        page.reload()
+    assert told.value.json()["role"] == "protector"

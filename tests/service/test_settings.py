@@ -11,7 +11,9 @@ from cryptography.hazmat.primitives import serialization
 from underdrawing import cli
 from underdrawing.core.errors import KeyFileError, UsageError
 from underdrawing.service import jobs
-from underdrawing.service.settings import PREFIX, Settings, is_loopback
+from underdrawing.service.hosts import Host, is_loopback
+from underdrawing.service.settings import PREFIX, Settings
+from underdrawing.service.tokens import TokenFile
 
 
 def test_options_go_before_the_environment():
@@ -63,13 +65,50 @@ def test_signing_them_without_the_extra_ends_the_start(monkeypatch, capsys):
     assert "underdrawing[credentials]" in capsys.readouterr().err
 
 
-def test_names_of_this_machine_alone_where_visitors_may_all():
-    assert "localhost" in Settings().host_names and "example.org" not in Settings().host_names
-    assert Settings(host="0.0.0.0").host_names == frozenset()
-    assert Settings(hosts="A.example.org, b").host_names == {"a.example.org", "b"}
-    assert [is_loopback(host) for host in ("127.0.0.9", "::1", "localhost", "0.0.0.0", "a.b")] == [
-        True, True, True, False, False,
-    ]  # fmt: skip
+def test_an_address_that_others_reach_needs_host_names():
+    for host in ("0.0.0.0", "::", "", "192.0.2.7", "photos.example.org"):
+        for hosts in ("", " , "):
+            with pytest.raises(UsageError, match=PREFIX + "HOSTS.*--hosts"):
+                Settings.from_environment({}, host=host, hosts=hosts)
+        assert Settings.from_environment({}, host=host, hosts="photos.example.org").host_list
+    for host in ("127.0.0.1", "127.0.0.9", "::1", "localhost"):
+        assert (
+            Host.parse(f"[{host}]" if ":" in host else host)
+            in Settings.from_environment({}, host=host).host_list
+        )
+    for wrong in (
+        "a b",
+        "https://a.example",
+        "a.example/",
+        "a@b",
+        "*",
+        "a:b",
+        "a:70000",
+        "bücher.example",
+        "[::1",
+    ):
+        with pytest.raises(UsageError, match=PREFIX + "HOSTS"):
+            Settings.from_environment({}, hosts=wrong)
+
+
+def test_signing_needs_tokens(tmp_path):
+    TokenFile(tmp_path / "tokens.json").add("desk", "protector")
+    abroad = {"host": "0.0.0.0", "hosts": "photos.example.org", "sign": __file__}
+    with pytest.raises(UsageError, match=PREFIX + "TOKENS.*underdrawing token add"):
+        Settings.from_environment({}, **abroad)
+    assert Settings.from_environment({}, tokens=str(tmp_path / "tokens.json"), **abroad).signs
+    assert Settings.from_environment({}, sign=__file__).signs and not Settings().signs
+    for role in ("protector", "admin"):
+        with pytest.raises(UsageError, match=PREFIX + "ANONYMOUS"):
+            Settings.from_environment({}, sign=__file__, anonymous=role)
+        with pytest.raises(UsageError, match=PREFIX + "ANONYMOUS"):
+            Settings.from_environment({}, credentials=__file__, credentials_key=__file__, anonymous=role)
+        Settings.from_environment({}, anonymous=role)
+
+
+def test_loopback_addresses_are_known():
+    hosts = ("127.0.0.9", "::1", "localhost", "0.0.0.0", "a.b", "localhost.example.org", "::ffff:192.0.2.1")
+    assert [is_loopback(host) for host in hosts] == [True, True, True, False, False, False, False]
 
 
 def test_queue_and_workers_follow_the_machine(monkeypatch):

@@ -209,6 +209,18 @@ def test_too_small_a_picture_is_refused(system, shape):
     assert system.verify(np.zeros((*shape, 3), np.uint8)).status == "unprotected"
 
 
+def test_pictures_as_narrow_as_allowed_are_read_and_narrower_ones_refused(system, photo):
+    strip = np.tile(photo, (1, 3, 1))[200:264, :1280]
+    protected = system.protect(strip, identity=IDENTITY).apply(strip)
+    for received in (protected, protected[:, ::-1]):
+        assert system.identify(np.ascontiguousarray(received)) == IDENTITY.hex()
+    narrow = np.tile(strip, (1, 5, 1))
+    with pytest.raises(ShapeError, match="too narrow"):
+        system.protect(narrow)
+    for received in (narrow, narrow.swapaxes(0, 1), narrow[:, ::-1]):
+        assert system.verify(np.ascontiguousarray(received)).status == "unprotected"
+
+
 def test_a_picture_that_cannot_carry_an_identity_is_refused_not_marked(system):
     for level in (0, 128, 255):
         flat = np.full((128, 128, 3), level, np.uint8)

@@ -18,6 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Settings of the server that are often changed; all have environment variables."""
     _flags.add(parser, "--password-file", "--trust")
     parser.add_argument("--host", help="address to listen on; 127.0.0.1 by default")
+    parser.add_argument(
+        "--hosts", metavar="NAMES", help="host names it answers to, with commas; needed for other addresses"
+    )
     parser.add_argument("--port", type=int, help="8000 by default; 0 takes a free one")
     parser.add_argument("--registry", metavar="DB", help="keep records there; made if not there")
     parser.add_argument("--tokens", metavar="FILE", help="access tokens, as `underdrawing token` writes them")
@@ -47,9 +50,11 @@ def run(arguments: argparse.Namespace) -> int:
 
         c2pa()
 
-    def print_address(url: str) -> None:
-        result = {"status": "serving", "url": url}
-        print_result(arguments, result, f"serving at {url}, ctrl-C stops it")
+    def print_address(url: str, token: str | None) -> None:
+        result = {"status": "serving", "url": url, "token": token}
+        # A browser keeps what stands behind # to itself; the page takes the token from there.
+        page = url if token is None else f"{url}#token={token}"
+        print_result(arguments, result, f"serving at {page}, ctrl-C stops it")
 
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn closes everything, then raises the signal again
         run_server(settings, print_address)

@@ -61,3 +61,10 @@ class UsageError(UnderdrawingError, ValueError):
 
 class MissingExtraError(UnderdrawingError, ImportError):
     """An optional package is not installed; the message names the extra to install."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, as Python and NumPy, OpenCV or torch report it."""
+    opencv_no_memory = -4  # cv2.Error.StsNoMem
+    no_memory = isinstance(error, MemoryError) or getattr(error, "code", None) == opencv_no_memory
+    return no_memory or "DefaultCPUAllocator" in str(error)

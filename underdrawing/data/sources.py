@@ -32,6 +32,9 @@ Source = str | Path | bytes | BinaryIO | Image.Image | np.ndarray | Picture | So
 
 SHORTEST_SIDE_PX = 64
 """Pictures with a shorter side are refused: they cannot carry a code."""
+LONGEST_ASPECT = 20
+"""Pictures whose long side is more than so many times the short one are refused: on the grid of a mark they
+are too narrow to carry a code."""
 
 
 def read_source(source: Source, max_pixels: int = MAX_PIXELS) -> SourcePicture:
@@ -40,7 +43,7 @@ def read_source(source: Source, max_pixels: int = MAX_PIXELS) -> SourcePicture:
     Arrays are (H, W, 3) or (H, W), uint8 or uint16, RGB. PIL images are turned upright by their EXIF.
     Larger files than `max_pixels` are refused before they are decoded.
     Errors: those of load_picture; PictureError for another type of source; ShapeError for arrays of another
-    shape or type, and for sides below SHORTEST_SIDE_PX.
+    shape or type, and for sides below SHORTEST_SIDE_PX or beyond LONGEST_ASPECT.
     """
     read = source if isinstance(source, SourcePicture) else _read(source, max_pixels)
     height, width = read.picture.pixels.shape[:2]
@@ -48,6 +51,11 @@ def read_source(source: Source, max_pixels: int = MAX_PIXELS) -> SourcePicture:
         raise ShapeError(
             f"expected sides of at least {SHORTEST_SIDE_PX} px, got {width}x{height}; "
             "the picture is too small to carry a code"
+        )
+    if max(height, width) > LONGEST_ASPECT * min(height, width):
+        raise ShapeError(
+            f"expected a long side of at most {LONGEST_ASPECT} times the short one, got {width}x{height}; "
+            "the picture is too narrow to carry a code"
         )
     return read
 

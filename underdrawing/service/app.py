@@ -21,6 +21,7 @@ from underdrawing.service.problems import add_handlers
 from underdrawing.service.process import Prepare, prepare
 from underdrawing.service.settings import Settings
 from underdrawing.service.state import ServerState
+from underdrawing.service.tokens import StartToken
 
 DESCRIPTION = """Protect photographs, verify received ones, find registered originals.
 
@@ -30,8 +31,11 @@ from `artefacts`, at addresses that cannot be guessed and that expire."""
 _SWEEP_SECONDS = 5.0
 
 
-def create_app(settings: Settings, worker: Prepare | None = None) -> ASGIApp:
-    """The server as an ASGI app. worker: replaces `process.prepare` in the worker processes.
+def create_app(
+    settings: Settings, worker: Prepare | None = None, start_token: StartToken | None = None
+) -> ASGIApp:
+    """The server as an ASGI app. worker: replaces `process.prepare` in the worker processes. start_token: is
+    accepted where there is no token file.
 
     RegistryError where the registry cannot be opened; OSError where the spool folder cannot be created.
     """
@@ -53,7 +57,7 @@ def create_app(settings: Settings, worker: Prepare | None = None) -> ASGIApp:
     add_handlers(app)
     add_routes(app, server)
     add_page(app)
-    return Observe(Gate(app, settings, server.check_room), server.metrics, settings.idle_seconds)
+    return Observe(Gate(app, settings, server.check_room, start_token), server.metrics, settings.idle_seconds)
 
 
 def _state(settings: Settings, worker: Prepare) -> ServerState:

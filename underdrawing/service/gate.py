@@ -17,9 +17,10 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from underdrawing.core.errors import KeyFileError
+from underdrawing.service.hosts import Host, is_loopback
 from underdrawing.service.problems import Problem
-from underdrawing.service.settings import Settings, is_loopback
-from underdrawing.service.tokens import TokenFile, may
+from underdrawing.service.settings import Settings
+from underdrawing.service.tokens import StartToken, TokenFile, may
 
 REQUIRED_ROLES = {
     "/v1/verify": "public",
@@ -50,11 +51,21 @@ class Caller:
 
 
 class Gate:
-    """The checks before the app. `check_room` raises Problem while the queue is full."""
+    """The checks before the app.
 
-    def __init__(self, app: ASGIApp, settings: Settings, check_room: Callable[[], None]) -> None:
+    check_room: raises Problem while the queue is full. start_token: the token of this run, if there is one.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        check_room: Callable[[], None],
+        start_token: StartToken | None = None,
+    ) -> None:
         self.app, self.settings, self._check_room = app, settings, check_room
-        self._tokens = TokenFile(Path(settings.tokens)) if settings.tokens else None
+        self._hosts = settings.host_list
+        self._tokens = TokenFile(Path(settings.tokens)) if settings.tokens else start_token
         self._rates = Rates(settings.rate_per_minute)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,7 +78,7 @@ class Gate:
             if scope["state"].get(OVER_LIMIT):
                 scope["state"]["log"]["refused"] = "connections"
                 raise Problem(503, "crowded", "too many connections at once", retry_after=_OVER_LIMIT_SECONDS)
-            self._check_host(headers)
+            self._check_host(scope, headers)
             caller = self._caller(scope, headers)
             scope["state"]["caller"] = caller
             scope["state"]["log"] |= {"role": caller.role, "token": caller.name}
@@ -81,10 +92,12 @@ class Gate:
             return
         await self.app(scope, receive, send)
 
-    def _check_host(self, headers: Headers) -> None:
-        names, host = self.settings.host_names, _without_port(headers.get("host", ""))
-        if names and host not in names:
+    def _check_host(self, scope: Scope, headers: Headers) -> None:
+        """Problem 421 for a host that is not in the list, 400 for a target that is not a path."""
+        if Host.parse(headers.get("host", "")) not in self._hosts:
             raise Problem(421, "wrong-host", "this server does not answer under that host name")
+        if not scope["path"].startswith("/") and scope["method"] != "OPTIONS":
+            raise Problem(400, "bad-request", "expected the path of this server, not the URL of a proxy")
 
     def _caller(self, scope: Scope, headers: Headers) -> Caller:
         header = headers.get("authorization")
@@ -108,8 +121,9 @@ class Gate:
         # Local users may do what they can do on the command line. A proxy on this machine forwards requests
         # of others, which carry its headers.
         local = is_loopback((scope.get("client") or ("",))[0])
-        forwarded = any(name in headers for name in _FORWARDED)
-        return "admin" if local and not forwarded and self._tokens is None else "public"
+        if not local or self.settings.tokens or any(name in headers for name in _FORWARDED):
+            return "public"
+        return "reader" if self.settings.signs else "admin"
 
     def _check_picture(self, scope: Scope, headers: Headers, caller: Caller) -> None:
         if caller.name is None:
@@ -210,10 +224,3 @@ def _check_same_site(headers: Headers) -> None:
     foreign = origin is not None and origin.partition("://")[2].lower() != headers.get("host", "").lower()
     if foreign or headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         raise Problem(403, "other-site", "requests from the pages of other sites need a token")
-
-
-def _without_port(host: str) -> str:
-    host = host.strip().lower()
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]

@@ -16,7 +16,7 @@ from PIL import Image
 
 from underdrawing import api, zoo
 from underdrawing.api import Session
-from underdrawing.core.errors import MissingExtraError, PictureError, WeightsError
+from underdrawing.core.errors import MissingExtraError, OutputError, PictureError, WeightsError
 from underdrawing.core.types import Verdict
 from underdrawing.credentials.package import MIME, c2pa
 from underdrawing.credentials.repository import ManifestRepository
@@ -105,7 +105,10 @@ def protect(session: Session, task: Task) -> dict[str, Any]:
     report = embedding.embed(source, identity=task["identity"], facts=task["facts"])
     name = "protected" + next(suffix for suffix, known in SUFFIXES.items() if known == format)
     credentials = task["credentials"] is not False and format in MIME
-    encoded = session.encode(report, name, credentials=credentials)
+    try:
+        encoded = session.encode(report, name, credentials=credentials)
+    except OutputError as error:  # a size beyond the format: of the picture, not of the disk
+        raise PictureError(str(error)) from error
     if encoded.manifest is not None and report.identity is not None and session.manifests is not None:
         ManifestRepository(session.manifests).add(report.identity, encoded.manifest)
     files = _write(task, {name: encoded.data})

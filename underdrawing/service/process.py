@@ -13,7 +13,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
-from underdrawing.core.errors import UnderdrawingError
+from underdrawing.core.errors import UnderdrawingError, is_out_of_memory
 from underdrawing.service.settings import Settings
 
 Task = dict[str, Any]
@@ -62,9 +62,9 @@ def _attempt(function: Callable[[], Any]) -> tuple[TaskResult, Any]:
         return TaskResult("done", None), function()
     except UnderdrawingError as error:
         return TaskResult(type(error).__name__, str(error)), None
-    except MemoryError:
-        return TaskResult("memory", "not enough memory for this picture"), None
-    except Exception:  # an error in our code must not stop the worker for other pictures
+    except Exception as error:  # an error in our code must not stop the worker for other pictures
+        if is_out_of_memory(error):
+            return TaskResult("memory", "not enough memory for this picture"), None
         return TaskResult("fault", traceback.format_exc()), None
 
 

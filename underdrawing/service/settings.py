@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -11,6 +10,7 @@ from typing import Any
 
 from underdrawing.core.errors import UsageError
 from underdrawing.credentials.repository import beside
+from underdrawing.service.hosts import LOOPBACK, HostList, is_loopback
 
 PREFIX = "UNDERDRAWING_"
 _FILES = (
@@ -33,10 +33,10 @@ class Settings:
     tokens: str = ""
     """File of access tokens, as `underdrawing token` writes it; empty: there are none."""
     anonymous: str = "auto"
-    """Role of callers without a token: none, public, reader, protector, admin. auto: admin for this machine
-    itself while there is no token file, public for all others."""
+    """Role of callers without a token: none, public, reader, protector, admin. auto: public; for this machine
+    itself, while there is no token file, admin, or reader where the server signs."""
     sign: str = ""
-    """PEM file of the private key that signs protected pictures; empty: unsigned."""
+    """PEM file of the private key that signs protected pictures; empty: unsigned. Signing needs a token."""
     sign_password_file: str = ""
     """File with that key's password."""
     trust: str = ""
@@ -51,8 +51,8 @@ class Settings:
     manifests: str = ""
     """Folder of stored Content Credentials; empty: beside a registry in a file."""
     hosts: str = ""
-    """Host names, with commas, that the server answers to; empty: every name, or only those of this machine
-    where callers without a token may do more than the public. Prevents DNS rebinding."""
+    """Host names, with commas, that the server answers to beside those of this machine. Required where others
+    can reach the address. Prevents DNS rebinding."""
     proxies: str = ""
     """Addresses, with commas, of reverse proxies whose X-Forwarded-For is trusted."""
     workers: int = 0
@@ -124,6 +124,7 @@ class Settings:
             if path and not Path(path).is_file():
                 raise UsageError(f"{PREFIX}{name.upper()}: {path}: no such file")
         self._check_credentials()
+        self._check_access()
         if self.trust and not Path(self.trust).is_dir():
             raise UsageError(f"{PREFIX}TRUST: {self.trust}: no such folder of public keys")
 
@@ -136,6 +137,42 @@ class Settings:
             raise UsageError(
                 f"{PREFIX}MANIFESTS: the registry is on a server; name a folder where credentials are kept"
             )
+
+    def _check_access(self) -> None:
+        """A list of hosts where others can reach the server, and tokens where it signs."""
+        if not self.hosts.strip(" ,") and not is_loopback(self.host):
+            raise UsageError(
+                f"{PREFIX}HOSTS: others can reach {self.host or 'every address'}; give the host names under "
+                "which this server answers, as --hosts photos.example.org"
+            )
+        try:
+            _ = self.host_list
+        except UsageError as error:
+            raise UsageError(f"{PREFIX}HOSTS: {error}") from error
+        if not self.signs:
+            return
+        if self.anonymous in ("protector", "admin"):
+            raise UsageError(
+                f"{PREFIX}ANONYMOUS: as {self.anonymous} everybody could sign with the key of this server; "
+                "give at most the role reader, and tokens to those who sign"
+            )
+        if not self.tokens and not is_loopback(self.host):
+            raise UsageError(
+                f"{PREFIX}TOKENS: signing needs a token; make one with `underdrawing token add NAME --role "
+                "protector --tokens tokens.json`, and start with --tokens tokens.json"
+            )
+
+    @property
+    def signs(self) -> bool:
+        """Whether the server holds a private key: the owner's, or that of Content Credentials."""
+        return bool(self.sign or self.credentials)
+
+    @property
+    def host_list(self) -> HostList:
+        """Hosts that the server answers to: the setting, and the names of this machine, which no other site
+        can have. UsageError for an invalid list."""
+        own = f"{LOOPBACK},{self.host}" if is_loopback(self.host) else LOOPBACK
+        return HostList.parse(f"{own},{self.hosts}")
 
     @property
     def manifest_folder(self) -> Path | None:
@@ -153,20 +190,3 @@ class Settings:
     def queue_length(self) -> int:
         """Pictures that may wait for a worker."""
         return self.queue or max(1, self.worker_count // 2)
-
-    @property
-    def host_names(self) -> frozenset[str]:
-        """Host names that the server answers to, lower case; empty: all."""
-        if self.hosts:
-            return frozenset(name.strip().lower() for name in self.hosts.split(",") if name.strip())
-        if is_loopback(self.host) and self.anonymous != "public":
-            return frozenset({"localhost", "127.0.0.1", "::1", self.host.lower()})
-        return frozenset()
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address is one of this machine itself."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -117,6 +117,21 @@ class TokenFile:
         os.chmod(self.path, 0o600)  # noqa: PTH101 - follows a link, as the write did
 
 
+class StartToken:
+    """The one token of a run without a token file, for those who started the server."""
+
+    role = "protector"
+
+    def __init__(self) -> None:
+        self.text = _PREFIX + secrets.token_urlsafe(32)
+        now = datetime.now(UTC).replace(microsecond=0)
+        self._entry = Token("start", self.role, _digest(self.text), now.isoformat())
+
+    def find(self, token: str) -> Token | None:
+        """The entry of a token. The time does not depend on it."""
+        return self._entry if hmac.compare_digest(self._entry.sha256, _digest(token)) else None
+
+
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 

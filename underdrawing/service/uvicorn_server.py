@@ -16,6 +16,7 @@ from underdrawing.service.app import create_app
 from underdrawing.service.gate import OVER_LIMIT
 from underdrawing.service.observe import set_up_logging
 from underdrawing.service.settings import Settings
+from underdrawing.service.tokens import StartToken
 
 _MAX_HEADER_BYTES = 32 << 10
 _SHUTDOWN_SECONDS = 30
@@ -68,14 +69,20 @@ class LimitedProtocol(H11Protocol):
             self.transport.close()
 
 
-def run_server(settings: Settings, report_url: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM. report_url: called once with the URL. UsageError for the address."""
+def run_server(settings: Settings, report: Callable[[str, str | None], None]) -> None:
+    """Serve until SIGINT or SIGTERM. UsageError for the address.
+
+    report: called once with the URL and the token of this run: a server that signs has one unless it has a
+    token file.
+    """
     set_up_logging()
     listener = listen(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
-    app = create_app(settings)
+    start_token = StartToken() if settings.signs and not settings.tokens else None
+    app = create_app(settings, start_token=start_token)
     config = uvicorn.Config(app, **options(settings, protocol_of(settings)))
-    report_url(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    report(url, None if start_token is None else start_token.text)
     uvicorn.Server(config).run(sockets=[listener])
 
 

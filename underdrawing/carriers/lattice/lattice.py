@@ -14,7 +14,7 @@ from underdrawing.carriers.lattice.alignment_score import score_alignment
 from underdrawing.carriers.lattice.capacity import bits_after_jpeg, bits_after_resize
 from underdrawing.carriers.lattice.embed import change, code_index, code_length, symbols
 from underdrawing.carriers.lattice.equalize import BLURS, Equalizer, estimate_equalizer
-from underdrawing.carriers.lattice.grid import Alignment
+from underdrawing.carriers.lattice.grid import Alignment, grid_size
 from underdrawing.carriers.lattice.parameters import (
     FREQUENCIES,
     LAYERS,
@@ -150,7 +150,7 @@ class Lattice:
 
         moved: whether to search cropped, resized, mirrored and rotated pictures too.
         """
-        if min(received.shape) < LEAST_VIEW_PX:
+        if min(grid_size(*received.shape)) < LEAST_VIEW_PX:
             return ()
         searches = (sync.intact, sync.candidates) if moved else (sync.intact,)
         return chain.from_iterable(search(received, self.tables) for search in searches)

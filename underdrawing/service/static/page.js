@@ -247,11 +247,22 @@ async function introduce() {
   return undefined;
 }
 
+/** Move the token that `serve` prints behind # from the address to this tab's storage. */
+function takeToken() {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (token) {
+    sessionStorage.setItem("token", token);
+    history.replaceState(null, "", location.pathname);
+  }
+  at("token").value = sessionStorage.getItem("token") ?? "";
+}
+
 at("drop").addEventListener("submit", (event) => event.preventDefault());
 at("file").addEventListener("change", () => { if (at("file").files[0]) submit(at("file").files[0]); });
 at("cancel").addEventListener("click", () => { current?.abort(); at("progress").hidden = true; announce("Stopped"); at("file").focus(); });
 at("retrieve").addEventListener("click", retrieve);
-at("token").value = sessionStorage.getItem("token") ?? "";
+takeToken();
+addEventListener("hashchange", () => { takeToken(); introduce(); });
 at("token").addEventListener("change", () => { sessionStorage.setItem("token", at("token").value.trim()); introduce(); });
 document.addEventListener("paste", (event) => { if (event.clipboardData.files[0]) submit(event.clipboardData.files[0]); });
 for (const name of ["dragenter", "dragover"]) {

@@ -11,7 +11,7 @@ import numpy as np
 from underdrawing.carriers.lattice.detection import BASE_CODE_BITS
 from underdrawing.carriers.lattice.embed import code_length
 from underdrawing.carriers.lattice.grid import grid_size, resize, to_picture
-from underdrawing.carriers.lattice.lattice import Lattice, is_small
+from underdrawing.carriers.lattice.lattice import LEAST_VIEW_PX, Lattice, is_small
 from underdrawing.carriers.lattice.parameters import (
     TEXTURE_GAINS,
     EmbeddingLevel,
@@ -66,7 +66,7 @@ def protect(
     """Embed the content code of a photograph (H, W, 3) uint8.
 
     previous: an earlier protection of the same picture, which the new one replaces and names.
-    ShapeError below 64 px; CapacityError where the base layer is not decodable.
+    ShapeError below 64 px and for narrow pictures; CapacityError where the base layer is not decodable.
     """
     height, width = image.shape[:2]
     if min(height, width) < LEAST_SIDE_PX:
@@ -78,6 +78,8 @@ def protect(
     strength = nearest_strength(strength * default_strength)
     lattice = Lattice(secret, BASE_CODE_BITS)
     size = grid_size(height, width)
+    if min(size) < LEAST_VIEW_PX:
+        raise ShapeError(f"{width}x{height} px is too narrow: its grid has {size[1]}x{size[0]} px")
     rows, cols = size[0] // 8, size[1] // 8
     plane = np.ascontiguousarray(resize(picture_luma(image), size)[: 8 * rows, : 8 * cols])
 
