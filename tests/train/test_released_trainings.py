@@ -1,4 +1,4 @@
-"""Trainings that cards name have one form; locator and fusion take a step on samples of real photographs."""
+"""Trainings that cards name have one form; those of the photo system take a step on real photographs."""
 
 from dataclasses import replace
 from importlib import import_module
@@ -14,7 +14,8 @@ from underdrawing import zoo
 from underdrawing.attacks.tamper import blob
 from underdrawing.carriers.lattice.lattice import Lattice
 from underdrawing.carriers.lattice.locator import block_features, measured
-from underdrawing.systems.photo import training_fusion, training_locator
+from underdrawing.coding.keys import Owner
+from underdrawing.systems.photo import training_fusion, training_locator, training_witness, witness_samples
 from underdrawing.systems.photo.samples import draw
 from underdrawing.train.run import Recipe, run_recipe
 
@@ -47,6 +48,22 @@ def test_the_fusion_takes_a_step_on_coded_photographs(tmp_path):
     samples = {"image": edited, "mask": masks, "original": originals, "sketch": sketches}
     training = training_fusion.FusionTraining(samples, training_fusion.RECIPES["default"])
     step(training, training_fusion, tmp_path)
+
+
+def test_the_witness_takes_a_step_on_protected_photographs(tmp_path):
+    rng, photos = np.random.default_rng(2), [data.astronaut(), data.coffee(), data.chelsea()]
+    photo, owner = zoo.load("photo"), Owner.create()
+    samples, recipe = {}, replace(training_witness.RECIPES["default"], sides=(256, 320), batch=4)
+    for side in recipe.sides:
+        drawn = list(witness_samples.draw_samples(photos, side, photo, owner, rng))
+        columns = zip(*drawn, strict=True)
+        samples[side] = {n: np.stack(c) for n, c in zip(witness_samples.FIELDS, columns, strict=True)}
+    assert samples[320]["planes"].shape == (8, 80, 80, 12) and samples[320]["mask"].shape == (8, 40, 40)
+    training = training_witness.WitnessTraining(samples, recipe)
+    step(training, training_witness, tmp_path)
+    measured = training_witness.measure(training.module, samples)
+    known = training_witness.calibrate(measured)
+    assert np.isfinite([known.local, known.other, *known.detection]).all()
 
 
 def step(training, module, out: Path) -> None:

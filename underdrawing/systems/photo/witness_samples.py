@@ -6,6 +6,7 @@ cannot learn to look for it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -71,7 +72,7 @@ def _make(folder: Path, photos: list[np.ndarray], side: int, jobs: list[int], se
         rng = np.random.default_rng((seed, job))
         columns: dict[str, list] = {name: [] for name in FIELDS}
         while len(columns["mask"]) < _CHUNK:
-            for sample in _samples(photos, side, photo, owner, rng):
+            for sample in draw_samples(photos, side, photo, owner, rng):
                 for name, value in zip(FIELDS, sample, strict=True):
                     columns[name].append(value)
         partial = folder / f"{job:04d}.partial.npz"
@@ -79,8 +80,11 @@ def _make(folder: Path, photos: list[np.ndarray], side: int, jobs: list[int], se
         partial.replace(folder / f"{job:04d}.npz")
 
 
-def _samples(photos: list[np.ndarray], side: int, photo: Photo, owner: Owner, rng: np.random.Generator):
-    """Several received pictures for one protected crop; none where it cannot be protected."""
+def draw_samples(
+    photos: list[np.ndarray], side: int, photo: Photo, owner: Owner, rng: np.random.Generator
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Planes, mask and facts of several received pictures for one protected crop, as in `fill`; none where it
+    cannot be protected."""
     image = _crop(photos, side, rng)
     donor = max((_crop(photos, side, rng) for _ in range(rng.choice((1, 8)))), key=lambda x: _alike(image, x))
     try:
