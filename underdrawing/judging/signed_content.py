@@ -17,7 +17,6 @@ from underdrawing.judging.contradiction import contradicted
 LOCAL_BITS = 250
 """Bits of a sketch from which content describes single places; a shorter code describes the whole only."""
 _CONTRADICTED = np.float32(0.9)  # probability of an alteration that only the signed content reveals
-_CLEAR_CORRELATION = 0.85  # no second comparison is needed above it
 _LEAST_CORRELATION = 0.5  # below it the signed content is that of another picture
 
 
@@ -26,21 +25,13 @@ def add_contradictions(image: np.ndarray, content: np.ndarray, probability: np.n
     return np.where(contradicted(image, content, probability), _CONTRADICTED, probability)
 
 
-def matches_content(
-    image: np.ndarray,
-    content: np.ndarray,
-    weight: np.ndarray,
-    encode_again: Callable[[], np.ndarray] | None = None,
-) -> bool | None:
+def matches_content(image: np.ndarray, content: np.ndarray, weight: np.ndarray) -> bool | None:
     """Whether the image (H, W, 3) is the picture of the signed content; None where no comparison is possible.
 
-    weight: (H, W), of unaltered pixels. encode_again: the image decoded from a code of as many bits, which is
-    compared where the image itself does not correlate clearly: a short code describes its own picture badly.
+    weight: (H, W), of unaltered pixels. A coarse test, which pictures of like composition pass; judging.witness
+    has the one that a verdict can stand on.
     """
     value = correlation(image, content, weight)
-    if encode_again is not None and value is not None and value <= _CLEAR_CORRELATION:
-        again = correlation(encode_again(), content, weight)
-        value = value if again is None else max(value, again)
     return None if value is None else value > _LEAST_CORRELATION
 
 
