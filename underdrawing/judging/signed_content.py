@@ -28,7 +28,7 @@ def add_contradictions(image: np.ndarray, content: np.ndarray, probability: np.n
 def matches_content(image: np.ndarray, content: np.ndarray, weight: np.ndarray) -> bool | None:
     """Whether the image (H, W, 3) is the picture of the signed content; None where no comparison is possible.
 
-    weight: (H, W), of unaltered pixels. A coarse test, which pictures of like composition pass; judging.witness
+    weight: (H, W), of unaltered pixels. This coarse test passes pictures of like composition; judging.witness
     has the one that a verdict can stand on.
     """
     value = correlation(image, content, weight)
