@@ -223,8 +223,27 @@ def test_an_unknown_scale_is_found(marked, factor):
     lattice, image, *_ = marked
     size = round(SIDE * factor)
     received = luma(np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)))
-    scales = [a.scaled for a in sync.candidates(received, lattice.tables)]
+    scales = [a.scaled for a in sync.resized(received, lattice.tables)]
     assert (SIDE, SIDE) in scales[:3]
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_quarter_turn_is_found(marked, quarters):
+    lattice, image, *_ = marked
+    received = luma(
+        Jpeg(70)(np.ascontiguousarray(np.rot90(image, quarters)[:, :, :]), np.random.default_rng(0))
+    )
+    best = max(sync.intact(received, lattice.tables), key=lambda a: a.score)
+    assert best.transposed == bool(quarters % 2) and best.score > 10
+    assert np.abs(best.oriented(received) - luma(image)).mean() < 4
+
+
+def test_repeated_bits_agree_where_single_coefficients_do_not(marked):
+    lattice, image, *_ = marked
+    rng = np.random.default_rng(0)
+    received = luma(Jpeg(50)(np.asarray(Image.fromarray(image).resize((290, 290))), rng))
+    found = next(iter(sync.resized(received, lattice.tables)))
+    assert found.scaled == (SIDE, SIDE) and found.score > 7
 
 
 def test_a_mirrored_and_a_turned_picture_are_found(marked):

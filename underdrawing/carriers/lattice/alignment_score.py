@@ -9,6 +9,7 @@ import numpy as np
 from scipy import fft
 
 from underdrawing.carriers.lattice.activity import activity
+from underdrawing.carriers.lattice.dense import BASE_COUNT, base_agreement, likely_density
 from underdrawing.carriers.lattice.grid import Alignment
 from underdrawing.carriers.lattice.parameters import (
     FREQUENCIES,
@@ -23,8 +24,6 @@ from underdrawing.ops.dct import analyse, basis
 
 _TUNED = FREQUENCIES[:PERIODIC]
 _WEIGHTS = (STEPS[:PERIODIC] / STEPS[0]) ** 2  # larger steps tolerate more noise
-_FLAT = 0.3  # share of coefficients in use below which a texture gain above 1 is assumed
-_BUSY = 24.0  # activity, levels, at which the weight of a block is halved, at strength 1
 _TEMPLATES: dict[int, tuple[KeyTables, np.ndarray]] = {}
 
 
@@ -39,14 +38,16 @@ def score_alignment(alignment: Alignment, plane: np.ndarray, tables: KeyTables, 
         periodic_view(tables, table, origin, rows, cols) for table in (tables.dither, tables.rank)
     )
     texture = activity(plane)
-    gathered = np.cos(4 * np.pi * (analyse(plane, _TUNED[:n]) / EmbeddingLevel(strength).steps[:n] - dither))
+    ratio = analyse(plane, _TUNED[:n]) / EmbeddingLevel(strength).steps[:n]
+    gathered = np.cos(np.float32(4 * np.pi) * (ratio - dither))
     best = -np.inf, EmbeddingLevel(strength)
     for texture_gain in TEXTURE_GAINS:
         level = EmbeddingLevel(strength, texture_gain)
-        weight = (rank < level.density(texture)[..., :n]) * _WEIGHTS[:n]
+        weight = (rank < level.density(texture, n)) * _WEIGHTS[:n]
         score = float((gathered * weight).sum() / np.sqrt((weight**2).sum() / 2 + 1))
         best = max(best, (score, level))
     score, level = best
+    score = max(score, base_agreement(ratio[..., :BASE_COUNT], texture, tables, origin, strength))
     return alignment.moved(level=level, score=score)
 
 
@@ -89,7 +90,7 @@ def best_offset(
     """Highest score over all offsets of a plane (H, W) float32, pixel offset (y, x) in 0..7, and origin."""
     m, n = (plane.shape[0] - 7) // 8, (plane.shape[1] - 7) // 8
     height, width = 8 * m, 8 * n
-    share = likely_density(activity(plane[:height, :width]), strength)[..., :PERIODIC]
+    share = likely_density(activity(plane[:height, :width]), strength, PERIODIC)
     weight = cv2.resize(share, (width, height), interpolation=cv2.INTER_NEAREST)
     period = tables.period
     total = np.zeros((64, period, period), np.complex64)
@@ -114,16 +115,6 @@ def best_offset(
     phase, i, j = np.unravel_index(flat, correlation.shape)
     score = float(correlation[phase, i, j] / np.sqrt(power / 2 + 1e-9))
     return score, (int(phase) // 8, int(phase) % 8), (int(i), int(j))
-
-
-def likely_density(texture: np.ndarray, strength: float) -> np.ndarray:
-    """Share of coefficients in use (r, c, n), lowered in busy blocks, from the activity (r, c)."""
-    share = EmbeddingLevel(strength).density(texture)
-    if share[..., :PERIODIC].mean() < _FLAT:  # so flat a picture probably has a texture gain
-        share = EmbeddingLevel(strength, TEXTURE_GAINS[2]).density(texture)
-    # in busy blocks the error of a fraction of a pixel destroys the agreement
-    larger = EmbeddingLevel(strength).steps[0] / STEPS[0]
-    return share / (1 + (texture / (_BUSY * larger)) ** 2)[..., None]
 
 
 def _fold(phases: np.ndarray, period: int) -> np.ndarray:

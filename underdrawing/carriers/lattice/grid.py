@@ -21,13 +21,13 @@ def grid_size(height: int, width: int) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Alignment:
-    """Map from a received picture to blocks of the grid: flip, rotate, resize, shift, cut."""
+    """Map from a received picture to blocks of the grid: transpose, flip, rotate, resize, shift, cut."""
 
     height: int
     """Received height, px."""
     width: int
     scaled: tuple[int, int]
-    """Height and width of the received picture in grid pixels."""
+    """Height and width of the oriented received picture in grid pixels."""
     offset: tuple[float, float] = (0.0, 0.0)
     """(y, x) of the first block's corner in the resized picture, px."""
     origin: tuple[int, int] = (0, 0)
@@ -37,6 +37,8 @@ class Alignment:
     """Counter-clockwise rotation about the centre of the received picture before resizing, degrees."""
     mirrored: bool = False
     upside_down: bool = False
+    transposed: bool = False
+    """Whether rows and columns are exchanged, before the flips: with one flip it is a quarter turn."""
     score: float = 0.0
     """Agreement with the key, in standard deviations of chance."""
 
@@ -49,14 +51,20 @@ class Alignment:
         )
 
     @property
+    def oriented_size(self) -> tuple[int, int]:
+        """Height and width of the received picture after transposition, px."""
+        return (self.width, self.height) if self.transposed else (self.height, self.width)
+
+    @property
     def is_direct(self) -> bool:
         """Whether grid pixels are received pixels, without interpolation."""
         whole = all(float(v).is_integer() for v in self.offset)
-        return self.scaled == (self.height, self.width) and whole and not self.angle
+        return self.scaled == self.oriented_size and whole and not self.angle
 
     def matrix(self) -> np.ndarray:
         """(2, 3) float64: grid pixel centre (x, y, 1) of the part in view -> received pixel centre (x, y)."""
-        sy, sx = self.height / self.scaled[0], self.width / self.scaled[1]
+        height, width = self.oriented_size
+        sy, sx = height / self.scaled[0], width / self.scaled[1]
         scale = np.array(
             [
                 [sx, 0, (self.offset[1] + 0.5) * sx - 0.5],
@@ -64,25 +72,29 @@ class Alignment:
                 [0, 0, 1],
             ]
         )
-        turn = np.vstack([_rotation(self.height, self.width, -self.angle), [0, 0, 1]])
+        turn = np.vstack([_rotation(height, width, -self.angle), [0, 0, 1]])
         flip = np.eye(3)
         if self.mirrored:
-            flip[0, [0, 2]] = -1, self.width - 1
+            flip[0, [0, 2]] = -1, width - 1
         if self.upside_down:
-            flip[1, [1, 2]] = -1, self.height - 1
-        return (flip @ turn @ scale)[:2]
+            flip[1, [1, 2]] = -1, height - 1
+        matrix = (flip @ turn @ scale)[:2]
+        return matrix[::-1] if self.transposed else matrix
 
     def oriented(self, plane: np.ndarray) -> np.ndarray:
-        """The received luma, flipped and rotated as the grid is."""
+        """A received picture (H, W[, C]), transposed, flipped and rotated as the grid is."""
+        if self.transposed:
+            plane = np.swapaxes(plane, 0, 1)
         if self.mirrored:
             plane = plane[:, ::-1]
         if self.upside_down:
             plane = plane[::-1]
         plane = np.ascontiguousarray(plane)
         if self.angle:
-            turn = _rotation(self.height, self.width, self.angle)
+            height, width = self.oriented_size
+            turn = _rotation(height, width, self.angle)
             plane = cv2.warpAffine(
-                plane, turn, (self.width, self.height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+                plane, turn, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
             )
         return plane
 

@@ -152,7 +152,7 @@ class Lattice:
         """
         if min(grid_size(*received.shape)) < LEAST_VIEW_PX:
             return ()
-        searches = (sync.intact, sync.candidates) if moved else (sync.intact,)
+        searches = (sync.intact, sync.resized, sync.candidates) if moved else (sync.intact,)
         return chain.from_iterable(search(received, self.tables) for search in searches)
 
     def view(self, received: np.ndarray, alignment: Alignment) -> View:

@@ -98,18 +98,20 @@ class EmbeddingLevel(NamedTuple):
             return STEPS * np.float32(self.strength)
         return STEPS * np.float32(self.strength) ** _GROWTH
 
-    def density(self, activity: np.ndarray) -> np.ndarray:
-        """Share of coefficients in use, (r, c) activity -> (r, c, n) float32 for the n FREQUENCIES."""
+    def density(self, activity: np.ndarray, count: int = len(FREQUENCIES)) -> np.ndarray:
+        """Share of coefficients in use at the first `count` frequencies, (r, c) activity -> (r, c, count)
+        float32."""
         log_activity = np.log(np.maximum(activity, 1e-3)) + _FILL * max(0.0, np.log(self.strength))
         gains = {
             "base": self.texture_gain if self.strength < 1 else 1.0,
             "middle": self.texture_gain,
             "top": 1.0,
         }
-        result = np.empty((*activity.shape, len(FREQUENCIES)), np.float32)
+        result = np.empty((*activity.shape, count), np.float32)
         for name, points in _DENSITY.items():
-            gained = log_activity + np.log(gains[name])
-            result[..., LAYERS[name]] = np.interp(gained, _ACTIVITY_POINTS, points)[..., None]
+            if LAYERS[name].start < count:
+                gained = log_activity + np.log(gains[name])
+                result[..., LAYERS[name]] = np.interp(gained, _ACTIVITY_POINTS, points)[..., None]
         return result
 
 

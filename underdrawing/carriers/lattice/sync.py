@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import pairwise, product
 
 import cv2
 import numpy as np
 
 from underdrawing.carriers.lattice.activity import activity
-from underdrawing.carriers.lattice.alignment_score import best_offset, likely_density, score_alignment
+from underdrawing.carriers.lattice.alignment_score import best_offset, score_alignment
+from underdrawing.carriers.lattice.dense import DensePlanes, Texture, likely_density
 from underdrawing.carriers.lattice.equalize import sharpen
 from underdrawing.carriers.lattice.grid import Alignment, grid_size, resize
 from underdrawing.carriers.lattice.parameters import (
@@ -35,6 +37,10 @@ _KNOWN_THRESHOLD = 3.0  # the same where place and scale are given
 _SCALES = (0.38, 2.6)
 _USUAL_FACTORS = 1 / np.array([0.8, 0.75, 0.5, 0.7, 0.6, 0.9, 2, 1.25, 1.5])  # common resize factors
 _USUAL_THRESHOLD = 4.5  # lower, because few scales are tried
+_SAME_FILTER = 0.045  # range of the log scale that one filtered picture serves
+_SAME_TEXTURE = 4  # such ranges that one measurement of the texture serves
+_CORNER, _MARGIN = 384, 1.05  # grid px in which sizes of a whole picture are compared
+_MOST_SIZES = 8  # of a whole picture that are compared on all of it
 _NO_SHIFT = ((0.0, 0.0),)
 _HALF_SHIFTS = tuple((y, x) for y in (0.0, 0.5) for x in (0.0, 0.5))
 _LEAST_PART, _PART_STEP = 0.68, 0.004  # of the long side of a large picture; in log scale
@@ -89,27 +95,49 @@ def likely_strengths(long_side_px: int) -> tuple[float, ...]:
 
 
 def intact(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
-    """Whole pictures at their own size, or shrunk from a large original."""
-    height, width = received.shape
-    sizes = [grid_size(height, width)]
-    if max(height, width) < CANONICAL_SIDE:
-        factor = CANONICAL_SIDE / max(height, width)
-        sizes.append((round(height * factor), round(width * factor)))
+    """Whole pictures: at their own size, shrunk from a large original, or turned by quarters or mirrored."""
+    own = grid_size(*received.shape)
+    enlarged = _enlarged(received.shape)
+    sizes = (own,) if enlarged is None else (own, enlarged)
     for size in sizes:
-        whole = Alignment(height, width, size)
+        whole = Alignment(*received.shape, size)
         if min(whole.blocks) < 1:
             continue
         plane = whole.sample(received)
         found = [score_alignment(whole, plane, tables, s) for s in STRENGTHS]
         found.sort(key=lambda a: -a.score)
-        if size != (height, width):
+        if size != received.shape:
             found[0] = _adjust_short_side(found[0], received, tables)
         clear = [a for a in found if a.score > _KNOWN_THRESHOLD]
         yield from clear
-        if size == grid_size(height, width):
+        if size == own:
             # noise can hide the agreement although the code of the base layer is still decodable
-            likely = likely_strengths(max(height, width))
+            likely = likely_strengths(max(received.shape))
             yield from (a for a in found if a not in clear and a.level.strength in likely)
+    for size in sizes:
+        yield from _reoriented(Alignment(*received.shape, size), received, tables)
+
+
+def _enlarged(shape: tuple[int, ...]) -> tuple[int, int] | None:
+    """Size on the largest grid, of a picture that is smaller."""
+    if max(shape) >= CANONICAL_SIDE:
+        return None
+    factor = CANONICAL_SIDE / max(shape)
+    return round(shape[0] * factor), round(shape[1] * factor)
+
+
+def _reoriented(whole: Alignment, received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
+    """Quarter turns and mirror images of a whole picture."""
+    found = []
+    work = resize(received, whole.scaled)
+    for transposed, mirrored, upside_down in list(product((False, True), repeat=3))[1:]:
+        flags = {"transposed": transposed, "mirrored": mirrored, "upside_down": upside_down}
+        size = whole.scaled[::-1] if transposed else whole.scaled
+        turned = whole.moved(scaled=size, **flags)
+        plane = Alignment(*work.shape, size, **flags).sample(work)
+        scored = (score_alignment(turned, plane, tables, s) for s in likely_strengths(max(received.shape)))
+        found += [a for a in scored if a.score > _KNOWN_THRESHOLD + 1]
+    yield from sorted(found, key=lambda a: -a.score)
 
 
 def _adjust_short_side(best: Alignment, received: np.ndarray, tables: KeyTables) -> Alignment:
@@ -132,7 +160,7 @@ def candidates(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
     long_side = max(received.shape)
     strengths = likely_strengths(long_side)
     work = resize(received, grid_size(*received.shape))
-    searches = (_cropped, _resized, _resized_and_cropped, _turned)
+    searches = (_cropped, _resized_and_cropped, _turned)
     if long_side > CANONICAL_SIDE:  # parts of a large picture are enlarged on the grid
         searches = (partial(_cropped_from_larger, long_side=long_side), _turned)
     for search in searches:
@@ -168,22 +196,46 @@ def _over_strengths(
     yield from sorted(clear, key=lambda a: -a.score)
 
 
-def _resized(work: np.ndarray, tables: KeyTables, strengths: tuple[float, ...]) -> Iterator[Alignment]:
+def resized(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
     """Whole pictures resized by an unknown factor: every length of the long side is tried."""
-    height, width = work.shape
-    long_side = max(height, width)
+    work = resize(received, grid_size(*received.shape))
+    long_side, strengths = max(work.shape), likely_strengths(max(received.shape))
     shortest, longest = max(64, int(long_side * _SCALES[0])), min(CANONICAL_SIDE, int(long_side * _SCALES[1]))
-    found = []
-    for side in range(shortest, longest + 1):
-        whole = Alignment(height, width, _scaled(height, width, side / long_side))
-        view = resize(work, whole.scaled)[:_FEW_WINDOW, :_FEW_WINDOW]
-        view = view[: view.shape[0] // 8 * 8, : view.shape[1] // 8 * 8]
-        corner = _presharpened(view, side / long_side)
-        for strength in strengths:
-            candidate = score_alignment(whole, corner, tables, strength)
-            if candidate.score > _USUAL_THRESHOLD - 0.5:
-                found.append(candidate)
-    yield from sorted(found, key=lambda a: -a.score)[:5]
+    edges = np.geomspace(shortest, longest + 1, max(2, round(np.log(longest / shortest) / _SAME_FILTER)))
+    found, texture = [], None
+    for index, (low, high) in enumerate(pairwise(edges)):
+        sides = np.arange(np.ceil(low), np.ceil(high))
+        if not len(sides):
+            continue
+        factor = float(np.sqrt(low * high)) / long_side
+        if index % _SAME_TEXTURE == 0:
+            texture = Texture.of(work, (8 / factor, 8 / factor))
+        corner = work[tuple(slice(int(_CORNER * _MARGIN / factor) + 2) for _ in range(2))]
+        dense = DensePlanes.of(corner, (8 / factor, 8 / factor), texture=texture)
+        scores = dense.scores(*_corner_places(work.shape, sides, dense.block), tables, strengths)
+        for strength, row in zip(strengths, scores, strict=True):
+            for at in np.flatnonzero(row > _USUAL_THRESHOLD - 1):
+                size = _scaled(*work.shape, sides[at] / long_side)
+                level = EmbeddingLevel(strength)
+                found.append(Alignment(*received.shape, size, level=level, score=float(row[at])))
+    for candidate in sorted(found, key=lambda a: -a.score)[:_MOST_SIZES]:
+        exact = score_alignment(candidate, candidate.sample(received), tables, candidate.level.strength)
+        if exact.score > _USUAL_THRESHOLD:
+            yield exact
+
+
+def _corner_places(
+    shape: tuple[int, int], sides: np.ndarray, block: tuple[float, float]
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[int, int]]:
+    """Where the blocks of the first corner start, (y, x) px, for each length of the long side; the origin."""
+    places = []
+    for side, length in zip(shape, block, strict=True):
+        factors = np.maximum(8, np.rint(side * sides / max(shape))) / side
+        count = int(min(_CORNER, side * factors.min())) // 8
+        places.append((8 * np.arange(count) + 4) / factors[:, None] - length / 2)
+    y, x = places
+    full = len(sides), y.shape[1], x.shape[1]
+    return (np.broadcast_to(y[:, :, None], full), np.broadcast_to(x[:, None], full)), (0, 0)
 
 
 def _resized_and_cropped(
