@@ -59,11 +59,10 @@ def test_another_picture_is_called_so(witness, signed):
 
 
 def test_more_signed_bits_vouch_for_smaller_areas():
-    known = Calibration(1.0, 0.0, 1.0, (-9.0, 1.5, 2.0, 0.0))
-    areas = [known.least_area(4096, density) for density in (0.2, 1.0, 4.0)]
-    assert areas[0] is None or areas[0] > areas[1]
-    assert areas[1] > areas[2] > 0
-    assert known.least_area(16, 0.2) is None
+    known = Calibration(1.0, 2.0, 0.0, 1.0, (-9.0, 1.5, 1.0, 2.0, 0.0))
+    areas = [known.least_area(4096, amounts) for amounts in ((1.0, 1.0), (1.0, 2.0), (3.0, 2.0))]
+    assert areas[0] > areas[1] > areas[2] > 0
+    assert known.least_area(16, (0.0, 0.0)) is None
 
 
 def test_regions_that_the_mark_delimits_are_left_to_it():

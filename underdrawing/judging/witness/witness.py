@@ -23,7 +23,8 @@ WEIGHTS = Path(__file__).parent / "weights" / "witness.safetensors"
 CELL_PX = 32
 """Side of a cell on the grid."""
 _STEP_PX = 4  # grid pixels of a pixel of the planes
-_FOUND = 0.5  # share of edits found at `least_area`, as a logit: see Calibration.least_area
+_CELL_BLOCKS = 16  # of a cell: the detection of smaller edits was not measured
+_MOST_AREA = 0.5  # of the view: a larger `least_area` vouches for nothing
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ class SignedContent:
     def density(self) -> float:
         """Bits of hash and sketch per block."""
         return (self.cells.size + self.sketch_bits) / (self.rows * self.cols)
+
+    @property
+    def amounts(self) -> tuple[float, float]:
+        """Logarithms of the sketch bits per block and of the hash bits per cell, for Calibration."""
+        return log_amount(self.sketch_bits / (self.rows * self.cols)), log_amount(len(self.cells))
 
 
 @dataclass(frozen=True)
@@ -70,20 +76,25 @@ class Calibration:
 
     local: float
     """Peak above which the picture is altered."""
+    local_without_hash: float
+    """The same where the mark holds no hash."""
     region: float
     """Smoothed logit that limits a region around such a peak."""
     other: float
     """Logit above which the content is that of another picture."""
-    detection: tuple[float, float, float, float]
-    """Logit of the probability of detection: constant, weights of log2 of the edit's area in blocks, of log2
-    of 1 + signed bits per block, and of log2 of the blocks in view."""
+    detection: tuple[float, float, float, float, float]
+    """Logit of the probability of detection: constant, and weights of log2 of the edit's area in blocks, of
+    the two amounts of signed bits, and of log2 of the blocks in view."""
 
-    def least_area(self, blocks: int, density: float) -> float | None:
-        """Share of `blocks` from which nine of ten rewritten edits are found; None above one half."""
-        constant, by_area, by_density, by_blocks = self.detection
-        need = np.log(9.0) - constant - by_density * np.log2(1 + density) - by_blocks * np.log2(blocks)
-        share = float(2 ** (need / by_area)) / blocks
-        return None if share > _FOUND else share
+    def least_area(self, blocks: int, amounts: tuple[float, float]) -> float | None:
+        """Share of `blocks` from which nine of ten visible rewritten edits are found; None above one half.
+
+        amounts: of SignedContent.
+        """
+        constant, by_area, *by_amounts, by_blocks = self.detection
+        need = np.log(9.0) - constant - np.dot(by_amounts, amounts) - by_blocks * np.log2(blocks)
+        share = max(float(2 ** (need / by_area)), _CELL_BLOCKS) / blocks
+        return None if share > _MOST_AREA else share
 
 
 class Witness:
@@ -123,14 +134,15 @@ class Witness:
         logits = logits[at[0] : at[0] + rows, at[1] : at[1] + cols]
         smooth = cv2.blur(logits, (3, 3), borderType=cv2.BORDER_REFLECT)
         known = self._calibration
+        threshold = known.local if cells.size else known.local_without_hash
         return Finding(
-            altered=_regions(smooth, known).repeat(8, 0).repeat(8, 1),
+            altered=_regions(smooth, threshold, known.region).repeat(8, 0).repeat(8, 1),
             logits=logits,
             peak=float(smooth.max()),
             other=other,
             is_other=other > known.other,
             bits=signed.density * rows * cols,
-            least_area=known.least_area(rows * cols, signed.density),
+            least_area=known.least_area(rows * cols, signed.amounts),
         )
 
     def _logits(
@@ -183,6 +195,11 @@ class Witness:
         return Calibration(**{**stored, "detection": tuple(stored["detection"])})
 
 
+def log_amount(bits: float) -> float:
+    """Amount of bits on the scale of Calibration.detection."""
+    return float(np.log2(1 + 4 * bits))
+
+
 def planes(image: np.ndarray) -> np.ndarray:
     """(H, W, 3) uint8, sides multiples of 32 -> (H / 4, W / 4, 4) uint8: R, G, B, log deviation of gray."""
     height, width = image.shape[0] // _STEP_PX, image.shape[1] // _STEP_PX
@@ -221,11 +238,11 @@ def _placed(
     return canvas, shown
 
 
-def _regions(smooth: np.ndarray, known: Calibration) -> np.ndarray:
-    """(r, c) bool: connected blocks above the region threshold that hold a peak above the local one."""
-    candidates = (smooth > min(known.region, known.local)).astype(np.uint8)
+def _regions(smooth: np.ndarray, peak: float, border: float) -> np.ndarray:
+    """(r, c) bool: connected blocks above `border` that hold one above `peak`."""
+    candidates = (smooth > min(border, peak)).astype(np.uint8)
     count, labels = cv2.connectedComponents(candidates, connectivity=8)
     peaks = np.zeros(count, bool)
-    peaks[np.unique(labels[smooth > known.local])] = True
+    peaks[np.unique(labels[smooth > peak])] = True
     peaks[0] = False
     return peaks[labels]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from underdrawing.judging.witness.network import BITS, PLANES, WitnessNet, centred
-from underdrawing.judging.witness.witness import CELL_PX, Calibration
+from underdrawing.judging.witness.witness import Calibration, log_amount
 from underdrawing.nets.loading import save_network
 from underdrawing.systems.photo import pool, witness_samples
 from underdrawing.systems.photo.witness_samples import EDITED, FIELDS, MOVED, OTHER, UNTOUCHED
@@ -27,6 +28,9 @@ from underdrawing.train.run import Recipe, run_recipe
 
 _PEAK_WEIGHT = 1.5  # of the logits in the soft maximum
 _FALSE_ALARMS = 0.002  # share of untouched pictures above the threshold
+_INPUTS = ("area", "sketch", "hash", "blocks")  # of the logistic fit, in the order of Calibration.detection
+_MEASURED = ("kind", "peak", "other", "change", *_INPUTS)
+_VISIBLE = 20.0  # levels of mean change that make an edit visible; smaller ones are left out of the fit
 _REGION = 0.0  # logit: the border of a region lies where an alteration is as probable as not
 
 
@@ -149,41 +153,54 @@ def compare(net: WitnessNet, planes: Tensor, facts: Tensor, visible: Tensor) -> 
 
 @torch.no_grad()
 def measure(net: WitnessNet, samples: Samples) -> dict[str, np.ndarray]:
-    """Per held-out sample: kind, peak, other, log2 of altered blocks, of 1 + bits a block, and of blocks."""
+    """Per held-out sample, with and without its hash bits: _MEASURED."""
     net.eval()
-    columns: dict[str, list[np.ndarray]] = {
-        n: [] for n in ("kind", "peak", "other", "area", "density", "blocks")
-    }
-    for side, data in samples.items():
+    columns: dict[str, list[np.ndarray]] = {name: [] for name in _MEASURED}
+    for (side, data), with_hash in product(samples.items(), (True, False)):
         blocks = (side // 8) ** 2
         for first in range(0, len(data["mask"]), 32):
             planes, mask, facts = tensors(data, np.arange(first, min(first + 32, len(data["mask"]))))
+            facts[:, 4] *= with_hash
             local, other, _, _ = compare(net, planes, facts, torch.ones_like(mask))
-            bits = facts[:, 1] + facts[:, 2] + facts[:, 4] * (side // CELL_PX) ** 2
+            sketch, cells = (facts[:, 1] + facts[:, 2]).numpy() / blocks, facts[:, 4].numpy()
             values = {
-                "kind": facts[:, 0],
-                "peak": F.avg_pool2d(local, 3, 1, 1).amax((1, 2, 3)),
-                "other": other,
-                "area": torch.log2(facts[:, 3].clamp(min=5) * blocks / 1000),
-                "density": torch.log2(1 + bits / blocks),
-                "blocks": torch.full((len(mask),), float(np.log2(blocks))),
+                "kind": facts[:, 0].numpy(),
+                "peak": F.avg_pool2d(local, 3, 1, 1).amax((1, 2, 3)).numpy(),
+                "other": other.numpy(),
+                "change": _mean_change(planes, mask),
+                "area": np.log2(np.maximum(facts[:, 3].numpy(), 1) * blocks / 1000),
+                "sketch": np.array([log_amount(bits) for bits in sketch]),
+                "hash": np.array([log_amount(bits) for bits in cells]),
+                "blocks": np.full(len(mask), np.log2(blocks)),
             }
             for name, value in values.items():
-                columns[name].append(value.numpy())
+                columns[name].append(value)
     return {name: np.concatenate(parts) for name, parts in columns.items()}
+
+
+def _mean_change(planes: Tensor, mask: Tensor) -> np.ndarray:
+    """(n,) mean colour difference in the mask between received and original picture, in 8-bit levels."""
+    difference = planes[:, :3].float() - planes[:, 2 * PLANES : 2 * PLANES + 3].float()
+    distance = F.avg_pool2d(difference.square().sum(1, keepdim=True).sqrt(), 2)
+    return ((distance * mask).sum((1, 2, 3)) / mask.sum((1, 2, 3)).clamp(min=1e-6)).numpy()
 
 
 def calibrate(measured: dict[str, np.ndarray]) -> Calibration:
     """Thresholds at the wanted rate of false alarms, and a logistic fit of the rate of detection."""
     kind = measured["kind"]
-    local = float(np.quantile(measured["peak"][kind == UNTOUCHED], 1 - _FALSE_ALARMS))
+    hashed, untouched = measured["hash"] > 0, kind == UNTOUCHED
+    local, without = (
+        float(np.quantile(measured["peak"][untouched & among], 1 - _FALSE_ALARMS))
+        for among in (hashed, ~hashed)
+    )
     other = float(np.quantile(measured["other"][(kind == UNTOUCHED) | (kind == EDITED)], 1 - _FALSE_ALARMS))
-    edits = kind == EDITED
-    found = torch.from_numpy((measured["peak"][edits] > local).astype(np.float64))
-    columns = np.stack([measured[n][edits] for n in ("area", "density", "blocks")], 1).astype(np.float64)
+    edits = (kind == EDITED) & (measured["change"] > _VISIBLE)
+    threshold = np.where(hashed, local, without)[edits]
+    found = torch.from_numpy((measured["peak"][edits] > threshold).astype(np.float64))
+    columns = np.stack([measured[name][edits] for name in _INPUTS], 1).astype(np.float64)
     mean, spread = columns.mean(0), columns.std(0) + 1e-6
     inputs = torch.from_numpy((columns - mean) / spread)
-    weights = torch.zeros(4, dtype=torch.float64, requires_grad=True)
+    weights = torch.zeros(1 + len(_INPUTS), dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([weights], max_iter=200)
 
     def loss() -> Tensor:
@@ -197,12 +214,13 @@ def calibrate(measured: dict[str, np.ndarray]) -> Calibration:
     fitted = weights.detach().numpy()
     slopes = fitted[1:] / spread
     detection = (float(fitted[0] - slopes @ mean), *map(float, slopes))
-    return Calibration(local, _REGION, other, detection)
+    return Calibration(local, without, _REGION, other, detection)
 
 
 def scores(measured: dict[str, np.ndarray], known: Calibration) -> dict[str, float]:
     """Share found of edits and of other pictures at the thresholds."""
-    kind, found = measured["kind"], measured["peak"] > known.local
+    kind, hashed = measured["kind"], measured["hash"] > 0
+    found = measured["peak"] > np.where(hashed, known.local, known.local_without_hash)
     found |= measured["other"] > known.other
     return {"edits": float(found[kind == EDITED].mean()), "other": float(found[kind == OTHER].mean())}
 
