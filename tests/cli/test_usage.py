@@ -1,5 +1,6 @@
 """Wrong usage, keys, secrets and systems; the time of help."""
 
+import stat
 import subprocess
 import sys
 import time
@@ -10,6 +11,8 @@ import pytest
 from underdrawing import api, cli, systems, zoo
 from underdrawing.coding.keys import Owner, PublicKey
 from underdrawing.core.errors import KeyFileError, PictureError, ShapeError, WeightsError
+
+SECRET = bytes.fromhex("8f1d2c3b4a5968778695a4b3c2d1e0f00112233445566778899aabbccddeeff0")
 
 
 @pytest.mark.parametrize(
@@ -119,13 +122,31 @@ def test_trust_depends_on_the_verifiers_own_store(stand_in, astronaut, tmp_path)
 
 def test_secrets_from_files_and_bytes(stand_in, astronaut, tmp_path):
     path = tmp_path / "secret"
-    path.write_bytes(b"correct horse\n")
+    path.write_bytes(SECRET + b"\r\n")
     api.protect(astronaut, secret=path)
-    api.verify(astronaut, secret=b"correct horse", trust=tmp_path)
-    assert [call["secret"] for call in stand_in.calls] == [b"correct horse"] * 2
-    path.write_bytes(b"short\n")
-    with pytest.raises(KeyFileError, match="8 bytes"):
+    api.verify(astronaut, secret=SECRET, trust=tmp_path)
+    assert [call["secret"] for call in stand_in.calls] == [SECRET] * 2
+    path.write_bytes(b"correct horse battery staple\n")
+    with pytest.raises(KeyFileError, match="keygen --secret"):
         api.protect(astronaut, secret=path)
+
+
+def test_keygen_makes_secrets(run, stand_in, astronaut, tmp_path, monkeypatch):
+    random, stretched = tmp_path / "keys" / "random", tmp_path / "stretched"
+    assert run("keygen", "--secret", random).code == 0
+    assert stat.S_IMODE(random.stat().st_mode) == 0o600
+    again = run("keygen", "--secret", random)
+    assert (again.code, "never overwritten" in again.err) == (64, True)
+    assert run("keygen", "--secret", stretched, "--passphrase").code == 64  # nobody to type it
+    monkeypatch.setenv("UNDERDRAWING_PASSPHRASE", "seven green horses")
+    assert run("keygen", "--secret", stretched, "--passphrase").code == 0
+    for path in (random, stretched):
+        api.protect(astronaut, secret=path)
+    monkeypatch.delenv("UNDERDRAWING_PASSPHRASE")
+    refused = run("verify", "a.png", "--secret", stretched)
+    assert (refused.code, "UNDERDRAWING_PASSPHRASE" in refused.err) == (64, True)
+    made = [call["secret"] for call in stand_in.calls]
+    assert [len(secret) for secret in made] == [32, 32]
 
 
 def test_identities(stand_in, astronaut):

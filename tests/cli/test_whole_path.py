@@ -121,8 +121,8 @@ def test_mark_moved_to_another_photo_is_found_out(desk, tmp_path):
 
 def test_secret_hides_the_mark_from_everybody_else(tmp_path):
     secret, wrong = tmp_path / "secret", tmp_path / "wrong"
-    secret.write_bytes(b"between the two of us")
-    wrong.write_bytes(b"between three of us")
+    for path in (secret, wrong):
+        assert call("keygen", "--secret", path).returncode == 0
     target = tmp_path / "private.png"
     photo = tmp_path / "photo.png"
     Image.fromarray(skimage.data.chelsea()[20:276, 100:356]).save(photo)

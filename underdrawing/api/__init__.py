@@ -15,6 +15,7 @@ from underdrawing.api.session import Session
 from underdrawing.api.trust import (
     add_anchors,
     add_trusted,
+    create_secret,
     holds_certificates,
     load_credentials,
     load_owner,
@@ -30,6 +31,7 @@ __all__ = [
     "Session",
     "add_anchors",
     "add_trusted",
+    "create_secret",
     "holds_certificates",
     "load_credentials",
     "load_owner",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from underdrawing.coding import secret_file
 from underdrawing.coding.keys import Owner, PublicKey, TrustStore
 from underdrawing.core.errors import KeyFileError
 from underdrawing.credentials import anchors
@@ -11,7 +13,8 @@ from underdrawing.credentials.repository import ManifestRepository, beside
 from underdrawing.credentials.signing import CredentialSigner
 from underdrawing.registry.store import Registry
 
-_LEAST_SECRET_BYTES = 8
+PASSPHRASE = "UNDERDRAWING_PASSPHRASE"
+"""Environment variable with the passphrase of a secret."""
 
 
 def trust_store(folder: str | Path | None = None) -> TrustStore:
@@ -74,20 +77,22 @@ def load_owner(path: str | Path, password: bytes | None = None) -> Owner:
     return Owner.load(Path(path), password)
 
 
-def load_secret(secret: str | Path | bytes | None) -> bytes | None:
-    """The bytes of a secret, read from a file where a path is given; trailing line breaks are dropped.
+def load_secret(secret: str | Path | bytes | None, passphrase: str | None = None) -> bytes | None:
+    """The bytes of a secret, read from a file where a path is given.
 
-    KeyFileError where it cannot be read or is shorter than 8 bytes.
+    passphrase: of a file that needs one; by default the environment's UNDERDRAWING_PASSPHRASE. KeyFileError
+    where the secret cannot be read, the passphrase is not its own, or it has fewer than 128 random bits.
     """
     if secret is None:
         return None
-    name = "the secret"
-    if not isinstance(secret, bytes):
-        name = str(secret)
-        try:
-            secret = Path(secret).read_bytes().rstrip(b"\r\n")
-        except OSError as error:
-            raise KeyFileError(f"{name}: the secret cannot be read ({error.strerror})") from error
-    if len(secret) < _LEAST_SECRET_BYTES:
-        raise KeyFileError(f"{name}: a secret needs at least {_LEAST_SECRET_BYTES} bytes, got {len(secret)}")
-    return secret
+    if isinstance(secret, bytes):
+        return secret_file.checked(secret)
+    return secret_file.load(Path(secret), passphrase or os.environ.get(PASSPHRASE))
+
+
+def create_secret(path: str | Path, passphrase: str | None = None) -> None:
+    """Write a secret of 256 random bits, or what a passphrase is combined with, to a new file.
+
+    KeyFileError where the file exists or cannot be written, or the passphrase is too short.
+    """
+    secret_file.create(Path(path), passphrase)

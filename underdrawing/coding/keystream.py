@@ -11,7 +11,10 @@ from functools import lru_cache
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256, ChaCha20
+from cryptography.hazmat.primitives.ciphers.modes import ECB
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 PUBLIC_SECRET = b"underdrawing public reading key, version 1"
 
@@ -36,3 +39,22 @@ def permutation(secret: bytes, label: str, count: int) -> np.ndarray:
     order = np.argsort(raw, kind="stable")
     order.setflags(write=False)
     return order
+
+
+def picture_key(secret: bytes, identity: bytes) -> bytes:
+    """32 bytes, the key of one picture by HKDF-SHA256 (RFC 5869): no other picture's follows from it."""
+    return HKDF(SHA256(), 32, None, b"underdrawing picture key 2\0" + identity).derive(secret)
+
+
+def keyed_uniforms(key: bytes, inputs: np.ndarray, count: int) -> np.ndarray:
+    """A pseudo-random function: inputs (m, 15) uint8 -> (m, count) float32 in [0, 1), 16 bits deep.
+
+    AES-256 of each input and a counter; count: at most 2,048.
+    """
+    blocks = -(-count // 8)
+    numbered = np.empty((len(inputs), blocks, 16), np.uint8)
+    numbered[..., :15] = inputs[:, None]
+    numbered[..., 15] = np.arange(blocks)
+    cipher = Cipher(AES256(hashlib.sha256(b"underdrawing dither function\0" + key).digest()), ECB())
+    raw = np.frombuffer(cipher.encryptor().update(numbered.tobytes()), "<u2")
+    return (raw.reshape(len(inputs), -1)[:, :count].astype(np.float32) / np.float32(65536)).copy()

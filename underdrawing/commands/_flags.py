@@ -48,7 +48,7 @@ _FLAGS: dict[str, dict[str, Any]] = {
     "--system": {
         "default": "photo", "metavar": "NAME", "help": "of the zoo, as imuge; the same to protect and verify",
     },
-    "--secret": {"metavar": "FILE", "help": "private mode: only with this file anything is found"},
+    "--secret": {"metavar": "FILE", "help": "private mode: a file of `keygen --secret`"},
     "--trust": {"metavar": "DIR", "help": "folder of trusted public keys; the user's own by default"},
     "--name": {"help": "what the trust store calls the key; the file's name by default"},
     "--password-file": {"metavar": "FILE", "help": "file with the private key's password"},

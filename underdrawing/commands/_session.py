@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import getpass
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -60,6 +63,7 @@ def checked_session(arguments: argparse.Namespace, ability: str) -> Iterator[Ses
         _check_credentials(flags)
         if flags.trust is not None and not Path(flags.trust).is_dir():
             raise UsageError(f"{flags.trust}: there is no such folder of public keys")
+        _ask_passphrase(flags.secret)
         session = open_session(flags)
         _check_registry(flags, create=ability == "protect")
     try:
@@ -89,6 +93,27 @@ def read_password(path: str | None) -> bytes | None:
         return Path(path).read_bytes().rstrip(b"\r\n")
     except OSError as error:
         raise UsageError(f"{path}: the password cannot be read ({error.strerror})") from error
+
+
+def ask_passphrase(prompt: str = "Passphrase of the secret: ") -> str | None:
+    """The passphrase of the environment, or typed on a terminal; None where there is neither."""
+    from underdrawing.api.trust import PASSPHRASE
+
+    if PASSPHRASE in os.environ or not sys.stdin.isatty():
+        return os.environ.get(PASSPHRASE)
+    return getpass.getpass(prompt)
+
+
+def _ask_passphrase(secret: str | None) -> None:
+    """Ask once for a passphrase that the secret needs; processes of a batch get it by the environment."""
+    from underdrawing.api.trust import PASSPHRASE
+    from underdrawing.coding import secret_file
+
+    if secret is None or not secret_file.needs_passphrase(Path(secret)):
+        return
+    passphrase = ask_passphrase()
+    if passphrase is not None:
+        os.environ[PASSPHRASE] = passphrase
 
 
 @contextmanager

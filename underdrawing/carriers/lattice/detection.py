@@ -29,8 +29,12 @@ class Mark:
     base: payload.Base
     reading: Reading
     """Reading of the blocks in view, with altered blocks discounted and the channel estimated."""
+    lattice: Lattice
+    """The lattice of this picture's middle and top."""
     known: dict[str, np.ndarray] = field(default_factory=dict)
     """Layer name -> bits (r, c, frequencies) of the decoded codeword."""
+    vouched: np.ndarray | None = None
+    """(r, c) bool, blocks that an outsider cannot have written; set by `binding`, None for a public mark."""
     tried: int = 1
     """Number of alignments decoded; each passes the 32-bit checksum by chance with 2^-32."""
 
@@ -46,7 +50,19 @@ class Mark:
     def with_layer(self, layer: str, codeword: np.ndarray, lattice: Lattice) -> Mark:
         """The mark with one more decoded codeword, and the channel estimated again."""
         known = self.known | {layer: codeword[lattice.layer_index(self.view, layer, self.grid)]}
-        return replace(self, known=known, reading=_measured(self.reading, known))
+        return replace(self, known=known, reading=_measured(self.reading, known))._settled()
+
+    def _settled(self) -> Mark:
+        view = self.lattice.settle(self.view, self.reading, self.known)
+        if view is self.view:
+            return self
+        return replace(self, view=view, reading=_measured(view.reading, self.known))
+
+    def binding(self) -> Mark:
+        """The mark with the evidence alone that an outsider cannot imitate; a public mark itself."""
+        view, vouched = self.lattice.binding(self.view, self.reading, self.known)
+        reading = replace(self.reading, evidence_weight=view.reading.evidence_weight)
+        return replace(self, view=view, reading=reading, vouched=vouched)
 
 
 def detect_mark(received: np.ndarray, lattice: Lattice, moved: bool = True) -> Mark | None:
@@ -65,6 +81,7 @@ def detect_mark(received: np.ndarray, lattice: Lattice, moved: bool = True) -> M
             base = _checked_base(decoded, llr)
             if base is None:
                 continue
+            lattice = lattice.of_picture(base.identity, (base.rows, base.cols))
             placed = lattice.place_view(view, received, (base.rows, base.cols))
             return _with_base(lattice, placed, base, decoded, tried)
     return None
@@ -102,7 +119,7 @@ def _with_base(lattice: Lattice, view: View, base: payload.Base, decoded: Decode
     altered = altered_probability(_evidence(view.reading, known))
     reading = view.reading.with_known(bits, altered)
     altered = altered_probability(_evidence(reading, known))
-    return Mark(view, base, reading.with_known(bits, altered), known, tried=tried)
+    return Mark(view, base, reading.with_known(bits, altered), lattice, known, tried=tried)._settled()
 
 
 def decode_layer(mark: Mark, lattice: Lattice, layer: str, layer_code: Code) -> tuple[Decoded | None, Mark]:

@@ -12,10 +12,9 @@ import numpy as np
 from scipy import fft
 
 from underdrawing.carriers.lattice.activity import activity
-from underdrawing.carriers.lattice.parameters import FREQUENCIES, LAYERS, EmbeddingLevel
+from underdrawing.carriers.lattice.parameters import FREQUENCIES, EmbeddingLevel
 from underdrawing.ops.dct import analyse
 
-_TUNED = FREQUENCIES[: LAYERS["middle"].stop]
 BLURS = (0.0, 0.4, 0.55, 0.7, 0.85, 1.0, 1.15)  # standard deviation in grid pixels
 _GAINS = np.exp(np.linspace(np.log(0.72), np.log(1.4), 45)).astype(np.float32)
 _GAMMAS = (0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.05, 1.1, 1.15, 1.2, 1.25, 1.3, 1.4)
@@ -61,11 +60,10 @@ def _gathering(
     plane: np.ndarray, dither: np.ndarray, rank: np.ndarray, level: EmbeddingLevel, gains: np.ndarray
 ) -> np.ndarray:
     """Mean of cos 2 theta over base and middle after division by each gain, (len(gains),)."""
-    n = len(_TUNED)
-    weight = (rank[..., :n] < level.density(activity(plane))[..., :n]).astype(np.float32)
-    used = weight > 0
-    ratio = (analyse(plane, _TUNED) / level.steps[:n])[used]
-    offset = dither[..., :n][used]
+    n = dither.shape[2]
+    used = rank < level.density(activity(plane))[..., :n]
+    ratio = (analyse(plane, FREQUENCIES[:n]) / level.steps[:n])[used]
+    offset = dither[used]
     step = max(1, len(ratio) // 6000)  # 6,000 coefficients give the mean to .01
     ratio, offset = ratio[::step], offset[::step]
     return np.cos(4 * np.pi * (ratio[None] / gains[:, None] - offset[None])).mean(1)
@@ -80,7 +78,7 @@ def estimate_equalizer(
 ) -> Equalizer:
     """Estimate the equalizer of an aligned plane (8 r, 8 c).
 
-    dither, rank: (r, c, n) slices of the key tables at the blocks of the plane.
+    dither, rank: (r, c, k) of the blocks of the plane, at the first frequencies whose dither is known.
     """
     untouched = _gathering(plane, dither, rank, level, np.ones(1, np.float32))[0]
     if untouched > 0.6:

@@ -71,10 +71,22 @@ def is_small(rows: int, cols: int) -> bool:
 class Lattice:
     """The lattice of one key; `base_bits` is the length of the base layer's codeword."""
 
+    equalized_by = LAYERS["middle"].stop
+    """Number of the first frequencies, of known dither, by which contrast and blur are estimated."""
+
     def __init__(self, secret: bytes | None = None, base_bits: int = 512):
         self.secret = secret or PUBLIC_SECRET
         self.base_bits = base_bits
         self.tables = key_tables(self.secret, base_bits)
+
+    def of_picture(self, identity: bytes, grid: tuple[int, int]) -> Lattice:
+        """The lattice of middle and top of the picture of this identity; here the same one."""
+        return self
+
+    def dither(self, plane: np.ndarray, origin: tuple[int, int] = (0, 0)) -> np.ndarray:
+        """(r, c, n) dither of the blocks of an aligned luma plane (8 r, 8 c) from block `origin` on."""
+        (i, j), (rows, cols) = origin, (plane.shape[0] // 8, plane.shape[1] // 8)
+        return self.tables.dither[i : i + rows, j : j + cols]
 
     # protect
 
@@ -85,7 +97,7 @@ class Lattice:
         rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
         bits = symbols(base, layers, (rows, cols), self.secret, self.tables)
         coefficients = analyse(plane, FREQUENCIES)
-        moves = change(coefficients, bits, self.tables.dither[:rows, :cols], level)
+        moves = change(coefficients, bits, self.dither(plane), level)
         return synthesise(moves * self.in_use(plane, layers, level), FREQUENCIES)
 
     def in_use(self, plane: np.ndarray, layers: dict[str, np.ndarray], level: EmbeddingLevel) -> np.ndarray:
@@ -116,13 +128,14 @@ class Lattice:
         """
         rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
         # arbitrary bits
-        bits = (self.tables.dither[:rows, :cols] * 4096).astype(np.uint8) & 1
+        dither = self.dither(plane)
+        bits = (dither * 4096).astype(np.uint8) & 1
         coefficients = analyse(plane, FREQUENCIES)
-        moves = change(coefficients, bits, self.tables.dither[:rows, :cols], level)
+        moves = change(coefficients, bits, dither, level)
         texture = activity(plane)
         used = self.tables.rank[:rows, :cols] < level.density(texture)
         marked = plane + synthesise(moves * used, FREQUENCIES)
-        tables = self.tables.dither[:rows, :cols], self.tables.rank[:rows, :cols]
+        tables = dither, self.tables.rank[:rows, :cols]
         result = {name: {100: used[..., LAYERS[name]].sum(2)} for name in LAYERS}
         middle = LAYERS["middle"]
         larger = max(1.0, level.steps[middle.start] / STEPS[middle.start])
@@ -138,9 +151,7 @@ class Lattice:
         """Soft bits of the base codeword in a marked luma plane (8 r, 8 c) at the origin of the grid."""
         rows, cols = marked.shape[0] // 8, marked.shape[1] // 8
         alignment = Alignment(*marked.shape, marked.shape, level=level)
-        reading = read_soft_bits(
-            marked, self.tables.dither[:rows, :cols], self.tables.rank[:rows, :cols], level
-        )
+        reading = read_soft_bits(marked, self.dither(marked), self.tables.rank[:rows, :cols], level)
         return self.base_soft_bits(View(alignment, Equalizer(), marked, reading), is_small(rows, cols))
 
     # verify
@@ -217,20 +228,41 @@ class Lattice:
         )
         plane = np.ascontiguousarray(plane[: 8 * rows, : 8 * cols])
         here = slice(i, i + rows), slice(j, j + cols)
-        dither, rank = self.tables.dither[here], self.tables.rank[here]
+        dither, rank = self.dither(plane, (i, j)), self.tables.rank[here]
         quantizer = estimate_quantizer(analyse(plane, FREQUENCIES)) if alignment.is_direct else None
         if equalizer is None:
             # the loss by a JPEG on the same grid would be mistaken for a blur
+            tuned = slice(self.equalized_by)
             blurs = BLURS if quantizer is None or not quantizer.any() else (0.0,)
-            equalizer = estimate_equalizer(plane, dither, rank, alignment.level, blurs)
+            equalizer = estimate_equalizer(
+                plane, dither[..., tuned], rank[..., tuned], alignment.level, blurs
+            )
         corrected = equalizer.apply(plane)
-        if corrected is not plane:  # the texture gain is measurable only after equalization
-            scored = score_alignment(alignment, corrected, self.tables, alignment.level.strength)
-            alignment = alignment.moved(level=scored.level)
+        alignment = self.with_gain(alignment, corrected, corrected is not plane)
         if quantizer is not None:
             quantizer = quantizer / equalizer.gain
-        reading = read_soft_bits(corrected, dither, rank, alignment.level, plane, quantizer)
+        reading = read_soft_bits(
+            corrected, self.dither(corrected, (i, j)), rank, alignment.level, plane, quantizer
+        )
         return View(alignment, equalizer, corrected, reading)
+
+    def with_gain(self, alignment: Alignment, plane: np.ndarray, changed: bool) -> Alignment:
+        """The alignment with the texture gain measured in its equalized plane, where that `changed` it."""
+        if not changed:
+            return alignment
+        scored = score_alignment(alignment, plane, self.tables, alignment.level.strength)
+        return alignment.moved(level=scored.level)
+
+    def settle(self, view: View, reading: Reading, known: dict[str, np.ndarray]) -> View:
+        """The view read again where the dither depends on the content, which `known` layers confirm."""
+        return view
+
+    def binding(
+        self, view: View, reading: Reading, known: dict[str, np.ndarray]
+    ) -> tuple[View, np.ndarray | None]:
+        """The view reduced to evidence that an outsider cannot imitate, and the blocks (r, c) that it covers;
+        the view itself and None in public mode, where anybody can."""
+        return view, None
 
     def base_index(self, view: View, small: bool = False) -> np.ndarray:
         """(r, c, 2) int64: coded bits of the base layer that each block in view carries; 6 where `small`."""

@@ -95,7 +95,7 @@ def log_ratios(reading: Reading, known: dict[str, np.ndarray]) -> np.ndarray:
     every = slice(None)
     right, wrong = reading.log_density(every, sign), reading.log_density(every, -sign)
     fits = np.where(is_known, right, np.logaddexp(right, wrong) - np.float32(np.log(2)))
-    used = reading.in_use
+    used = reading.evidential_use
     return np.log(used * np.exp(fits) + 1 - used)
 
 
@@ -106,7 +106,7 @@ def shortfall(reading: Reading, known: dict[str, np.ndarray]) -> np.ndarray:
     in altered blocks.
     """
     _, is_known = _signs(known, reading.cosine.shape)
-    expected = reading.in_use * reading.expected_log_density()
+    expected = reading.evidential_use * reading.expected_log_density()
     return ((expected - log_ratios(reading, known)) * is_known).sum(2).astype(np.float32)
 
 
@@ -135,7 +135,7 @@ def drop_unlikely_regions(probability: np.ndarray, missing: np.ndarray) -> np.nd
 def block_features(reading: Reading, known: dict[str, np.ndarray]) -> np.ndarray:
     """(r, c, FEATURES) float32: ratios, agreement, and by layer evidence, use, concentration, known."""
     ratios = log_ratios(reading, known)
-    used = reading.in_use
+    used = reading.evidential_use
     sign, is_known = _signs(known, used.shape)
     agreement = np.where(is_known, sign * reading.cosine, 2 * reading.cosine**2 - 1)
     columns = []

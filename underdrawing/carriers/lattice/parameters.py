@@ -14,7 +14,7 @@ The frequencies were selected by the SSIMULACRA2 cost and the capacity after eac
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -157,11 +157,37 @@ def _tables(secret: bytes, label: str) -> np.ndarray:
     return whole
 
 
+def _base_order(secret: bytes, label: str, base_bits: int, count: int) -> np.ndarray:
+    """(32, 32, count) int64: coded bits of the base layer at `count` frequencies of 32 x 32 blocks, each as
+    often as any other."""
+    order = np.argsort(stream(secret, label, 8 * count * TILE * TILE).view("<u8"), kind="stable")
+    return (order % base_bits).reshape(TILE, TILE, count)
+
+
 @lru_cache(maxsize=8)
 def key_tables(secret: bytes, base_bits: int) -> KeyTables:
     """Tables of a key; `base_bits` is the length of the base layer's codeword (at most 6,144)."""
-    order = np.argsort(
-        stream(secret, "base order", 8 * _BASE_SPREAD * TILE * TILE).view("<u8"), kind="stable"
-    )
-    base_index = (order % base_bits).reshape(TILE, TILE, _BASE_SPREAD)
+    base_index = _base_order(secret, "base order", base_bits, _BASE_SPREAD)
     return KeyTables(_tables(secret, "dither"), _tables(secret, "rank"), base_index)
+
+
+@lru_cache(maxsize=8)
+def private_tables(secret: bytes, base_bits: int) -> KeyTables:
+    """Tables of a secret in private mode: nothing repeats, and only the base layer is searched."""
+    shape, tiles = (MAX_BLOCKS, MAX_BLOCKS, len(FREQUENCIES)), MAX_BLOCKS // TILE
+    dither, rank = (uniforms(secret, f"private {label}", shape) for label in ("dither", "rank"))
+    base_index = np.empty((MAX_BLOCKS, MAX_BLOCKS, _BASE_SPREAD), np.int64)
+    for i, j in np.ndindex(tiles, tiles):
+        here = slice(TILE * i, TILE * (i + 1)), slice(TILE * j, TILE * (j + 1))
+        for first, end in ((0, len(BASE)), (len(BASE), _BASE_SPREAD)):
+            label = f"private base order {i} {j} {first}"
+            base_index[(*here, slice(first, end))] = _base_order(secret, label, base_bits, end - first)
+    return KeyTables(dither, rank, base_index, MAX_BLOCKS, len(BASE))
+
+
+def picture_tables(tables: KeyTables, key: bytes, first: int) -> KeyTables:
+    """The tables of one picture: those of its own key from frequency `first` on."""
+    dither, rank = tables.dither.copy(), tables.rank.copy()
+    for table, label in ((dither, "picture dither"), (rank, "picture rank")):
+        table[..., first:] = uniforms(key, label, (*table.shape[:2], table.shape[2] - first))
+    return replace(tables, dither=dither, rank=rank)

@@ -66,6 +66,13 @@ class Reading:
     box: np.ndarray
     """(n, 3) in steps: width and spread of the uniform error of a JPEG's quantizer (0 where unknown), and the
     remaining distance of distortion compensation."""
+    evidence_weight: np.ndarray | float = 1.0
+    """0 where the agreement is no evidence, because an outsider could imitate it; elsewhere 1."""
+
+    @property
+    def evidential_use(self) -> np.ndarray:
+        """Probability that a coefficient is in use and its agreement is evidence."""
+        return self.in_use * self.evidence_weight
 
     def log_density(self, place: slice, sign: np.ndarray | int = 1) -> np.ndarray:
         """log p(theta | bit) over the uniform density at the frequencies of `place`.
@@ -118,8 +125,9 @@ class Reading:
 
     def crop(self, rows: slice, cols: slice) -> Reading:
         """A part of the grid."""
-        parts = {f: getattr(self, f)[rows, cols] for f in self.__dataclass_fields__ if f != "box"}
-        return Reading(**parts, box=self.box)
+        whole = ("box",) if isinstance(self.evidence_weight, np.ndarray) else ("box", "evidence_weight")
+        parts = {f: getattr(self, f)[rows, cols] for f in self.__dataclass_fields__ if f not in whole}
+        return replace(self, **parts)
 
 
 def log_i0(kappa: np.ndarray) -> np.ndarray:
@@ -176,6 +184,14 @@ def clipped_share(plane: np.ndarray) -> np.ndarray:
     return cv2.resize(end, (plane.shape[1] // 8, plane.shape[0] // 8), interpolation=cv2.INTER_AREA)
 
 
+def probability_in_use(
+    texture: np.ndarray, rank: np.ndarray, level: EmbeddingLevel, clipped: np.ndarray
+) -> np.ndarray:
+    """(r, c, n) float32, from activity (r, c), ranks (r, c, n) and the clipped share of each block (r, c)."""
+    member = np.clip(0.5 + (level.density(texture) - rank) / _MEMBERSHIP_WIDTH, 0.02, 0.98)
+    return (member * np.clip(1 - _CLIPPED_COSTS * clipped, 0.02, 1)[..., None]).astype(np.float32)
+
+
 def read_soft_bits(
     plane: np.ndarray,
     dither: np.ndarray,
@@ -192,10 +208,9 @@ def read_soft_bits(
     rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
     texture = activity_before(plane, level)
     theta = (2 * np.pi) * (analyse(plane, FREQUENCIES) / level.steps - dither)
-    in_use = np.clip(0.5 + (level.density(texture) - rank) / _MEMBERSHIP_WIDTH, 0.02, 0.98).astype(np.float32)
-    in_use *= np.clip(
-        1 - _CLIPPED_COSTS * clipped_share(plane if uncorrected is None else uncorrected), 0.02, 1
-    )[..., None]
+    in_use = probability_in_use(
+        texture, rank, level, clipped_share(plane if uncorrected is None else uncorrected)
+    )
     bins = np.digitize(texture, _BINS)
     cosine = np.cos(theta).astype(np.float32)
     nothing = np.zeros(cosine.shape, np.float32)
@@ -230,7 +245,7 @@ def evidence(reading: Reading, place: slice, bits: np.ndarray | None = None) -> 
         log_ratio = np.logaddexp(reading.log_density(place), reading.log_density(place, -1)) - np.log(2)
     else:
         log_ratio = reading.log_density(place, np.where(bits, -1, 1))
-    used = reading.in_use[..., place]
+    used = reading.evidential_use[..., place]
     return np.log(used * np.exp(log_ratio) + 1 - used).sum(-1)
 
 

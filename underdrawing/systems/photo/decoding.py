@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import fields as dataclass_fields
 
-from underdrawing.carriers.lattice.detection import Mark, decode_layer
+import numpy as np
+
+from underdrawing.carriers.lattice.detection import BASE_CODE_BITS, Mark, decode_layer, detect_mark
 from underdrawing.carriers.lattice.embed import code_length
 from underdrawing.carriers.lattice.lattice import Lattice
+from underdrawing.carriers.lattice.private import PrivateLattice
 from underdrawing.coding import payload
 from underdrawing.coding.ldpc import Decoded, code
 from underdrawing.core.errors import CodeError
@@ -26,6 +30,21 @@ class Marked(Mark):
         return ("base", *(n for n, part in (("middle", self.middle), ("top", self.top)) if part is not None))
 
 
+def detect(received: np.ndarray, secret: bytes | None) -> Mark | None:
+    """The mark of a received luma (H, W) float32, without a secret the public one.
+
+    A mark of private mode as it was until version 1 of the layout is found in whole pictures.
+    """
+    if secret is None:
+        return detect_mark(received, Lattice(None, BASE_CODE_BITS))
+    private, earlier = PrivateLattice(secret, BASE_CODE_BITS), Lattice(secret, BASE_CODE_BITS)
+    return (
+        detect_mark(received, private, moved=False)
+        or detect_mark(received, earlier, moved=False)
+        or detect_mark(received, private)
+    )
+
+
 def decode_layers(mark: Mark, lattice: Lattice) -> Marked:
     """Decode the middle and then the top layer, with the current estimate of altered blocks erased."""
     k_middle, k_top = rates.sizes(mark.base.rates, *mark.grid)
@@ -42,7 +61,9 @@ def decode_layers(mark: Mark, lattice: Lattice) -> Marked:
             top = _parsed(payload.read_top, found.bits, mark.base, middle)
         if top is not None:
             mark = mark.with_layer("top", found.codeword, lattice)
-    return Marked(mark.view, mark.base, mark.reading, mark.known, mark.tried, middle, top)
+    mark = mark.binding()
+    fields = {field.name: getattr(mark, field.name) for field in dataclass_fields(mark)}
+    return Marked(**fields, middle=middle, top=top)
 
 
 def _decode(mark: Mark, lattice: Lattice, layer: str, size: int) -> tuple[Decoded | None, Mark]:

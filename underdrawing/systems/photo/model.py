@@ -17,14 +17,12 @@ from functools import cached_property
 
 import numpy as np
 
-from underdrawing.carriers.lattice.detection import BASE_CODE_BITS, detect_mark
-from underdrawing.carriers.lattice.lattice import Lattice
 from underdrawing.coding.keys import Owner
 from underdrawing.coding.payload import Previous
 from underdrawing.core.types import Verdict
 from underdrawing.ops.protection import Protection
 from underdrawing.systems.photo import protecting, verifying
-from underdrawing.systems.photo.decoding import decode_layers
+from underdrawing.systems.photo.decoding import decode_layers, detect
 from underdrawing.systems.photo.parts import BlockLocator, ContentWitness, Fuser, Parts, SketchCodec
 from underdrawing.systems.photo.protecting import Codecs, picture_luma
 
@@ -89,7 +87,7 @@ class Photo:
 
     def identify(self, image: np.ndarray, *, secret: bytes | None = None) -> str | None:
         """The identity (16 hex digits) in a received picture, or None; faster than `verify`."""
-        marked = detect_mark(picture_luma(image), Lattice(secret, BASE_CODE_BITS))
+        marked = detect(picture_luma(image), secret)
         return None if marked is None else marked.base.identity.hex()
 
     def verify(
@@ -103,14 +101,13 @@ class Photo:
 
         find_key: the public key whose fingerprint starts with these four bytes, or None.
         """
-        lattice = Lattice(secret, BASE_CODE_BITS)
-        marked = detect_mark(picture_luma(image), lattice)
+        marked = detect(picture_luma(image), secret)
         if marked is None:
             message = "No mark found. That does not say that the picture is genuine, nor that it is not."
             return Verdict("unprotected", present=False, message=message)
-        marked = decode_layers(marked, lattice)
+        marked = decode_layers(marked, marked.lattice)
         parts = Parts(self.sketch, self.witness, self.locator, self.fusion)
-        return verifying.judge(image, marked, parts, find_key, private=secret is not None)
+        return verifying.judge(image, marked, parts, find_key)
 
     def describe(self, image: np.ndarray, bits: int) -> np.ndarray:
         """The picture decoded from a content code of at most so many bits, (H, W, 3) uint8."""

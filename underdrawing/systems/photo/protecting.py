@@ -18,6 +18,7 @@ from underdrawing.carriers.lattice.parameters import (
     default_strength_for_size,
     nearest_strength,
 )
+from underdrawing.carriers.lattice.private import PrivateLattice
 from underdrawing.coding import payload
 from underdrawing.coding.bits import pack_code
 from underdrawing.coding.keys import Owner
@@ -76,11 +77,11 @@ def protect(
     identity = identity or secrets.token_bytes(8)
     default_strength = default_strength_for_size(max(height, width))
     strength = nearest_strength(strength * default_strength)
-    lattice = Lattice(secret, BASE_CODE_BITS)
     size = grid_size(height, width)
     if min(size) < LEAST_VIEW_PX:
         raise ShapeError(f"{width}x{height} px is too narrow: its grid has {size[1]}x{size[0]} px")
     rows, cols = size[0] // 8, size[1] // 8
+    lattice = _lattice(secret).of_picture(identity, (rows, cols))
     plane = np.ascontiguousarray(resize(picture_luma(image), size)[: 8 * rows, : 8 * cols])
 
     overhead = payload.middle_overhead(owner is not None, previous is not None)
@@ -118,6 +119,10 @@ def protect(
         bits,
         pack_code((contents.middle, contents.top)),
     )
+
+
+def _lattice(secret: bytes | None) -> Lattice:
+    return Lattice(None, BASE_CODE_BITS) if secret is None else PrivateLattice(secret, BASE_CODE_BITS)
 
 
 def _fitted(

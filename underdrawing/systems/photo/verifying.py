@@ -25,18 +25,14 @@ from underdrawing.judging.witness.witness import Finding, SignedContent
 from underdrawing.systems.photo.decoding import Marked
 from underdrawing.systems.photo.parts import Fuser, Parts, SketchCodec
 
+_LEAST_BOUND = 0.1  # share of the picture that a private mark must cover to bind
 _CONTRADICTED = np.float32(0.9)  # probability of an alteration that the signed content shows
 
 FindKey = Callable[[bytes], PublicKey | None]
 
 
-def judge(
-    received: np.ndarray, marked: Marked, parts: Parts, find_key: FindKey, *, private: bool = False
-) -> Verdict:
-    """The verdict on a received picture (H, W, 3) uint8 from its decoded mark.
-
-    private: whether a secret was needed to write the mark.
-    """
+def judge(received: np.ndarray, marked: Marked, parts: Parts, find_key: FindKey) -> Verdict:
+    """The verdict on a received picture (H, W, 3) uint8 from its decoded mark."""
     alignment = marked.view.alignment
     image = _grid_image(received, marked)
     by_mark = parts.locator.locate(marked.view, marked.known, image)
@@ -53,10 +49,13 @@ def judge(
     in_frame = np.clip(alignment.to_received(probability), 0, 1)
     altered = in_frame > ALTERED_PROBABILITY
     signature = read_signature(marked, find_key)
-    unvouched, in_view = _unvouched(image, clipped, marked)
+    by_content = content_witness(finding, signature, rewritten=rewritten)
+    unvouched, in_view = _unvouched(image, clipped, marked, by_content)
+    bound = 0.0 if marked.vouched is None else round(in_view * float(marked.vouched.mean()), 4)
+    private = bound >= _LEAST_BOUND
     witnesses = (
-        mark_witness(_fraction(by_mark, marked), in_view, private=private),
-        content_witness(finding, signature, in_view, rewritten=rewritten),
+        mark_witness(_fraction(by_mark, marked), bound if private else in_view, private=private),
+        replace(by_content, share=in_view),
     )
     assurance = Assurance(witnesses, round(float(unvouched.mean()), 4))
     recovered, source, confidence = _recover(received, image, probability, content, parts.fuser, marked)
@@ -109,10 +108,14 @@ def _matches(finding: Finding | None, witness: Witness) -> bool | None:
     return None if witness.state == "silent" else True
 
 
-def _unvouched(image: np.ndarray, clipped: np.ndarray, marked: Marked) -> tuple[np.ndarray, float]:
+def _unvouched(
+    image: np.ndarray, clipped: np.ndarray, marked: Marked, by_content: Witness
+) -> tuple[np.ndarray, float]:
     """(H, W) bool, areas of the received picture that show or carry nothing, or lie outside of the grid; and
-    the share in view."""
+    the share in view. Without the content's voice, also those where a private mark says nothing."""
     vouched = ~unvouched_blocks(image, clipped)
+    if marked.vouched is not None and not by_content.binding:
+        vouched &= marked.vouched
     alignment = marked.view.alignment
     on_grid = alignment.to_received(vouched.repeat(8, 0).repeat(8, 1).astype(np.float32)) > 0.5
     in_view = alignment.to_received(np.ones(image.shape[:2], np.float32)) > 0.5
