@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from underdrawing.api.registered import Consulted, Desk
 from underdrawing.coding.keys import PublicKey, TrustStore
 from underdrawing.core.types import Credentials, Signature, Verdict
 from underdrawing.credentials import anchors, messages, reading
 from underdrawing.credentials.repository import ManifestRepository
 from underdrawing.data.sources import SourcePicture
 from underdrawing.registry.hashes import file_hash
-from underdrawing.registry.record import now
+from underdrawing.registry.record import Entry, now
 from underdrawing.registry.store import Registry
 from underdrawing.report.reports import VerifyReport
 
@@ -36,7 +37,8 @@ class Judge:
         """Verify a picture. Errors: those of the registry and of the manifest repository."""
         start = time.perf_counter()
         verdict = self.model.verify(source.picture.image, secret=self.secret, find_key=self._key_finder())
-        seconds = time.perf_counter() - start
+        consulted = self._consult(source, verdict)
+        verdict, seconds = consulted.verdict, time.perf_counter() - start
         signer = self._signer(verdict.signature)
         data = source.data
         return VerifyReport(
@@ -48,7 +50,7 @@ class Judge:
             credentials=None if data is None else self._credentials(data, verdict.identity),
             sha256=None if data is None else file_hash(data),
             checked=now(),
-            record=self._record(verdict.identity),
+            record=None if consulted.entry is None else published(consulted.entry, consulted.proven),
         )
 
     def _key_finder(self) -> Callable[[bytes], PublicKey | None]:
@@ -57,15 +59,14 @@ class Judge:
             return self.trust.find
         return lambda short: self.trust.find(short) or registry.find_key(short)
 
-    def _record(self, identity: str | None) -> dict[str, Any] | None:
-        """The published part of the latest record of an identity."""
-        if self.registry is None or identity is None:
-            return None
-        entries = self.registry.by_identity(identity)
-        if not entries:
-            return None
-        record = entries[0].to_json()
-        return {name: record[name] for name in _RECORD_FIELDS}
+    def _consult(self, source: SourcePicture, verdict: Verdict) -> Consulted:
+        if self.registry is None:
+            return Consulted(verdict)
+        desk = Desk(self.registry, self._trusts, self.secret is not None)
+        return desk.consult(source.picture.image, verdict)
+
+    def _trusts(self, key: PublicKey) -> bool:
+        return any(public.raw == key.raw for _, public in self.trust)
 
     def _signer(self, signature: Signature) -> str | None:
         """The name of the key in the trust store: the picture or a registry alone makes no key trusted."""
@@ -81,6 +82,13 @@ class Judge:
         if recovered.state in ("none", "invalid"):
             return found
         return replace(found, message=f"{found.message} {messages.recovered(recovered)}", recovered=recovered)
+
+
+def published(entry: Entry, proven: bool) -> dict[str, Any]:
+    """The public part of a record; without owner, size and facts where it is not proven for the picture."""
+    record = entry.to_json()
+    shown = {name: record[name] for name in _RECORD_FIELDS}
+    return shown | ({} if proven else {"size": None, "owner": None, "facts": {}}) | {"proven": proven}
 
 
 def pem(trust: TrustStore) -> str:

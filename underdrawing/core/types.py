@@ -13,7 +13,7 @@ WitnessState = Literal["agrees", "contradicts", "silent"]
 SignatureState = Literal["valid", "invalid", "absent", "unknown"]
 CredentialsState = Literal["none", "valid", "untrusted", "invalid", "unread"]
 
-UNTOUCHED, DECODED, FILLED = 0, 1, 2  # values of a source map
+UNTOUCHED, DECODED, FILLED, REFERENCE = 0, 1, 2, 3  # values of a source map
 ALTERED_PROBABILITY = 0.5
 """A pixel whose tampered_prob is above this counts as altered."""
 
@@ -101,7 +101,8 @@ class Verdict:
     """(H, W, 3) uint8 RGB, in pixels of the received picture. Some systems remove their mark from the
     unaltered part where they know the original coefficients."""
     source_map: np.ndarray | None = field(default=None, repr=False)
-    """(H, W) uint8: UNTOUCHED, DECODED from the hidden code, or FILLED in by a prior."""
+    """(H, W) uint8: UNTOUCHED, DECODED from the hidden code, FILLED in by a prior, or from the
+    registered original (REFERENCE)."""
     confidence: np.ndarray | None = field(default=None, repr=False)
     """(H, W) float32 in [0, 1]: confidence of the recovered pixel."""
     content: np.ndarray | None = field(default=None, repr=False)

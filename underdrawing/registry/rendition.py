@@ -35,12 +35,12 @@ class Rendition:
     file: bytes | None = field(default=None, repr=False, compare=False)
     """A WebP file. Present in a new record; None in one that is read: see store.Registry.rendition."""
 
-    def image(self) -> np.ndarray:
-        """The picture (H, W, 3) uint8 RGB. RegistryError where the file is not the one that was hashed."""
-        if self.file is None or hashlib.sha256(self.file).hexdigest() != self.hash:
+    def image(self, file: bytes | None) -> np.ndarray:
+        """The picture (H, W, 3) uint8 RGB of its stored file. RegistryError where that has another hash."""
+        if file is None or hashlib.sha256(file).hexdigest() != self.hash:
             raise RegistryError("the rendition of the original is missing or another one")
         try:
-            with Image.open(io.BytesIO(self.file), formats=["WEBP"]) as picture:
+            with Image.open(io.BytesIO(file), formats=["WEBP"]) as picture:
                 if picture.size != tuple(self.size):
                     raise RegistryError(f"the rendition has {picture.size} pixels, not {self.size}")
                 return np.asarray(picture.convert("RGB"))

@@ -4,24 +4,27 @@ Verdict --> identity in the registry? --> its records
     \\                                     else, or where the mark was copied from another picture:
      `--> views: recovered without filled pixels, decoded content --> nearest records
                  none is sure? the same views mirrored and as crops of a larger picture
+                 aligned with the rendition of its original? then that record is sure, and first
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from underdrawing.core.types import FILLED, Credentials, Verdict
 from underdrawing.registry.embedding import embed, placements
+from underdrawing.registry.placing import place
 from underdrawing.registry.record import Entry, Record
 from underdrawing.registry.store import Registry
 from underdrawing.registry.vectors import Neighbour, best_of
 
 SURE = 16.0
-"""Evidence from which a record found by embedding is sure. Measured in docs/REGISTRY.md."""
+"""Evidence from which a record found by embedding without a rendition is sure; see docs/REGISTRY.md."""
+_ALIGNED = 4  # nearest records whose renditions are aligned with the picture, until one fits
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class Match:
     score: float
     """1 by identity; otherwise the cosine between both embeddings, at most 1."""
     sure: bool
-    """By embedding: whether the evidence is at least SURE. By identity: True."""
+    """Whether the picture is aligned with the rendition of the record's original. Without a rendition, by
+    embedding: whether the evidence is at least SURE; by identity: True."""
     credentials: Credentials | None = None
     """Validated Content Credentials stored for the record; state "none" where there are none. None without an
     identity or a folder of manifests."""
@@ -57,21 +61,35 @@ class Match:
 def matches(registry: Registry, received: np.ndarray, verdict: Verdict, limit: int) -> list[Match]:
     """The records of a received picture (H, W, 3) uint8, the best first, at most `limit`.
 
-    Only records of the identity, the latest first, unless the signed content belongs to another picture: then
-    the mark was copied, and the nearest records by embedding follow.
+    Only records of the identity, the latest first, unless the signed content or the registered original is
+    another picture: then the mark was copied, and the nearest records by embedding follow.
     """
     found = []
     if verdict.identity is not None:
-        found = [Match(entry, "identity", 1.0, True) for entry in registry.by_identity(verdict.identity)]
-        if found and verdict.content_matches is not False:
+        entries = registry.by_identity(verdict.identity)
+        other = bool(entries) and place(registry, entries[0], received).found == "another picture"
+        found = [Match(entry, "identity", 1.0, not other) for entry in entries]
+        if found and not other and verdict.content_matches is not False:
             return found[:limit]
     known = {match.entry.number for match in found}
-    neighbours = nearest(registry, received, verdict, limit + len(known))
-    scores = {neighbour.number: neighbour for neighbour in neighbours if neighbour.number not in known}
+    neighbours = nearest(registry, received, verdict, max(limit, _ALIGNED) + len(known))
+    return [*found, *_ranked(registry, received, [n for n in neighbours if n.number not in known])][:limit]
+
+
+def _ranked(registry: Registry, received: np.ndarray, neighbours: list[Neighbour]) -> list[Match]:
+    """Matches by embedding; one whose rendition is aligned with the picture comes first."""
+    scores = {neighbour.number: neighbour for neighbour in neighbours}
+    found = []
     for entry in registry.get(scores):
         neighbour = scores[entry.number]
-        found.append(Match(entry, "embedding", neighbour.score, neighbour.evidence >= SURE))
-    return found[:limit]
+        match = Match(entry, "embedding", neighbour.score, neighbour.evidence >= SURE)
+        aligned = bool(found) and found[0].sure
+        placed = None if aligned or len(found) >= _ALIGNED else place(registry, entry, received).found
+        if placed == "aligned":
+            found.insert(0, replace(match, sure=True))
+        else:
+            found.append(replace(match, sure=match.sure and placed != "another picture"))
+    return found
 
 
 def nearest(registry: Registry, received: np.ndarray, verdict: Verdict, limit: int) -> list[Neighbour]:

@@ -2,7 +2,8 @@
 
 STEM.mask.png         8-bit, the calibrated probability of alteration x 255, in pixels of the received picture
 STEM.recovered.png    the recovered picture
-STEM.source.png       palette picture; 0 untouched, 1 decoded from the hidden code, 2 filled in by a prior
+STEM.source.png       palette picture; 0 untouched, 1 decoded from the hidden code, 2 filled in by a prior,
+                      3 from the registered original
 STEM.confidence.png   8-bit, confidence of each recovered pixel x 255
 STEM.content.png      the whole picture decoded from the hidden code alone
 STEM.c2pa             the manifest store that the file has lost, recovered by its identity
@@ -26,8 +27,8 @@ from underdrawing.core.types import Verdict
 from underdrawing.report.page import figures, page
 from underdrawing.report.reports import VerifyReport
 
-SOURCE_COLORS = (232, 232, 228, 30, 110, 190, 226, 140, 30)
-"""Palette of the source map: RGB of untouched, decoded and filled pixels."""
+SOURCE_COLORS = (232, 232, 228, 30, 110, 190, 226, 140, 30, 46, 140, 80)
+"""Palette of the source map: RGB of untouched, decoded and filled pixels, and of those from the original."""
 _KINDS = {"c2pa": "manifest", "report.pdf": "pdf", "report.html": "html", "report.json": "json"}
 
 

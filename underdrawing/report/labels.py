@@ -11,7 +11,8 @@ PICTURES = {
     "recovered": ("Recovered", "what was there"),
     "source": (
         "Where each pixel comes from",
-        "pale: untouched; blue: decoded from the hidden code; orange: filled in",
+        "pale: untouched; blue: decoded from the hidden code; green: from the registered original; orange: "
+        "filled in",
     ),
     "confidence": ("Confidence", "how sure each recovered pixel is, white = 1"),
     "content": ("The hidden sketch alone", "the whole picture as the hidden code tells it"),
@@ -82,6 +83,8 @@ def rows(report: dict[str, Any]) -> Rows:
 
 def record_rows(record: dict[str, Any]) -> Rows:
     """The registry's record of an identity. record: `record` of the same object."""
+    if not record["proven"]:
+        return [("Record", "registered under this identity, not proven for this picture; facts withheld")]
     facts = record["facts"]
     found = [(title, _text(facts[name])) for name, title in FACTS.items() if facts.get(name)]
     found.append(("Registered", date(record["registered"])))

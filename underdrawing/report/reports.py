@@ -95,8 +95,10 @@ class VerifyReport:
     checked: str = "1970-01-01T00:00:00Z"
     """Time of verification, UTC, as 2026-01-02T03:04:05Z."""
     record: dict[str, Any] | None = None
-    """The latest record of the identity in a registry: identity, registered, size, owner, facts. It describes
-    the photograph as protected, not as received."""
+    """The record in a registry of the identity or, found by content, of the picture: identity, registered,
+    size, owner, facts, proven. It describes the photograph as protected, not as received. Where neither mark
+    nor registered original proves that it is of this picture, `proven` is False, size and owner are None, and
+    there are no facts."""
 
     def to_json(self) -> dict[str, Any]:
         """The object that `verify --json` prints."""

@@ -88,7 +88,7 @@ def _pictures(server: ServerState) -> APIRouter:
         server.metrics.verdicts.labels(report["status"]).inc()
         request.state.log["verdict"] = report["status"]
         links = responses.artefacts(name, await to_thread(server.artefacts.publish, name, result["files"]))
-        records = await to_thread(_records, server, report["identity"], role)
+        records = await to_thread(_proven_records, server, report["record"], role)
         return responses.verification(report, records, links, server.artefacts.seconds, role)
 
     @router.post("/protect")
@@ -216,6 +216,18 @@ def _operations(server: ServerState) -> APIRouter:
         return Response(generate_latest(server.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return router
+
+
+def _proven_records(server: ServerState, record: dict[str, Any] | None, role: str) -> list[RecordOut]:
+    """The records of the identity of a verified picture, latest first; without size, owner, facts and places
+    where nothing proves that they are of this picture. record: as in `verify --json`."""
+    if record is None:
+        return []
+    found = _records(server, record["identity"], role)
+    if record["proven"]:
+        return found
+    withheld = {"size": None, "owner": None, "facts": {}, "original": None, "protected": None}
+    return [entry.model_copy(update=withheld) for entry in found]
 
 
 def _records(server: ServerState, identity: str | None, role: str) -> list[RecordOut]:

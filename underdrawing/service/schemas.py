@@ -73,12 +73,13 @@ class CredentialsOut(ManifestOut):
 
 
 class RecordOut(BaseModel):
-    """The registry's record of a photograph. Without the role reader: no number, hashes, places."""
+    """The registry's record of a photograph. Without the role reader: no number, hashes, places. Verification
+    of a picture that is not proven to be of this record gives no size, owner, facts and places."""
 
     identity: str | None
     registered: str = Field(description="UTC")
     system: str
-    size: tuple[int, int] = Field(description="width and height of the original, px")
+    size: tuple[int, int] | None = Field(description="width and height of the original, px")
     owner: dict[str, str] | None = Field(description="fingerprint and key of the public key that signed")
     facts: dict[str, Any] = Field(description="caption, who, where, when, source, label, licence")
     number: int | None = None
