@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from underdrawing.carriers.lattice.grid import Alignment
 from underdrawing.carriers.lattice.lattice import Lattice, View, is_small
-from underdrawing.carriers.lattice.parameters import LAYERS
+from underdrawing.carriers.lattice.local_alignment import refine_locally
+from underdrawing.carriers.lattice.parameters import LAYERS, default_strength_for_size, nearest_strength
 from underdrawing.carriers.lattice.soft_bits import Reading, altered_probability, evidence
 from underdrawing.coding import payload
 from underdrawing.coding.ldpc import Code, Decoded, short_code
@@ -18,6 +20,8 @@ BASE_CODE_BITS = 512
 """Length of the base layer's codeword."""
 
 _LEAST_AGREEMENT = 3.0  # standard deviations by which the soft bits must favour the base codeword
+_MOST_LOCAL = 4  # candidates that are aligned locally, in a tenth of a second each at 512x512
+_LEAST_SCORE = 4.0  # of such a candidate of an unusual strength
 _PRIORS = (0.1, 0.3, 0.03)  # share of altered blocks assumed in each round
 
 
@@ -70,17 +74,36 @@ def detect_mark(received: np.ndarray, lattice: Lattice, moved: bool = True) -> M
 
     moved: whether to search cropped, resized and rotated pictures too: many seconds where there is no mark.
     """
-    tried = 0
-    base_code = short_code(lattice.base_bits, payload.BASE_BITS)
+    tried, locally = 0, 0
     for alignment in lattice.alignments(received, moved):
-        view = lattice.view(received, alignment)
-        soft = lattice.base_soft_bits(view)
         tried += 1
-        for llr in _base_attempts(lattice, view, soft):
-            decoded = base_code.decode(llr, iterations=40)
-            base = _checked_base(decoded, llr)
-            if base is None:
-                continue
+        mark = _decoded(lattice, received, alignment, tried)
+        if mark is None and locally < _MOST_LOCAL and _is_likely(alignment):
+            locally += 1
+            refined = refine_locally(alignment, received, lattice.tables)
+            if refined is not None:
+                tried += 1
+                mark = _decoded(lattice, received, refined, tried)
+        if mark is not None:
+            return mark
+    return None
+
+
+def _is_likely(alignment: Alignment) -> bool:
+    """Whether an alignment whose base layer does not decode may be right but for a local displacement."""
+    default_strength = default_strength_for_size(max(alignment.height, alignment.width))
+    usual = alignment.level.strength == nearest_strength(default_strength)
+    return usual or alignment.score > _LEAST_SCORE
+
+
+def _decoded(lattice: Lattice, received: np.ndarray, alignment: Alignment, tried: int) -> Mark | None:
+    """The mark of a received luma at this alignment; None where the base layer does not decode."""
+    base_code = short_code(lattice.base_bits, payload.BASE_BITS)
+    view = lattice.view(received, alignment)
+    for llr in _base_attempts(lattice, view, lattice.base_soft_bits(view)):
+        decoded = base_code.decode(llr, iterations=40)
+        base = _checked_base(decoded, llr)
+        if base is not None:
             lattice = lattice.of_picture(base.identity, (base.rows, base.cols))
             placed = lattice.place_view(view, received, (base.rows, base.cols))
             return _with_base(lattice, placed, base, decoded, tried)

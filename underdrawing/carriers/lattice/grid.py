@@ -7,7 +7,10 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 
+from underdrawing.carriers.lattice.displacement import Displacement
 from underdrawing.carriers.lattice.parameters import CANONICAL_SIDE, EmbeddingLevel
+
+_RIM = 8  # px round a view within which its maps continue
 
 
 def grid_size(height: int, width: int) -> tuple[int, int]:
@@ -21,7 +24,7 @@ def grid_size(height: int, width: int) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Alignment:
-    """Map from a received picture to blocks of the grid: transpose, flip, rotate, resize, shift, cut."""
+    """Map from a received picture to the grid: transpose, flip, rotate, resize, shift, cut, displace."""
 
     height: int
     """Received height, px."""
@@ -41,6 +44,8 @@ class Alignment:
     """Whether rows and columns are exchanged, before the flips: with one flip it is a quarter turn."""
     score: float = 0.0
     """Agreement with the key, in standard deviations of chance."""
+    displacement: Displacement | None = None
+    """What is left of the geometry, from `local_alignment`: added to the place of each pixel in view."""
 
     @property
     def blocks(self) -> tuple[int, int]:
@@ -59,10 +64,12 @@ class Alignment:
     def is_direct(self) -> bool:
         """Whether grid pixels are received pixels, without interpolation."""
         whole = all(float(v).is_integer() for v in self.offset)
-        return self.scaled == self.oriented_size and whole and not self.angle
+        straight = not self.angle and self.displacement is None
+        return self.scaled == self.oriented_size and whole and straight
 
     def matrix(self) -> np.ndarray:
-        """(2, 3) float64: grid pixel centre (x, y, 1) of the part in view -> received pixel centre (x, y)."""
+        """(2, 3) float64: grid pixel centre (x, y, 1) of the part in view -> received pixel centre (x, y),
+        without displacement."""
         height, width = self.oriented_size
         sy, sx = height / self.scaled[0], width / self.scaled[1]
         scale = np.array(
@@ -100,7 +107,29 @@ class Alignment:
 
     def sample(self, plane: np.ndarray) -> np.ndarray:
         """Resample a received luma (H, W) float32 on the grid -> (8 rows, 8 cols)."""
+        if self.displacement is not None:
+            rows, cols = self.blocks
+            return self.window(plane, 0, 0, 8 * rows, 8 * cols)
         return self.cut(resize(self.oriented(plane), self.scaled))
+
+    def window(self, plane: np.ndarray, top: float, left: float, height: int, width: int) -> np.ndarray:
+        """Resample a received luma or picture on (height, width) grid pixels from (top, left) of the view.
+
+        In one interpolation, after area averages where the grid is coarser than the received picture.
+        """
+        ys, xs = top + np.arange(height), left + np.arange(width)
+        place = np.stack(np.meshgrid(xs, ys), axis=2).astype(np.float32)
+        if self.displacement is not None:
+            place += self.displacement.at(ys, xs)[..., ::-1]
+        matrix = self.matrix()
+        if self.scaled[0] * self.scaled[1] < self.height * self.width:
+            size = self.scaled[::-1] if self.transposed else self.scaled
+            shrunk = np.array(size[::-1]) / (self.width, self.height)
+            matrix = shrunk[:, None] * matrix
+            matrix[:, 2] += (shrunk - 1) / 2
+            plane = resize(plane, size)
+        source = place @ matrix[:, :2].T.astype(np.float32) + matrix[:, 2].astype(np.float32)
+        return cv2.remap(plane, source, None, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT)
 
     def cut(self, scaled: np.ndarray) -> np.ndarray:
         """As `sample`, from a plane that is already rotated and resized."""
@@ -117,8 +146,13 @@ class Alignment:
     def to_received(self, grid_map: np.ndarray, outside: float = 0.0) -> np.ndarray:
         """Resample a float map (8 rows, 8 cols[, C]) to received coordinates (H, W[, C])."""
         flags = cv2.INTER_LINEAR
-        padded = cv2.copyMakeBorder(grid_map, 8, 8, 8, 8, cv2.BORDER_REPLICATE)
-        matrix = self.matrix() @ np.array([[1, 0, -8], [0, 1, -8], [0, 0, 1]])
+        rim = _RIM
+        if self.displacement is None:
+            padded = cv2.copyMakeBorder(grid_map, rim, rim, rim, rim, cv2.BORDER_REPLICATE)
+        else:
+            rim += int(np.ceil(self.displacement.largest))
+            padded = self.displacement.undone(grid_map, rim)
+        matrix = self.matrix() @ np.array([[1, 0, -rim], [0, 1, -rim], [0, 0, 1]])
         value = [outside] * 4
         return cv2.warpAffine(padded, matrix, (self.width, self.height), flags=flags, borderValue=value)
 
