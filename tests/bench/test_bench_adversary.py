@@ -14,12 +14,14 @@ from skimage import data
 from underdrawing.bench import tables
 from underdrawing.bench.harness.run import Run
 from underdrawing.bench.harness.subjects import Subject
-from underdrawing.bench.studies.adversary import measuring, study
+from underdrawing.bench.studies.adversary import measuring, registered, study
 from underdrawing.bench.studies.adversary.tables import rate_cell
 from underdrawing.core.types import Assurance, Signature, Verdict, Witness
 
 SIZE = 256
-SMALL = replace(study.PROTOCOL, sizes=(SIZE,), small_size=192, partners=1, benign_channels=2)
+SMALL = replace(
+    study.PROTOCOL, sizes=(SIZE,), small_size=192, partners=1, benign_channels=2, known_pictures=2
+)
 IDENTITY = "0123456789abcdef"
 
 
@@ -50,20 +52,40 @@ def photos(tmp_path_factory):
     Image.fromarray(data.astronaut()).save(root / "kodak24" / "astronaut.png")
     Image.fromarray(data.coffee()).save(root / "clic2025_val" / "coffee.png")
     Image.fromarray(data.rocket()).save(root / "coco_val" / "rocket.png")
+    Image.fromarray(data.chelsea()).save(root / "coco_val" / "chelsea.png")
     return root
+
+
+class Room:
+    """In place of a session with a registry."""
+
+    def __init__(self, model):
+        def judge(image):
+            verdict = model.verify(image, secret=None, find_key=None)
+            return SimpleNamespace(verdict=verdict, record={"facts": {"caption": registered.CAPTION}})
+
+        def embed(image, identity):
+            return SimpleNamespace(protected=SimpleNamespace(image=image))
+
+        self.session, self.stranger = SimpleNamespace(judge=judge), SimpleNamespace(embed=embed)
+
+    def register(self, image):
+        return image, IDENTITY
 
 
 def measure(results, photos, monkeypatch, model):
     mark = SimpleNamespace(without=lambda layer: mark)
-    monkeypatch.setattr(measuring, "read_mark", lambda protected: mark)
-    monkeypatch.setattr(measuring, "write_mark", lambda image, mark: image)
+    for module in (measuring, registered):
+        monkeypatch.setattr(module, "read_mark", lambda protected: mark)
+        monkeypatch.setattr(module, "write_mark", lambda image, mark: image)
+    monkeypatch.setattr(registered, "news_room", lambda: Room(model))
     study.run(Run(results, photos, load=lambda name: Subject(name, model, None)), SMALL)
     return study.STUDY.store(results)
 
 
 def test_a_verifier_that_believes_everything_loses_to_every_attack(photos, tmp_path, monkeypatch):
     store = measure(tmp_path, photos, monkeypatch, Verifier("intact", None))
-    assert set(store.parts) == {part.name for part in study.parts(SMALL)}
+    assert set(store.parts) == {part.name for part in study.parts(SMALL)} | {"presence"}
     figures = store.figures
     assert figures["transplant/256/none/intact"]["mean"] == 1
     assert figures["transplant/192/middle only/intact"]["n"] == 2
@@ -71,13 +93,18 @@ def test_a_verifier_that_believes_everything_loses_to_every_attack(photos, tmp_p
     assert figures["rewrite/256/drawn/2%/rms"]["mean"] > 12
     assert figures["neighbour/256/none/burst/identity"]["mean"] == 1
     assert figures["again/256/none/first_named"]["mean"] == 0
-    assert (figures["benign/256/all/altered"]["mean"], figures["benign/256/all/altered"]["n"]) == (0, 6)
+    assert (figures["benign/256/all/altered"]["mean"], figures["benign/256/all/altered"]["n"]) == (0, 8)
+    assert figures["registry/unsigned identity/facts_shown"]["mean"] == 1
+    assert figures["private/jpeg70/congruent/intact"]["mean"] == 1
+    assert figures["presence/tiles/auc"]["mean"] == 0.5
     assert not any(key.endswith("contradicted") for key in figures)
     text = tables.fill("<!-- table:adversary -->\n<!-- /table -->\n", tmp_path)
     assert (
         "| transplant, ordered pairs: intact | all 2 (> 0) (<= 0) ✗ | all 2 (> 0) (<= 0) ✗ | - | - |" in text
     )
     assert "found by the signed content alone" not in text
+    text = tables.fill("<!-- table:adversary-modes -->\n<!-- /table -->\n", tmp_path)
+    assert "| private mode, presence by tiles: AUC | 0.50 (" in text and "Not measured" not in text
 
 
 def test_a_verifier_that_contradicts_everything_is_never_fooled(photos, tmp_path, monkeypatch):

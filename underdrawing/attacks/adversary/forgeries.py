@@ -13,6 +13,8 @@ import numpy as np
 from underdrawing.attacks.channel import Gamma
 from underdrawing.attacks.tamper import blob, splice
 
+_MOTION_PX = 4.0
+
 Neighbour = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
 """(original, another photograph, rng) -> neighbour of the same size."""
 
@@ -33,6 +35,17 @@ def burst(image_u8: np.ndarray, other_u8: np.ndarray, rng: np.random.Generator) 
     moved = _zoom(image_u8, zoom, (3 * np.cos(angle), 3 * np.sin(angle)))
     light = moved * rng.uniform(0.96, 1.04) + rng.normal(0, 2.0, (height, width, 3))
     return np.clip(np.rint(light), 0, 255).astype(np.uint8)
+
+
+def moving(image_u8: np.ndarray, other_u8: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The next frame of a burst in which parts of the scene have moved apart, by 4 px RMS."""
+    height, width = image_u8.shape[:2]
+    frame = burst(image_u8, other_u8, rng)
+    field = cv2.GaussianBlur(rng.standard_normal((height, width, 2)).astype(np.float32), (0, 0), 32)
+    field *= _MOTION_PX / np.sqrt(np.square(field).mean())
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    options = {"interpolation": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REFLECT}
+    return cv2.remap(frame, x + field[..., 0], y + field[..., 1], **options)
 
 
 def relit(image_u8: np.ndarray, other_u8: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -64,6 +77,7 @@ def partly_foreign(image_u8: np.ndarray, other_u8: np.ndarray, rng: np.random.Ge
 
 NEIGHBOURS: Mapping[str, Neighbour] = {
     "burst": burst,
+    "burst, scene moves": moving,
     "relit": relit,
     "mirrored": mirrored,
     "zoom 2 %": zoomed,

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from underdrawing.attacks.adversary.edits import AREAS, EDITS, VISIBLE_RMS
 from underdrawing.attacks.adversary.forgeries import NEIGHBOURS
 from underdrawing.bench.harness.record import Store
-from underdrawing.bench.harness.render import Block, Cell, Table, judged
+from underdrawing.bench.harness.render import Block, Cell, Table, join, judged
 
 PAIRS_UP_TO = 512
 """px: larger photographs are too few for pairs."""
 SIZES = ("192", "256", "512", "1024")
+SAME_VIEW = ("burst", "mirrored", "zoom 2 %")
+"""Neighbours that show all of the registered original, in another frame: it agrees with them rightly."""
+PRIVATE_EDITS = ("edit alone", "congruent", "congruent, half a step", "congruent, learned dither")
+PRESENCE_TESTS = ("tiles", "energies", "learned dither")
 SHARES = tuple(f"{100 * area:g}%" for area in reversed(AREAS))
 
 
@@ -113,6 +117,52 @@ def main_table(store: Store) -> Sequence[Block] | None:
         f"Seed {at['seed']}, {at['device']}.",
         store.stale_note(),
     ]
+
+
+def modes_table(store: Store) -> Sequence[Block] | None:
+    """The attacks with a registry, and those on private mode, at 512x512."""
+    if not store.parts:
+        return None
+    rows: list[list[Cell | str]] = []
+    for channel, limits in (("none", (None,) * 4), ("jpeg70", (100, 100, 99, 95))):
+        for share, limit in zip(SHARES, limits, strict=True):
+            key = f"registry/{channel}/{share}"
+            found = rate_cell(store, f"{key}/found", limit, at_most=False)
+            quality = f"{store.cell(f'{key}/f1', 3).text}; {store.cell(f'{key}/lpsnr_db', 1).text}"
+            rows.append([f"registry, rewritten edit of {share}, {channel}: found; mask F1; L-PSNR, dB",
+                         join([found, Cell(quality)], "; ")])  # fmt: skip
+    for name in (*NEIGHBOURS, "another picture"):
+        key = f"registry/neighbour/{name}/intact"
+        limit = None if name in SAME_VIEW else 0
+        rows.append([f"registry, transplant, {name}: intact", rate_cell(store, key, limit)])
+    key = "registry/unsigned identity"
+    rows.append(
+        ["registry, unsigned picture under the identity: intact", rate_cell(store, f"{key}/intact", 0)]
+    )
+    rows.append(["the same, shown with the owner's facts", rate_cell(store, f"{key}/facts_shown", 0)])
+    for channel in ("none", "jpeg90", "jpeg70"):
+        row = f"registry, untouched, {channel}: called altered"
+        rows.append([row, rate_cell(store, f"registry/untouched/{channel}/altered", 0.5)])
+    for channel, limit in (("none", None), ("jpeg70", 95)):
+        for name in PRIVATE_EDITS:
+            row = f"private mode, {name}, 2 % of the frame, {channel}: found"
+            rows.append([row, rate_cell(store, f"private/{channel}/{name}/altered", limit, at_most=False)])
+    for name in PRESENCE_TESTS:
+        rows.append([f"private mode, presence by {name}: AUC", _auc_cell(store, f"presence/{name}/auc")])
+    rows = [row for row in rows if not row[1].text.startswith("-")]
+    same = (
+        "A burst without motion, a mirrored and a zoomed picture show what the registered original shows, "
+        "in another frame: no limit is set for them."
+    )
+    return [Table(("attack at 512x512", "%"), rows), same, store.stale_note()] if rows else None
+
+
+def _auc_cell(store: Store, key: str) -> Cell:
+    found = store.figures.get(key)
+    if found is None:
+        return Cell("-")
+    text = f"{found['mean']:.2f} ({found['low95']:.2f}-{found['high95']:.2f}, {found['n']})"
+    return judged(Cell(text, store.stale([key])), found["mean"], 0.55, at_most=True)
 
 
 def edits_table(store: Store) -> Sequence[Block] | None:
