@@ -1,5 +1,6 @@
 """The page in a real browser: Debian's Chromium, or whatever CHROMIUM names, driven by Playwright."""
 
+import json
 import os
 import re
 import shutil
@@ -429,6 +430,62 @@ def test_a_stranger_is_looked_for(page, desk, protected, thumbnail):
     page.click("#retrieve")
     expect(page.locator("#records")).to_contain_text("Found by what it shows")
     expect(page.locator("#records")).to_contain_text("Rachel Michetti")
+
+
+MARK = {
+    "name": "mark", "state": "agrees", "binding": False, "share": 1.0, "least_area": None,
+    "message": "It is whole.",
+}  # fmt: skip
+CONTENT = MARK | {"name": "signed content", "binding": True, "share": 0.9, "least_area": 0.021}
+ORIGINAL = CONTENT | {"name": "registered original", "least_area": 0.002, "message": "<b>The same.</b>"}
+SILENT = CONTENT | {"state": "silent", "binding": False, "least_area": None, "message": "It was not read."}
+STATES = {
+    "intact": (
+        [MARK, CONTENT, ORIGINAL],
+        "✓ Intact",
+        "Vouched for by the registered original: edits of 0.2\u00a0% of",
+    ),
+    "unvouched": ([MARK, SILENT], "? Not vouched for", "Vouched for by no witness"),
+    "altered": ([MARK, CONTENT | {"state": "contradicts"}], "⚠ Altered", ""),
+    "unprotected": (None, "? No mark found", ""),
+}
+
+
+@pytest.mark.parametrize(
+    "page", [{}, {"viewport": {"width": 390, "height": 844}}], indirect=True, ids=["desk", "phone"]
+)
+def test_every_status_shows_its_witnesses(page, suspect):
+    page.route("**/v1/verify", lambda route, request: route.fulfill(status=200, body=json.dumps(answer)))
+    with page.expect_request("**/v1/verify"):
+        answer = json.loads(
+            page.context.request.post(
+                page.url + "v1/verify",
+                multipart={"picture": {"name": "a.png", "mimeType": "image/png", "buffer": suspect}},
+            ).text()
+        )
+        drop(page, "suspect.png", suspect)
+    for status, (witnesses, title, sentence) in STATES.items():
+        found = {"strongest": None, "least_area": None, "unvouched_share": 0.25, "witnesses": witnesses}
+        answer |= {"status": status, "assurance": found if witnesses else None}
+        withheld = {"identity": "0" * 16, "registered": "2026-01-02T03:04:05Z", "facts": {}, "size": None}
+        answer["records"] = [withheld]
+        answer["previous"] = {"identity": "fe" * 8, "key": "01234567"} if witnesses else None
+        drop(page, "suspect.png", suspect)
+        expect(page.locator("#verdict")).to_have_text(title)
+        expect(page.locator("#vouching")).to_contain_text(sentence)
+        shown = page.locator("#testimony tr").all_text_contents()
+        assert len(shown) == len(witnesses or []) and page.locator("#witnesses").is_visible() == bool(
+            witnesses
+        )
+        for witness, text in zip(witnesses or [], shown, strict=True):
+            assert witness["message"] in text and witness["name"].capitalize() in text
+        expect(page.locator("#records")).to_contain_text("not proven for this picture; facts are withheld")
+        rows = verdict_rows(page)
+        assert ("Not vouched for" in rows) == ("Protected before as" in rows) == bool(witnesses)
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        if witnesses:
+            for selector in ("#verdict", "#vouching", "#testimony .says", "#testimony td:last-child"):
+                assert contrast(page, selector) >= 4.5, (status, selector)
 
 
 def test_the_token_behind_the_address_is_kept_and_hidden(page, desk):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from underdrawing.coding.keys import Owner
+from underdrawing.coding.payload import Previous
 from underdrawing.core.errors import KeyFileError
 from underdrawing.credentials.signing import CredentialSigner, Original
 from underdrawing.data.pictures import Picture, encode_picture
@@ -50,8 +51,16 @@ class Embedder:
     def embed(self, source: SourcePicture, identity: bytes | None, facts: Facts | None) -> ProtectReport:
         """Protect a picture in memory. facts: of the record; None makes no record."""
         picture, start = source.picture, time.perf_counter()
+        earlier = self._earlier(picture)
+        already = None if earlier is None else _stated(earlier)
+        stated = {} if earlier is None else {"previous": earlier}
         protection = self.model.protect(
-            picture.image, owner=self.owner, secret=self.secret, identity=identity, strength=self.strength
+            picture.image,
+            owner=self.owner,
+            secret=self.secret,
+            identity=identity,
+            strength=self.strength,
+            **stated,
         )
         protected = replace(picture, pixels=protection.apply(picture.pixels))
         seconds = time.perf_counter() - start
@@ -66,10 +75,23 @@ class Embedder:
             signed_by=None if self.owner is None else self.owner.public.fingerprint,
             protected=protected,
             source_file=source.data,
-            record=None if facts is None else self._record(source, protected, protection, facts),
+            record=None if facts is None else self._record(source, protected, protection, facts, already),
+            already=already,
         )
 
-    def _record(self, source: SourcePicture, protected: Picture, protection: Any, facts: Facts) -> Record:
+    def _earlier(self, picture: Picture) -> Any:
+        """coding.payload.Previous of a picture that is protected already, by a system that can state it."""
+        find = getattr(self.model, "earlier", None)
+        return None if find is None else find(picture.image, secret=self.secret)
+
+    def _record(
+        self,
+        source: SourcePicture,
+        protected: Picture,
+        protection: Any,
+        facts: Facts,
+        previous: tuple[str, str | None] | None,
+    ) -> Record:
         height, width = protected.pixels.shape[:2]
         return Record(
             original=_copy(source.picture, source.data),
@@ -83,6 +105,7 @@ class Embedder:
             vector=embedding.pack(embedding.embed(source.picture.image)),
             embedding=embedding.NAME,
             facts=facts,
+            previous=previous,
             rendition=render(source.picture.image, self.rendition_px) if self.rendition_px else None,
         )
 
@@ -139,6 +162,11 @@ def identity_bytes(identity: str | bytes | None) -> bytes | None:
     if len(raw) != _IDENTITY_BYTES:
         raise KeyFileError(f"an identity is 16 hex digits (8 bytes), got {identity!r}")
     return raw
+
+
+def _stated(earlier: Previous) -> tuple[str, str | None]:
+    """Identity and start of the key's fingerprint, in hex digits."""
+    return earlier.identity.hex(), None if earlier.fingerprint is None else earlier.fingerprint.hex()
 
 
 def _copy(picture: Picture, file: bytes | None) -> Copy:

@@ -38,16 +38,17 @@ def run_batch(
     jobs: Sequence[Job],
     work: Work,
     sentence: Callable[[Result], str],
+    warning: Callable[[Result], str | None] = lambda result: None,
 ) -> int:
     """Do the jobs in `arguments.jobs` processes and print each result in order; the exit code.
 
-    sentence: text of a result without error.
+    sentence: text of a result without error. warning: line for stderr about it, if any.
     """
     from underdrawing import batch
 
     if not jobs:
         raise UsageError("no picture was found")
-    return print_batch(arguments, batch.run(jobs, work, arguments.jobs), len(jobs), sentence)
+    return print_batch(arguments, batch.run(jobs, work, arguments.jobs), len(jobs), sentence, warning)
 
 
 def print_batch(
@@ -55,6 +56,7 @@ def print_batch(
     results: Iterator[Result],
     total: int,
     sentence: Callable[[Result], str],
+    warning: Callable[[Result], str | None] = lambda result: None,
 ) -> int:
     """Print each of `total` results as it comes, with a progress bar on a terminal; the exit code."""
     terminal, code = sys.stderr.isatty(), DONE
@@ -64,6 +66,8 @@ def print_batch(
         failed = result["status"] == "error"
         if failed:
             print_error(f"underdrawing {arguments.command}: {result['message']}")
+        elif warned := warning(result):
+            print_error(f"underdrawing {arguments.command}: {warned}")
         if arguments.json or not failed:
             print_result(arguments, result, result["message"] if failed else sentence(result))
         if terminal and number < total:

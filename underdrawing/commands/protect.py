@@ -37,12 +37,24 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.identity and len(jobs) > 1:
             raise UsageError("--identity names one picture; give one picture, or let identities be drawn")
         options = {"identity": arguments.identity, "facts": facts, "overwrite": arguments.force}
-        return run_batch(arguments, jobs, partial(protect_file, flags=flags, **options), sentence)
+        return run_batch(arguments, jobs, partial(protect_file, flags=flags, **options), sentence, warning)
 
 
 def protect_file(job: Job, *, flags: SessionFlags, **options: Any) -> Result:
     """Protect the job's file into its target. options: of Session.protect."""
     return open_session(flags).protect(job.path, job.target, **options).to_json()
+
+
+def warning(result: Result) -> str | None:
+    """What to know about a picture that was protected before; None for others."""
+    already = result.get("already")
+    if already is None:
+        return None
+    signed = f", signed by key {already['signed_by']}..." if already["signed_by"] else ""
+    return (
+        f"{result['file']}: was protected already as {already['identity']}{signed}; the new mark takes the "
+        "place of that one and names it"
+    )
 
 
 def sentence(result: Result) -> str:

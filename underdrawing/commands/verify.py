@@ -50,8 +50,12 @@ def verify_file(job: Job, *, flags: SessionFlags, **options: Any) -> Result:
 
 
 def sentence(result: Result) -> str:
-    """A verdict as text: what the picture holds, its Content Credentials, the report."""
+    """A verdict as text: what the picture holds, who vouches for it, its Content Credentials, the report."""
+    from underdrawing.report import witnesses
+
     lines = [f"{result['file']}: {result['status'].upper()}: {result['message']}"]
+    if vouched := witnesses.sentence(result):
+        lines.append(f"  {vouched}")
     credentials = result["credentials"]
     if credentials and (credentials["recovered"] or credentials["state"] not in ("none", "unread")):
         lines.append(f"  {credentials['message']}")

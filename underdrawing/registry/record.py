@@ -22,11 +22,13 @@ from underdrawing.registry.facts import Facts
 from underdrawing.registry.rendition import Rendition
 
 FORMAT = 2
-"""Version of the canonical JSON. Format 1, without rendition and signature, is read; others are refused."""
+"""Version of the canonical JSON. Format 1, without rendition, signature and earlier protection, is read;
+others are refused."""
 _FORMATS = (1, FORMAT)
-_ADDED_IN_2 = ("rendition", "signature")
+_ADDED_IN_2 = ("rendition", "signature", "previous")
 SIGNATURE_DOMAIN = b"underdrawing record 1\0"
 """Precedes a signed record, so that no other signature of the owner can be taken for one."""
+_PREVIOUS = ("identity", "key")
 _HEX = re.compile(r"[0-9a-f]*", re.ASCII)
 
 
@@ -82,12 +84,17 @@ class Record:
     """Of the original; None where none is kept."""
     signature: bytes | None = None
     """The owner's Ed25519 signature over the record, 64 bytes; see `signed`."""
+    previous: tuple[str, str | None] | None = None
+    """Identity and key (8 hex digits, or None) of the protection that this one replaced."""
     format: int = FORMAT
     """Of the canonical JSON; 1 or 2."""
 
     def __post_init__(self) -> None:
         if self.identity is not None:
             _check_hex("identity", self.identity, 16)
+        if self.previous is not None:
+            _check_hex("previous identity", self.previous[0], 16)
+            _check_hex("previous key", self.previous[1] or "0" * 8, 8)
         if (self.vector is None) != (self.embedding is None):
             raise RegistryError("record: a vector needs the name of its embedding, and the name a vector")
 
@@ -109,6 +116,7 @@ class Record:
             "facts": self.facts.to_json(),
             "rendition": self.rendition and {"hash": self.rendition.hash, "size": list(self.rendition.size)},
             "signature": self.signature and self.signature.hex(),
+            "previous": self.previous and dict(zip(_PREVIOUS, self.previous, strict=True)),
         }
         return {name: value for name, value in found.items() if self.format > 1 or name not in _ADDED_IN_2}
 
@@ -140,8 +148,8 @@ class Record:
             if given["format"] not in _FORMATS:
                 raise RegistryError(f"record: format {given['format']} is not known; use a later version")
             code, owner = given["code"], given["owner"]
-            rendition, signature = (
-                (None, None) if given["format"] == 1 else (given[name] for name in _ADDED_IN_2)
+            rendition, signature, previous = (
+                (None, None, None) if given["format"] == 1 else (given[name] for name in _ADDED_IN_2)
             )
             width, height = given["size"]
             return cls(
@@ -158,6 +166,7 @@ class Record:
                 facts=Facts.from_json(given["facts"]),
                 rendition=rendition and Rendition(rendition["hash"], tuple(rendition["size"])),
                 signature=None if signature is None else bytes.fromhex(signature),
+                previous=previous and (previous["identity"], previous["key"]),
                 format=given["format"],
             )
         except RegistryError:

@@ -4,6 +4,7 @@ STEM.mask.png         8-bit, the calibrated probability of alteration x 255, in 
 STEM.recovered.png    the recovered picture
 STEM.source.png       palette picture; 0 untouched, 1 decoded from the hidden code, 2 filled in by a prior,
                       3 from the registered original
+STEM.unvouched.png    8-bit, 255 where no witness judges the picture; only where there are such pixels
 STEM.confidence.png   8-bit, confidence of each recovered pixel x 255
 STEM.content.png      the whole picture decoded from the hidden code alone
 STEM.c2pa             the manifest store that the file has lost, recovered by its identity
@@ -41,9 +42,8 @@ def finding_files(
     MissingExtraError for a PDF without reportlab.
     """
     files = picture_files(report, stem)
-    previews = figures(
-        Image.fromarray(report.picture.image), finding_pictures(report.verdict), report.verdict.tampered_prob
-    )
+    verdict, received = report.verdict, Image.fromarray(report.picture.image)
+    previews = figures(received, finding_pictures(verdict), verdict.tampered_prob, verdict.unvouched)
     shown = report.to_json()
     if pdf:
         from underdrawing.report.pdf import pdf as pdf_file
@@ -77,10 +77,12 @@ def paths_by_kind(files: Iterable[str], stem: str, folder: Path | None = None) -
 
 
 def finding_pictures(verdict: Verdict) -> dict[str, Image.Image]:
-    """The arrays of a verdict as pictures, by kind: mask, recovered, source, confidence, content."""
+    """The arrays of a verdict as pictures, by kind: mask, unvouched, recovered, source and others."""
     pictures: dict[str, Image.Image] = {}
     if verdict.tampered_prob is not None:
         pictures["mask"] = Image.fromarray(_levels(verdict.tampered_prob))
+    if verdict.unvouched is not None and verdict.unvouched.any():
+        pictures["unvouched"] = Image.fromarray(_levels(verdict.unvouched))
     if verdict.recovered is not None:
         pictures["recovered"] = Image.fromarray(verdict.recovered)
     if verdict.source_map is not None:

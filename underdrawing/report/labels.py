@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from underdrawing.report import witnesses
+
 PICTURES = {
     "received": ("Received", "what was handed in"),
-    "overlay": ("Altered area", "what the evidence says was changed, in red"),
+    "overlay": ("Altered area", "in red: changed; hatched: no witness judges it"),
     "mask": ("Mask", "probability of alteration, white = 1"),
     "recovered": ("Recovered", "what was there"),
     "source": (
@@ -74,6 +76,12 @@ def rows(report: dict[str, Any]) -> Rows:
     if report["content_matches"] is not None:
         matches = "is this picture's" if report["content_matches"] else "is ANOTHER picture's"
         found.append(("Signed content", matches))
+    for name, value in (
+        ("Not vouched for", witnesses.not_vouched(report)),
+        ("Protected before as", witnesses.previous(report)),
+    ):
+        if value is not None:
+            found.append((name, value))
     if report["layers"]:
         found.append(("Parts of the code read", ", ".join(report["layers"])))
     found.append(("Checked", f"{date(report['checked'])}, in {report['seconds']:.2f} s"))

@@ -13,12 +13,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from underdrawing.report import labels
+from underdrawing.report import labels, witnesses
 
 PREVIEW_PX = 720
 """Longest side of the pictures in a report."""
 NOTEBOOK_PX = 240
 """Longest side of the pictures in a notebook."""
+_RED = np.array([214, 40, 30], np.float32)
+_GRAY = np.array([90, 90, 90], np.float32)
+_HATCH_PX = 9
 
 
 class Figure(NamedTuple):
@@ -32,12 +35,15 @@ class Figure(NamedTuple):
 
 
 def figures(
-    received: Image.Image, pictures: dict[str, Image.Image], tampered_prob: np.ndarray | None
+    received: Image.Image,
+    pictures: dict[str, Image.Image],
+    tampered_prob: np.ndarray | None,
+    unvouched: np.ndarray | None = None,
 ) -> list[Figure]:
     """The pictures of a report, small. `pictures`: of `findings.finding_pictures`."""
     shown = {"received": received, **pictures}
     if tampered_prob is not None:
-        shown["overlay"] = overlay(received, tampered_prob)
+        shown["overlay"] = overlay(received, tampered_prob, unvouched)
     return [_figure(*labels.PICTURES[kind], shown[kind]) for kind in labels.PICTURES if kind in shown]
 
 
@@ -57,20 +63,56 @@ def page(report: dict[str, Any], shown: Sequence[Figure]) -> str:
         color=color,
         title=title,
         message=escape(report["message"]),
+        sentence=escape(witnesses.sentence(report) or ""),
+        witnesses=_witnesses(report),
         rows="\n".join(f"<tr><th>{escape(key)}</th><td>{escape(value)}</td></tr>" for key, value in table),
         figures="\n".join(map(_html, shown)),
         meaning=escape(labels.MEANING),
     )
 
 
-def overlay(received: Image.Image, tampered_prob: np.ndarray) -> Image.Image:
-    """The received picture, small enough for the page, with its altered area in red."""
+def overlay(
+    received: Image.Image, tampered_prob: np.ndarray, unvouched: np.ndarray | None = None
+) -> Image.Image:
+    """The received picture, small enough for the page, with its altered area in red and the area that no
+    witness judges hatched in gray."""
     small = _preview(received)
-    prob = Image.fromarray(np.rint(tampered_prob * 255).astype(np.uint8)).resize(small.size)
-    weight = np.asarray(prob, np.float32)[:, :, None] / 255
     pale = 0.55 * np.asarray(small.convert("RGB"), np.float32) + 0.45 * 255
-    red = np.array([214, 40, 30], np.float32)
-    return Image.fromarray(np.rint(pale * (1 - 0.65 * weight) + red * 0.65 * weight).astype(np.uint8))
+    if unvouched is not None:
+        hatch = _resized(unvouched.astype(np.float32), small.size) * _hatching(small.size)
+        pale = pale * (1 - hatch) + _GRAY * hatch
+    weight = 0.65 * _resized(tampered_prob, small.size)
+    return Image.fromarray(np.rint(pale * (1 - weight) + _RED * weight).astype(np.uint8))
+
+
+def _resized(unit: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A map (H, W) in 0..1 at another size (width, height) -> (h, w, 1) float32."""
+    levels = Image.fromarray(np.rint(unit * 255).astype(np.uint8)).resize(size)
+    return np.asarray(levels, np.float32)[:, :, None] / 255
+
+
+def _hatching(size: tuple[int, int]) -> np.ndarray:
+    """(h, w, 1) 0 or 1: diagonal lines."""
+    across, down = np.arange(size[0]), np.arange(size[1])[:, None]
+    return ((across + down) % _HATCH_PX < _HATCH_PX // 3).astype(np.float32)[:, :, None]
+
+
+def _witnesses(report: dict[str, Any]) -> str:
+    """The table of witnesses; empty where a system has none."""
+    rows = witnesses.rows(report)
+    if not rows:
+        return ""
+    heads = "".join(f"<th>{escape(heading)}</th>" for heading in witnesses.HEADINGS)
+    lines = "\n".join(
+        f'<tr><th>{escape(row.name)}</th><td><b class="{row.state}">{escape(row.says)}</b><br>'
+        f"{escape(row.message)}</td><td>{escape(row.covers)}</td><td>{escape(row.smallest)}</td></tr>"
+        for row in rows
+    )
+    note = escape(witnesses.NOTE)
+    return (
+        f'<h2>{witnesses.TITLE}</h2>\n<table class="witnesses"><thead><tr>{heads}</tr></thead>\n'
+        f'<tbody>{lines}</tbody></table>\n<p class="note">{note}</p>'
+    )
 
 
 def notebook_html(title: str, color: str, message: str, pictures: dict[str, Image.Image]) -> str:

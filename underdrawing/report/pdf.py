@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from underdrawing.core.errors import MissingExtraError
-from underdrawing.report import labels
+from underdrawing.report import labels, witnesses
 from underdrawing.report.lettering import drawable, is_leftward, visual_order, wrapped
 from underdrawing.report.page import Figure
 
@@ -37,9 +37,14 @@ def pdf(report: dict[str, Any], figures: Sequence[Figure]) -> bytes:
     sheet = Sheet()
     sheet.text(name, 13, bold=True)
     sheet.space(6)
-    sheet.box([(title, 19, True, color), (report["message"], 10, False, _INK)], color)
+    vouched = witnesses.sentence(report)
+    said = [report["message"], *([] if vouched is None else [vouched])]
+    sheet.box([(title, 19, True, color), *((text, 10, False, _INK) for text in said)], color)
     sheet.space(6)
     sheet.text(labels.MEANING, 8.5, color=_QUIET)
+    if found := witnesses.rows(report):
+        sheet.rows(witnesses.TITLE, [_witness(row) for row in found])
+        sheet.text(witnesses.NOTE, 8.5, color=_QUIET)
     sheet.rows("What the mark says", labels.rows(report))
     credentials = report["credentials"]
     if credentials is not None:
@@ -59,6 +64,11 @@ def pdf(report: dict[str, Any], figures: Sequence[Figure]) -> bytes:
     return sheet.finish(
         f"{name}: {title}", f"underdrawing {report['version']}", labels.date(report["checked"]), mark
     )
+
+
+def _witness(row: witnesses.Row) -> tuple[str, str]:
+    found = f"covers {row.covers}; smallest edit it would have found: {row.smallest}"
+    return row.name, f"{row.says}; {found}\n{row.message}"
 
 
 class Sheet:

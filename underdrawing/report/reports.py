@@ -12,7 +12,7 @@ from PIL import Image
 from underdrawing import __version__
 from underdrawing.core.types import Credentials, Verdict
 from underdrawing.data.picture import Picture
-from underdrawing.report import labels
+from underdrawing.report import labels, witnesses
 from underdrawing.report.page import notebook_html
 
 
@@ -43,6 +43,9 @@ class ProtectReport:
     """Content of the original's file; None where there is none."""
     record: Any = None
     """registry.record.Record of the picture; None without a registry."""
+    already: tuple[str, str | None] | None = None
+    """Identity and key (8 hex digits, or None) of an earlier protection, which this one replaces; None where
+    the source had none."""
 
     def to_json(self) -> dict[str, Any]:
         """The object that `protect --json` prints."""
@@ -58,6 +61,9 @@ class ProtectReport:
             "seconds": round(self.seconds, 3),
             "registered": self.registered,
             "credentials": self.credentials,
+            "already": None
+            if self.already is None
+            else dict(zip(("identity", "signed_by"), self.already, strict=True)),
         }
 
     def __repr__(self) -> str:
@@ -118,6 +124,7 @@ class VerifyReport:
             if verdict.previous is None
             else dict(zip(("identity", "key"), verdict.previous, strict=True)),
             "mask": written.get("mask"),
+            "unvouched": written.get("unvouched"),
             "recovered": written.get("recovered"),
             "source_map": written.get("source"),
             "confidence": written.get("confidence"),
@@ -154,8 +161,10 @@ class VerifyReport:
             pictures["Altered area"] = Image.fromarray(verdict.mask)
         if verdict.recovered is not None:
             pictures["Recovered"] = Image.fromarray(verdict.recovered)
-        title, color = labels.state(self.to_json())
-        return notebook_html(title, color, verdict.message, pictures)
+        report = self.to_json()
+        title, color = labels.state(report)
+        message = " ".join(filter(None, (verdict.message, witnesses.sentence(report))))
+        return notebook_html(title, color, message, pictures)
 
 
 def _number(value: float | None, digits: int) -> float | None:

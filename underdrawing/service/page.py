@@ -16,6 +16,7 @@ _FILES = {
     "/views.js": ("views.js", "text/javascript; charset=utf-8"),
     "/magnifier.js": ("magnifier.js", "text/javascript; charset=utf-8"),
     "/credentials.js": ("credentials.js", "text/javascript; charset=utf-8"),
+    "/witnesses.js": ("witnesses.js", "text/javascript; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 

@@ -35,6 +35,41 @@ class SignatureOut(BaseModel):
     name: str | None = Field(description="of the key in the trust store")
 
 
+class WitnessOut(BaseModel):
+    """One source of evidence and its answer; docs/TRUST.md."""
+
+    name: Literal["mark", "signed content", "registered original"]
+    state: Literal["agrees", "contradicts", "silent"] = Field(
+        description="silent: it was not read, or does not suffice for a decision here"
+    )
+    binding: bool = Field(
+        description="whether nobody without the owner's key or secret can make it agree; only a binding "
+        "witness makes a picture intact"
+    )
+    share: float = Field(description="of the picture that it can judge, 0 to 1")
+    least_area: float | None = Field(
+        description="share of the picture from which it finds nine of ten edits, made by somebody who writes "
+        "the mark again; null: unknown"
+    )
+    message: str = Field(description="one sentence for readers")
+
+
+class AssuranceOut(BaseModel):
+    """The evidence on which the status stands."""
+
+    strongest: Literal["mark", "signed content", "registered original"] | None
+    least_area: float | None = Field(description="of the strongest witness")
+    unvouched_share: float = Field(description="of the picture that no binding witness judges, 0 to 1")
+    witnesses: list[WitnessOut]
+
+
+class EarlierOut(BaseModel):
+    """An earlier protection of the picture."""
+
+    identity: str = Field(description="16 hex digits")
+    key: str | None = Field(description="start of the fingerprint of the key that signed it")
+
+
 class SoftBindingOut(BaseModel):
     """The hidden mark that a manifest names."""
 
@@ -94,7 +129,8 @@ class Verification(BaseModel):
 
     file: str | None = Field(description="the name that the picture was sent under")
     status: Literal["intact", "altered", "unvouched", "unprotected"] = Field(
-        description="unprotected: no mark was found; the picture may be fake or real"
+        description="unvouched: a mark is there and nothing contradicts it, but no binding witness confirms "
+        "the picture; unprotected: no mark was found; the picture may be fake or real"
     )
     present: bool
     message: str = Field(description="one sentence for readers")
@@ -102,6 +138,8 @@ class Verification(BaseModel):
     signature: SignatureOut
     altered_fraction: float | None
     content_matches: bool | None = Field(description="false: the mark belongs to another picture")
+    assurance: AssuranceOut | None = Field(description="null where no mark was found")
+    previous: EarlierOut | None = Field(description="as the present protector states it")
     credentials: CredentialsOut | None
     sha256: str = Field(description="of the file that was sent")
     checked: str = Field(description="UTC")
@@ -110,10 +148,17 @@ class Verification(BaseModel):
     seconds: float
     records: list[RecordOut] = Field(description="of this identity in the registry, latest first")
     artefacts: dict[str, Artefact] = Field(
-        description="those that exist of mask, recovered, source, confidence, content, received, manifest, "
-        "report (HTML), pdf (the same report)"
+        description="those that exist of mask, unvouched, recovered, source, confidence, content, received, "
+        "manifest, report (HTML), pdf (the same report)"
     )
     artefacts_seconds: float = Field(description="time until they expire")
+
+
+class AlreadyOut(BaseModel):
+    """An earlier protection of a picture that was sent to be protected."""
+
+    identity: str = Field(description="16 hex digits")
+    signed_by: str | None = Field(description="start of the fingerprint of the key that signed it")
 
 
 class Protection(BaseModel):
@@ -127,6 +172,9 @@ class Protection(BaseModel):
     seconds: float
     registered: int | None = Field(description="number of the new record")
     credentials: bool = Field(description="whether it has signed Content Credentials")
+    already: AlreadyOut | None = Field(
+        description="the picture was protected before; the new mark replaces that one and names it"
+    )
     artefacts: dict[str, Artefact] = Field(description="protected: the picture, in the format of the upload")
     artefacts_seconds: float
 

@@ -166,6 +166,12 @@ class Lattice:
         searches = (sync.intact, sync.resized, sync.candidates) if moved else (sync.intact,)
         return chain.from_iterable(search(received, self.tables) for search in searches)
 
+    def unchanged(self, received: np.ndarray) -> Iterable[Alignment]:
+        """As `alignments`, of a whole picture at its own size and upright only; fast."""
+        if min(grid_size(*received.shape)) < LEAST_VIEW_PX:
+            return ()
+        return sync.unchanged(received, self.tables)
+
     def view(self, received: np.ndarray, alignment: Alignment) -> View:
         """Equalize and read the blocks in view; enough for the base layer, whose dither is tiled."""
         return self._view(received, alignment, None)

@@ -118,6 +118,17 @@ def intact(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
         yield from _reoriented(Alignment(*received.shape, size), received, tables)
 
 
+def unchanged(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
+    """Whole pictures at their own size and upright, with a clear score: milliseconds without a mark."""
+    whole = Alignment(*received.shape, grid_size(*received.shape))
+    plane = whole.sample(received)
+    found = [score_alignment(whole, plane, tables, s) for s in STRENGTHS]
+    found.sort(key=lambda a: -a.score)
+    if whole.scaled != received.shape and found[0].score > _KNOWN_THRESHOLD:
+        found[0] = _adjust_short_side(found[0], received, tables)
+    yield from (a for a in found if a.score > _KNOWN_THRESHOLD)
+
+
 def _enlarged(shape: tuple[int, ...]) -> tuple[int, int] | None:
     """Size on the largest grid, of a picture that is smaller."""
     if max(shape) >= CANONICAL_SIDE:

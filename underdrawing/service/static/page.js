@@ -2,10 +2,12 @@
 
 import { credentialsInWords, showCredentials } from "/credentials.js";
 import { show } from "/views.js";
+import { notVouched, showWitnesses, vouching } from "/witnesses.js";
 
 const STATES = {
-  intact: ["✓ Intact", "Protected, and nothing in it was changed."],
+  intact: ["✓ Intact", ""],
   altered: ["⚠ Altered", ""],
+  unvouched: ["? Not vouched for", "A mark is there and nothing contradicts it, but nothing proves the picture."],
   unprotected: ["? No mark found",
     "Either it was never protected, or the mark did not survive what was done to it since."],
 };
@@ -20,6 +22,7 @@ const FACTS = {
 };
 const FILES = [
   ["pdf", "Report (PDF)"], ["report", "Report (HTML)"], ["recovered", "Recovered picture"], ["mask", "Mask"],
+  ["unvouched", "Area that no witness judges"],
   ["source", "Source map"], ["confidence", "Confidence map"], ["manifest", "Content Credentials that were lost (C2PA)"],
 ];
 const TRIES = 8;
@@ -129,13 +132,15 @@ function showVerdict(answer) {
   at("state").className = `verdict ${answer.status}`;
   at("verdict").textContent = title;
   at("message").textContent = answer.message;
+  at("vouching").textContent = vouching(answer);
   at("meaning").textContent = meaning;
+  showWitnesses(answer);
   at("findings").replaceChildren(...rows(verdictRows(answer)));
   showCredentials(answer.credentials, answer.artefacts.manifest);
   showRecords(answer);
   showFiles(answer);
   at("answer").hidden = false;
-  announce(`Verdict: ${title.slice(2)}. ${answer.message} ${credentialsInWords(answer.credentials)}`);
+  announce(`Verdict: ${title.slice(2)}. ${answer.message} ${vouching(answer)} ${credentialsInWords(answer.credentials)}`);
   at("verdict").focus({ preventScroll: true });
   at("answer").scrollIntoView({ block: "start" });
 }
@@ -150,6 +155,9 @@ function verdictRows(answer) {
     ["Signer's key", signature.key && `${signature.key} (${trust})`],
     ["Altered area", answer.altered_fraction === null ? null : `${(100 * answer.altered_fraction).toFixed(2)} % of the picture`],
     ["Signed content", { true: "is this picture's", false: "is ANOTHER picture's" }[answer.content_matches]],
+    ["Not vouched for", notVouched(answer)],
+    ["Protected before as", answer.previous && `${answer.previous.identity}${answer.previous.key
+      ? `, signed by key ${answer.previous.key}...` : ", not signed"} (the present protector says so)`],
     ["Parts of the code read", answer.layers && (answer.layers.join(", ") || "none")],
     ["SHA-256 of the file", answer.sha256],
     ["Time", `${answer.seconds.toFixed(2)} s`],
@@ -160,7 +168,8 @@ function showRecords(answer) {
   const searching = about.registry && about.role !== "public" && !answer.records.length;
   at("registry").hidden = !answer.records.length && !searching;
   at("retrieve").hidden = !searching;
-  at("records").replaceChildren(...answer.records.map((record) => facts(record)));
+  const unproven = "Registered under this identity, not proven for this picture; facts are withheld.";
+  at("records").replaceChildren(...answer.records.map((record) => facts(record, record.size ? "" : unproven)));
   if (answer.identity && searching) at("records").append(make("p", { textContent: "The registry does not know this identity." }));
 }
 
@@ -171,7 +180,7 @@ function facts(record, words) {
   });
   const list = make("dl", {}, ...rows([
     ...said, ["Identity", record.identity], ["Registered", record.registered.replace("T", " ").replace("Z", " UTC")],
-    ["Size", `${record.size[0]} x ${record.size[1]}`], ["Owner's key", record.owner?.fingerprint],
+    ["Size", record.size && `${record.size[0]} x ${record.size[1]}`], ["Owner's key", record.owner?.fingerprint],
     ["Original", record.original?.place],
   ]));
   const manifestLink = make("a", { href: record.manifest, download: "", textContent: "Its Content Credentials (C2PA)" });

@@ -3,6 +3,8 @@
 import { across, attach, sharpen, showAll } from "/magnifier.js";
 
 const RED = [214, 40, 30];
+const GRAY = [90, 90, 90];
+const HATCHES = 70; // across the long side
 const VIEWS = [
   ["compare", "Before and after", ["received", "recovered"],
     "Left of the line: what was handed in. Right of it: what was there."],
@@ -21,7 +23,11 @@ const ALT = {
   confidence: "Map of how sure each recovered pixel is",
   content: "The picture as the hidden code alone tells it",
 };
-const LEGEND = [["untouched", "untouched"], ["decoded", "decoded from the hidden code"], ["filled", "filled in by a prior"]];
+const LEGENDS = {
+  source: [["untouched", "untouched"], ["decoded", "decoded from the hidden code"], ["filled", "filled in by a prior"],
+    ["registered", "from the registered original"]],
+  altered: [["changed", "changed"], ["unjudged", "not vouched for: black, clipped, flat or outside of the protected frame"]],
+};
 
 const at = (id) => document.getElementById(id);
 let urls = {};
@@ -64,7 +70,8 @@ async function choose(name) {
   const marking = name === "altered";
   at("above").hidden = at("edge").hidden = at("splitting").hidden = !comparing;
   at("red").hidden = at("fading").hidden = !marking;
-  at("legend").replaceChildren(...(name === "source" ? LEGEND : []).map(([kind, text]) =>
+  const entries = (LEGENDS[name] ?? []).filter(([kind]) => kind !== "unjudged" || urls.unvouched);
+  at("legend").replaceChildren(...entries.map(([kind, text]) =>
     Object.assign(document.createElement("li"), { className: kind, textContent: text })));
   if (comparing) {
     at("above").src = urls.recovered;
@@ -72,7 +79,7 @@ async function choose(name) {
     split();
   }
   if (marking) {
-    paint(await load(urls.mask));
+    paint(await load(urls.mask), urls.unvouched && await load(urls.unvouched));
     fade();
     sharpen();
   }
@@ -90,20 +97,30 @@ function fade() {
   at("opacity").setAttribute("aria-valuetext", `${at("opacity").value} %`);
 }
 
-/** The mask as the opacity of red. */
-function paint(mask) {
+/** The mask as the opacity of red, and gray lines where no witness judges the picture. */
+function paint(mask, unvouched) {
   const canvas = at("red");
   canvas.width = mask.naturalWidth;
   canvas.height = mask.naturalHeight;
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(mask, 0, 0);
-  const picture = context.getImageData(0, 0, canvas.width, canvas.height);
+  const bare = unvouched && pixels(context, unvouched).data;
+  const picture = pixels(context, mask);
   const levels = picture.data;
-  for (let i = 0; i < levels.length; i += 4) {
-    levels[i + 3] = levels[i];
-    [levels[i], levels[i + 1], levels[i + 2]] = RED;
+  const period = Math.max(6, Math.round(Math.max(canvas.width, canvas.height) / HATCHES));
+  for (let i = 0, x = 0, y = 0; i < levels.length; i += 4) {
+    const line = bare && bare[i] > 127 && (x + y) % period < period / 3;
+    levels[i + 3] = line ? 255 : levels[i];
+    [levels[i], levels[i + 1], levels[i + 2]] = line ? GRAY : RED;
+    x += 1;
+    if (x === canvas.width) { x = 0; y += 1; }
   }
   context.putImageData(picture, 0, 0);
+}
+
+function pixels(context, image) {
+  const { width, height } = context.canvas;
+  context.drawImage(image, 0, 0, width, height);
+  return context.getImageData(0, 0, width, height);
 }
 
 async function load(url) {

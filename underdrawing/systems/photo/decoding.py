@@ -7,6 +7,7 @@ from dataclasses import fields as dataclass_fields
 
 import numpy as np
 
+from underdrawing.carriers.lattice import detection
 from underdrawing.carriers.lattice.detection import BASE_CODE_BITS, Mark, decode_layer, detect_mark
 from underdrawing.carriers.lattice.embed import code_length
 from underdrawing.carriers.lattice.lattice import Lattice
@@ -43,6 +44,15 @@ def detect(received: np.ndarray, secret: bytes | None) -> Mark | None:
         or detect_mark(received, earlier, moved=False)
         or detect_mark(received, private)
     )
+
+
+def detect_unchanged(received: np.ndarray, secret: bytes | None) -> Mark | None:
+    """The mark, public or under this secret, of a whole received luma at its own size and upright; fast."""
+    lattices = [Lattice(None, BASE_CODE_BITS)]
+    if secret is not None:
+        lattices += [PrivateLattice(secret, BASE_CODE_BITS), Lattice(secret, BASE_CODE_BITS)]
+    found = (detection.detect_unchanged(received, lattice) for lattice in lattices)
+    return next((mark for mark in found if mark is not None), None)
 
 
 def decode_layers(mark: Mark, lattice: Lattice) -> Marked:

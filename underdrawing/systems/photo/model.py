@@ -22,7 +22,7 @@ from underdrawing.coding.payload import Previous
 from underdrawing.core.types import Verdict
 from underdrawing.ops.protection import Protection
 from underdrawing.systems.photo import protecting, verifying
-from underdrawing.systems.photo.decoding import decode_layers, detect
+from underdrawing.systems.photo.decoding import decode_layers, detect, detect_unchanged
 from underdrawing.systems.photo.parts import BlockLocator, ContentWitness, Fuser, Parts, SketchCodec
 from underdrawing.systems.photo.protecting import Codecs, picture_luma
 
@@ -84,6 +84,15 @@ class Photo:
             strength=strength,
             previous=previous,
         )
+
+    def earlier(self, image: np.ndarray, *, secret: bytes | None = None) -> Previous | None:
+        """The protection that a picture (H, W, 3) uint8 has already, public or under this secret; None
+        without one. Fast: parts of pictures, resized and turned ones are not searched."""
+        marked = detect_unchanged(picture_luma(image), secret)
+        if marked is None:
+            return None
+        middle = decode_layers(marked, marked.lattice).middle
+        return Previous(marked.base.identity, None if middle is None else middle.fingerprint)
 
     def identify(self, image: np.ndarray, *, secret: bytes | None = None) -> str | None:
         """The identity (16 hex digits) in a received picture, or None; faster than `verify`."""
