@@ -22,7 +22,7 @@ PUBLISHED_SIGNATURES = ("underdrawing/api/one_shot.py",)
 SYSTEM_LINES, LARGE_SYSTEM_LINES, LARGE_SYSTEMS = 900, 1600, ("photo", "hidden_code")
 HOPS = 5
 RETIRED = {
-    "told", "untold", "untell", "gist", "gists", "grain", "grains", "seen", "heard", "vouched",
+    "told", "untold", "untell", "gist", "gists", "grain", "grains", "seen", "heard",
     "gap", "gaps", "likeness", "likenesses", "supported", "founded", "faded", "anew", "drive",
     "drives", "lift", "lifts", "natural", "say", "says",
 }  # fmt: skip

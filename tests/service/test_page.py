@@ -489,10 +489,10 @@ def test_every_status_shows_its_witnesses(page, suspect):
 
 
 def test_the_token_behind_the_address_is_kept_and_hidden(page, desk):
-    with page.expect_response("**/v1/about") as told:
+    with page.expect_response("**/v1/about") as response:
         page.goto(f"{desk.url}#token={desk.tokens['protector']}")
-    assert told.value.json()["role"] == "protector"
+    assert response.value.json()["role"] == "protector"
     assert page.url == desk.url and page.input_value("#token") == desk.tokens["protector"]
-    with page.expect_response("**/v1/about") as told:
+    with page.expect_response("**/v1/about") as response:
         page.reload()
-    assert told.value.json()["role"] == "protector"
+    assert response.value.json()["role"] == "protector"

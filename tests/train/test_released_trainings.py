@@ -15,6 +15,7 @@ from underdrawing.attacks.tamper import blob
 from underdrawing.carriers.lattice.lattice import Lattice
 from underdrawing.carriers.lattice.locator import block_features, measured
 from underdrawing.coding.keys import Owner
+from underdrawing.judging.witness import training as witness_training
 from underdrawing.systems.photo import training_fusion, training_locator, training_witness, witness_samples
 from underdrawing.systems.photo.samples import draw
 from underdrawing.train.run import Recipe, run_recipe
@@ -57,12 +58,12 @@ def test_the_witness_takes_a_step_on_protected_photographs(tmp_path):
     for side in recipe.sides:
         drawn = list(witness_samples.draw_samples(photos, side, photo, owner, rng))
         columns = zip(*drawn, strict=True)
-        samples[side] = {n: np.stack(c) for n, c in zip(witness_samples.FIELDS, columns, strict=True)}
+        samples[side] = {n: np.stack(c) for n, c in zip(witness_training.FIELDS, columns, strict=True)}
     assert samples[320]["planes"].shape == (8, 80, 80, 12) and samples[320]["mask"].shape == (8, 40, 40)
-    training = training_witness.WitnessTraining(samples, recipe)
+    training = witness_training.WitnessTraining(samples, recipe)
     step(training, training_witness, tmp_path)
-    measured = training_witness.measure(training.module, samples)
-    known = training_witness.calibrate(measured)
+    measured = witness_training.measure(training.module, samples)
+    known = witness_training.calibrate(measured)
     assert np.isfinite([known.local, known.other, *known.detection]).all()
 
 

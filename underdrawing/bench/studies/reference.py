@@ -129,8 +129,8 @@ def _lines(store: Store) -> list[str]:
     lines = []
     if "similar-512" in store.parts:
         agrees = ((name, store.figures[f"{name}/agrees"]) for name in NEIGHBOURS)
-        told = ", ".join(f"{name} {100 * found['mean']:.0f} % of {found['n']}" for name, found in agrees)
-        lines.append(f"Similar pictures under the mark of the original that agree with it: {told}.")
+        shares = ", ".join(f"{name} {100 * found['mean']:.0f} % of {found['n']}" for name, found in agrees)
+        lines.append(f"Similar pictures under the mark of the original that agree with it: {shares}.")
     if "benign-512" in store.parts:
         altered, aligned = (store.figures[f"benign/all/{name}"] for name in ("altered", "aligned"))
         lines.append(

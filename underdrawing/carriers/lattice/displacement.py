@@ -46,8 +46,8 @@ class Displacement:
         shift = self.at(ys, xs)[..., ::-1].astype(np.float32)
         place = goal - shift
         for _ in range(_ROUNDS):
-            seen = cv2.remap(shift, place + margin, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            place = goal - seen
+            moved = cv2.remap(shift, place + margin, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            place = goal - moved
         return cv2.remap(view_map, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
     @cached_property

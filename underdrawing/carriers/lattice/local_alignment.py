@@ -118,7 +118,7 @@ def _best_shifts(measured: tuple[np.ndarray, np.ndarray], r: _Round) -> _Windows
         [_smoothed(a, r.window)[here] / deviation[here] for a in agreement.reshape(-1, rows, cols)]
     )
     score = score.reshape(n, n, len(i), len(j))
-    best = _supported(score, r.slope / r.step).reshape(n * n, -1).argmax(0)
+    best = _with_neighbours(score, r.slope / r.step).reshape(n * n, -1).argmax(0)
     score = score.reshape(n, n, -1)
     y, x = np.unravel_index(best, (n, n))
     k = np.arange(len(best))
@@ -130,7 +130,7 @@ def _best_shifts(measured: tuple[np.ndarray, np.ndarray], r: _Round) -> _Windows
     return _Windows(place, shift, score[y, x, k])
 
 
-def _supported(scores: np.ndarray, slope: float) -> np.ndarray:
+def _with_neighbours(scores: np.ndarray, slope: float) -> np.ndarray:
     """Scores (n, n, rows, cols) with the support of the neighbours for each shift, by semi-global matching.
 
     From four directions the best path of shifts to each window is added (Hirschmueller 2008), where a change

@@ -22,6 +22,7 @@ from underdrawing.coding.keys import Owner
 from underdrawing.core.errors import CapacityError
 from underdrawing.data.shards import random_crop
 from underdrawing.judging.witness.network import BITS
+from underdrawing.judging.witness.training import EDITED, FIELDS, MIRRORED, MOVED, OTHER
 from underdrawing.judging.witness.witness import CELL_PX, planes
 from underdrawing.ops.protection import Protection
 from underdrawing.systems.photo.model import Photo
@@ -29,9 +30,6 @@ from underdrawing.systems.photo.pool import run_jobs
 from underdrawing.systems.photo.samples import random_fill
 from underdrawing.train.crops import training_photos
 
-UNTOUCHED, EDITED, OTHER, MIRRORED, MOVED = range(5)
-"""Kinds of samples: MOVED is another exposure of the scene, which the signed bits can hardly tell."""
-FIELDS = ("planes", "mask", "facts")
 _CHUNK = 96
 _VARIANTS = 8  # of a protected picture
 _KIND_SHARES = (0.28, 0.56, 0.10, 0.02, 0.04)
@@ -55,9 +53,7 @@ class _Signed(NamedTuple):
 def fill(folder: Path, data: Path, side: int, count: int, *, seed: int, held_out: bool = False) -> None:
     """Write `count` samples of side x side px, rounded up to chunks, into folder/NNNN.npz; existing stay.
 
-    planes: (n, side / 4, side / 4, 12) uint8 of the received picture, the sketch and the original.
-    mask: (n, side / 8, side / 8) uint8, altered share of a block. facts: (n, 5) int32: kind, sketch bits of
-    middle and top, altered share of the picture in thousandths, hash bits of a cell.
+    The arrays are those of judging.witness.training.FIELDS.
     """
     folder.mkdir(parents=True, exist_ok=True)
     photos = [p for p in training_photos(data, validation=held_out) if min(p.shape[:2]) >= min(side, 400)]

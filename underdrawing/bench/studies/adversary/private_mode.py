@@ -115,7 +115,7 @@ def presence(subject: Subject, protocol: AdversaryProtocol, sets: PhotoSets) -> 
         planes = [luma(picture) for picture in (image, _protect(subject, image))]
         scores["tiles"].append(tuple(repetition(plane, FREQUENCIES, _STEPS, TILE) for plane in planes))
         scores["energies"].append(tuple(float(_ratios(plane) @ rule) for plane in planes))
-        scores["learned dither"].append(tuple(_likeness(plane, learned) for plane in planes))
+        scores["learned dither"].append(tuple(_agreement_with(plane, learned) for plane in planes))
     figures = {f"presence/{name}/auc": _auc(np.array(found)) for name, found in scores.items()}
     return {
         "photos": len(photos),
@@ -151,7 +151,7 @@ def _linear_rule(marked: Sequence[np.ndarray], plain: Sequence[np.ndarray]) -> n
     return np.linalg.solve(within, first.mean(0) - second.mean(0))
 
 
-def _likeness(plane: np.ndarray, learned: Learned) -> float:
+def _agreement_with(plane: np.ndarray, learned: Learned) -> float:
     """Agreement of a luma plane with the learned dither, in standard deviations of chance."""
     rows, cols = (
         min(side // 8, limit) for side, limit in zip(plane.shape, learned.dither.shape, strict=False)
