@@ -104,7 +104,7 @@ def _witnesses(report: dict[str, Any]) -> str:
         return ""
     heads = "".join(f"<th>{escape(heading)}</th>" for heading in witnesses.HEADINGS)
     lines = "\n".join(
-        f'<tr><th>{escape(row.name)}</th><td><b class="{row.state}">{escape(row.says)}</b><br>'
+        f'<tr><th>{escape(row.name)}</th><td><b class="{row.state}">{escape(row.answer)}</b><br>'
         f"{escape(row.message)}</td><td>{escape(row.covers)}</td><td>{escape(row.smallest)}</td></tr>"
         for row in rows
     )

@@ -68,7 +68,7 @@ def pdf(report: dict[str, Any], figures: Sequence[Figure]) -> bytes:
 
 def _witness(row: witnesses.Row) -> tuple[str, str]:
     found = f"covers {row.covers}; smallest edit it would have found: {row.smallest}"
-    return row.name, f"{row.says}; {found}\n{row.message}"
+    return row.name, f"{row.answer}; {found}\n{row.message}"
 
 
 class Sheet:

@@ -20,7 +20,7 @@ class Row(NamedTuple):
     name: str
     state: str
     """Of a stylesheet: agrees, unproven, contradicts or silent."""
-    says: str
+    answer: str
     """The same in words."""
     message: str
     covers: str
@@ -73,7 +73,7 @@ def _row(witness: dict[str, Any]) -> Row:
     state = witness["state"]
     if state == "agrees" and not witness["binding"]:
         state = "unproven"
-    says = {
+    answers = {
         "agrees": "agrees",
         "unproven": "agrees, proves nothing",
         "contradicts": "contradicts",
@@ -81,4 +81,4 @@ def _row(witness: dict[str, Any]) -> Row:
     }
     least = "-" if witness["least_area"] is None else percent(witness["least_area"])
     covers = f"{percent(witness['share'])} of the picture"
-    return Row(_NAMES[witness["name"]], state, says[state], witness["message"], covers, least)
+    return Row(_NAMES[witness["name"]], state, answers[state], witness["message"], covers, least)

@@ -19,7 +19,7 @@ UNTOUCHED, EDITED, OTHER, MIRRORED, MOVED = range(5)
 """Kinds of samples: MOVED is another exposure of the scene, which the signed bits can hardly tell."""
 FIELDS = ("planes", "mask", "facts")
 """Arrays of samples of s x s px: planes (n, s / 4, s / 4, 12) uint8 of received picture, sketch and original;
-mask (n, s / 8, s / 8) uint8, altered share of a block; facts (n, 5) int32: kind, sketch bits of middle and top,
+mask (n, s / 8, s / 8) uint8, altered share of a block; facts (n, 5) int32: kind, sketch bits of both layers,
 altered share of the picture in thousandths, hash bits of a cell."""
 _PEAK_WEIGHT = 1.5  # of the logits in the soft maximum
 _FALSE_ALARMS = 0.002  # share of untouched pictures above the threshold
