@@ -143,9 +143,12 @@ class TestMatches:
     """What a verdict leads to, without a system behind it."""
 
     @pytest.fixture
-    def registry(self, stand_in, astronaut, tmp_path):
+    def cat(self) -> np.ndarray:
+        return np.ascontiguousarray(skimage.data.chelsea()[20:276, 100:356])
+
+    @pytest.fixture
+    def registry(self, stand_in, astronaut, cat, tmp_path):
         with api.open_registry(tmp_path / "photos.db", create=True) as registry:
-            cat = np.ascontiguousarray(skimage.data.chelsea()[20:276, 100:356])
             for identity, picture in (("aa" * 8, astronaut), ("bb" * 8, cat)):
                 api.protect(picture, registry=registry, identity=identity)
             yield registry
@@ -153,14 +156,17 @@ class TestMatches:
     def verdict(self, **changes) -> Verdict:
         return replace(Verdict("altered", True, "", identity="bb" * 8), **changes)
 
-    def test_identity_stands_alone(self, registry, astronaut):
-        (found,) = matches(registry, astronaut, self.verdict(recovered=astronaut), 5)
-        assert (found.by, found.score, found.record.identity) == ("identity", 1.0, "bb" * 8)
+    def test_identity_stands_alone(self, registry, cat):
+        (found,) = matches(registry, cat, self.verdict(recovered=cat), 5)
+        assert found.sure and (found.by, found.score, found.record.identity) == ("identity", 1.0, "bb" * 8)
 
-    def test_a_copied_mark_does_not_hide_whose_picture_it_is(self, registry, astronaut):
-        found = matches(registry, astronaut, self.verdict(content_matches=False, recovered=astronaut), 5)
+    @pytest.mark.parametrize("matches_content", [False, None])
+    def test_a_copied_mark_does_not_hide_whose_picture_it_is(self, registry, astronaut, matches_content):
+        """Known from the signed content, or from the registered original alone."""
+        verdict = self.verdict(content_matches=matches_content, recovered=astronaut)
+        found = matches(registry, astronaut, verdict, 5)
         assert [(m.by, m.record.identity, m.sure) for m in found] == [
-            ("identity", "bb" * 8, True),
+            ("identity", "bb" * 8, False),
             ("embedding", "aa" * 8, True),
         ]
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from underdrawing.judging.blending import blend
 from underdrawing.judging.reference_alignment import ReferenceAlignment, reduce
-from underdrawing.judging.reference_tone import match_blur, match_tone
+from underdrawing.judging.reference_tone import match_blur, tone_between
 
 _LARGEST_PX = 1280  # long side of the comparison
 _SCALES = 3
@@ -33,6 +33,7 @@ _CLOSING = 0.15  # of the square root of a region's area: gaps where it happens 
 _CLOSING_PX = (3, 12)
 _LEAST_EDIT_PX = 64  # pixels of the comparison: nine of ten edits of so many are found
 _RECOVER_RIM_PX = 4
+_TONE_PX = 512  # long side on which the tone of recovered pixels is fitted
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ def compare(received: np.ndarray, rendition: np.ndarray, alignment: ReferenceAli
     inside = alignment.inside(small, size, rendition.shape[1::-1])
     margin = round(_BORDER_PX * alignment.pitch / scale) + 1
     within = alignment.inside(small, size, rendition.shape[1::-1], margin)
-    b = match_tone(alignment.warp(rendition, small, size), a, within)
+    warped = alignment.warp(rendition, small, size)
+    b = tone_between(warped, a, within)(warped)
     a = a.astype(np.float32)
     altered, excess = _regions(_excess(a, match_blur(b, a, within), within))
     border = cv2.dilate(altered.astype(np.uint8), np.ones((4 * _BORDER_PX + 1,) * 2, np.uint8)) > 0
@@ -86,10 +88,19 @@ def recover(
     """
     size = received.shape[1::-1]
     inside = alignment.inside(size, size, rendition.shape[1::-1])
+    small = reduce(received, _TONE_PX / max(size))
+    reduced = small.shape[1::-1]
+    known = alignment.inside(reduced, size, rendition.shape[1::-1])
+    known &= cv2.resize(altered.astype(np.uint8), reduced, interpolation=cv2.INTER_AREA) == 0
+    tone = tone_between(alignment.warp(rendition, reduced, size), small, known)
     rim = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _RECOVER_RIM_PX + 1,) * 2)
     region = (cv2.dilate(altered.astype(np.uint8), rim) > 0) & inside
-    original = match_tone(alignment.warp(rendition, size, size), received, inside & ~region)
-    return blend(received, original, region), region
+    recovered = received.copy()
+    x, y, width, height = cv2.boundingRect(region.astype(np.uint8))
+    box = np.s_[y : y + height, x : x + width]
+    original = tone(alignment.warp(rendition, size, size)[box])
+    recovered[box] = blend(received[box], original, region[box])
+    return recovered, region
 
 
 def _excess(a: np.ndarray, b: np.ndarray, within: np.ndarray) -> list[np.ndarray]:
@@ -137,9 +148,7 @@ def _regions(excess: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     result = np.zeros(possible.shape, np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats((possible > _POSSIBLE).astype(np.uint8))
     certain = np.bincount(labels[relative > 1], minlength=count)
-    for region in range(1, count):
-        if certain[region] < _LEAST_PX:
-            continue
+    for region in np.flatnonzero(certain[1:] >= _LEAST_PX) + 1:
         x, y, w, h = stats[region, :4]
         box = np.s_[y : y + h, x : x + w]
         within = labels[box] == region

@@ -26,8 +26,12 @@ _BLURS_PX = (0.6, 1.0, 1.5, 2.2)
 _BETTER = 0.97  # of the median difference, for which a blur is preferred to less
 
 
-def match_tone(rendition: np.ndarray, received: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """The rendition with the tone of the received picture, both (H, W, 3) of the same frame: float32, 0..255.
+Tone = Callable[[np.ndarray], np.ndarray]
+"""From pixels (..., 3) in 0..255 of the rendition to float32 in the tone of the received picture, 0..255."""
+
+
+def tone_between(rendition: np.ndarray, received: np.ndarray, inside: np.ndarray) -> Tone:
+    """The tone of the received picture relative to the rendition, both (H, W, 3) of the same frame.
 
     inside: (H, W) bool, where both are known.
     """
@@ -36,11 +40,20 @@ def match_tone(rendition: np.ndarray, received: np.ndarray, inside: np.ndarray) 
     a, b = (cv2.blur(p, (5, 5))[::step, ::step][known].astype(float) / 255 for p in (received, rendition))
     maps = [_fit(_terms(b), a[:, c], np.eye(len(_RIDGE))[1 + c]) for c in range(3)]
     weights = np.stack(maps, 1).astype(np.float32)
-    values = np.clip(255 * (_terms(rendition.astype(np.float32) / 255) @ weights), 0, 255)
-    sampled = np.clip(255 * (_terms(b) @ weights), 0, 255)
-    for c in range(3):
-        values[..., c] += _curve(sampled[:, c], 255 * a[:, c])(values[..., c])
-    return np.clip(values, 0, 255)
+
+    def mapped(colours: np.ndarray) -> np.ndarray:
+        return np.clip(255 * (_terms(colours) @ weights), 0, 255)
+
+    sampled = mapped(b)
+    curves = [_curve(sampled[:, c], 255 * a[:, c]) for c in range(3)]
+
+    def tone(picture: np.ndarray) -> np.ndarray:
+        values = mapped(picture.astype(np.float32) / 255)
+        for c in range(3):
+            values[..., c] += curves[c](values[..., c])
+        return np.clip(values, 0, 255)
+
+    return tone
 
 
 def match_blur(rendition: np.ndarray, received: np.ndarray, inside: np.ndarray) -> np.ndarray:
