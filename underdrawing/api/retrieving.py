@@ -16,12 +16,18 @@ from underdrawing.registry.store import Registry
 
 
 def find(
-    source: SourcePicture, model: Any, secret: bytes | None, registry: Registry, limit: int
+    source: SourcePicture,
+    model: Any,
+    secret: bytes | None,
+    registry: Registry,
+    limit: int,
+    thorough: bool = False,
 ) -> list[Match]:
     """The records of a picture, best first. RegistryError for a limit below 1."""
     if limit < 1:
         raise RegistryError(f"expected a limit of at least 1, got {limit}")
-    verdict = model.verify(source.picture.image, secret=secret, find_key=registry.find_key)
+    options = {"thorough": True} if thorough else {}
+    verdict = model.verify(source.picture.image, secret=secret, find_key=registry.find_key, **options)
     return matches(registry, source.picture.image, verdict, limit)
 
 

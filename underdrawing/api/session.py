@@ -64,10 +64,15 @@ class Session:
     rendition_px: int = LONG_SIDE_PX
     """Longest side of the rendition of each original that `protect` keeps in the registry, by which `verify`
     finds edits whoever made them: 256 px to rendition.FULL; 0 keeps none."""
+    thorough: bool = False
+    """Whether `verify` and `retrieve` search for rare combinations of crop, scale, rotation, mirroring and
+    stretching too, for most of a minute where there is no mark; UsageError with systems other than photo."""
     max_pixels: int = MAX_PIXELS
     """Larger files are refused before they are decoded."""
 
     def __post_init__(self) -> None:
+        if self.thorough and self.system != "photo":
+            raise UsageError(f"{self.system} has no thorough search; leave it out")
         sign = self.sign
         self.owner = trust.load_owner(sign, self.password) if isinstance(sign, str | Path) else sign
         self._secret = trust.load_secret(self.secret)
@@ -196,7 +201,7 @@ class Session:
             if registry is None:
                 raise RegistryError("retrieving needs a registry; give one")
             read = read_source(source, self.max_pixels)
-            found = retrieving.find(read, self._model, self._secret, registry, limit)
+            found = retrieving.find(read, self._model, self._secret, registry, limit, thorough=self.thorough)
             if self._manifests is not None:
                 found = retrieving.with_credentials(found, self._manifests, self._trust)
             if output is None:
@@ -230,7 +235,7 @@ class Session:
 
     @cached_property
     def _judge(self) -> Judge:
-        return Judge(self._model, self._secret, self._trust, self._registry(), self._manifests)
+        return Judge(self._model, self._secret, self._trust, self._registry(), self._manifests, self.thorough)
 
     def _registry(self, *, create: bool = False) -> Registry | None:
         if not isinstance(self.registry, str | Path):

@@ -32,11 +32,15 @@ class Judge:
     """Read again for each picture: a key counts as soon as it is added."""
     registry: Registry | None
     manifests: ManifestRepository | None
+    thorough: bool = False
 
     def judge(self, source: SourcePicture) -> VerifyReport:
         """Verify a picture. Errors: those of the registry and of the manifest repository."""
+        options = {"thorough": True} if self.thorough else {}
         start = time.perf_counter()
-        verdict = self.model.verify(source.picture.image, secret=self.secret, find_key=self._key_finder())
+        verdict = self.model.verify(
+            source.picture.image, secret=self.secret, find_key=self._key_finder(), **options
+        )
         consulted = self._consult(source, verdict)
         verdict, seconds = consulted.verdict, time.perf_counter() - start
         signer = self._signer(verdict.signature)

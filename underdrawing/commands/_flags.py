@@ -49,6 +49,10 @@ _FLAGS: dict[str, dict[str, Any]] = {
         "default": "photo", "metavar": "NAME", "help": "of the zoo, as imuge; the same to protect and verify",
     },
     "--secret": {"metavar": "FILE", "help": "private mode: a file of `keygen --secret`"},
+    "--thorough": {
+        "action": "store_true",
+        "help": "search for rare combinations of crop, scale, rotation and mirroring too; most of a minute",
+    },
     "--trust": {"metavar": "DIR", "help": "folder of trusted public keys; the user's own by default"},
     "--name": {"help": "what the trust store calls the key; the file's name by default"},
     "--password-file": {"metavar": "FILE", "help": "file with the private key's password"},

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Pictures, the registry, and where Content Credentials go."""
-    _flags.add(parser, "paths", "--jobs", "--force", "--system", "--secret", "--trust")
+    _flags.add(parser, "paths", "--jobs", "--force", "--system", "--secret", "--trust", "--thorough")
     parser.add_argument("--registry", required=True, metavar="DB", help="where to look: a file or URL")
     parser.add_argument("-o", "--output", metavar="OUT", help="folder for Content Credentials that were kept")
     _flags.add(parser, "--manifests")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Pictures, output, and where keys, facts and credentials are looked up."""
-    _flags.add(parser, "paths", "--jobs", "--force", "--system", "--secret", "--trust")
+    _flags.add(parser, "paths", "--jobs", "--force", "--system", "--secret", "--trust", "--thorough")
     parser.add_argument(
         "-o", "--output", metavar="OUT", help="folder for masks, recovered pictures and reports"
     )

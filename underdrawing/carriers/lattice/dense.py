@@ -8,7 +8,7 @@ of the received picture and at every pixel of it, and only the places where they
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import cv2
@@ -104,6 +104,8 @@ class DensePlanes:
     texture: Texture
     angle: float = 0.0
     """Rotation that was already applied to the picture."""
+    known: dict[float, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
+    """What `expected` found, by strength."""
 
     @classmethod
     def around(cls, alignment: Alignment, received: np.ndarray) -> DensePlanes:
@@ -124,12 +126,16 @@ class DensePlanes:
         values = cv2.merge([base_coefficients(plane, block, k) for k in range(BASE_COUNT)])
         return cls(values, block, texture or Texture.of(plane, block), angle)
 
+    def matrix(self, alignment: Alignment) -> np.ndarray:
+        """(2, 3): grid pixel centre (x, y, 1) of the part in view -> pixel centre (x, y) of these planes."""
+        height, width = self.values.shape[:2]
+        upright = Alignment(height, width, alignment.scaled, alignment.offset)
+        return upright.moved(angle=alignment.angle - self.angle).matrix()
+
     def places(self, alignment: Alignment) -> tuple[np.ndarray, np.ndarray]:
         """(y, x) of the start of each block of an alignment, (r, c) px each."""
         rows, cols = alignment.blocks
-        height, width = self.values.shape[:2]
-        upright = Alignment(height, width, alignment.scaled, alignment.offset)
-        matrix = upright.moved(angle=alignment.angle - self.angle).matrix()
+        matrix = self.matrix(alignment)
         x, y = 8 * np.arange(cols) + 3.5, (8 * np.arange(rows) + 3.5)[:, None]
         return tuple(
             row[0] * x + row[1] * y + row[2] - (length - 1) / 2
@@ -161,17 +167,24 @@ class DensePlanes:
         sampled = sampled.reshape(n, -1)
         at = self.texture.index((y[n // 2], x[n // 2]))
         repeats = Repeats.at(tables, origin, rows, cols)
-        step = max(1, int(min(self.block) / 2.5))
-        values = self.values[::step, ::step]
-        here = np.ix_(*self.texture.index(tuple(step * np.arange(side) for side in values.shape[:2])))
         found = []
         for strength in strengths:
-            steps = EmbeddingLevel(strength).steps[:BASE_COUNT]
-            share = likely_density(self.texture.activity, strength)[at]
-            lean = lean_of(values / steps, self.texture.activity[here])(self.texture.activity[at])
-            ratio = sampled * np.tile(1 / steps, rows * cols)
-            found.append(repeats.agreement(ratio, share.ravel(), lean.ravel()))
+            share, lean = (a[at].ravel() for a in self.expected(strength))
+            ratio = sampled * np.tile(1 / EmbeddingLevel(strength).steps[:BASE_COUNT], rows * cols)
+            found.append(repeats.agreement(ratio, share, lean))
         return np.stack(found)
+
+    def expected(self, strength: float) -> tuple[np.ndarray, np.ndarray]:
+        """Share of coefficients in use, and mean of cos(2 pi c / step) without a mark, of the blocks of
+        texture, (r, c, 2) each."""
+        if strength not in self.known:
+            step = max(1, int(min(self.block) / 2.5))
+            values = self.values[::step, ::step] / EmbeddingLevel(strength).steps[:BASE_COUNT]
+            here = np.ix_(*self.texture.index(tuple(step * np.arange(side) for side in values.shape[:2])))
+            activity = self.texture.activity
+            lean = lean_of(values, activity[here])(activity)
+            self.known[strength] = likely_density(activity, strength).astype(np.float32), lean
+        return self.known[strength]
 
 
 @dataclass(frozen=True)
@@ -188,6 +201,7 @@ class Repeats:
     """(m,) likewise."""
 
     @classmethod
+    @lru_cache(maxsize=64)
     def at(cls, tables: KeyTables, origin: tuple[int, int], rows: int, cols: int) -> Repeats:
         """Those of rows x cols blocks from `origin`."""
         i = ((origin[0] + np.arange(rows)) % tables.period)[:, None, None]

@@ -69,13 +69,16 @@ class Mark:
         return replace(self, view=view, reading=reading, vouched=vouched)
 
 
-def detect_mark(received: np.ndarray, lattice: Lattice, moved: bool = True) -> Mark | None:
+def detect_mark(
+    received: np.ndarray, lattice: Lattice, moved: bool = True, thorough: bool = False
+) -> Mark | None:
     """Detect the mark of a received luma (H, W) float32 and decode its base layer; None without a mark.
 
-    moved: whether to search cropped, resized and rotated pictures too: many seconds where there is no mark.
+    moved: whether to search resized, cropped, mirrored, rotated and stretched pictures too: seconds where
+    there is no mark. thorough: whether to search for combinations of these too: most of a minute.
     """
     tried, locally = 0, 0
-    for alignment in lattice.alignments(received, moved):
+    for alignment in lattice.alignments(received, moved, thorough):
         tried += 1
         mark = _decoded(lattice, received, alignment, tried)
         if mark is None and locally < _MOST_LOCAL and _is_likely(alignment):

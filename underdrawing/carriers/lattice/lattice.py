@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from functools import partial
+from itertools import chain, product
 
 import numpy as np
 
@@ -61,6 +62,12 @@ def _agreement_of_layers(view: View) -> float:
     """
     total = sum(evidence(view.reading, LAYERS[name]) for name in ("middle", "top"))
     return float(np.logaddexp(np.log1p(-PRIOR_ALTERED) + total, np.log(PRIOR_ALTERED)).sum())
+
+
+def _within(alignment: Alignment, origin: tuple[int, int]) -> Alignment:
+    """The alignment with this origin; blocks before the first one of the grid are cut off."""
+    offset = tuple(at + 8.0 * max(0, -first) for at, first in zip(alignment.offset, origin, strict=True))
+    return alignment.moved(offset=offset, origin=tuple(max(0, first) for first in origin))
 
 
 def is_small(rows: int, cols: int) -> bool:
@@ -156,14 +163,18 @@ class Lattice:
 
     # verify
 
-    def alignments(self, received: np.ndarray, moved: bool = True) -> Iterable[Alignment]:
+    def alignments(
+        self, received: np.ndarray, moved: bool = True, thorough: bool = False
+    ) -> Iterable[Alignment]:
         """Candidate alignments of a received luma (H, W) float32, the most probable first; computed lazily.
 
-        moved: whether to search cropped, resized, mirrored and rotated pictures too.
+        moved: whether to search resized, cropped, mirrored, rotated and stretched pictures too.
+        thorough: whether to search for combinations of these too; see parts.
         """
         if min(grid_size(*received.shape)) < LEAST_VIEW_PX:
             return ()
-        searches = (sync.intact, sync.resized, sync.candidates) if moved else (sync.intact,)
+        parts = partial(sync.candidates, thorough=thorough)
+        searches = (sync.intact, sync.resized, parts) if moved else (sync.intact,)
         return chain.from_iterable(search(received, self.tables) for search in searches)
 
     def unchanged(self, received: np.ndarray) -> Iterable[Alignment]:
@@ -181,17 +192,14 @@ class Lattice:
 
         The origin is known modulo the tile; the untiled coefficients determine the tile.
         """
-        rows, cols = view.alignment.blocks
-        period = self.tables.period
-        options = [
-            (i, j)
-            for i in range(view.alignment.origin[0], max(grid[0] - rows, 0) + period, period)
-            for j in range(view.alignment.origin[1], max(grid[1] - cols, 0) + period, period)
-            if i < grid[0] and j < grid[1]
-        ]
+        rows, columns = (
+            self._starts(first, have, whole)
+            for first, have, whole in zip(view.alignment.origin, view.alignment.blocks, grid, strict=True)
+        )
+        options = list(product(rows, columns))
         if len(options) > 1:
             options.sort(key=lambda origin: -self._agreement(view, origin))
-        alignment = view.alignment.moved(origin=options[0] if options else view.alignment.origin)
+        alignment = _within(view.alignment, options[0] if options else view.alignment.origin)
         strong = alignment.level.strength > 1 or (
             alignment.level.strength == 1 and abs(view.equalizer.gain - 1) > _SAME_CONTRAST
         )
@@ -202,19 +210,30 @@ class Lattice:
         views = (self._view(received, alignment.moved(level=level), None, grid) for level in candidates)
         return max(views, key=_agreement_of_layers)
 
+    def _starts(self, first: int, have: int, whole: int) -> range:
+        """Origins on a grid of `whole` blocks of a view of `have` blocks, along one axis.
+
+        Negative ones where the view does not fit otherwise: the picture has a frame.
+        """
+        period = self.tables.period
+        before = -period * ((first + have - 1) // period) if first + have > whole else 0
+        return range(first + before, min(whole, max(whole - have, 0) + period), period)
+
     def _agreement(self, view: View, origin: tuple[int, int]) -> float:
         """Agreement of the untiled coefficients with the lattice for this origin of the view.
 
         A coding error above half a step makes the mean of cos 2 theta negative at the correct origin, so only
         frequencies with a positive mean count.
         """
+        top, left = (max(0, -at) for at in origin)
+        origin = max(0, origin[0]), max(0, origin[1])
         rows, cols = (
-            min(view.alignment.blocks[0], MAX_BLOCKS - origin[0]),
-            min(view.alignment.blocks[1], MAX_BLOCKS - origin[1]),
+            min(view.alignment.blocks[0] - top, MAX_BLOCKS - origin[0]),
+            min(view.alignment.blocks[1] - left, MAX_BLOCKS - origin[1]),
         )
         place = slice(self.tables.searched, None)
         ratio = (
-            analyse(view.plane[: 8 * rows, : 8 * cols], FREQUENCIES[place])
+            analyse(view.plane[8 * top : 8 * (top + rows), 8 * left : 8 * (left + cols)], FREQUENCIES[place])
             / view.alignment.level.steps[place]
         )
         dither = self.tables.dither[origin[0] : origin[0] + rows, origin[1] : origin[1] + cols, place]

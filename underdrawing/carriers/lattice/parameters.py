@@ -129,9 +129,9 @@ def nearest_strength(strength: float) -> float:
     return min(STRENGTHS, key=lambda s: abs(np.log(s / strength)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class KeyTables:
-    """Pseudo-random tables of a key, for the largest grid."""
+    """Pseudo-random tables of a key, for the largest grid; equal and hashed by identity."""
 
     dither: np.ndarray
     """(128, 128, n) float32 in [0, 1): offset of each coefficient's lattice in steps; the first `searched`

@@ -66,9 +66,11 @@ class PrivateLattice(Lattice):
         self.base_bits = base_bits
         self.tables = private_tables(secret, base_bits)
 
-    def alignments(self, received: np.ndarray, moved: bool = True) -> Iterable[Alignment]:
+    def alignments(
+        self, received: np.ndarray, moved: bool = True, thorough: bool = False
+    ) -> Iterable[Alignment]:
         """See Lattice.alignments. A part of the picture beyond the grid, as a frame round it, is left out."""
-        return map(_on_grid, super().alignments(received, moved))
+        return map(_on_grid, super().alignments(received, moved, thorough))
 
     def of_picture(self, identity: bytes, grid: tuple[int, int]) -> PictureLattice:
         """The lattice of the picture of this identity, on a grid of (rows, cols) blocks."""

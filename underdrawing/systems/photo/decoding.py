@@ -31,18 +31,19 @@ class Marked(Mark):
         return ("base", *(n for n, part in (("middle", self.middle), ("top", self.top)) if part is not None))
 
 
-def detect(received: np.ndarray, secret: bytes | None) -> Mark | None:
+def detect(received: np.ndarray, secret: bytes | None, thorough: bool = False) -> Mark | None:
     """The mark of a received luma (H, W) float32, without a secret the public one.
 
+    thorough: whether to search for combinations of crop, scale, rotation and mirroring too.
     A mark of private mode as it was until version 1 of the layout is found in whole pictures.
     """
     if secret is None:
-        return detect_mark(received, Lattice(None, BASE_CODE_BITS))
+        return detect_mark(received, Lattice(None, BASE_CODE_BITS), thorough=thorough)
     private, earlier = PrivateLattice(secret, BASE_CODE_BITS), Lattice(secret, BASE_CODE_BITS)
     return (
         detect_mark(received, private, moved=False)
         or detect_mark(received, earlier, moved=False)
-        or detect_mark(received, private)
+        or detect_mark(received, private, thorough=thorough)
     )
 
 

@@ -94,9 +94,14 @@ class Photo:
         middle = decode_layers(marked, marked.lattice).middle
         return Previous(marked.base.identity, None if middle is None else middle.fingerprint)
 
-    def identify(self, image: np.ndarray, *, secret: bytes | None = None) -> str | None:
-        """The identity (16 hex digits) in a received picture, or None; faster than `verify`."""
-        marked = detect(picture_luma(image), secret)
+    def identify(
+        self, image: np.ndarray, *, secret: bytes | None = None, thorough: bool = False
+    ) -> str | None:
+        """The identity (16 hex digits) in a received picture, or None; faster than `verify`.
+
+        thorough: see `verify`.
+        """
+        marked = detect(picture_luma(image), secret, thorough)
         return None if marked is None else marked.base.identity.hex()
 
     def verify(
@@ -105,12 +110,14 @@ class Photo:
         *,
         secret: bytes | None = None,
         find_key: verifying.FindKey = lambda short: None,
+        thorough: bool = False,
     ) -> Verdict:
         """Verdict on a received picture (H, W, 3) uint8.
 
         find_key: the public key whose fingerprint starts with these four bytes, or None.
+        thorough: search for combinations of crop, scale, rotation, mirroring and stretching too.
         """
-        marked = detect(picture_luma(image), secret)
+        marked = detect(picture_luma(image), secret, thorough)
         if marked is None:
             message = "No mark found. That does not say that the picture is genuine, nor that it is not."
             return Verdict("unprotected", present=False, message=message)
