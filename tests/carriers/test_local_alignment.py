@@ -101,3 +101,9 @@ def test_sampling_and_maps_use_the_displacement():
     assert np.abs(sampled - plain.sample(picture)).mean() > 1
     inside = (slice(16, -16), slice(16, -16))
     assert np.abs(bent.to_received(sampled) - picture)[inside].mean() < 1
+
+
+def test_the_base_layer_is_read_after_a_median_filter(lattice, edited):
+    received = cv2.medianBlur(edited[0].astype(np.uint8), 5).astype(np.float32)
+    mark = detect_mark(received, lattice, moved=False)
+    assert mark is not None and mark.base.identity == bytes(range(8))

@@ -20,7 +20,9 @@ BASE_CODE_BITS = 512
 """Length of the base layer's codeword."""
 
 _LEAST_AGREEMENT = 3.0  # standard deviations by which the soft bits must favour the base codeword
-_MOST_LOCAL = 4  # candidates that are aligned locally, in a tenth of a second each at 512x512
+_MOST_CLOSER = 4  # likely candidates for which more is tried, in a tenth of a second each at 512x512
+_BLURS = (0.55, 0.85)  # px, assumed where the base layer does not decode, as after a median filter
+_LEAST_BLURRED = 1.0  # score of a candidate that these are tried for
 _LEAST_SCORE = 4.0  # of such a candidate of an unusual strength
 _PRIORS = (0.1, 0.3, 0.03)  # share of altered blocks assumed in each round
 
@@ -77,18 +79,15 @@ def detect_mark(
     moved: whether to search resized, cropped, mirrored, rotated and stretched pictures too: seconds where
     there is no mark. thorough: whether to search for combinations of these too: most of a minute.
     """
-    tried, locally = 0, 0
+    tried, closer = 0, 0
     for alignment in lattice.alignments(received, moved, thorough):
-        tried += 1
-        mark = _decoded(lattice, received, alignment, tried)
-        if mark is None and locally < _MOST_LOCAL and _is_likely(alignment):
-            locally += 1
-            refined = refine_locally(alignment, received, lattice.tables)
-            if refined is not None:
-                tried += 1
-                mark = _decoded(lattice, received, refined, tried)
-        if mark is not None:
-            return mark
+        is_likely = closer < _MOST_CLOSER and _is_likely(alignment)
+        for view in _views(lattice, received, alignment, is_likely):
+            tried += 1
+            mark = _decoded(lattice, received, view, tried)
+            if mark is not None:
+                return mark
+        closer += is_likely
     return None
 
 
@@ -96,8 +95,20 @@ def detect_unchanged(received: np.ndarray, lattice: Lattice) -> Mark | None:
     """As `detect_mark`, for a whole picture at its own size and upright only, compressed or edited or not:
     some 30 ms at 512x512 where there is no mark."""
     numbered = enumerate(lattice.unchanged(received), 1)
-    found = (_decoded(lattice, received, alignment, tried) for tried, alignment in numbered)
+    views = ((tried, lattice.view(received, alignment)) for tried, alignment in numbered)
+    found = (_decoded(lattice, received, view, tried) for tried, view in views)
     return next((mark for mark in found if mark is not None), None)
+
+
+def _views(lattice: Lattice, received: np.ndarray, alignment: Alignment, is_likely: bool) -> Iterator[View]:
+    """Views at one candidate; of a likely one also with an assumed blur, and with a local displacement."""
+    yield lattice.view(received, alignment)
+    if is_likely:
+        if alignment.score > _LEAST_BLURRED:
+            yield from (lattice.view(received, alignment, blur) for blur in _BLURS)
+        refined = refine_locally(alignment, received, lattice.tables)
+        if refined is not None:
+            yield lattice.view(received, refined)
 
 
 def _is_likely(alignment: Alignment) -> bool:
@@ -107,10 +118,9 @@ def _is_likely(alignment: Alignment) -> bool:
     return usual or alignment.score > _LEAST_SCORE
 
 
-def _decoded(lattice: Lattice, received: np.ndarray, alignment: Alignment, tried: int) -> Mark | None:
-    """The mark of a received luma at this alignment; None where the base layer does not decode."""
+def _decoded(lattice: Lattice, received: np.ndarray, view: View, tried: int) -> Mark | None:
+    """The mark of a received luma in this view; None where the base layer does not decode."""
     base_code = short_code(lattice.base_bits, payload.BASE_BITS)
-    view = lattice.view(received, alignment)
     for llr in _base_attempts(lattice, view, lattice.base_soft_bits(view)):
         decoded = base_code.decode(llr, iterations=40)
         base = _checked_base(decoded, llr)

@@ -96,3 +96,21 @@ def estimate_equalizer(
             if scores[peak] > best + _LEAST_GAIN:
                 best, found = scores[peak], Equalizer(0.0, float(_FEW_GAINS[peak]), gamma)
     return found
+
+
+def assumed_equalizer(
+    plane: np.ndarray,
+    dither: np.ndarray,
+    rank: np.ndarray,
+    level: EmbeddingLevel,
+    blurs: tuple[float, ...],
+) -> Equalizer:
+    """The equalizer of one of these blurs with the highest agreement, however low; see estimate_equalizer.
+
+    After a median filter the agreement is below what an estimate needs, and the base layer still decodable.
+    """
+    found = []
+    for blur in blurs:
+        scores = _gathering(sharpen(plane, blur), dither, rank, level, _GAINS)
+        found.append((float(scores.max()), Equalizer(blur, float(_GAINS[scores.argmax()]))))
+    return max(found, key=lambda pair: pair[0])[1]

@@ -14,7 +14,7 @@ from underdrawing.carriers.lattice.activity import activity
 from underdrawing.carriers.lattice.alignment_score import score_alignment
 from underdrawing.carriers.lattice.capacity import bits_after_jpeg, bits_after_resize
 from underdrawing.carriers.lattice.embed import change, code_index, code_length, symbols
-from underdrawing.carriers.lattice.equalize import BLURS, Equalizer, estimate_equalizer
+from underdrawing.carriers.lattice.equalize import BLURS, Equalizer, assumed_equalizer, estimate_equalizer
 from underdrawing.carriers.lattice.grid import Alignment, grid_size
 from underdrawing.carriers.lattice.parameters import (
     FREQUENCIES,
@@ -183,9 +183,12 @@ class Lattice:
             return ()
         return sync.unchanged(received, self.tables)
 
-    def view(self, received: np.ndarray, alignment: Alignment) -> View:
-        """Equalize and read the blocks in view; enough for the base layer, whose dither is tiled."""
-        return self._view(received, alignment, None)
+    def view(self, received: np.ndarray, alignment: Alignment, blur: float | None = None) -> View:
+        """Equalize and read the blocks in view; enough for the base layer, whose dither is tiled.
+
+        blur: px, assumed instead of the estimated one, where too little agrees for an estimate.
+        """
+        return self._view(received, alignment, None, blurs=None if blur is None else (blur,))
 
     def place_view(self, view: View, received: np.ndarray, grid: tuple[int, int]) -> View:
         """Determine the absolute origin of a view on a grid of (rows, cols) blocks, and read it again.
@@ -245,6 +248,7 @@ class Lattice:
         alignment: Alignment,
         equalizer: Equalizer | None,
         grid: tuple[int, int] = (MAX_BLOCKS, MAX_BLOCKS),
+        blurs: tuple[float, ...] | None = None,
     ) -> View:
         i, j = alignment.origin
         plane = alignment.sample(received)
@@ -258,10 +262,9 @@ class Lattice:
         if equalizer is None:
             # the loss by a JPEG on the same grid would be mistaken for a blur
             tuned = slice(self.equalized_by)
-            blurs = BLURS if quantizer is None or not quantizer.any() else (0.0,)
-            equalizer = estimate_equalizer(
-                plane, dither[..., tuned], rank[..., tuned], alignment.level, blurs
-            )
+            usual = BLURS if quantizer is None or not quantizer.any() else (0.0,)
+            estimate = estimate_equalizer if blurs is None else assumed_equalizer
+            equalizer = estimate(plane, dither[..., tuned], rank[..., tuned], alignment.level, blurs or usual)
         corrected = equalizer.apply(plane)
         alignment = self.with_gain(alignment, corrected, corrected is not plane)
         if quantizer is not None:
