@@ -18,7 +18,7 @@ from underdrawing.batch import Job, attempt
 SEED = "00112233445566778899aabbccddeeff"
 
 
-def photo(number: int, side: int = 128) -> bytes:
+def photo(number: int, side: int = 192) -> bytes:
     """A JPEG file of a part of a photograph; another part for every number."""
     image = (skimage.data.astronaut, skimage.data.coffee, skimage.data.chelsea)[number % 3]()
     top, left = (37 * number) % (image.shape[0] - side), (53 * number) % (image.shape[1] - side)

@@ -48,7 +48,7 @@ def test_folder_keeps_its_layout_and_shards_their_members(archive, protected):
     assert inside["a.cls"] == b"7" and inside["a.jpg"] != photo(100)
     report = json.loads(inside["b.jpg.underdrawing.json"])
     verdict = api.verify(inside["b.jpg"], trust=protected).verdict
-    assert verdict.status == "intact" and verdict.identity == report["identity"]
+    assert verdict.status == "unvouched" and verdict.identity == report["identity"]
     assert json.loads(inside["c.jpg.underdrawing.json"])["status"] == "error"
 
 
@@ -108,7 +108,7 @@ def test_registry_gets_every_picture_once(archive, tmp_path):
 
 def test_verifying_in_bulk_reports_repeatably(protected, tmp_path):
     lines = run(protected, tmp_path / "one", action="verify", trust=str(tmp_path))
-    assert [line["counts"] for line in lines] == [{"intact": 1}, {"intact": 1}, {"intact": 1}, {"intact": 2}]
+    assert [line["counts"] for line in lines] == [{"unvouched": n} for n in (1, 1, 1, 2)]
     run(protected, tmp_path / "two", action="verify", trust=str(tmp_path), most=1)
     again = tree(tmp_path / "two")
     assert len(again) > 4 and again.items() <= tree(tmp_path / "one").items()

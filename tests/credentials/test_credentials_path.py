@@ -59,7 +59,7 @@ def stripped(path: Path, target: Path, quality: int = 80) -> Path:
 def test_protected_file_vouches_for_itself(desk, capsys):
     found = verified(capsys, desk / "protected.jpg", "--trust", desk / "trust")
     report = found["credentials"]
-    assert found["status"] == "intact" and report["state"] == "valid" and report["issuer"] == "Test Agency"
+    assert found["status"] == "unvouched" and report["state"] == "valid" and report["issuer"] == "Test Agency"
     assert report["actions"] == ["c2pa.opened", "c2pa.watermarked.bound"] and report["title"] == "photo.png"
     assert report["soft_binding"] == {
         "algorithm": "underdrawing.photo.1", "value": found["identity"], "agrees": True,
@@ -261,7 +261,7 @@ class TestRetrieving:
             assert match.credentials.state == "untrusted"  # the folder is beside the open registry, too
 
             class Elsewhere:
-                find_key, by_identity = registry.find_key, registry.by_identity
+                find_key, by_identity, rendition = registry.find_key, registry.by_identity, registry.rendition
 
             match = api.retrieve(desk / "protected.jpg", Elsewhere())[0]
             assert match.credentials is None and match.to_json()["credentials"] is None
