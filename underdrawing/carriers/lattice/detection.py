@@ -39,7 +39,7 @@ class Mark:
     """The lattice of this picture's middle and top."""
     known: dict[str, np.ndarray] = field(default_factory=dict)
     """Layer name -> bits (r, c, frequencies) of the decoded codeword."""
-    vouched: np.ndarray | None = None
+    binds: np.ndarray | None = None
     """(r, c) bool, blocks that an outsider cannot have written; set by `binding`, None for a public mark."""
     tried: int = 1
     """Number of alignments decoded; each passes the 32-bit checksum by chance with 2^-32."""
@@ -66,9 +66,9 @@ class Mark:
 
     def binding(self) -> Mark:
         """The mark with the evidence alone that an outsider cannot imitate; a public mark itself."""
-        view, vouched = self.lattice.binding(self.view, self.reading, self.known)
+        view, binds = self.lattice.binding(self.view, self.reading, self.known)
         reading = replace(self.reading, evidence_weight=view.reading.evidence_weight)
-        return replace(self, view=view, reading=reading, vouched=vouched)
+        return replace(self, view=view, reading=reading, binds=binds)
 
 
 def detect_mark(

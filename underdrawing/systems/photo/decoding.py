@@ -8,7 +8,7 @@ from dataclasses import fields as dataclass_fields
 import numpy as np
 
 from underdrawing.carriers.lattice import detection
-from underdrawing.carriers.lattice.detection import BASE_CODE_BITS, Mark, decode_layer, detect_mark
+from underdrawing.carriers.lattice.detection import BASE_CODE_BITS, Mark, decode_layer
 from underdrawing.carriers.lattice.embed import code_length
 from underdrawing.carriers.lattice.lattice import Lattice
 from underdrawing.carriers.lattice.private import PrivateLattice
@@ -31,20 +31,16 @@ class Marked(Mark):
         return ("base", *(n for n, part in (("middle", self.middle), ("top", self.top)) if part is not None))
 
 
-def detect(received: np.ndarray, secret: bytes | None, thorough: bool = False) -> Mark | None:
-    """The mark of a received luma (H, W) float32, without a secret the public one.
+def searches(secret: bytes | None) -> tuple[tuple[Lattice, bool], ...]:
+    """Lattices to search for in turn, and whether in moved pictures too.
 
-    thorough: whether to search for combinations of crop, scale, rotation and mirroring too.
-    A mark of private mode as it was until version 1 of the layout is found in whole pictures.
+    A private mark in the layout that was in use before pictures had keys of their own is found in whole
+    pictures only.
     """
     if secret is None:
-        return detect_mark(received, Lattice(None, BASE_CODE_BITS), thorough=thorough)
+        return ((Lattice(None, BASE_CODE_BITS), True),)
     private, earlier = PrivateLattice(secret, BASE_CODE_BITS), Lattice(secret, BASE_CODE_BITS)
-    return (
-        detect_mark(received, private, moved=False)
-        or detect_mark(received, earlier, moved=False)
-        or detect_mark(received, private, thorough=thorough)
-    )
+    return (private, False), (earlier, False), (private, True)
 
 
 def detect_unchanged(received: np.ndarray, secret: bytes | None) -> Mark | None:

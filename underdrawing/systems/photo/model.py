@@ -17,12 +17,13 @@ from functools import cached_property
 
 import numpy as np
 
+from underdrawing.carriers.lattice.detection import detect_mark
 from underdrawing.coding.keys import Owner
 from underdrawing.coding.payload import Previous
 from underdrawing.core.types import Verdict
 from underdrawing.ops.protection import Protection
 from underdrawing.systems.photo import protecting, verifying
-from underdrawing.systems.photo.decoding import decode_layers, detect, detect_unchanged
+from underdrawing.systems.photo.decoding import decode_layers, detect_unchanged, searches
 from underdrawing.systems.photo.parts import BlockLocator, ContentWitness, Fuser, Parts, SketchCodec
 from underdrawing.systems.photo.protecting import Codecs, picture_luma
 
@@ -101,7 +102,9 @@ class Photo:
 
         thorough: see `verify`.
         """
-        marked = detect(picture_luma(image), secret, thorough)
+        plane = picture_luma(image)
+        found = (detect_mark(plane, lattice, moved, thorough=thorough) for lattice, moved in searches(secret))
+        marked = next(filter(None, found), None)
         return None if marked is None else marked.base.identity.hex()
 
     def verify(
@@ -117,7 +120,9 @@ class Photo:
         find_key: the public key whose fingerprint starts with these four bytes, or None.
         thorough: search for combinations of crop, scale, rotation, mirroring and stretching too.
         """
-        marked = detect(picture_luma(image), secret, thorough)
+        plane = picture_luma(image)
+        found = (detect_mark(plane, lattice, moved, thorough=thorough) for lattice, moved in searches(secret))
+        marked = next(filter(None, found), None)
         if marked is None:
             message = "No mark found. That does not say that the picture is genuine, nor that it is not."
             return Verdict("unprotected", present=False, message=message)

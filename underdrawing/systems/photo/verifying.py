@@ -51,7 +51,7 @@ def judge(received: np.ndarray, marked: Marked, parts: Parts, find_key: FindKey)
     signature = read_signature(marked, find_key)
     by_content = content_witness(finding, signature, rewritten=rewritten)
     unvouched, in_view = _unvouched(image, clipped, marked, by_content)
-    bound = 0.0 if marked.vouched is None else round(in_view * float(marked.vouched.mean()), 4)
+    bound = 0.0 if marked.binds is None else round(in_view * float(marked.binds.mean()), 4)
     private = bound >= _LEAST_BOUND
     witnesses = (
         mark_witness(_fraction(by_mark, marked), bound if private else in_view, private=private),
@@ -113,11 +113,11 @@ def _unvouched(
 ) -> tuple[np.ndarray, float]:
     """(H, W) bool, areas of the received picture that show or carry nothing, or lie outside of the grid; and
     the share in view. Without the content's voice, also those where a private mark says nothing."""
-    vouched = ~unvouched_blocks(image, clipped)
-    if marked.vouched is not None and not by_content.binding:
-        vouched &= marked.vouched
+    judged = ~unvouched_blocks(image, clipped)
+    if marked.binds is not None and not by_content.binding:
+        judged &= marked.binds
     alignment = marked.view.alignment
-    on_grid = alignment.to_received(vouched.repeat(8, 0).repeat(8, 1).astype(np.float32)) > 0.5
+    on_grid = alignment.to_received(judged.repeat(8, 0).repeat(8, 1).astype(np.float32)) > 0.5
     in_view = alignment.to_received(np.ones(image.shape[:2], np.float32)) > 0.5
     return ~on_grid, round(float(in_view.mean()), 4)
 
