@@ -95,3 +95,9 @@ def test_a_faint_edit_of_a_smooth_area_is_found(photo, rendition):
     _, alignment = align(received, rendition)
     altered = compare(received, rendition, alignment).altered
     assert altered[25:55, 25:55].mean() > 0.8 and altered.mean() < 0.02
+
+
+def test_nothing_is_recovered_where_nothing_was_altered(photo, rendition):
+    _, alignment = align(photo, rendition)
+    recovered, source = recover(photo, rendition, alignment, np.zeros(photo.shape[:2], bool))
+    assert (recovered == photo).all() and not source.any()

@@ -23,6 +23,7 @@ _SCALES = 3
 _CLASSES = 8
 _LOW_QUANTILE, _OF_NORMAL = 0.35, 0.4538  # of |difference|: unmoved by edits of half of a class
 _LEAST_LEVELS = np.array([[1.2, 1.0, 1.0], [0.8, 0.67, 0.67], [0.6, 0.5, 0.5]])  # Y, Cr, Cb by scale
+_MOST_LEVELS = np.array([[16.0, 12.0, 12.0], [8.0, 6.0, 6.0], [2.0, 3.0, 3.0]])  # of the same
 _CERTAIN = (40.0, 32.0, 18.0)  # mean square excess by scale; benign pictures stay below
 _POSSIBLE = 6.0  # of a region that contains a certain pixel
 _RELATIVE = (0.12, 0.35, 0.5)  # of the greatest excess nearby, by scale: less is the blur of a border
@@ -88,13 +89,15 @@ def recover(
     """
     size = received.shape[1::-1]
     inside = alignment.inside(size, size, rendition.shape[1::-1])
+    rim = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _RECOVER_RIM_PX + 1,) * 2)
+    region = (cv2.dilate(altered.astype(np.uint8), rim) > 0) & inside
+    if not region.any():
+        return received.copy(), region
     small = reduce(received, _TONE_PX / max(size))
     reduced = small.shape[1::-1]
     known = alignment.inside(reduced, size, rendition.shape[1::-1])
     known &= cv2.resize(altered.astype(np.uint8), reduced, interpolation=cv2.INTER_AREA) == 0
     tone = tone_between(alignment.warp(rendition, reduced, size), small, known)
-    rim = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _RECOVER_RIM_PX + 1,) * 2)
-    region = (cv2.dilate(altered.astype(np.uint8), rim) > 0) & inside
     recovered = received.copy()
     x, y, width, height = cv2.boundingRect(region.astype(np.uint8))
     box = np.s_[y : y + height, x : x + width]
@@ -115,7 +118,8 @@ def _excess(a: np.ndarray, b: np.ndarray, within: np.ndarray) -> list[np.ndarray
             a, b = cv2.GaussianBlur(a, (0, 0), 0.7), cv2.GaussianBlur(b, (0, 0), 0.7)
         gradient = cv2.magnitude(cv2.Sobel(b[..., 0], -1, 1, 0), cv2.Sobel(b[..., 0], -1, 0, 1))
         texture, whole = cv2.dilate(gradient, np.ones((5, 5), np.uint8)), known > 0.99
-        relative = (a - b) / _usual(np.abs(a - b), texture, whole, _LEAST_LEVELS[scale])
+        usual = _usual(np.abs(a - b), texture, whole, _LEAST_LEVELS[scale])
+        relative = (a - b) / np.minimum(usual, _MOST_LEVELS[scale].astype(np.float32))
         found.append(np.square(relative).mean(2) * whole)
     return found
 

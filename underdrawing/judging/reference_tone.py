@@ -35,6 +35,8 @@ def tone_between(rendition: np.ndarray, received: np.ndarray, inside: np.ndarray
 
     inside: (H, W) bool, where both are known.
     """
+    if inside.sum() < _LEAST_SAMPLES:
+        return lambda picture: picture.astype(np.float32)
     step = max(1, int(np.sqrt(inside.sum() / _SAMPLES)))
     known = inside[::step, ::step]
     a, b = (cv2.blur(p, (5, 5))[::step, ::step][known].astype(float) / 255 for p in (received, rendition))
