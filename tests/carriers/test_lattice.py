@@ -230,9 +230,7 @@ def test_an_unknown_scale_is_found(marked, factor):
 @pytest.mark.parametrize("quarters", [1, 2, 3])
 def test_a_quarter_turn_is_found(marked, quarters):
     lattice, image, *_ = marked
-    received = luma(
-        Jpeg(70)(np.ascontiguousarray(np.rot90(image, quarters)[:, :, :]), np.random.default_rng(0))
-    )
+    received = luma(Jpeg(70)(np.ascontiguousarray(np.rot90(image, quarters)), np.random.default_rng(0)))
     best = max(sync.intact(received, lattice.tables), key=lambda a: a.score)
     assert best.transposed == bool(quarters % 2) and best.score > 10
     assert np.abs(best.oriented(received) - luma(image)).mean() < 4
@@ -244,6 +242,32 @@ def test_repeated_bits_agree_where_single_coefficients_do_not(marked):
     received = luma(Jpeg(50)(np.asarray(Image.fromarray(image).resize((290, 290))), rng))
     found = next(iter(sync.resized(received, lattice.tables)))
     assert found.scaled == (SIDE, SIDE) and found.score > 7
+
+
+def stretched(image: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(image).resize((round(1.04 * SIDE), SIDE), Image.Resampling.BICUBIC))
+
+
+def enlarged_part(image: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(image[20:320, 37:350]).resize((428, 410), Image.Resampling.BICUBIC))
+
+
+def with_frame(image: np.ndarray) -> np.ndarray:
+    return cv2.copyMakeBorder(image, 27, 40, 19, 19, cv2.BORDER_CONSTANT, value=(255, 255, 255))
+
+
+@pytest.mark.parametrize("change", [stretched, enlarged_part, with_frame])
+def test_a_part_is_found_at_other_scales_aspects_and_in_a_frame(marked, change):
+    lattice, image, *_ = marked
+    received = luma(Jpeg(85)(change(image), np.random.default_rng(0)))
+    expected = {stretched: (1, 1 / 1.04), enlarged_part: (300 / 410, 313 / 428), with_frame: (1, 1)}[change]
+    scales = (np.array(a.scaled) / received.shape for a in sync.candidates(received, lattice.tables))
+    assert any(np.abs(scale - expected).max() < 0.008 for scale in scales)
+
+
+def test_no_part_of_an_unmarked_picture_is_a_clear_candidate(photo, marked):
+    lattice, *_ = marked
+    assert all(a.score < 9 for a in sync.candidates(luma(photo), lattice.tables))
 
 
 def test_a_mirrored_and_a_turned_picture_are_found(marked):

@@ -172,7 +172,7 @@ def _window(search: OffsetSearch, whole: Alignment, side: int) -> tuple[int, int
 
 def climbed(best: Alignment, dense: DensePlanes, tables: KeyTables) -> Alignment:
     """Hill-climb the score of the whole over size (1 px), offset (.25 px) and angle (.05 degrees)."""
-    for step in (1.0, 0.5):
+    for step in (2.0, 1.0, 0.5):
         while True:
             moved = [pivoted(best, *move) for move in _moves(best, step)]
             scored = [a.moved(score=dense.score(a, tables)) for a in moved]

@@ -1,9 +1,8 @@
 """Synchronization without a pilot: candidate alignments from the lattice itself.
 
-At the correct offset and scale the angles 2 theta of the coefficients agree with the dither of the key. Over
-all block positions of a tile this is a cross-correlation of two fields of unit phasors: one small FFT per
-pixel offset gives pixel offset and origin in the tile. Candidates come in order of probability, with a score
-in standard deviations of chance; the caller stops at the first whose base layer passes its checksum.
+Whole pictures at their own size, turned by quarters or mirrored; whole pictures of any size, compared by the
+first corner; then parts (parts.py). Candidates come in order of probability, with a score in standard
+deviations of chance; the caller stops at the first whose base layer passes its checksum.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ from underdrawing.carriers.lattice.parameters import (
 )
 from underdrawing.carriers.lattice.parts import part_candidates
 
-_KNOWN_THRESHOLD = 3.0  # the same where place and scale are given
+_KNOWN_THRESHOLD = 3.0  # least score of a whole picture at a known size
 _SCALES = (0.38, 2.6)
-_USUAL_THRESHOLD = 4.5  # lower, because few scales are tried
+_USUAL_THRESHOLD = 4.5  # the same where every size is tried
 _SAME_FILTER = 0.045  # range of the log scale that one filtered picture serves
 _SAME_TEXTURE = 4  # such ranges that one measurement of the texture serves
 _CORNER, _MARGIN = 384, 1.05  # grid px in which sizes of a whole picture are compared
