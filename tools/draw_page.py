@@ -27,6 +27,7 @@ from underdrawing import api
 from underdrawing.bench.harness.http_client import Client
 from underdrawing.bench.infrastructure.service import jpeg, server
 from underdrawing.coding.keys import Owner
+from underdrawing.service.tokens import TokenFile
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "credentials"))
 from certificates import issue
@@ -40,18 +41,20 @@ QUALITY = 82
 
 
 @contextmanager
-def desk(folder: Path) -> Iterator[str]:
-    """A server with registry, keys and certificates; its address."""
+def desk(folder: Path) -> Iterator[tuple[str, str]]:
+    """A server with registry, keys, certificates and a token; its address and the token."""
     owner, issued = Owner.create(), issue(folder / "agency", organization="A. N. Agency")
     owner.save(folder / "owner.pem")
     api.add_trusted(owner.public, "A. N. Agency", folder / "trust")
     api.add_anchors(issued.root, "agency", folder / "trust")
+    token = TokenFile(folder / "tokens.json").add("desk", "protector")
     given = {
         "--registry": folder / "photos.db", "--sign": folder / "owner.pem", "--trust": folder / "trust",
         "--credentials": issued.chain, "--credentials-key": issued.key, "--workers": 1,
+        "--tokens": folder / "tokens.json",
     }  # fmt: skip
     with server([str(part) for option in given.items() for part in option]) as (url, _process):
-        yield url
+        yield url, token
 
 
 def suspect(client: Client) -> bytes:
@@ -73,7 +76,7 @@ def shots(url: str, data: bytes, folder: Path) -> None:
             executable_path=os.environ.get("CHROMIUM") or shutil.which("chromium"), args=["--no-sandbox"]
         )
         page = opened(browser, url, data, viewport=DESK)
-        save(page, folder / "page-desktop.webp", 1450)
+        save(page, folder / "page-desktop.webp", 2200)
         page = opened(
             browser, url, data, viewport=PHONE, is_mobile=True, has_touch=True, device_scale_factor=1.5
         )
@@ -117,8 +120,8 @@ def main() -> int:
     parser.add_argument("-o", "--output", default="docs/images", metavar="DIR")
     options = parser.parse_args()
     output = Path(options.output)
-    with tempfile.TemporaryDirectory() as folder, desk(Path(folder)) as url:
-        shots(url, suspect(Client(url)), output)
+    with tempfile.TemporaryDirectory() as folder, desk(Path(folder)) as (url, token):
+        shots(f"{url}#token={token}", suspect(Client(url, token)), output)
     return 0
 
 

@@ -49,7 +49,7 @@ def test_an_altered_photograph_is_reported_and_shown(desk, protected, suspect, p
     original, altered = (np.array(Image.open(io.BytesIO(data))).astype(float) for data in (photo, suspect))
     error, before = (np.abs(x - original)[truth].mean() for x in (recovered, altered))
     assert error < 0.6 * before
-    assert set(np.unique(image_of(get(body["artefacts"]["source"]["url"])))) <= {0, 1, 2}
+    assert set(np.unique(image_of(get(body["artefacts"]["source"]["url"])))) <= {0, 1, 2, 3}
     assert image_of(get(body["artefacts"]["confidence"]["url"])).shape == mask.shape
     report = get(body["artefacts"]["report"]["url"])
     assert b"Altered" in report.body and "sandbox" in report.headers["content-security-policy"]
@@ -66,9 +66,13 @@ def test_the_public_gets_yes_or_no(desk, protected, suspect):
     assert record["number"] is record["original"] is record["protected"] is record["hash"] is None
 
 
-def test_a_stranger_is_unknown_and_found_by_what_it_shows(desk, protected, thumbnail):
-    body = desk.client("reader").send("/v1/verify", thumbnail).json()
-    assert (body["status"], body["identity"], body["records"]) == ("unprotected", None, [])
+def test_a_copy_without_a_mark_is_found_by_what_it_shows(desk, protected, thumbnail):
+    reply = desk.client("reader").send("/v1/verify", thumbnail)
+    assert reply.status == 200, reply.body
+    body = reply.json()
+    assert (body["status"], body["present"]) == ("intact", False), body["message"]
+    assert body["assurance"]["strongest"] == "registered original"
+    assert body["records"][0]["identity"] == protected[0]
     found = desk.client("reader").send("/v1/retrieve", thumbnail).json()
     assert found["status"] == "found"
     assert (found["matches"][0]["by"], found["matches"][0]["identity"]) == ("embedding", protected[0])

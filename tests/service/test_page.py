@@ -425,6 +425,13 @@ def test_a_full_server_is_waited_for(page, suspect):
 
 def test_a_stranger_is_looked_for(page, desk, protected, thumbnail):
     sign_in(page, desk.tokens["reader"])
+
+    def without_record(route) -> None:
+        reply = route.fetch()
+        lost = {"status": "unprotected", "identity": None, "records": [], "assurance": None}
+        route.fulfill(response=reply, json=reply.json() | lost)
+
+    page.route("**/v1/verify", without_record)
     drop(page, "found.png", thumbnail)
     expect(page.locator("#verdict")).to_have_text("? No mark found")
     page.click("#retrieve")
