@@ -22,7 +22,7 @@ BASE_CODE_BITS = 512
 _LEAST_AGREEMENT = 3.0  # standard deviations by which the soft bits must favour the base codeword
 _MOST_CLOSER = 4  # likely candidates for which more is tried, in a tenth of a second each at 512x512
 _BLURS = (0.55, 0.85)  # px, assumed where the base layer does not decode, as after a median filter
-_LEAST_BLURRED = 1.0  # score of a candidate that these are tried for
+_LEAST_BLURRED = 2.0  # score of a candidate that these are tried for
 _LEAST_SCORE = 4.0  # of such a candidate of an unusual strength
 _PRIORS = (0.1, 0.3, 0.03)  # share of altered blocks assumed in each round
 
