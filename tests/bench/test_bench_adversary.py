@@ -64,10 +64,10 @@ class Room:
             verdict = model.verify(image, secret=None, find_key=None)
             return SimpleNamespace(verdict=verdict, record={"facts": {"caption": registered.CAPTION}})
 
-        def embed(image, identity):
-            return SimpleNamespace(protected=SimpleNamespace(image=image))
+        def embed(image, identity=IDENTITY):
+            return SimpleNamespace(protected=SimpleNamespace(image=image), identity=identity)
 
-        self.session, self.stranger = SimpleNamespace(judge=judge), SimpleNamespace(embed=embed)
+        self.session = self.stranger = self.second = SimpleNamespace(judge=judge, embed=embed)
 
     def register(self, image):
         return image, IDENTITY
@@ -97,6 +97,7 @@ def test_a_verifier_that_believes_everything_loses_to_every_attack(photos, tmp_p
     assert figures["registry/unsigned identity/facts_shown"]["mean"] == 1
     assert figures["private/jpeg70/congruent/intact"]["mean"] == 1
     assert figures["presence/tiles/auc"]["mean"] == 0.5
+    assert figures["second/512/none/both_named"]["mean"] == 0
     assert not any(key.endswith("contradicted") for key in figures)
     text = tables.fill("<!-- table:adversary -->\n<!-- /table -->\n", tmp_path)
     assert (

@@ -40,6 +40,7 @@ class NewsRoom:
         options = {"registry": folder / "photos.db", "trust": folder / "trust"}
         self.session = Session(sign=self.owner, **options)
         self.stranger = Session(trust=folder / "trust")
+        self.second = Session(sign=Owner.create(), trust=folder / "trust")
 
     def register(self, image_u8: np.ndarray) -> tuple[np.ndarray, str]:
         """The protected picture and its identity."""
@@ -82,6 +83,21 @@ def registered(subject: Subject, protocol: AdversaryProtocol, case: Case) -> lis
         rows.append(
             (f"registry/untouched/{channel.name}", _values(room.session.judge(channel(protected, rng))))
         )
+    return rows
+
+
+def protected_again(subject: Subject, protocol: AdversaryProtocol, case: Case) -> list[Row]:
+    """A second owner protects the protected picture with our software: whether both are named."""
+    rng = np.random.default_rng([protocol.seed, case.size, case.index, 5])
+    protected = subject.protect(square(case.photo, case.size), case.strength)
+    second = news_room().second
+    made = second.embed(protected)
+    rows: list[Row] = []
+    for channel in channels_of(protocol):
+        verdict = second.judge(channel(made.protected.image, rng)).verdict
+        first = None if verdict.previous is None else verdict.previous[0]
+        both = verdict.identity == made.identity and subject.matches(first)
+        rows.append((f"second/{case.label}/{channel.name}", {"both_named": both}))
     return rows
 
 

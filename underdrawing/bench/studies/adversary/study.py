@@ -3,9 +3,11 @@
 rewrite-SIZE     an edit of .5 to 25 % of the frame, then the picture's own public mark written over it
 transplant-SIZE  the mark of one photograph in another, for ordered pairs of photographs
 neighbour-SIZE   the same in pictures of nearly the same scene
-combined-SIZE    collages, an unsigned picture under a registered identity, a second protection on top
+combined-SIZE    collages, an unsigned picture under a registered identity, a second protection that hides
+                 the first one
 registry-512     rewritten edits, neighbours and an unsigned picture, judged with the owner's registry
 private-512      private mode without its secret: congruent edits, dither learned from other pictures
+second-512       a second owner protects the picture with our software
 presence         private mode without its secret: is a picture marked?
 benign-SIZE      untouched protected photographs: what the defence costs
 """
@@ -45,6 +47,7 @@ def parts(protocol: AdversaryProtocol) -> list[Part]:
         found.append(Part(f"transplant-{size}", pairs_at(size), measuring.transplanted))
     side = private_mode.SIZE
     found.append(Part(f"registry-{side}", cases_at(side), registered.registered))
+    found.append(Part(f"second-{side}", cases_at(side), registered.protected_again))
     found.append(Part(f"private-{side}", private_mode.cases, private_mode.edited))
     for size in protocol.sizes:
         names = BENIGN_SETS if size <= tables.PAIRS_UP_TO else (protocol.full_set,)

@@ -96,7 +96,9 @@ def targets() -> list[Target]:
         rows.append(Target(f"the same with coarse content kept, {share}: found", key))
     for channel in ("none", "jpeg70"):
         row = f"second protection on top, {channel}: both named"
-        rows.append(Target(row, f"again/{{size}}/{channel}/first_named", 100, at_most=False))
+        rows.append(Target(row, f"second/{{size}}/{channel}/both_named", 100, at_most=False))
+        row = f"the same by software that does not state the first, {channel}: both named"
+        rows.append(Target(row, f"again/{{size}}/{channel}/first_named"))
     rows.append(Target("untouched, all benign channels: called altered", "benign/{size}/all/altered", 0.5))
     rows.append(Target("untouched, all benign channels: intact", "benign/{size}/all/intact"))
     return rows
