@@ -10,11 +10,13 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from underdrawing.core.types import Signature, Status, Witness
+from underdrawing.core.types import ALTERED_PROBABILITY, Signature, Status, Witness
+from underdrawing.judging.regions import unexplained_regions
 from underdrawing.judging.witness.witness import Finding
 
 LEAST_BITS = 100
 """Signed bits about the received part, below which they cannot tell one picture from another."""
+_CONTRADICTED = np.float32(0.9)  # probability of an alteration that the signed content shows
 _MOST_UNVOUCHED = 0.9  # share of the picture above which nothing is called intact
 _FLAT_LEVELS = 0.8  # deviation of the luma in a window, below which it shows no content
 _WINDOW_PX = 24
@@ -85,6 +87,18 @@ def content_witness(
         f"{least} of the picture, even by somebody with this program."
     )
     return witness("agrees", agrees, True, finding.least_area)
+
+
+def join_evidence(by_mark: np.ndarray, finding: Finding | None) -> tuple[np.ndarray, float]:
+    """Probability (8 r, 8 c) of alteration by mark and signed content; share that only the content shows."""
+    if finding is None:
+        return by_mark, 0.0
+    if finding.is_other:
+        contradicted = np.ones_like(finding.altered)
+    else:
+        contradicted = unexplained_regions(finding.altered, by_mark)
+    rewritten = float((contradicted & (by_mark <= ALTERED_PROBABILITY)).mean())
+    return np.where(contradicted, np.maximum(by_mark, _CONTRADICTED), by_mark), rewritten
 
 
 def coarse_content_witness(matches: bool | None) -> Witness:

@@ -69,6 +69,12 @@ class Finding:
     least_area: float | None
     """Share of the view from which nine of ten rewritten edits are found; None where fewer are found."""
 
+    @property
+    def numbers(self) -> dict[str, float]:
+        """Measurements for a report."""
+        numbers = {"peak": self.peak, "another_picture": self.other, "signed_bits_in_view": self.bits}
+        return {name: round(value, 2) for name, value in numbers.items()}
+
 
 @dataclass(frozen=True)
 class Calibration:

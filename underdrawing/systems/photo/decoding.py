@@ -52,10 +52,10 @@ def detect_unchanged(received: np.ndarray, secret: bytes | None) -> Mark | None:
     return next((mark for mark in found if mark is not None), None)
 
 
-def decode_layers(mark: Mark, lattice: Lattice) -> Marked:
+def decode_layers(mark: Mark) -> Marked:
     """Decode the middle and then the top layer, with the current estimate of altered blocks erased."""
     k_middle, k_top = rates.sizes(mark.base.rates, *mark.grid)
-    middle = top = None
+    lattice, middle, top = mark.lattice, None, None
     if k_middle:
         found, mark = _decode(mark, lattice, "middle", k_middle)
         if found is not None:

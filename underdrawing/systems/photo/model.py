@@ -92,7 +92,7 @@ class Photo:
         marked = detect_unchanged(picture_luma(image), secret)
         if marked is None:
             return None
-        middle = decode_layers(marked, marked.lattice).middle
+        middle = decode_layers(marked).middle
         return Previous(marked.base.identity, None if middle is None else middle.fingerprint)
 
     def identify(
@@ -126,7 +126,7 @@ class Photo:
         if marked is None:
             message = "No mark found. That does not say that the picture is genuine, nor that it is not."
             return Verdict("unprotected", present=False, message=message)
-        marked = decode_layers(marked, marked.lattice)
+        marked = decode_layers(marked)
         parts = Parts(self.sketch, self.witness, self.locator, self.fusion)
         return verifying.judge(image, marked, parts, find_key)
 

@@ -12,22 +12,21 @@ from underdrawing.coding import payload
 from underdrawing.coding.keys import PublicKey
 from underdrawing.core.errors import CodeError
 from underdrawing.core.types import ALTERED_PROBABILITY, Assurance, Signature, Verdict, Witness
-from underdrawing.judging.assurance import content_witness, mark_witness, status, unvouched_blocks
-from underdrawing.judging.blending import inpainted, recovery_region
-from underdrawing.judging.regions import (
-    abs_error,
-    drop_unsupported_regions,
-    extreme,
-    unexplained_regions,
+from underdrawing.judging.assurance import (
+    content_witness,
+    join_evidence,
+    mark_witness,
+    status,
+    unvouched_blocks,
 )
+from underdrawing.judging.blending import inpainted, recovery_region
+from underdrawing.judging.regions import abs_error, drop_unsupported_regions, extreme
 from underdrawing.judging.signed_content import LOCAL_BITS, add_contradictions, recover_region
 from underdrawing.judging.witness.witness import Finding, SignedContent
 from underdrawing.systems.photo.decoding import Marked
 from underdrawing.systems.photo.parts import Fuser, Parts, SketchCodec
 
 _LEAST_BOUND = 0.1  # share of the picture that a private mark must cover to bind
-_CONTRADICTED = np.float32(0.9)  # probability of an alteration that the signed content shows
-
 FindKey = Callable[[bytes], PublicKey | None]
 
 
@@ -45,7 +44,7 @@ def judge(received: np.ndarray, marked: Marked, parts: Parts, find_key: FindKey)
     if decoded is not None and signed.sketch_bits >= LOCAL_BITS:
         by_mark = add_contradictions(image, decoded, by_mark)
     finding = None if signed is None else parts.witness.compare(image, alignment.origin, signed)
-    probability, rewritten = _joined(by_mark, finding)
+    probability, rewritten = join_evidence(by_mark, finding)
     in_frame = np.clip(alignment.to_received(probability), 0, 1)
     altered = in_frame > ALTERED_PROBABILITY
     signature = read_signature(marked, find_key)
@@ -79,21 +78,9 @@ def judge(received: np.ndarray, marked: Marked, parts: Parts, find_key: FindKey)
         previous=None
         if stated is None
         else (stated.identity.hex(), stated.fingerprint and stated.fingerprint.hex()),
-        details=details(marked) | _content_details(finding),
+        details=details(marked) | ({} if finding is None else {"content_witness": finding.numbers}),
     )
     return _with_message(verdict, marked)
-
-
-def _joined(by_mark: np.ndarray, finding: Finding | None) -> tuple[np.ndarray, float]:
-    """Probability (8 r, 8 c) of alteration by mark and signed content; share that only the content shows."""
-    if finding is None:
-        return by_mark, 0.0
-    if finding.is_other:
-        contradicted = np.ones_like(finding.altered)
-    else:
-        contradicted = unexplained_regions(finding.altered, by_mark)
-    rewritten = float((contradicted & (by_mark <= ALTERED_PROBABILITY)).mean())
-    return np.where(contradicted, np.maximum(by_mark, _CONTRADICTED), by_mark), rewritten
 
 
 def _fraction(probability: np.ndarray, marked: Marked) -> float:
@@ -120,13 +107,6 @@ def _unvouched(
     on_grid = alignment.to_received(judged.repeat(8, 0).repeat(8, 1).astype(np.float32)) > 0.5
     in_view = alignment.to_received(np.ones(image.shape[:2], np.float32)) > 0.5
     return ~on_grid, round(float(in_view.mean()), 4)
-
-
-def _content_details(finding: Finding | None) -> dict:
-    if finding is None:
-        return {}
-    numbers = {"peak": finding.peak, "another_picture": finding.other, "signed_bits_in_view": finding.bits}
-    return {"content_witness": {name: round(value, 2) for name, value in numbers.items()}}
 
 
 def details(marked: Marked) -> dict:

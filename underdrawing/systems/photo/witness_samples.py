@@ -129,7 +129,7 @@ def _crop(photos: list[np.ndarray], side: int, rng: np.random.Generator) -> np.n
 
 
 def _alike(first: np.ndarray, second: np.ndarray) -> float:
-    """Correlation of two pictures in 12 x 12 px of gray."""
+    """Correlation in 12 x 12 px of gray."""
     a, b = (cv2.resize(x, (12, 12), interpolation=cv2.INTER_AREA).mean(2).ravel() for x in (first, second))
     return float(np.corrcoef(a, b)[0, 1]) if a.std() and b.std() else 0.0
 
@@ -156,9 +156,7 @@ def _moved(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     height, width = image.shape[:2]
     zoom, (x, y) = rng.uniform(0.96, 1.06), rng.uniform(-6, 6, 2)
     matrix = np.array([[zoom, 0, x + width * (1 - zoom) / 2], [0, zoom, y + height * (1 - zoom) / 2]])
-    moved = cv2.warpAffine(
-        image, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
-    )
+    moved = cv2.warpAffine(image, matrix, (width, height), None, cv2.INTER_CUBIC, cv2.BORDER_REFLECT)
     return np.clip(np.rint(moved * rng.uniform(0.85, 1.15) + rng.uniform(-10, 10)), 0, 255).astype(np.uint8)
 
 

@@ -51,7 +51,7 @@ def read_mark(protected_u8: np.ndarray) -> CopiedMark | None:
     found = detect_mark(picture_luma(protected_u8), lattice, moved=False)
     if found is None:
         return None
-    marked = decode_layers(found, lattice)
+    marked = decode_layers(found)
     layers = {}
     for name in marked.layers[1:]:
         codeword = np.zeros(code_length(name, *marked.grid), np.uint8)
