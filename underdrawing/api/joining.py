@@ -120,6 +120,10 @@ def message(verdict: Verdict, record: Record, witness: Witness, earlier: Record 
         what += f" {1 - witness.share:.0%} of the picture lies outside of the original."
     if verdict.present and verdict.identity != record.identity:
         what += f" That original is registered as {_named(record)}."
+    if verdict.previous is not None:
+        identity, key = verdict.previous
+        by = f" signed by key {key}..." if key else ""
+        what += f" The protector states that the picture was protected before as {identity}{by}."
     if earlier is not None:
         what += f" The same picture was registered earlier as {_named(earlier)}."
     return f"{who} {what}"
