@@ -10,8 +10,8 @@ import pytest
 from underdrawing.api import Session
 from underdrawing.demo import PHOTO
 
-PIXELS_SHA256 = "f710b882ebf5045dc7b04c0bb954202390bbc896dd21bf41d7e980993330ecd0"
-"""Of the bundled photograph, unsigned, under the identity below, as version 0.1.0 protects it."""
+PIXELS_SHA256 = "eb9875de2e6c29e22c124016d348f24eac1b30d60737fc1c8876c75be67d11ba"
+"""Of the bundled photograph, unsigned, under the identity below, as layout 2 protects it."""
 IDENTITY = "0123456789abcdef"
 FACTS = {"caption": "An astronaut.", "who": ["Eileen Collins"]}
 

@@ -63,7 +63,7 @@ def change(monkeypatch, name: str, **values) -> None:
 
 @pytest.mark.parametrize("name", ["hidden-code", "sketch", "lattice-locator"])
 def test_a_row_is_marked_after_a_change_of_the_system_or_of_a_block(results, monkeypatch, name):
-    change(monkeypatch, name, behaviour=2)
+    change(monkeypatch, name, behaviour=zoo.card(name).behaviour + 1)
     assert "| measured (stale) | 39.00 |" in text(stored(results))
     assert "| of the paper | 40.00 |" in text(stored(results))
     assert text(stored(results)).endswith(f"(stale): measured before the last change of {name}.\n")

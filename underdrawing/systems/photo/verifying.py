@@ -40,7 +40,7 @@ def judge(received: np.ndarray, marked: Marked, parts: Parts, find_key: FindKey)
     clipped = clipped_share(extreme(image))
     decoded = None if content is None else _part_in_view(content, marked, image)
     error = None if decoded is None else abs_error(image, decoded)
-    by_mark = drop_unsupported_regions(by_mark, marked.evidence(), clipped, error)
+    by_mark = drop_unsupported_regions(by_mark, marked.evidence(), clipped, error, by_locator=True)
     if decoded is not None and signed.sketch_bits >= LOCAL_BITS:
         by_mark = add_contradictions(image, decoded, by_mark)
     finding = None if signed is None else parts.witness.compare(image, alignment.origin, signed)
