@@ -6,6 +6,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -18,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage.data
+from browsing import foreign
 from PIL import Image
 from stand_in_jobs import prepare
 
@@ -27,6 +30,9 @@ from certificates import issue
 from underdrawing.bench.harness.http_client import Client
 from underdrawing.service.settings import Settings
 from underdrawing.service.tokens import TokenFile
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+SECONDS = 90_000
 
 
 @dataclass
@@ -167,3 +173,36 @@ def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not come about in time"
         time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Debian's Chromium, or whatever CHROMIUM names, driven by Playwright."""
+    driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("no chromium: apt-get install chromium")
+    with driver.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, desk, request):
+    """A page of the desk's server; whatever the console complains of fails the test."""
+    from playwright.sync_api import expect
+
+    context = browser.new_context(**getattr(request, "param", {}))
+    page = context.new_page()
+    page.set_default_timeout(SECONDS)
+    expect.set_options(timeout=SECONDS)
+    complaints = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+    page.on("request", lambda asked: complaints.append(asked.url) if foreign(asked.url, desk.url) else None)
+    page.goto(desk.url)
+    expect(page.locator("#limits")).to_contain_text("megapixels")
+    yield page
+    context.close()
+    refusals = re.compile("status of (401|415|422|503)")  # the browser tells of every refusal itself
+    assert not [text for text in complaints if not refusals.search(text)]
