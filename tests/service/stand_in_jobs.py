@@ -62,6 +62,7 @@ def do(task: dict[str, Any]) -> Any:
         (Path(task["folder"]) / "picture.received.jpg").write_bytes(b"x" * size)
     report = {
         "file": task.get("name"), "status": "intact", "present": True, "message": "As it was.",
+        "record": None,
         "identity": None, "signature": {"state": "absent", "key": None, "trusted": False, "name": None},
         "altered_fraction": 0.0, "content_matches": None, "assurance": None,
         "previous": None, "layers": ["base"], "details": {"pid": os.getpid()},
