@@ -38,7 +38,7 @@ _STRETCH = 0.055
 _TRIED, _PROMISING, _THRESHOLD, _CLEAR = 4.6, 3.4, 5.7, 9.0
 """Scores: of the window, to be compared on the whole; of the whole, to be climbed; after that, to be decoded,
 and to be decoded at once."""
-_AS_GOOD = 0.97  # share of the score that whole pixels may cost
+_AS_GOOD = 0.93  # share of the score that whole pixels may cost
 _MOST = 6  # candidates of one search that are decoded
 
 
@@ -150,9 +150,19 @@ def _search(
                 continue
             found = found.moved(score=dense.score(found, tables))
             if found.score > _PROMISING:
-                found = climbed(found, dense, tables)
+                found = climbed(_strongest(found, dense, tables), dense, tables)
             if found.score > _THRESHOLD and min(found.blocks) > 2:
                 yield found.moved(origin=tuple(at % tables.period for at in found.origin))
+
+
+def _strongest(found: Alignment, dense: DensePlanes, tables: KeyTables) -> Alignment:
+    """The alignment at the strength of the highest score: at strength 1 a stronger mark has weak maxima at
+    wrong places."""
+    if found.level.strength < 1:
+        return found
+    levels = (found.level._replace(strength=s) for s in STRENGTHS if s >= 1)
+    tried = (found.moved(level=level) for level in levels)
+    return max((a.moved(score=dense.score(a, tables)) for a in tried), key=lambda a: a.score)
 
 
 def _window(search: OffsetSearch, whole: Alignment, side: int) -> tuple[int, int, int, int]:
@@ -184,14 +194,15 @@ def climbed(best: Alignment, dense: DensePlanes, tables: KeyTables) -> Alignment
 
 
 def _simplest(best: Alignment, dense: DensePlanes, tables: KeyTables) -> Alignment:
-    """The alignment without interpolation that is as good, if there is one."""
-    offset = tuple(float(np.rint(at)) for at in best.offset)
-    simple = best.moved(scaled=best.oriented_size, offset=offset, angle=0.0)
-    near = max(abs(a - b) for a, b in zip(best.scaled, simple.scaled, strict=True)) < 3
-    if not near or max(offset) > 7 or abs(best.angle) > 0.3:
+    """The alignment without interpolation that is nearly as good, if there is one."""
+    (height, width), (h, w) = best.oriented_size, best.scaled
+    if max(abs(height - h), abs(width - w)) >= 3 or abs(best.angle) > 0.3:
         return best
-    score = dense.score(simple, tables)
-    return simple.moved(score=score) if score > _AS_GOOD * best.score else best
+    still = pivoted(best, height - h, width - w, 0.0, 0.0, -best.angle)
+    whole = [float(np.rint(at)) - at for at in still.offset]
+    near = [pivoted(still, 0, 0, whole[0] + y, whole[1] + x, 0.0) for y in (0, 1, -1) for x in (0, 1, -1)]
+    simple = max((a.moved(score=dense.score(a, tables)) for a in near), key=lambda a: a.score)
+    return simple if simple.score > _AS_GOOD * best.score else best
 
 
 def _moves(best: Alignment, step: float) -> Iterator[tuple[int, int, float, float, float]]:
