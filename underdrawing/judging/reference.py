@@ -32,7 +32,8 @@ _BORDER_PX = 2  # of the original, which resampling mixes with what lies beyond:
 _LEAST_PX = 10  # certain pixels of a region
 _CLOSING = 0.15  # of the square root of a region's area: gaps where it happens to equal the original
 _CLOSING_PX = (3, 12)
-_LEAST_EDIT_PX = 64  # pixels of the comparison: nine of ten edits of so many are found
+_LEAST_EDIT_PX = 64  # pixels of the comparison: smaller regions are not distinguished from noise
+_LEAST_EDIT_SHARE = 0.005  # of the picture: the smallest edits whose rate of detection was measured
 _RECOVER_RIM_PX = 4
 _TONE_PX = 512  # long side on which the tone of recovered pixels is fitted
 
@@ -77,7 +78,7 @@ def compare(received: np.ndarray, rendition: np.ndarray, alignment: ReferenceAli
     if small != size:
         probability = cv2.resize(probability, size, interpolation=cv2.INTER_LINEAR)
         inside = cv2.resize(inside.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
-    return Comparison(probability, inside, _LEAST_EDIT_PX / (small[0] * small[1]))
+    return Comparison(probability, inside, max(_LEAST_EDIT_SHARE, _LEAST_EDIT_PX / (small[0] * small[1])))
 
 
 def recover(
