@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from underdrawing.core.types import ALTERED_PROBABILITY, Signature, Status, Witness
+from underdrawing.core.types import ALTERED_PROBABILITY, Signature, Status, Witness, WitnessState
 from underdrawing.judging.regions import unexplained_regions
 from underdrawing.judging.witness.witness import Finding
 
@@ -46,7 +46,7 @@ def mark_witness(fraction: float, share: float = 1.0, *, private: bool = False) 
             "The mark is whole. This excludes edits by ordinary software; somebody with this program could "
             "have written the mark over an edit."
         )
-    state = "contradicts" if fraction > 0 else "agrees"
+    state: WitnessState = "contradicts" if fraction > 0 else "agrees"
     return Witness("mark", state, private, share, None, message)
 
 
@@ -59,7 +59,9 @@ def content_witness(
     that contradicts the content under a mark that looks right.
     """
 
-    def witness(state, message: str, binding: bool = False, least: float | None = None) -> Witness:
+    def witness(
+        state: WitnessState, message: str, binding: bool = False, least: float | None = None
+    ) -> Witness:
         return Witness("signed content", state, binding, share, least, message)
 
     if finding is None:
@@ -103,13 +105,11 @@ def join_evidence(by_mark: np.ndarray, finding: Finding | None) -> tuple[np.ndar
 
 def coarse_content_witness(matches: bool | None) -> Witness:
     """The content as a witness where it is compared at low resolution only; `matches` as in Verdict."""
+    state: WitnessState = "contradicts" if matches is False else "silent"
     if matches is False:
-        message, state = "The content in the mark is that of another picture.", "contradicts"
+        message = "The content in the mark is that of another picture."
     else:
-        message, state = (
-            "The content was compared at low resolution only, where many pictures are alike.",
-            "silent",
-        )
+        message = "The content was compared at low resolution only, where many pictures are alike."
     return Witness("signed content", state, False, 1.0, None, message)
 
 

@@ -124,7 +124,7 @@ class _Pair:
             if side > 2 * max(self.received.shape):
                 break
             a, b, inside = self._both(matrix, side)
-            flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(_flat(a), _flat(b), None)
+            flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(_flat(a), _flat(b), None)  # type: ignore[attr-defined]
             corner = cv2.cornerMinEigenVal(a, 5)
             step = slice(_FLOW_STEP_PX // 2, None, _FLOW_STEP_PX)
             y, x = np.mgrid[: a.shape[0], : a.shape[1]][:, step, step].reshape(2, -1)
@@ -203,7 +203,7 @@ class _Pair:
 def _features(gray: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Places (n, 2) float64 in pixels of the picture, and descriptors (n, 128) float32 of length 1."""
     scale = min(1.0, _FEATURES_PX / max(gray.shape))
-    found, described = cv2.SIFT_create(_FEATURES, contrastThreshold=0.02).detectAndCompute(
+    found, described = cv2.SIFT_create(_FEATURES, contrastThreshold=0.02).detectAndCompute(  # type: ignore[attr-defined]
         reduce(gray, scale), None
     )
     if described is None:

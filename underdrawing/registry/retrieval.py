@@ -79,7 +79,7 @@ def matches(registry: Registry, received: np.ndarray, verdict: Verdict, limit: i
 def _ranked(registry: Registry, received: np.ndarray, neighbours: list[Neighbour]) -> list[Match]:
     """Matches by embedding; one whose rendition is aligned with the picture comes first."""
     scores = {neighbour.number: neighbour for neighbour in neighbours}
-    found = []
+    found: list[Any] = []
     for entry in registry.get(scores):
         neighbour = scores[entry.number]
         match = Match(entry, "embedding", neighbour.score, neighbour.evidence >= SURE)

@@ -71,7 +71,7 @@ class CellHash(nn.Module):
         self.linear = nn.Conv2d(PLANES, BITS, self._KERNEL, CELL, pad, padding_mode="replicate")
         with torch.no_grad():
             self.linear.weight.copy_(_start_filters(self._KERNEL))
-            self.linear.bias.zero_()
+            self.linear.bias.zero_()  # type: ignore[union-attr]
         self.inner = nn.Sequential(
             nn.PixelUnshuffle(4),
             nn.Conv2d(16 * PLANES, 64, 3, 1, 1),
@@ -80,8 +80,8 @@ class CellHash(nn.Module):
             nn.GELU(),
             nn.Conv2d(64, BITS, 3, 1, 1),
         )
-        nn.init.zeros_(self.inner[-1].weight)
-        nn.init.zeros_(self.inner[-1].bias)
+        nn.init.zeros_(self.inner[-1].weight)  # type: ignore[arg-type]
+        nn.init.zeros_(self.inner[-1].bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.tanh(self.linear(x) + self.inner(x))
@@ -128,7 +128,7 @@ class Comparison(nn.Module):
         planes = F.pixel_unshuffle(planes, 2) * visible
         fine = self.fine(F.gelu(self.stem(torch.cat([planes, visible, amount], 1))))
         middle = self.middle(F.gelu(self.down1(fine)))
-        cells = F.adaptive_avg_pool2d(visible, signed.shape[2:])
+        cells = F.adaptive_avg_pool2d(visible, signed.shape[2:])  # type: ignore[arg-type]
         agreement = torch.cat([signed, measured * cells, signed * measured * cells, signed.abs() * cells], 1)
         coarse = self.coarse(self.join(torch.cat([self.down2(middle), F.gelu(self.hash(agreement))], 1)))
         middle = self.middle_up(self.up1(torch.cat([_as_large(coarse, middle), middle], 1)))
