@@ -113,8 +113,8 @@ def _excess(a: np.ndarray, b: np.ndarray, within: np.ndarray) -> list[np.ndarray
     a, b = (cv2.cvtColor(p / 255, cv2.COLOR_RGB2YCrCb) * 255 for p in (a, b))
     known = within.astype(np.float32)
     for scale in range(_SCALES):
-        if scale:  # type: ignore[assignment]
-            a, b, known = cv2.pyrDown(a), cv2.pyrDown(b), cv2.pyrDown(known)
+        if scale:
+            a, b, known = cv2.pyrDown(a), cv2.pyrDown(b), cv2.pyrDown(known)  # type: ignore[assignment]
         else:
             a, b = cv2.GaussianBlur(a, (0, 0), 0.7), cv2.GaussianBlur(b, (0, 0), 0.7)
         gradient = cv2.magnitude(cv2.Sobel(b[..., 0], -1, 1, 0), cv2.Sobel(b[..., 0], -1, 0, 1))
