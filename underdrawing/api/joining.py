@@ -15,7 +15,7 @@ from underdrawing.core.types import (
     Verdict,
     Witness,
 )
-from underdrawing.judging.assurance import status
+from underdrawing.judging.assurance import earlier_protection, signed_identity, status
 from underdrawing.judging.reference import Comparison, recover
 from underdrawing.registry.placing import Placement
 from underdrawing.registry.record import Record
@@ -82,7 +82,7 @@ def with_another_picture(verdict: Verdict, record: Record, registered: Record | 
         tampered_prob=None if shape is None else np.ones(shape, np.float32),
         altered_fraction=None if shape is None else 1.0,
         assurance=Assurance((*witnesses, witness), 0.0),
-        message=f"{_who(verdict)}; t{what[1:]}{where}",
+        message=f"{signed_identity(verdict)}; t{what[1:]}{where}",
         details=verdict.details | {"registered": {"identity": record.identity, "another_picture": True}},
     )
 
@@ -104,7 +104,7 @@ def message(verdict: Verdict, record: Record, witness: Witness, earlier: Record 
     """One sentence for the user about a verdict that is joined with its registered original."""
     altered = f"{_share(verdict.altered_fraction or 0)} of the picture"
     if verdict.present:
-        who = f"{_who(verdict)}; it"
+        who = f"{signed_identity(verdict)}; it"
     else:
         who = f"No mark was found, but the picture is registered as {_named(record)}; it"
     if witness.state == "contradicts":
@@ -120,10 +120,7 @@ def message(verdict: Verdict, record: Record, witness: Witness, earlier: Record 
         what += f" {1 - witness.share:.0%} of the picture lies outside of the original."
     if verdict.present and verdict.identity != record.identity:
         what += f" That original is registered as {_named(record)}."
-    if verdict.previous is not None:
-        identity, key = verdict.previous
-        by = f" signed by key {key}..." if key else ""
-        what += f" The protector states that the picture was protected before as {identity}{by}."
+    what += earlier_protection(verdict)
     if earlier is not None:
         what += f" The same picture was registered earlier as {_named(earlier)}."
     return f"{who} {what}"
@@ -162,16 +159,6 @@ def _overruled(witness: Witness) -> Witness:
         return witness
     message = f"Not confirmed by the registered original, which agrees: {witness.message}"
     return replace(witness, state="silent", message=message)
-
-
-def _who(verdict: Verdict) -> str:
-    signed = {
-        "valid": f", signed by key {verdict.signature.key}",
-        "invalid": ", but the signature does not hold",
-        "unknown": f", signed by key {verdict.signature.key}..., which is not at hand",
-        "absent": ", no signature read",
-    }[verdict.signature.state]
-    return f"Protected as {verdict.identity}{signed}"
 
 
 def _named(record: Record) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from underdrawing.core.types import ALTERED_PROBABILITY, Signature, Status, Witness, WitnessState
+from underdrawing.core.types import ALTERED_PROBABILITY, Signature, Status, Verdict, Witness, WitnessState
 from underdrawing.judging.regions import unexplained_regions
 from underdrawing.judging.witness.witness import Finding
 
@@ -81,8 +81,9 @@ def content_witness(
     if signature.state != "valid":
         return witness("silent", unproven[signature.state])
     if finding.bits < LEAST_BITS or finding.least_area is None:
-        few = f"{finding.bits:.0f} signed bits describe this picture: too few to vouch for it."
-        return witness("silent", few[0].upper() + few[1:])
+        return witness(
+            "silent", f"{finding.bits:.0f} signed bits describe this: they do not suffice to vouch."
+        )
     least = f"{finding.least_area:.1%}" if finding.least_area < 0.1 else f"{finding.least_area:.0%}"
     agrees = (
         "The picture agrees with the signed content. This excludes other pictures, and nine in ten edits of "
@@ -124,3 +125,23 @@ def unvouched_blocks(image: np.ndarray, clipped: np.ndarray) -> np.ndarray:
     deviation = np.sqrt(np.maximum(square - mean * mean, 0))
     flat = cv2.resize(deviation, clipped.shape[::-1], interpolation=cv2.INTER_AREA) < _FLAT_LEVELS
     return flat | (clipped > _CLIPPED)
+
+
+def signed_identity(verdict: Verdict) -> str:
+    """The first half of a message: identity, and state of the signature."""
+    signed = {
+        "valid": f", signed by key {verdict.signature.key}",
+        "invalid": ", but the signature does not hold",
+        "unknown": f", signed by key {verdict.signature.key}..., which is not at hand",
+        "absent": ", no signature read",
+    }[verdict.signature.state]
+    return f"Protected as {verdict.identity}{signed}"
+
+
+def earlier_protection(verdict: Verdict) -> str:
+    """A sentence on the earlier protection that the present protector states; empty without one."""
+    if verdict.previous is None:
+        return ""
+    identity, key = verdict.previous
+    by = f" signed by key {key}..." if key else ""
+    return f" The protector states that the picture was protected before as {identity}{by}."

@@ -67,7 +67,8 @@ class Finding:
     bits: float
     """Signed bits about the part in view."""
     least_area: float | None
-    """Share of the view from which nine of ten rewritten edits are found; None where fewer are found."""
+    """Share of the view from which nine of ten rewritten edits are found; None where fewer are found, and
+    without a hash: the reach of a sketch alone was not measured."""
 
     @property
     def numbers(self) -> dict[str, float]:
@@ -148,7 +149,7 @@ class Witness:
             other=other,
             is_other=other > known.other,
             bits=signed.density * rows * cols,
-            least_area=known.least_area(rows * cols, signed.amounts),
+            least_area=known.least_area(rows * cols, signed.amounts) if cells.size else None,
         )
 
     def _logits(

@@ -70,16 +70,10 @@ def protect(
     ShapeError below 64 px and for narrow pictures; CapacityError where the base layer is not decodable.
     """
     height, width = image.shape[:2]
-    if min(height, width) < LEAST_SIDE_PX:
-        raise ShapeError(
-            f"expected sides of at least {LEAST_SIDE_PX} px, got {width}x{height}; too small to protect"
-        )
+    size = _checked_grid(height, width)
     identity = identity or secrets.token_bytes(8)
     default_strength = default_strength_for_size(max(height, width))
     strength = nearest_strength(strength * default_strength)
-    size = grid_size(height, width)
-    if min(size) < LEAST_VIEW_PX:
-        raise ShapeError(f"{width}x{height} px is too narrow: its grid has {size[1]}x{size[0]} px")
     rows, cols = size[0] // 8, size[1] // 8
     lattice = _lattice(secret).of_picture(identity, (rows, cols))
     plane = np.ascontiguousarray(resize(picture_luma(image), size)[: 8 * rows, : 8 * cols])
@@ -119,6 +113,18 @@ def protect(
         bits,
         pack_code((contents.middle, contents.top)),
     )
+
+
+def _checked_grid(height: int, width: int) -> tuple[int, int]:
+    """Size of the grid, px; ShapeError where picture or grid are too small."""
+    if min(height, width) < LEAST_SIDE_PX:
+        raise ShapeError(
+            f"expected sides of at least {LEAST_SIDE_PX} px, got {width}x{height}; too small to protect"
+        )
+    size = grid_size(height, width)
+    if min(size) < LEAST_VIEW_PX:
+        raise ShapeError(f"{width}x{height} px is too narrow: its grid has {size[1]}x{size[0]} px")
+    return size
 
 
 def _lattice(secret: bytes | None) -> Lattice:

@@ -14,8 +14,10 @@ from underdrawing.core.errors import CodeError
 from underdrawing.core.types import ALTERED_PROBABILITY, Assurance, Signature, Verdict, Witness
 from underdrawing.judging.assurance import (
     content_witness,
+    earlier_protection,
     join_evidence,
     mark_witness,
+    signed_identity,
     status,
     unvouched_blocks,
 )
@@ -207,21 +209,11 @@ def _recover(
 
 
 def _with_message(verdict: Verdict, marked: Marked) -> Verdict:
-    who = f"Protected as {verdict.identity}"
-    signer = {
-        "valid": f", signed by key {verdict.signature.key}",
-        "invalid": ", but the signature does not hold",
-        "unknown": f", signed by key {verdict.signature.key}..., which is not at hand",
-        "absent": ", no signature read",
-    }[verdict.signature.state]
     rows, cols = marked.reading.altered.shape
     share = rows * cols / (marked.base.rows * marked.base.cols)
     part = f" This is {share:.0%} of the protected frame." if share < 0.95 else ""
-    if verdict.previous is not None:
-        identity, key = verdict.previous
-        by = f" signed by key {key}..." if key else ""
-        part += f" The protector states that the picture was protected before as {identity}{by}."
-    message = f"{who}{signer}; {_finding(verdict)}{part}"
+    part += earlier_protection(verdict)
+    message = f"{signed_identity(verdict)}; {_finding(verdict)}{part}"
     return replace(verdict, message=message)
 
 
