@@ -94,7 +94,7 @@ def test_records(desk, protected):
 
     assert record["protected"]["file"] == file_hash(file)
     assert desk.client().get("/v1/records/" + "0" * 16).status == 404
-    for wrong in ("xyz", "0" * 15, identity.upper(), "%2e%2e%2f", identity + "%00"):
+    for wrong in ("xyz", "0" * 15, "A" + identity[1:], "%2e%2e%2f", identity + "%00"):
         assert desk.client().get(f"/v1/records/{wrong}").status in (404, 422)
 
 

@@ -200,6 +200,7 @@ class _Worker:
             self.ready = False
             if self._process is not None:
                 self._process.kill()
+                self._process.join()  # else it may outlive the pool for a moment
 
     def _wait(self, seconds: float) -> TaskResult:
         assert self._pipe is not None
