@@ -22,7 +22,7 @@ import pytest
 import skimage.data
 from browsing import foreign
 from PIL import Image
-from stand_in_jobs import prepare
+from stand_in_tasks import prepare
 
 sys.path.append(str(Path(__file__).parents[1] / "credentials"))
 from certificates import issue

@@ -9,7 +9,7 @@ import time
 
 import pytest
 from conftest import wait_for
-from stand_in_jobs import START, order
+from stand_in_tasks import START, order
 
 from underdrawing.credentials.repository import ManifestRepository
 from underdrawing.service.gate import Rates

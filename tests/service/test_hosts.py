@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from stand_in_jobs import START
+from stand_in_tasks import START
 from test_gate import answer, head, posted, talk
 
 from underdrawing.bench.harness.http_client import Client

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import wait_for
-from stand_in_jobs import order, prepare, prepare_badly
+from stand_in_tasks import order, prepare, prepare_badly
 
 from underdrawing.service.pool import BusyError, Limits, Pool, TaskError
 

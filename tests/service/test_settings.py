@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 
 from underdrawing import cli
 from underdrawing.core.errors import KeyFileError, UsageError
-from underdrawing.service import jobs
+from underdrawing.service import tasks
 from underdrawing.service.hosts import Host, is_loopback
 from underdrawing.service.settings import PREFIX, Settings
 from underdrawing.service.tokens import TokenFile
@@ -53,10 +53,10 @@ def test_their_key_may_have_a_password(tmp_path):
     (tmp_path / "password").write_text("open sesame\n")
     given = {"credentials": str(issued.chain), "credentials_key": str(issued.key)}
     settings = Settings(**given, credentials_password_file=str(tmp_path / "password"))
-    assert jobs.open_session(settings).credentials.algorithm == "ES256"
+    assert tasks.open_session(settings).credentials.algorithm == "ES256"
     with pytest.raises(KeyFileError, match="password"):
-        jobs.open_session(Settings(**given))
-    assert jobs.open_session(Settings()).credentials is None
+        tasks.open_session(Settings(**given))
+    assert tasks.open_session(Settings()).credentials is None
 
 
 def test_signing_them_without_the_extra_ends_the_start(monkeypatch, capsys):

@@ -15,6 +15,7 @@ from underdrawing import __version__
 from underdrawing.credentials.repository import ManifestRepository
 from underdrawing.service.artefacts import Artefacts, make_root
 from underdrawing.service.gate import Gate
+from underdrawing.service.head import Head
 from underdrawing.service.observe import Metrics, Observe
 from underdrawing.service.pool import Limits, Pool
 from underdrawing.service.problems import add_handlers
@@ -57,7 +58,8 @@ def create_app(
     add_handlers(app)
     add_routes(app, server)
     add_page(app)
-    return Observe(Gate(app, settings, server.check_room, start_token), server.metrics, settings.idle_seconds)
+    gate = Gate(Head(app), settings, server.check_room, start_token)
+    return Observe(gate, server.metrics, settings.idle_seconds)
 
 
 def _state(settings: Settings, worker: Prepare) -> ServerState:

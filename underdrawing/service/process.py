@@ -31,10 +31,10 @@ class TaskResult(NamedTuple):
 
 
 def prepare(settings: Settings) -> Callable[[Task], Any]:
-    """`jobs.prepare`, imported in the worker process only: the server process itself decodes no picture."""
-    from underdrawing.service import jobs
+    """`tasks.prepare`, imported in the worker process only: the server process itself decodes no picture."""
+    from underdrawing.service import tasks
 
-    return jobs.prepare(settings)
+    return tasks.prepare(settings)
 
 
 def run_process(pipe: Connection, prepare: Prepare, memory_mb: int) -> None:

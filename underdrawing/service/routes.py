@@ -6,7 +6,7 @@ import json
 from asyncio import to_thread
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, File, Form, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, FastAPI, File, Form, Request, Response, UploadFile
 from fastapi import Path as InPath
 from fastapi.responses import FileResponse, JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -15,6 +15,7 @@ from underdrawing import __version__
 from underdrawing.core.errors import RegistryError
 from underdrawing.data.files import PICTURE_SUFFIXES
 from underdrawing.service import responses
+from underdrawing.service.fields import declared_fields_only
 from underdrawing.service.problems import Problem
 from underdrawing.service.schemas import (
     About,
@@ -72,7 +73,9 @@ def add_routes(app: FastAPI, server: ServerState) -> None:
 
 
 def _pictures(server: ServerState) -> APIRouter:
-    router = APIRouter(prefix="/v1", responses=_PICTURE_PROBLEMS)
+    router = APIRouter(
+        prefix="/v1", responses=_PICTURE_PROBLEMS, dependencies=[Depends(declared_fields_only)]
+    )
 
     @router.post("/verify")
     async def verify(request: Request, picture: Picture) -> Verification:
@@ -135,7 +138,7 @@ def _pictures(server: ServerState) -> APIRouter:
 
 
 def _lookups(server: ServerState) -> APIRouter:
-    router = APIRouter(prefix="/v1")
+    router = APIRouter(prefix="/v1", dependencies=[Depends(declared_fields_only)])
 
     @router.get("/records/{identity}", responses=_problems(401, 403, 404, 422, 503))
     async def records(request: Request, identity: Identity) -> Records:
