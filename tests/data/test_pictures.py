@@ -10,7 +10,7 @@ from hostile_files import PHOTO, exif_block, file_of, photo, srgb, stored_turned
 from PIL import Image
 
 from underdrawing.core.errors import MissingExtraError, OutputError, PictureError, ShapeError
-from underdrawing.data import sixteen_bit
+from underdrawing.data.containers import tiff
 from underdrawing.data.pictures import Picture, load_picture, save_picture
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf tiff:Orientation="1" dc:title="k\xc3\xa4se"/></x:xmpmeta>'
@@ -84,7 +84,7 @@ def test_orientation_is_applied_once(tmp_path, format, orientation):
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation_of_deep_tiff(orientation):
     turned = np.asarray(stored_turned(orientation)).astype(np.uint16) * 257
-    data = sixteen_bit.encode(picture(turned), "TIFF", None)
+    data = tiff.write(picture(turned), None).data
     entry = data.index(b"\x12\x01\x03\0\x01\0\0\0", int.from_bytes(data[4:8], "little"))
     data = data[: entry + 8] + bytes([orientation]) + data[entry + 9 :]
     assert np.array_equal(load_picture(data).image, PHOTO)

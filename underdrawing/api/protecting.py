@@ -32,6 +32,8 @@ class EncodedFile:
     data: bytes
     manifest: bytes | None = None
     """The manifest store inside `data`; None without Content Credentials."""
+    notes: tuple[str, ...] = ()
+    """What the picture has and the file lacks, or has in another form; a sentence each."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Embedder:
             source_file=source.data,
             record=None if facts is None else self._record(source, protected, protection, facts, already),
             already=already,
+            notes=picture.notes,
         )
 
     def _earlier(self, picture: Picture) -> Any:
@@ -114,14 +117,14 @@ def encode(report: ProtectReport, name: str, signer: CredentialSigner | None, sy
     """The file of a protected picture in the format of the suffix of `name`, with Content Credentials where
     there is a signer. Errors: those of encode_picture and of CredentialSigner.sign."""
     if signer is None:
-        return EncodedFile(encode_picture(report.protected, Path(name))[0])
+        written = encode_picture(report.protected, Path(name))
+        return EncodedFile(written.data, notes=written.notes)
     title = None if report.file is None else Path(report.file).name
     original = Original(title, report.source_file or b"", report.protected.format)
-    return EncodedFile(
-        *signer.sign_picture(
-            report.protected, Path(name), identity=report.identity, system=system, original=original
-        )
+    written, store = signer.sign_picture(
+        report.protected, Path(name), identity=report.identity, system=system, original=original
     )
+    return EncodedFile(written.data, store, written.notes)
 
 
 def placed_record(

@@ -150,8 +150,10 @@ class Session:
             read = read_source(source, self.max_pixels)
             report, data = self._embed(read, identity, facts), None
             if output is not None:
-                data = self._write(report, Path(output), overwrite)
-                report = replace(report, output=str(output), credentials=self.credentials is not None)
+                encoded = self._write(report, Path(output), overwrite)
+                data, notes = encoded.data, report.notes + encoded.notes
+                signed = self.credentials is not None
+                report = replace(report, output=str(output), credentials=signed, notes=notes)
             if report.record is not None:
                 report = self._register(report, read, data)
             return report
@@ -258,13 +260,13 @@ class Session:
         )
         return embedder.embed(read, protecting.identity_bytes(identity), given)
 
-    def _write(self, report: ProtectReport, output: Path, overwrite: bool) -> bytes:
+    def _write(self, report: ProtectReport, output: Path, overwrite: bool) -> EncodedFile:
         encoded = self.encode(report, output)
         if self._manifests is not None and report.identity is not None and encoded.manifest is not None:
             # Before the file: a manifest that is not stored cannot be recovered.
             self._manifests.add(report.identity, encoded.manifest)
         write_atomic(output, encoded.data, overwrite)
-        return encoded.data
+        return encoded
 
     def _register(self, report: ProtectReport, read: SourcePicture, data: bytes | None) -> ProtectReport:
         """The report with the number of its record. RegistryError, which says whether the file is written."""

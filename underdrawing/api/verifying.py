@@ -55,6 +55,7 @@ class Judge:
             sha256=None if data is None else file_hash(data),
             checked=now(),
             record=None if consulted.entry is None else published(consulted.entry, consulted.proven),
+            notes=source.picture.notes,
         )
 
     def _key_finder(self) -> Callable[[bytes], PublicKey | None]:

@@ -85,6 +85,7 @@ class Worker:
             if is_signed(existing, unsigned, report.identity, self.signer.chain):
                 return Outcome({name: existing}, fields, report.record)
         encoded = self.session.encode(report, name)
+        fields["notes"] = [*report.notes, *encoded.notes]
         manifest = None
         if report.identity is not None and encoded.manifest is not None:
             manifest = (report.identity, encoded.manifest)

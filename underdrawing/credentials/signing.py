@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from underdrawing.core.errors import CredentialsError, KeyFileError
 from underdrawing.credentials import manifest
 from underdrawing.credentials.package import MIME, c2pa, context
+from underdrawing.data.containers.interface import Written
 from underdrawing.data.pictures import Picture, encode_picture
 
 _CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
@@ -91,11 +92,14 @@ class CredentialSigner:
 
     def sign_picture(
         self, picture: Picture, path: Path, *, identity: str | None, system: str, original: Original
-    ) -> tuple[bytes, bytes]:
-        """`sign` for the file of a picture as `path` would hold it, in its suffix's format, unwritten.
-        Errors: those of `sign` and of encode_picture."""
-        data, format = encode_picture(picture, path)
-        return self.sign(data, format, identity=identity, system=system, original=original)
+    ) -> tuple[Written, bytes]:
+        """`sign` for the file of a picture as `path` would hold it, in its suffix's format, unwritten; and
+        the manifest store. Errors: those of `sign` and of encode_picture."""
+        written = encode_picture(picture, path)
+        data, store = self.sign(
+            written.data, written.format, identity=identity, system=system, original=original
+        )
+        return written._replace(data=data), store
 
 
 def _add_original(builder: Any, original: Original, data: bytes, format: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from underdrawing.core.errors import OutputError, PictureError
-from underdrawing.data.encoders import SUFFIXES
+from underdrawing.data.containers import SUFFIXES
 
 PICTURE_SUFFIXES = frozenset(SUFFIXES)
 """Suffixes of pictures in folders; a file that is given by its path may have any suffix."""

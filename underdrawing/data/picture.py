@@ -3,11 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from underdrawing.core.errors import ShapeError
 from underdrawing.data.metadata import fitting_icc
+
+
+class Resolution(NamedTuple):
+    """Pixels for each unit of length, or with unit "aspect" the shape of a pixel."""
+
+    x: float
+    y: float
+    unit: str
+    """inch, cm or aspect."""
+
+
+class Text(NamedTuple):
+    """A text of a file with its keyword, as in a PNG."""
+
+    keyword: str
+    text: str
+
+
+class Cicp(NamedTuple):
+    """Colour by the code points of ITU-T H.273, as in AVIF, HEIF and PNG."""
+
+    primaries: int
+    transfer: int
+    matrix: int
+    full_range: bool
 
 
 @dataclass(frozen=True)
@@ -28,6 +54,16 @@ class Picture:
     xmp: bytes | None
     quality: int | None = None
     """Quality of a JPEG file on libjpeg's scale, 1..100; 100 for lossless WebP; None for other files."""
+    iptc: bytes | None = None
+    """Photoshop image resources ("8BIM" blocks, with IPTC in resource 0x0404), as in JPEG's APP13."""
+    comments: tuple[bytes, ...] = ()
+    resolution: Resolution | None = None
+    texts: tuple[Text, ...] = ()
+    cicp: Cicp | None = None
+    native: Any = None
+    """What only its container can carry, as the container's module reads it; written again in that one."""
+    notes: tuple[str, ...] = ()
+    """What reading left out, converted or tolerated, a sentence each."""
 
     @property
     def image(self) -> np.ndarray:

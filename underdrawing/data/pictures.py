@@ -7,38 +7,23 @@ Pixels stay in the picture's own colour profile; only CMYK is converted, to sRGB
 
 from __future__ import annotations
 
-import io
 import warnings
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image
 
 from underdrawing.core.errors import MissingExtraError, OutputError, PictureError, UnderdrawingError
-from underdrawing.data import encoders, sixteen_bit
+from underdrawing.data.containers import FORMATS, container_of, format_of
+from underdrawing.data.containers.interface import Written
+from underdrawing.data.containers.shared import channels
 from underdrawing.data.files import write_atomic
-from underdrawing.data.metadata import fitting_icc, tiff_exif, upright_exif, upright_xmp
+from underdrawing.data.metadata import fitting_icc, upright_exif, upright_xmp
 from underdrawing.data.picture import Picture
 
 MAX_PIXELS = 120_000_000
 """Larger pictures are refused before they are decoded: 100 megapixels and what cameras add to that."""
 MAX_FILE_BYTES = 1 << 30
-_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP")
-_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_GRAY_MODES = ("1", "L", "LA", "La")
-_ORIENTATION = 0x0112
-_TURNS = {
-    1: lambda a: a,
-    2: lambda a: a[:, ::-1],
-    3: lambda a: a[::-1, ::-1],
-    4: lambda a: a[::-1],
-    5: lambda a: a.swapaxes(0, 1),
-    6: lambda a: a.swapaxes(0, 1)[:, ::-1],
-    7: lambda a: a.swapaxes(0, 1)[::-1, ::-1],
-    8: lambda a: a.swapaxes(0, 1)[::-1],
-}
-"""What makes a picture of each EXIF orientation upright."""
 
 
 def load_picture(source: str | Path | bytes | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -72,22 +57,25 @@ def save_picture(
 ) -> None:
     """Write a picture file, whole or not at all, in the format of `path`'s suffix (its own without one).
 
-    quality: 1..100; None takes the one that keeps the mark (encoders.DEFAULTS). Metadata that the format has
-    no place for is left out; 16-bit pixels stay 16-bit in PNG and TIFF. OutputError where the format cannot
-    hold the picture, where the file exists and `overwrite` is False, or where it cannot be written.
+    quality: 1..100; None takes the one that preserves the mark. Metadata that the format has no place for is
+    left out, and named in the notes of `encode_picture`; 16-bit pixels stay 16-bit in PNG and TIFF.
+    OutputError where the format cannot hold the picture, where the file exists and `overwrite` is False, or
+    where it cannot be written.
     """
     path = Path(path)
-    write_atomic(path, encode_picture(picture, path, format=format, quality=quality)[0], overwrite)
+    write_atomic(path, encode_picture(picture, path, format=format, quality=quality).data, overwrite)
 
 
 def encode_picture(
     picture: Picture, path: Path, *, format: str | None = None, quality: int | None = None
-) -> tuple[bytes, str]:
-    """The file that `save_picture` writes to `path`, and its format; OutputError as there."""
+) -> Written:
+    """The file that `save_picture` writes to `path`; OutputError as there."""
     name = format or picture.format
     try:
-        name = format or encoders.format_of(path) or name
-        return encoders.encode(picture, name, quality), name
+        name = format or format_of(path) or name
+        if name not in FORMATS:
+            raise PictureError(f"{name} is no format written here; expected {', '.join(FORMATS)}")
+        return FORMATS[name].write(picture, quality)
     except MissingExtraError:
         raise
     except UnderdrawingError as error:
@@ -117,7 +105,7 @@ def read_bytes(source: str | Path | bytes | BinaryIO) -> tuple[str | None, bytes
 
 def _reason(error: Exception) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
-        return f"no picture of a known type, or a damaged one ({', '.join(_FORMATS)}, HEIF)"
+        return f"no picture of a known type, or a damaged one ({', '.join(FORMATS)})"
     if isinstance(error, Image.DecompressionBombError):
         return f"more than the {MAX_PIXELS / 1e6:.0f} megapixels allowed; it may be a decompression bomb"
     if isinstance(error, MemoryError):
@@ -130,51 +118,7 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
         raise PictureError("an empty file")
     if len(data) > MAX_FILE_BYTES:
         raise PictureError(f"larger than {MAX_FILE_BYTES >> 20} MiB")
-    if data[:6] in (b"GIF87a", b"GIF89a"):
-        raise PictureError("GIF pictures cannot be worked with yet; convert it to PNG")
-    with _open(data) as image:
-        _check_size(image, max_pixels)
-        turn = image.getexif().get(_ORIENTATION, 1)
-        image.load()
-        if sixteen_bit.is_16_bit(image, data):
-            pixels, alpha, gray = sixteen_bit.decode(data, image)
-            icc = image.info.get("icc_profile")
-        else:
-            pixels, alpha, gray, icc = _channels(image)
-        if image.format == "TIFF":
-            turn = 1  # both decoders have turned it
-            exif = tiff_exif(image)
-        else:
-            exif = image.info.get("exif") or _exif_in_text(image)
-        upright = _TURNS.get(turn, _TURNS[1])
-        return Picture(
-            pixels=np.ascontiguousarray(upright(pixels)),
-            alpha=None if alpha is None else np.ascontiguousarray(upright(alpha)),
-            gray=gray,
-            format="JPEG" if image.format == "MPO" else str(image.format),
-            icc=fitting_icc(icc, gray),
-            exif=upright_exif(exif),
-            xmp=upright_xmp(image.info.get("xmp")),
-            quality=encoders.quality_of(image, data),
-        )
-
-
-def _check_size(image: Image.Image, max_pixels: int) -> None:
-    width, height = image.size
-    if width * height > max_pixels:
-        raise PictureError(f"{width}x{height} is more than the {max_pixels / 1e6:.0f} megapixels allowed")
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1 and image.format not in ("MPO", "HEIF"):  # those hold previews beside the one picture
-        kind = "pages" if image.format == "TIFF" else "frames: animated pictures are not supported yet"
-        raise PictureError(f"it has {frames} {kind}; expected one picture")
-
-
-def _open(data: bytes) -> Image.Image:
-    formats = list(_FORMATS)
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
-        encoders.register_heif()
-        formats.append("HEIF")
-    return Image.open(io.BytesIO(data), formats=formats)
+    return container_of(data).read(data, max_pixels)
 
 
 def picture_of(image: Image.Image, format: str | None = None) -> Picture:
@@ -182,46 +126,7 @@ def picture_of(image: Image.Image, format: str | None = None) -> Picture:
 
     PictureError for modes that are not supported, and for CMYK without a profile.
     """
-    pixels, alpha, gray, icc = _channels(image)
+    pixels, alpha, gray, icc = channels(image)
     exif, xmp = image.info.get("exif"), image.info.get("xmp")
-    known = format if format in (*_FORMATS, "HEIF") else "PNG"
+    known = format if format in FORMATS else "PNG"
     return Picture(pixels, alpha, gray, known, fitting_icc(icc, gray), upright_exif(exif), upright_xmp(xmp))
-
-
-def _exif_in_text(image: Image.Image) -> bytes | None:
-    """EXIF from the text chunks, where older programs put it in PNG."""
-    exif = image.getexif()
-    return exif.tobytes() if len(exif) else None
-
-
-def _channels(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None, bool, bytes | None]:
-    """Pixels (H, W, 3) uint8, alpha (H, W) or None, gray, and the colour profile of the pixels."""
-    icc = image.info.get("icc_profile")
-    if image.mode == "CMYK":
-        pixels, icc = _cmyk_to_srgb(image, icc)
-        return pixels, None, False, icc
-    if image.mode in ("I", "F") or image.mode.startswith("I;"):
-        raise PictureError(f"pixels of mode {image.mode} are not supported; expected 8 or 16 bits a channel")
-    if image.mode in ("LAB", "HSV"):
-        raise PictureError(f"pixels of mode {image.mode} are not supported; convert the picture to RGB")
-    gray = image.mode in _GRAY_MODES
-    if image.has_transparency_data:
-        values = np.asarray(image.convert("LA" if gray else "RGBA"))
-        alpha, values = values[..., -1].copy(), values[..., :-1]
-    else:
-        values, alpha = np.asarray(image.convert("L" if gray else "RGB")), None
-    pixels = np.repeat(values.reshape(*values.shape[:2], 1), 3, axis=2) if gray else values.copy()
-    return pixels, alpha, gray, icc
-
-
-def _cmyk_to_srgb(image: Image.Image, icc: bytes | None) -> tuple[np.ndarray, bytes]:
-    """Pixels (H, W, 3) uint8 in sRGB, and the profile that says so."""
-    if not icc:
-        raise PictureError("CMYK without a colour profile, so its colours are not known; convert it to RGB")
-    target = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-        converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError) as error:
-        raise PictureError(f"CMYK with an unusable colour profile ({error}); convert it to RGB") from error
-    return np.array(converted), target.tobytes()

@@ -46,6 +46,8 @@ class ProtectReport:
     already: tuple[str, str | None] | None = None
     """Identity and key (8 hex digits, or None) of an earlier protection, which this one replaces; None where
     the source had none."""
+    notes: tuple[str, ...] = ()
+    """What reading tolerated or converted, and what the output lacks of the source; a sentence each."""
 
     def to_json(self) -> dict[str, Any]:
         """The object that `protect --json` prints."""
@@ -64,6 +66,7 @@ class ProtectReport:
             "already": None
             if self.already is None
             else dict(zip(("identity", "signed_by"), self.already, strict=True)),
+            "notes": list(self.notes),
         }
 
     def __repr__(self) -> str:
@@ -105,6 +108,8 @@ class VerifyReport:
     size, owner, facts, proven. It describes the photograph as protected, not as received. Where neither mark
     nor registered original proves that it is of this picture, `proven` is False, size and owner are None, and
     there are no facts."""
+    notes: tuple[str, ...] = ()
+    """What reading tolerated or converted; a sentence each."""
 
     def to_json(self) -> dict[str, Any]:
         """The object that `verify --json` prints."""
@@ -136,6 +141,7 @@ class VerifyReport:
             "manifest": written.get("manifest"),
             "record": self.record,
             "message": verdict.message,
+            "notes": list(self.notes),
             "sha256": self.sha256,
             "checked": self.checked,
             "version": __version__,

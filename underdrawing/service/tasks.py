@@ -21,7 +21,7 @@ from underdrawing.core.types import Verdict
 from underdrawing.credentials.package import MIME, c2pa
 from underdrawing.credentials.repository import ManifestRepository
 from underdrawing.credentials.signing import CredentialSigner
-from underdrawing.data.encoders import SUFFIXES
+from underdrawing.data.containers import SUFFIXES
 from underdrawing.data.files import write_atomic
 from underdrawing.data.pictures import Picture
 from underdrawing.data.sources import read_source
@@ -116,7 +116,8 @@ def protect(session: Session, task: Task) -> dict[str, Any]:
         record = api.placed_record(report.record, encoded.data, owner=embedding.owner)
         (number,) = cast(Registry, session.registry).add([record])
         report = replace(report, registered=number)
-    report = replace(report, credentials=encoded.manifest is not None)
+    notes = report.notes + encoded.notes
+    report = replace(report, credentials=encoded.manifest is not None, notes=notes)
     return {"report": report.to_json(), "files": files}
 
 

@@ -1,0 +1,42 @@
+"""Containers of pictures, one module each: JPEG, PNG, WebP, AVIF, TIFF, HEIF, BMP.
+
+    file -> container_of(head).read -> Picture (upright, with all that can be written again) -> write -> file
+
+A module holds FORMAT, SUFFIXES, INVENTORY, is_this, read and write as in interface.Container. What other
+containers can carry too is a field of Picture (icc, exif, xmp, iptc, comments, resolution, texts, cicp); what
+only this one can carry is Picture.native. Whatever is not in the output is named in the notes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from underdrawing.core.errors import PictureError
+from underdrawing.data.containers import avif, bmp, heif, jpeg, png, tiff, webp
+from underdrawing.data.containers.interface import Container
+
+CONTAINERS: tuple[Container, ...] = (jpeg, png, webp, avif, tiff, heif, bmp)
+FORMATS = {container.FORMAT: container for container in CONTAINERS}
+SUFFIXES = {suffix: container.FORMAT for container in CONTAINERS for suffix in container.SUFFIXES}
+_HEAD_BYTES = 64
+
+
+def container_of(data: bytes) -> Container:
+    """The container of a file by its first bytes. PictureError where it is none of ours."""
+    head = data[:_HEAD_BYTES]
+    for container in CONTAINERS:
+        if container.is_this(head):
+            return container
+    if head[:6] in (b"GIF87a", b"GIF89a"):
+        raise PictureError("GIF pictures cannot be worked with yet; convert it to PNG")
+    raise PictureError(f"no picture of a known type, or a damaged one ({', '.join(FORMATS)})")
+
+
+def format_of(path: Path) -> str | None:
+    """The format of a path's suffix; None without a suffix. PictureError for unsupported suffixes."""
+    suffix = path.suffix.lower()
+    if not suffix:
+        return None
+    if suffix not in SUFFIXES:
+        raise PictureError(f"{suffix} is no format written here; expected {', '.join(SUFFIXES)}")
+    return SUFFIXES[suffix]

@@ -1,0 +1,136 @@
+"""What the containers share: opening by Pillow, channels, upright pixels, checks."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from underdrawing.core.errors import PictureError
+from underdrawing.data.metadata import fitting_icc, upright_exif, upright_xmp
+from underdrawing.data.picture import Picture, to_8_bits
+
+ORIENTATION = 0x0112
+_TURNS = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: a.swapaxes(0, 1)[:, ::-1],
+    7: lambda a: a.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda a: a.swapaxes(0, 1)[::-1],
+}
+"""What makes a picture of each EXIF orientation upright."""
+_GRAY_MODES = ("1", "L", "LA", "La")
+
+
+def opened(data: bytes, format: str, max_pixels: int) -> Image.Image:
+    """The file opened by Pillow, its header checked and its pixels not decoded yet."""
+    image = Image.open(io.BytesIO(data), formats=[format])
+    check_size(image, max_pixels)
+    return image
+
+
+def check_size(image: Image.Image, max_pixels: int) -> None:
+    """PictureError for more than `max_pixels`, and for several frames or pages."""
+    width, height = image.size
+    if width * height > max_pixels:
+        raise PictureError(f"{width}x{height} is more than the {max_pixels / 1e6:.0f} megapixels allowed")
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and image.format not in ("MPO", "HEIF"):  # those hold previews beside the one picture
+        kind = "pages" if image.format == "TIFF" else "frames: animated pictures are not supported yet"
+        raise PictureError(f"it has {frames} {kind}; expected one picture")
+
+
+def upright(array: np.ndarray | None, orientation: int) -> np.ndarray | None:
+    """The array as shown, from its EXIF orientation 1..8; other values leave it as it is."""
+    return None if array is None else np.ascontiguousarray(_TURNS.get(orientation, _TURNS[1])(array))
+
+
+def read_by_pillow(data: bytes, format: str, max_pixels: int) -> Picture:
+    """A picture with 8 bits a channel and its colour profile, EXIF and XMP."""
+    with opened(data, format, max_pixels) as image:
+        turn = image.getexif().get(ORIENTATION, 1)
+        image.load()
+        pixels, alpha, gray, icc = channels(image)
+        return Picture(
+            pixels=upright(pixels, turn),
+            alpha=upright(alpha, turn),
+            gray=gray,
+            format=format,
+            icc=fitting_icc(icc, gray),
+            exif=upright_exif(image.info.get("exif") or exif_in_text(image)),
+            xmp=upright_xmp(image.info.get("xmp")),
+        )
+
+
+def written_by_pillow(image: Image.Image, format: str, options: dict[str, Any]) -> bytes:
+    """The bytes of the file that Pillow writes."""
+    buffer = io.BytesIO()
+    image.save(buffer, format=format, **options)
+    return buffer.getvalue()
+
+
+def checked_quality(quality: int) -> int:
+    """PictureError for a quality outside of 1..100."""
+    if not 1 <= quality <= 100:
+        raise PictureError(f"expected a quality from 1 to 100, got {quality}")
+    return quality
+
+
+def opaque(picture: Picture, format: str) -> None:
+    """PictureError where the picture has transparent pixels, for a container without transparency."""
+    alpha = picture.alpha
+    if alpha is not None and (alpha != np.iinfo(alpha.dtype).max).any():
+        raise PictureError(f"{format} holds no transparency; write PNG, WebP, AVIF or TIFF instead")
+
+
+def image_of(picture: Picture, *, alpha: bool, gray: bool) -> Image.Image:
+    """A PIL image of the 8-bit pixels: L, LA, RGB or RGBA."""
+    pixels = picture.image
+    if not alpha or picture.alpha is None:
+        return Image.fromarray(np.ascontiguousarray(pixels[..., 0]) if gray else np.ascontiguousarray(pixels))
+    values = picture.alpha if picture.alpha.dtype == np.uint8 else to_8_bits(picture.alpha)
+    return Image.fromarray(np.dstack([pixels[..., :1] if gray else pixels, values]))
+
+
+def exif_in_text(image: Image.Image) -> bytes | None:
+    """EXIF from the text chunks, where older programs put it in PNG."""
+    exif = image.getexif()
+    return exif.tobytes() if len(exif) else None
+
+
+def channels(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None, bool, bytes | None]:
+    """Pixels (H, W, 3) uint8, alpha (H, W) or None, gray, and the colour profile of the pixels."""
+    icc = image.info.get("icc_profile")
+    if image.mode == "CMYK":
+        pixels, icc = _cmyk_to_srgb(image, icc)
+        return pixels, None, False, icc
+    if image.mode in ("I", "F") or image.mode.startswith("I;"):
+        raise PictureError(f"pixels of mode {image.mode} are not supported; expected 8 or 16 bits a channel")
+    if image.mode in ("LAB", "HSV"):
+        raise PictureError(f"pixels of mode {image.mode} are not supported; convert the picture to RGB")
+    gray = image.mode in _GRAY_MODES
+    if image.has_transparency_data:
+        values = np.asarray(image.convert("LA" if gray else "RGBA"))
+        alpha, values = values[..., -1].copy(), values[..., :-1]
+    else:
+        values, alpha = np.asarray(image.convert("L" if gray else "RGB")), None
+    pixels = np.repeat(values.reshape(*values.shape[:2], 1), 3, axis=2) if gray else values.copy()
+    return pixels, alpha, gray, icc
+
+
+def _cmyk_to_srgb(image: Image.Image, icc: bytes | None) -> tuple[np.ndarray, bytes]:
+    """Pixels (H, W, 3) uint8 in sRGB, and the profile that says so."""
+    if not icc:
+        raise PictureError("CMYK without a colour profile, so its colours are not known; convert it to RGB")
+    target = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError) as error:
+        raise PictureError(f"CMYK with an unusable colour profile ({error}); convert it to RGB") from error
+    return np.array(converted), target.tobytes()
