@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from underdrawing.coding.keys import Owner
 from underdrawing.coding.payload import Previous
 from underdrawing.core.errors import KeyFileError
@@ -57,14 +59,14 @@ class Embedder:
         already = None if earlier is None else _stated(earlier)
         stated = {} if earlier is None else {"previous": earlier}
         protection = self.model.protect(
-            picture.image,
+            picture.shown,
             owner=self.owner,
             secret=self.secret,
             identity=identity,
             strength=self.strength,
             **stated,
         )
-        protected = replace(picture, pixels=protection.apply(picture.pixels))
+        protected = replace(picture, pixels=_changed(picture, protection))
         seconds = time.perf_counter() - start
         return ProtectReport(
             file=source.name,
@@ -85,7 +87,7 @@ class Embedder:
     def _earlier(self, picture: Picture) -> Any:
         """coding.payload.Previous of a picture that is protected already, by a system that can state it."""
         find = getattr(self.model, "earlier", None)
-        return None if find is None else find(picture.image, secret=self.secret)
+        return None if find is None else find(picture.shown, secret=self.secret)
 
     def _record(
         self,
@@ -105,11 +107,11 @@ class Embedder:
             identity=protection.identity,
             owner=None if self.owner is None else self.owner.public,
             code=getattr(protection, "code", None),  # not every system has a code apart from its residual
-            vector=embedding.pack(embedding.embed(source.picture.image)),
+            vector=embedding.pack(embedding.embed(source.picture.shown)),
             embedding=embedding.NAME,
             facts=facts,
             previous=previous,
-            rendition=render(source.picture.image, self.rendition_px) if self.rendition_px else None,
+            rendition=render(source.picture.shown, self.rendition_px) if self.rendition_px else None,
         )
 
 
@@ -167,6 +169,12 @@ def identity_bytes(identity: str | bytes | None) -> bytes | None:
     return raw
 
 
+def _changed(picture: Picture, protection: Any) -> np.ndarray:
+    """The protected pixels; those that nobody can see stay as they are."""
+    pixels = protection.apply(picture.pixels)
+    return pixels if picture.alpha is None else np.where(picture.alpha[..., None] > 0, pixels, picture.pixels)
+
+
 def _stated(earlier: Previous) -> tuple[str, str | None]:
     """Identity and start of the key's fingerprint, in hex digits."""
     return earlier.identity.hex(), None if earlier.fingerprint is None else earlier.fingerprint.hex()
@@ -174,4 +182,4 @@ def _stated(earlier: Previous) -> tuple[str, str | None]:
 
 def _copy(picture: Picture, file: bytes | None) -> Copy:
     digest = None if file is None else file_hash(file)
-    return Copy(pixel_hash(picture.pixels), perceptual_hash(picture.image), digest)
+    return Copy(pixel_hash(picture.pixels), perceptual_hash(picture.shown), digest)

@@ -27,8 +27,8 @@ def find(
     if limit < 1:
         raise RegistryError(f"expected a limit of at least 1, got {limit}")
     options = {"thorough": True} if thorough else {}
-    verdict = model.verify(source.picture.image, secret=secret, find_key=registry.find_key, **options)
-    return matches(registry, source.picture.image, verdict, limit)
+    verdict = model.verify(source.picture.shown, secret=secret, find_key=registry.find_key, **options)
+    return matches(registry, source.picture.shown, verdict, limit)
 
 
 def with_credentials(found: list[Match], manifests: ManifestRepository, trust: TrustStore) -> list[Match]:

@@ -39,7 +39,7 @@ class Judge:
         options = {"thorough": True} if self.thorough else {}
         start = time.perf_counter()
         verdict = self.model.verify(
-            source.picture.image, secret=self.secret, find_key=self._key_finder(), **options
+            source.picture.shown, secret=self.secret, find_key=self._key_finder(), **options
         )
         consulted = self._consult(source, verdict)
         verdict, seconds = consulted.verdict, time.perf_counter() - start
@@ -68,7 +68,7 @@ class Judge:
         if self.registry is None:
             return Consulted(verdict)
         desk = Desk(self.registry, self._trusts, self.secret is not None)
-        return desk.consult(source.picture.image, verdict)
+        return desk.consult(source.picture.shown, verdict)
 
     def _trusts(self, key: PublicKey) -> bool:
         return any(public.raw == key.raw for _, public in self.trust)

@@ -114,6 +114,39 @@ class Avif(_InPlace):
 
 
 @dataclass(frozen=True)
+class Palette(_InPlace):
+    """A palette of at most 256 `colours` by median cut, as in GIF and reduced PNG."""
+
+    colours: int
+    dithered: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"palette{self.colours}" + ("-dithered" if self.dithered else "")
+
+    def _change(self, image_u8, rng):
+        dither = Image.Dither.FLOYDSTEINBERG if self.dithered else Image.Dither.NONE
+        picture = Image.fromarray(image_u8)
+        reduced = picture.quantize(self.colours, dither=Image.Dither.NONE)
+        return np.asarray((picture.quantize(palette=reduced, dither=dither)).convert("RGB"))
+
+
+_P3_TO_SRGB = np.array([[1.2249, -0.2247, 0.0], [-0.0420, 1.0419, 0.0], [-0.0197, -0.0786, 1.0979]])
+"""Linear levels of Display P3 -> linear sRGB: both have the white D65 (CSS Color 4, sec. 10)."""
+
+
+@dataclass(frozen=True)
+class DisplayP3(_InPlace):
+    """The levels are those of a Display P3 file; it is converted to sRGB, and clipped."""
+
+    label: ClassVar = "p3-to-srgb"
+
+    def _change(self, image_u8, rng):
+        linear = (image_u8 / 255.0) ** 2.2
+        return _to_u8(255 * np.clip(linear @ _P3_TO_SRGB.T, 0, 1) ** (1 / 2.2))
+
+
+@dataclass(frozen=True)
 class Blur(_InPlace):
     """Gaussian blur, `sigma` in pixels."""
 

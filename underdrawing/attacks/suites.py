@@ -11,11 +11,13 @@ from underdrawing.attacks.channel import (
     Brightness,
     Channel,
     Contrast,
+    DisplayP3,
     Erase,
     Gamma,
     Jpeg,
     Noise,
     Nothing,
+    Palette,
     Saturation,
     Webp,
 )  # fmt: skip
@@ -102,6 +104,24 @@ _SAMPLED: tuple[tuple[type[Channel], float, float, float], ...] = (
     (Gamma, 0.75, 1.35, 0.03),
 )
 """Channels of training with their range of strengths and their share."""
+
+
+_POSTED: tuple[Channel, ...] = (
+    *(Palette(colours, dithered) for colours in (256, 128) for dithered in (False, True)),
+    Webp(75),
+    Avif(60),
+    DisplayP3(),
+)
+
+
+def sample_posted(image_u8: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """What publishing does to a file: half of the pictures at a random other size, most of them encoded again
+    at a strength that pages use, others reduced to a palette or converted from Display P3."""
+    if rng.random() < 0.5:
+        image_u8 = Scale(float(rng.uniform(0.4, 1.1)))(image_u8, rng)
+    if rng.random() < 0.4:
+        return Jpeg(int(rng.choice((70, 75, 80, 85))))(image_u8, rng)
+    return _POSTED[rng.integers(len(_POSTED))](image_u8, rng)
 
 
 def sample_channel(image_u8: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -70,6 +70,16 @@ class Picture:
         """(H, W, 3) uint8."""
         return self.pixels if self.pixels.dtype == np.uint8 else to_8_bits(self.pixels)
 
+    @property
+    def shown(self) -> np.ndarray:
+        """(H, W, 3) uint8, on white where the picture is transparent: what a page shows of it. The colours
+        below alpha 0 are not part of it: lossy WebP changes them, and no viewer shows them."""
+        if self.alpha is None:
+            return self.image
+        alpha = self.alpha if self.alpha.dtype == np.uint8 else to_8_bits(self.alpha)
+        darker = (255 - self.image).astype(np.uint16) * alpha[..., None]
+        return 255 - ((darker + np.uint16(127)) // np.uint16(255)).astype(np.uint8)
+
     def with_image(self, image_u8: np.ndarray) -> Picture:
         """The picture with other pixels, (H', W', 3) uint8; alpha is dropped where the size changes."""
         if image_u8.ndim != 3 or image_u8.shape[2] != 3 or image_u8.dtype != np.uint8:

@@ -158,7 +158,7 @@ def _write(task: Task, files: Mapping[str, bytes]) -> list[str]:
 
 def _preview(picture: Picture) -> bytes:
     """The picture as a JPEG file: browsers cannot show every format, nor every size."""
-    image = Image.fromarray(picture.image)
+    image = Image.fromarray(picture.shown)
     image.thumbnail((_PREVIEW_PX, _PREVIEW_PX))
     buffer = io.BytesIO()
     icc = None if picture.gray else picture.icc

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from underdrawing.judging.witness.network import BITS, PLANES, WitnessNet, centred
-from underdrawing.judging.witness.witness import Calibration, log_amount
+from underdrawing.judging.witness.witness import WEIGHTS, Calibration, log_amount
+from underdrawing.nets.loading import load_network
 from underdrawing.train.run import Recipe
 
 UNTOUCHED, EDITED, OTHER, MIRRORED, MOVED = range(5)
@@ -50,6 +52,9 @@ class WitnessRecipe(Recipe):
     balance: float = 0.02
     robust: float = 0.03
     """Weights of the losses: another picture, picture altered, balanced bits, bits that channels keep."""
+    released_hash: bool = False
+    """Start from the released weights and train the comparison alone: the hash bits of protected pictures,
+    which are signed, stay valid."""
 
 
 Samples = dict[int, dict[str, np.ndarray]]
@@ -60,8 +65,8 @@ class WitnessTraining:
 
     def __init__(self, samples: Samples, recipe: WitnessRecipe):
         self.data, self.recipe = samples, recipe
-        self.module = WitnessNet().to(memory_format=torch.channels_last)
-        self.players = {"witness": [{"params": list(self.module.parameters()), "lr": recipe.learning_rate}]}
+        self.module, trained = _start(recipe)
+        self.players = {"witness": [{"params": list(trained.parameters()), "lr": recipe.learning_rate}]}
 
     def batch(self, rng: np.random.Generator) -> tuple[Tensor, ...]:
         """Planes, altered blocks, facts and visible blocks of a random batch."""
@@ -76,10 +81,7 @@ class WitnessTraining:
             planes, mask = planes.transpose(2, 3), mask.transpose(2, 3)
         visible = torch.ones_like(mask)
         if rng.random() < self.recipe.parts:
-            visible.zero_()
-            n = visible.shape[2]
-            (top, left), (down, right) = rng.integers(0, n // 2, 2), n - rng.integers(0, n // 3, 2)
-            visible[:, :, top:down, left:right] = 1
+            visible *= torch.from_numpy(_part(visible.shape[2], rng))
         draws = torch.from_numpy(rng.random((2, count)))
         fewer = (draws[1] * (facts[:, 4] + 1)).int()
         none, less = self.recipe.without_hash, self.recipe.without_hash + self.recipe.fewer_bits
@@ -114,6 +116,26 @@ class WitnessTraining:
                 "robust": -self.recipe.robust * kept.mean(),
             },
         )
+
+
+def _start(recipe: WitnessRecipe) -> tuple[WitnessNet, nn.Module]:
+    """The network, and the part of it to train; released weights are loaded without gradients."""
+    if not recipe.released_hash:
+        net = WitnessNet().to(memory_format=torch.channels_last)
+        return net, net
+    net = load_network(WEIGHTS, None, WitnessNet)
+    return net, net.comparison.requires_grad_(True)
+
+
+def _part(side: int, rng: np.random.Generator) -> np.ndarray:
+    """(side, side) float32 of blocks in view, 1 inside a rectangle or a free form (a cut-out)."""
+    part = np.zeros((side, side), np.float32)
+    if rng.random() < 0.5:
+        (top, left), (down, right) = rng.integers(0, side // 2, 2), side - rng.integers(0, side // 3, 2)
+        part[top:down, left:right] = 1
+        return part
+    form = cv2.resize(rng.random((5, 5)), (side, side), interpolation=cv2.INTER_CUBIC)
+    return (form > np.quantile(form, rng.uniform(0.1, 0.6))).astype(np.float32)
 
 
 def tensors(samples: dict[str, np.ndarray], picks: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:

@@ -24,7 +24,12 @@ from underdrawing.nets.loading import save_network
 from underdrawing.systems.photo import pool, witness_samples
 from underdrawing.train.run import run_recipe
 
-RECIPES = {"default": WitnessRecipe()}
+RECIPES = {
+    "default": WitnessRecipe(),
+    "comparison": WitnessRecipe(
+        learning_rate=5e-4, samples=(14400, 7200), whole=0.15, parts=0.35, released_hash=True
+    ),
+}
 DEFAULT = "default"
 
 

@@ -20,6 +20,7 @@ from underdrawing.carriers.lattice.grid import resize
 from underdrawing.coding.bits import unpack_code
 from underdrawing.coding.keys import Owner
 from underdrawing.core.errors import CapacityError
+from underdrawing.data.graphics import KINDS, draw_graphic
 from underdrawing.data.shards import random_crop
 from underdrawing.judging.witness.network import BITS
 from underdrawing.judging.witness.training import EDITED, FIELDS, MIRRORED, MOVED, OTHER
@@ -39,6 +40,8 @@ _SHAPES = (tamper.free_form, tamper.blob, tamper.blob, tamper.box)
 _AREAS = ((0.005, 0.02), (0.02, 0.06), (0.06, 0.15), (0.15, 0.35))
 _AREA_SHARES = (0.3, 0.3, 0.22, 0.18)
 _STRENGTHS = (1.0, 1.0, 1.0, 0.7, 1.45)
+_GRAPHICS = 0.1  # share of drawn pictures
+_POSTED = 0.35  # share of pictures after the channels in which untouched pictures were called altered
 _GRAY = 128
 
 
@@ -125,6 +128,8 @@ def _signed(
 
 
 def _crop(photos: list[np.ndarray], side: int, rng: np.random.Generator) -> np.ndarray:
+    if rng.random() < _GRAPHICS:
+        return draw_graphic(rng.choice(KINDS), side, side, rng)
     return np.ascontiguousarray(random_crop(photos[rng.integers(len(photos))], side, (side, 416), rng))
 
 
@@ -162,6 +167,8 @@ def _moved(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _sent(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The picture after a random channel, at its own size."""
+    if rng.random() < _POSTED:
+        return resize(suites.sample_posted(image, rng), image.shape[:2])
     draw, size = rng.random(), image.shape[:2]
     if draw < 0.12:
         return image
