@@ -19,6 +19,7 @@ from typing import Any
 
 from underdrawing import carriers, content, judging, systems
 from underdrawing.core.errors import MissingExtraError, UsageError, WeightsError
+from underdrawing.core.extras import needs_extra
 
 KINDS = ("protector", "carrier", "detector", "localizer", "codec", "block")
 _SYSTEMS = ((systems, "*/card.toml"),)
@@ -78,6 +79,8 @@ class Card:
     class_path: str
     """"package.module:Class"."""
     licence: str
+    extra: str | None
+    """The extra of this package that the class needs; None: it runs on the plain install."""
     behaviour: int
     """Raised with every change of the output; measurements record it."""
     paper: str | None
@@ -118,6 +121,7 @@ def card(name: str) -> Card:
             abilities=tuple(table["abilities"]),
             class_path=table["class"],
             licence=table["licence"],
+            extra=table.get("extra"),
             behaviour=table["behaviour"],
             paper=table.get("paper"),
             own_weights=tuple(_weight(path.parent, entry) for entry in table.get("weights", ())),
@@ -153,7 +157,8 @@ def load(name: str = "photo", weights: Path | None = None) -> Any:
     for weight in () if weights else found.weights:
         weight.check()
     module, _, attribute = found.class_path.partition(":")
-    make = getattr(import_module(module), attribute)
+    with needs_extra(found.extra or "research"):
+        make = getattr(import_module(module), attribute)
     return make(weights, **settings) if weights else make(**settings)
 
 

@@ -58,7 +58,7 @@ def test_logistic_bits_are_a_law() -> None:
 
 
 def test_no_pass_sees_what_comes_after_it() -> None:
-    model = ContextModel((2, 3), 8, 1, base=True)
+    model = ContextModel((2, 3), 8, 1, limit=15, base=True)
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.3, generator=torch.Generator().manual_seed(3))
     symbols = torch.randint(-3, 4, (1, 5, 6, 6), generator=torch.Generator().manual_seed(4)).float()

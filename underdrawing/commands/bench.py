@@ -9,6 +9,7 @@ from pathlib import Path
 from underdrawing.commands import _flags
 from underdrawing.commands._output import DONE, print_result
 from underdrawing.core.errors import UsageError
+from underdrawing.core.extras import needs_extra
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,9 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure what is not measured yet."""
-    from underdrawing.bench.harness.run import Run
-    from underdrawing.bench.tables import find_studies, find_study
-
+    with needs_extra("bench"):
+        from underdrawing.bench.harness.run import Run
+        from underdrawing.bench.tables import find_studies, find_study
     if arguments.name is None:
         for study in find_studies().values():
             text = f"{study.name:18} {study.summary}"

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from underdrawing.commands._output import DONE, print_result
+from underdrawing.core.extras import needs_extra
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,8 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train."""
     from underdrawing import zoo
-    from underdrawing.train.run import start
 
+    with needs_extra("train"):
+        from underdrawing.train.run import start
     module = zoo.training(arguments.name).module
     data, output = Path(arguments.data), Path(arguments.output)
     last = start(module, data, output, arguments.minutes, arguments.resume, arguments.recipe)

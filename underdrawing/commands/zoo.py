@@ -24,9 +24,12 @@ def run(arguments: argparse.Namespace) -> int:
             "name": card.name,
             "title": card.title,
             "abilities": list(card.abilities),
+            "extra": card.extra,
             "weights": weights,
         }
         lines = [f"{card.name}: {card.title}", f"  {card.summary}", f"  does: {', '.join(card.abilities)}"]
+        if card.extra is not None:
+            lines.append(f'  needs: pip install "underdrawing[{card.extra}]"')
         for weight in weights:
             size = f"{weight['bytes'] / 1e6:.2f} MB"
             lines.append(

@@ -64,7 +64,8 @@ class MissingExtraError(UnderdrawingError, ImportError):
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, as Python and NumPy, OpenCV or torch report it."""
+    """Whether an error says that memory ran out, as NumPy, OpenCV, onnxruntime or torch report it."""
     opencv_no_memory = -4  # cv2.Error.StsNoMem
     no_memory = isinstance(error, MemoryError) or getattr(error, "code", None) == opencv_no_memory
-    return no_memory or "DefaultCPUAllocator" in str(error)
+    texts = "DefaultCPUAllocator", "Failed to allocate memory", "bad_alloc"
+    return no_memory or any(text in str(error) for text in texts)

@@ -18,8 +18,6 @@ from torch import Tensor, nn
 
 from underdrawing.nets.unet import zero
 
-SYMBOL_LIMIT = 15
-
 
 def chessboard(height: int, width: int) -> Tensor:
     """Bool (height, width), true on the white cells (pass 0)."""
@@ -47,9 +45,12 @@ class PassNet(nn.Module):
 class ContextModel(nn.Module):
     """Mean and log2 scale of every symbol given those before it in coding order."""
 
-    def __init__(self, groups: tuple[int, ...], width: int, conditions: int, *, base: bool = False):
+    def __init__(
+        self, groups: tuple[int, ...], width: int, conditions: int, *, limit: int, base: bool = False
+    ):
+        """limit: magnitude that known symbols are clipped to."""
         super().__init__()
-        self.base = base
+        self.base, self.limit = base, limit
         self.ends = tuple(sum(groups[: g + 1]) for g in range(len(groups)))
         self.passes = nn.ModuleList(
             PassNet(self.input_maps(g, p), size, width, conditions)
@@ -77,8 +78,8 @@ class ContextModel(nn.Module):
         """
         white = chessboard(symbols.shape[-2], symbols.shape[-1])
         clipped = symbols if below is None else symbols + below
-        clipped = clipped.clamp(-SYMBOL_LIMIT, SYMBOL_LIMIT)
-        floor = None if below is None else below.clamp(-SYMBOL_LIMIT, SYMBOL_LIMIT)
+        clipped = clipped.clamp(-self.limit, self.limit)
+        floor = None if below is None else below.clamp(-self.limit, self.limit)
         means, scales = [], []
         for group, end in enumerate(self.ends):
             start = self.start(group)

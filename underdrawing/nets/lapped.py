@@ -14,6 +14,7 @@ that no block edge is visible.
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -46,7 +47,8 @@ def unmix_borders(picture: Tensor, matrix: Tensor) -> Tensor:
 def _along_width(picture: Tensor, matrix: Tensor) -> Tensor:
     block = matrix.shape[0]
     half = block // 2
-    if picture.shape[-1] <= block:
-        return picture
-    inner = picture[..., half:-half].unflatten(-1, (-1, block)) @ matrix.T
-    return torch.cat((picture[..., :half], inner.flatten(-2), picture[..., -half:]), -1)
+    # Padded, for a picture of one block has no inner border, and a graph has no branches.
+    batch, channels, height, _ = picture.shape
+    mixed = F.pad(picture, (half, half)).reshape(batch, channels, height, -1, block) @ matrix.T
+    mixed = mixed.reshape(batch, channels, height, -1)
+    return torch.cat((picture[..., :half], mixed[..., block:-block], picture[..., -half:]), -1)

@@ -15,14 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from underdrawing.nets.token_scales import token_grid
 from underdrawing.nets.unet import zero
-
-
-def token_grid(side: int, height: int, width: int) -> tuple[int, int]:
-    """Rows and columns of the scale `side` on a latent of (height, width): the longer side gets `side`
-    tokens."""
-    longest = max(height, width)
-    return max(1, (side * height + longest // 2) // longest), max(1, (side * width + longest // 2) // longest)
 
 
 class ResidualQuantizer(nn.Module):

@@ -37,10 +37,7 @@ _PREVIEW_QUALITY = 88
 
 def prepare(settings: Settings) -> Callable[[Task], Any]:
     """Load weights, keys and registry; the function that does one task. Errors: those of Session."""
-    import torch
-
     cv2.setNumThreads(1)
-    torch.set_num_threads(1)
     _check_weights()
     with suppress(MissingExtraError):  # without the package a verdict reports credentials as unread
         c2pa()

@@ -8,8 +8,6 @@ Coefficients of a decoded layer are tested against the lattice of their bit, oth
 
 from __future__ import annotations
 
-import threading
-from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -19,10 +17,12 @@ from underdrawing.carriers.lattice.lattice import View
 from underdrawing.carriers.lattice.parameters import LAYERS
 from underdrawing.carriers.lattice.soft_bits import Reading, altered_probability
 from underdrawing.core.types import ALTERED_PROBABILITY
+from underdrawing.nets.graph import Graph
 
 WEIGHTS = Path(__file__).parent / "weights" / "locator.safetensors"
 
 _LEAST_LLR, _GREATEST_LLR = -6.0, 3.0
+_LARGEST_LOGIT = 30.0
 _LEAST_AREA_PX = 32
 _LEAST_SHORTFALL = 16.0  # nats: evidence below that of an unaltered area, that a flagged area needs
 _SHORTFALL_PER_BLOCK = 0.02  # the same, per block
@@ -33,8 +33,7 @@ class Locator:
     """Locates altered pixels; loads its weights at the first use."""
 
     def __init__(self, weights: Path = WEIGHTS):
-        self._path = weights
-        self._lock = threading.Lock()
+        self._net = Graph(WEIGHTS.with_suffix(".onnx"), weights)
 
     def locate(self, view: View, known: dict[str, np.ndarray], image: np.ndarray) -> np.ndarray:
         """Probability (8 r, 8 c) float32 that a pixel was altered.
@@ -42,24 +41,13 @@ class Locator:
         known: layer name -> (r, c, frequencies of the layer) uint8 bits, for the layers that were decoded.
         image: (8 r, 8 c, 3) uint8 RGB of the blocks in view. Raises WeightsError without the weights.
         """
-        import torch
-
-        with self._lock:
-            net = self._net
         reading = measured(view.reading, known)
         features = block_features(reading, known)
-        with torch.inference_mode():
-            blocks = torch.from_numpy(features).permute(2, 0, 1)[None].float()
-            pixels = torch.from_numpy(np.require(image, requirements=["C", "W"])).permute(2, 0, 1)[None]
-            probability = torch.sigmoid(net(blocks, pixels))[0, 0].numpy()
+        (logits,) = self._net(
+            features=features.transpose(2, 0, 1)[None], image=image.transpose(2, 0, 1)[None]
+        )
+        probability = 1 / (1 + np.exp(-logits[0, 0].clip(-_LARGEST_LOGIT, _LARGEST_LOGIT)))
         return drop_unlikely_regions(probability, shortfall(reading, known))
-
-    @cached_property
-    def _net(self):
-        from underdrawing.carriers.lattice.locator_net import LocatorNet
-        from underdrawing.nets.loading import load_network
-
-        return load_network(self._path, None, LocatorNet)
 
 
 def measured(reading: Reading, known: dict[str, np.ndarray]) -> Reading:

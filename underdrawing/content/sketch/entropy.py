@@ -13,8 +13,8 @@ from functools import cached_property
 import constriction
 import numpy as np
 
+from underdrawing.content.sketch.parameters import SYMBOL_LIMIT
 from underdrawing.core.errors import CodeError, WeightsError
-from underdrawing.nets.context import SYMBOL_LIMIT
 
 # The compiled package's inner names are attributes, not modules that could be imported from.
 Categorical = constriction.stream.model.Categorical

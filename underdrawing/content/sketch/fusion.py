@@ -6,8 +6,6 @@ e = sketch - received picture, known outside the mask   --> spread into the mask
 
 from __future__ import annotations
 
-import threading
-from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -15,6 +13,7 @@ import numpy as np
 from scipy.special import erf
 
 from underdrawing.judging.blending import spread
+from underdrawing.nets.graph import Graph
 
 WEIGHTS = Path(__file__).parent / "weights" / "fusion.safetensors"
 ALTERED = 0.5
@@ -31,8 +30,7 @@ class Fusion:
     """Recovers the altered region; loads its weights at the first use."""
 
     def __init__(self, weights: Path = WEIGHTS):
-        self._path = weights
-        self._lock = threading.Lock()
+        self._net = Graph(WEIGHTS.with_suffix(".onnx"), weights)
 
     def recover(
         self, image: np.ndarray, probability: np.ndarray, sketch: np.ndarray
@@ -43,18 +41,14 @@ class Fusion:
         was altered; sketch: (h, w, 3) uint8, decoded content of the same view. Where the probability
         is at most ALTERED the picture stays as it is, with confidence 1. Raises WeightsError without weights.
         """
-        import torch
-
         altered = probability > ALTERED
         if not altered.any():
             return image.copy(), np.ones(probability.shape, np.float32)
-        with self._lock:
-            net = self._net
         part = _around(altered)
         here = altered[part]
         planes = prepare(image[part], here, sketch[part])
-        with torch.inference_mode():
-            output = net(torch.from_numpy(planes).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
+        (output,) = self._net(planes=planes.transpose(2, 0, 1)[None])
+        output = output[0].transpose(1, 2, 0)
         written = np.clip(np.rint(base(planes) + output[..., :3] * _SCALE), 0, 255).astype(np.uint8)
         deviation = np.exp(0.5 * output[..., 3]) * _SCALE
         sure = erf(CONFIDENT_LEVELS / np.sqrt(2) / np.maximum(deviation, 0.1)).astype(np.float32)
@@ -62,13 +56,6 @@ class Fusion:
         recovered[part][here] = written[here]
         confidence[part][here] = sure[here]
         return recovered, confidence
-
-    @cached_property
-    def _net(self):
-        from underdrawing.content.sketch.fusion_net import FusionNet
-        from underdrawing.nets.loading import load_network
-
-        return load_network(self._path, None, FusionNet)
 
 
 def _around(altered: np.ndarray) -> tuple[slice, slice]:

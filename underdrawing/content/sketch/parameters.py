@@ -1,4 +1,4 @@
-"""Headers of the layers of a sketch: grid, token scales, steps and coded groups.
+"""Parameters of the sketch: its architecture, and the headers of the layers.
 
 layer 0:  longer side in blocks - 1 (6 bits) | token scales (4) | step number (8, 0: tokens only) | groups (3)
           tokens, 10 bits each | range-coded symbols
@@ -11,12 +11,44 @@ import numpy as np
 
 from underdrawing.core.errors import CodeError
 
+BLOCK = 16
+"""Side of a latent cell in pixels."""
+STEP_REFERENCE = 200.0
+"""Step, in levels, in whose place a code without symbols is decoded."""
+CONDITIONS = 4
+"""Numbers that condition the decoder."""
+SYMBOL_LIMIT = 15
+"""Magnitude that the context of a symbol is clipped to."""
 FIELDS_FIRST = (6, 4, 8, 3)
 FIELDS_NEXT = (8, 3)
 STEP_UNIT = 32
 REFERENCE_NUMBER = 180
 CONDITION_UNITS = np.array([1 / STEP_UNIT, 1 / STEP_UNIT, 1 / 8, 1.0, 1.0])
 """Scale of each condition number as input of the context networks."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Architecture of the sketch; stored with the weights."""
+
+    channels: int = 128
+    """Latent channels at 1/16 of the side."""
+    token_dim: int = 32
+    """The first channels, which the token scales describe."""
+    codes: int = 1024
+    """Codes a scale: 10 bits a token."""
+    sides: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 11, 16)
+    """Tokens along the longer side, scale by scale."""
+    decoder_width: int = 128
+    """Channels inside the decoder at 1/16."""
+    decoder_blocks: int = 4
+    """Residual blocks of the decoder."""
+    polish_width: int = 32
+    """Channels of the last stage at 1/4."""
+    groups: tuple[int, ...] = (2, 4, 8, 16, 34, 64)
+    """Channels coded together, most energetic first; they sum to `channels`."""
+    context_width: int = 48
+    """Hidden channels of each context network."""
 
 
 def step_size(number: int) -> float:

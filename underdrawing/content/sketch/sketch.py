@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import torch
 
 from underdrawing.content.sketch.entropy import EntropyCode
 from underdrawing.content.sketch.parameters import (
+    BLOCK,
     FIELDS_FIRST,
     FIELDS_NEXT,
     Grid,
@@ -27,10 +27,10 @@ from underdrawing.content.sketch.parameters import (
     stretch,
     take,
 )  # fmt: skip
-from underdrawing.content.sketch.sketch_net import BLOCK, Config, SketchNet, conditions
+from underdrawing.content.sketch.transform import Transform
 from underdrawing.core.errors import CapacityError, CodeError, ShapeError
-from underdrawing.nets.loading import load_network, read_tensors
-from underdrawing.nets.residual_quantizer import token_grid
+from underdrawing.nets.token_scales import token_grid
+from underdrawing.nets.weights import read_tensors
 
 WEIGHTS = Path(__file__).parent / "weights" / "sketch.safetensors"
 TOKEN_BITS = 10
@@ -70,6 +70,7 @@ class Sketch:
     def __init__(self, weights: Path = WEIGHTS):
         self._path = weights
         self._lock = threading.Lock()
+        self._transform = Transform(weights)
 
     def encode(self, image_u8: np.ndarray, budgets_bits: Sequence[int]) -> list[np.ndarray]:
         """Code (H, W, 3) uint8 RGB into one bit array (uint8 0/1) a budget, each at most as long as its
@@ -105,7 +106,7 @@ class Sketch:
     @property
     def scales(self) -> int:
         """Number of token scales."""
-        return len(self._net.config.sides)
+        return len(self._transform.config.sides)
 
     def encode_tokens(self, image_u8: np.ndarray, prefix: int) -> list[np.ndarray]:
         """One layer that holds nothing but the first `prefix` token scales, at the picture's own size."""
@@ -140,24 +141,17 @@ class Sketch:
             (number, groups), bits = take(np.asarray(later, np.uint8), FIELDS_NEXT)
             if number:
                 done.append(self._read_layer(bits, number, groups, grid, done, prefix))
-        picture = self._picture(tokens, prefix, done, grid)
+        picture = self._picture(tokens, done, grid)
         return cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC)
 
     @cached_property
-    def _loaded(self) -> tuple[SketchNet, EntropyCode]:
-        net = load_network(self._path, Config, SketchNet, prefix="net.")
-        code = {name: value.numpy() for name, value in read_tensors(self._path, "code.").items()}
-        return net, EntropyCode(code, net.config.groups)
-
-    @property
-    def _net(self) -> SketchNet:
-        with self._lock:
-            return self._loaded[0]
+    def _loaded_code(self) -> EntropyCode:
+        return EntropyCode(read_tensors(self._path, "code."), self._transform.config.groups)
 
     @property
     def _code(self) -> EntropyCode:
         with self._lock:
-            return self._loaded[1]
+            return self._loaded_code
 
     def _blocks(self, height: int, width: int, budgets: Sequence[int]) -> int:
         """Cells along the longer side, by the bits of all layers; at most those at the picture's size."""
@@ -178,7 +172,7 @@ class Sketch:
 
     def _fitting(self, room: int, grid: Grid) -> int:
         """Token scales that fit into `room` bits."""
-        grids = (token_grid(side, grid.rows, grid.columns) for side in self._net.config.sides)
+        grids = (token_grid(side, grid.rows, grid.columns) for side in self._transform.config.sides)
         counts = np.cumsum([rows * columns for rows, columns in grids])
         return int(np.searchsorted(counts, room // TOKEN_BITS, side="right"))
 
@@ -190,7 +184,6 @@ class Sketch:
         done.append(layer)
         return rest - layer.symbols * np.float32(step_size(layer.number))
 
-    @torch.inference_mode()
     def _latent(self, image_u8: np.ndarray, grid: Grid) -> np.ndarray:
         size = (grid.columns * BLOCK, grid.rows * BLOCK)
         if size != (image_u8.shape[1], image_u8.shape[0]):
@@ -198,16 +191,11 @@ class Sketch:
             image_u8 = cv2.resize(
                 image_u8, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
             )
-        image = torch.from_numpy(image_u8.astype(np.float32)).permute(2, 0, 1)[None]
-        return self._net.encoder(image.contiguous(memory_format=torch.channels_last))[0].numpy()
+        return self._transform.latent(image_u8)
 
-    @torch.inference_mode()
     def _quantize_tokens(self, latent: np.ndarray, prefix: int) -> tuple[list[int], np.ndarray]:
-        net = self._net
-        if prefix == 0:
-            return [], np.zeros_like(latent)
-        grids, totals = net.quantizer.quantize(torch.from_numpy(latent[None, : net.config.token_dim]), prefix)
-        return [int(t) for grid in grids for t in grid.flatten()], net.widen(totals[-1])[0].numpy()
+        grids, described = self._transform.quantize(latent, prefix)
+        return [int(t) for grid in grids for t in grid.ravel()], described
 
     def _fill(self, rest: np.ndarray, done: list[Layer], prefix: int, room: int) -> tuple[Layer, np.ndarray]:
         """Symbols of the finest step that fit into `room` bits, and those bits; empty when none fit."""
@@ -277,7 +265,7 @@ class Sketch:
     def _read_tokens(
         self, bits: np.ndarray, prefix: int, grid: Grid, *, coded: bool
     ) -> tuple[list[np.ndarray], np.ndarray]:
-        config = self._net.config
+        config = self._transform.config
         if prefix > len(config.sides) or (prefix == 0 and not coded):
             raise CodeError(f"a sketch with {prefix} token scales was never written")
         tokens = []
@@ -294,23 +282,12 @@ class Sketch:
         code = self._code
         if groups >= len(code.groups) or (done and number >= done[-1].number) or number < STEP_NUMBERS[0]:
             raise CodeError("a sketch layer's head holds numbers that were never written")
-        shape = (self._net.config.channels, grid.rows, grid.columns)
+        shape = (self._transform.config.channels, grid.rows, grid.columns)
         below, condition = self._context(done, number, prefix, shape)
         return Layer(number, groups + 1, code.read(bits, shape, groups + 1, below, condition))
 
-    @torch.inference_mode()
-    def _picture(self, tokens: list[np.ndarray], prefix: int, done: list[Layer], grid: Grid) -> np.ndarray:
-        net = self._net
-        shape = (1, net.config.channels, grid.rows, grid.columns)
-        token_latent = torch.zeros(shape)
-        if tokens:
-            token_latent = net.widen(
-                net.quantizer.total([torch.from_numpy(t)[None] for t in tokens], (grid.rows, grid.columns))
-            )
-        refinement = torch.zeros(shape)
+    def _picture(self, tokens: list[np.ndarray], done: list[Layer], grid: Grid) -> np.ndarray:
+        refinement = np.zeros((self._transform.config.channels, grid.rows, grid.columns), np.float32)
         for layer in done:
-            refinement += torch.from_numpy(layer.symbols[None]).float() * step_size(layer.number)
-        step = torch.tensor([step_size(done[-1].number) if done else 0.0])
-        condition = conditions(step, torch.tensor([prefix]), len(net.config.sides))
-        image = net.decoder(token_latent + refinement, refinement, step, condition)[0]
-        return image.permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy()
+            refinement += layer.symbols * np.float32(step_size(layer.number))
+        return self._transform.picture(tokens, refinement, step_size(done[-1].number) if done else 0.0)

@@ -9,42 +9,13 @@ learns to correct the quantization error of the plain inverse.
 Images here are RGB in 8-bit levels, float (B, 3, H, W), sides multiples of 16.
 """
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from underdrawing.content.sketch.parameters import BLOCK, CONDITIONS, STEP_REFERENCE, Config
 from underdrawing.nets.lapped import mix_borders, overlap_matrix, unmix_borders
 from underdrawing.nets.residual_quantizer import ResidualQuantizer
-
-BLOCK = 16
-STEP_REFERENCE = 200.0
-CONDITIONS = 4
-
-
-@dataclass(frozen=True)
-class Config:
-    """Architecture of the sketch; stored with the weights."""
-
-    channels: int = 128
-    """Latent channels at 1/16 of the side."""
-    token_dim: int = 32
-    """The first channels, which the token scales describe."""
-    codes: int = 1024
-    """Codes a scale: 10 bits a token."""
-    sides: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 11, 16)
-    """Tokens along the longer side, scale by scale."""
-    decoder_width: int = 128
-    """Channels inside the decoder at 1/16."""
-    decoder_blocks: int = 4
-    """Residual blocks of the decoder."""
-    polish_width: int = 32
-    """Channels of the last stage at 1/4."""
-    groups: tuple[int, ...] = (2, 4, 8, 16, 34, 64)
-    """Channels coded together, most energetic first; they sum to `channels`."""
-    context_width: int = 48
-    """Hidden channels of each context network."""
 
 
 def conditions(step: Tensor, prefix: Tensor, scales: int) -> Tensor:

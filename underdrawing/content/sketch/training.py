@@ -18,7 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from underdrawing.content.sketch.sketch_net import BLOCK, STEP_REFERENCE, Config, SketchNet, conditions
+from underdrawing.content.sketch.parameters import BLOCK, STEP_REFERENCE, Config
+from underdrawing.content.sketch.sketch_net import SketchNet, conditions
 from underdrawing.data.shards import random_crop
 from underdrawing.nets.lapped import mix_borders
 from underdrawing.nets.quantizer_start import start_quantizer

@@ -29,10 +29,17 @@ from underdrawing.content.sketch.entropy import (
     WEIGHT_BITS,
     EntropyCode,
 )  # fmt: skip
-from underdrawing.content.sketch.parameters import CONDITION_UNITS, condition_numbers, step_size, stretch
-from underdrawing.content.sketch.sketch_net import Config, SketchNet
+from underdrawing.content.sketch.parameters import (
+    CONDITION_UNITS,
+    SYMBOL_LIMIT,
+    Config,
+    condition_numbers,
+    step_size,
+    stretch,
+)
+from underdrawing.content.sketch.sketch_net import SketchNet
 from underdrawing.data.shards import random_crop
-from underdrawing.nets.context import SYMBOL_LIMIT, ContextModel, logistic_bits
+from underdrawing.nets.context import ContextModel, logistic_bits
 from underdrawing.train.crops import training_photos
 from underdrawing.train.run import Recipe, load_averaged
 
@@ -117,7 +124,9 @@ def fit(
     latent cell.
     """
     config = net.config
-    model = ContextModel(config.groups, config.context_width, len(CONDITION_UNITS), base=True)
+    model = ContextModel(
+        config.groups, config.context_width, len(CONDITION_UNITS), limit=SYMBOL_LIMIT, base=True
+    )
     optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
     rng = np.random.default_rng(7)
     history = []

@@ -14,11 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-BITS = 6
-"""Bits of a cell, the most informative first; a code holds the first ones."""
-PLANES = 4
-"""Planes of a picture at 1/4 of its size: R, G, B, texture; see witness.planes."""
-CELL = 8  # of those pixels
+from underdrawing.judging.witness.witness import BITS, PLANES
+
+CELL = 8
+"""Side of a cell in pixels of the planes."""
 
 
 def centred(planes: Tensor) -> Tensor:
@@ -128,7 +127,7 @@ class Comparison(nn.Module):
         planes = F.pixel_unshuffle(planes, 2) * visible
         fine = self.fine(F.gelu(self.stem(torch.cat([planes, visible, amount], 1))))
         middle = self.middle(F.gelu(self.down1(fine)))
-        cells = F.adaptive_avg_pool2d(visible, signed.shape[2:])  # type: ignore[arg-type]
+        cells = F.avg_pool2d(visible, 4)
         agreement = torch.cat([signed, measured * cells, signed * measured * cells, signed.abs() * cells], 1)
         coarse = self.coarse(self.join(torch.cat([self.down2(middle), F.gelu(self.hash(agreement))], 1)))
         middle = self.middle_up(self.up1(torch.cat([_as_large(coarse, middle), middle], 1)))

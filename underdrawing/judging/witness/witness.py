@@ -9,7 +9,6 @@ both below any picture, but cannot sign others; so the picture has to agree with
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,8 +17,14 @@ import cv2
 import numpy as np
 
 from underdrawing.coding.payload import cell_grid
+from underdrawing.nets.graph import Graph
+from underdrawing.nets.weights import read_metadata
 
 WEIGHTS = Path(__file__).parent / "weights" / "witness.safetensors"
+BITS = 6
+"""Bits of a cell, the most informative first; a code holds the first ones."""
+PLANES = 4
+"""Planes of a picture at 1/4 of its size: R, G, B, texture; see `planes`."""
 CELL_PX = 32
 """Side of a cell on the grid."""
 _STEP_PX = 4  # grid pixels of a pixel of the planes
@@ -109,18 +114,14 @@ class Witness:
 
     def __init__(self, weights: Path = WEIGHTS):
         self._path = weights
-        self._lock = threading.Lock()
+        self._hash = Graph(WEIGHTS.with_name("hash.onnx"), weights, "hash.")
+        self._comparison = Graph(WEIGHTS.with_name("comparison.onnx"), weights, "comparison.")
 
     def hash(self, image: np.ndarray) -> np.ndarray:
         """(K, r, c) uint8 bits of the cells of a picture on its grid, (8 rows, 8 cols, 3) uint8, the most
         informative bits first."""
-        import torch
-
-        from underdrawing.judging.witness.network import centred
-
-        picture = centred(torch.from_numpy(planes(_to_cells(image))).permute(2, 0, 1)[None])
-        with torch.inference_mode():
-            return (self._network.hash(picture)[0].numpy() > 0).astype(np.uint8)
+        (values,) = self._hash(planes=_centred(planes(_to_cells(image)))[None])
+        return (values[0] > 0).astype(np.uint8)
 
     def compare(self, image: np.ndarray, origin: tuple[int, int], signed: SignedContent) -> Finding:
         """Compare a view (8 r, 8 c, 3) uint8, whose first block on the grid is `origin`, with the content."""
@@ -163,41 +164,24 @@ class Witness:
         compared: received canvas, decoded sketch, hash bits, sketch bits per 1,000 px. visible: (r, c) of
         blocks; shown: as visible, and the repeated rim.
         """
-        import torch
-
-        from underdrawing.judging.witness.network import BITS, centred
-
         received, sketch, cells, density = compared
         gray = np.full_like(received, 128)
-        stack = np.stack([planes(received), planes(gray if sketch is None else sketch)])
-        pictures = centred(torch.from_numpy(stack).permute(0, 3, 1, 2))
-        picture = pictures[:1] * torch.from_numpy(shown.repeat(2, 0).repeat(2, 1))
+        picture = _centred(planes(received))[None] * shown.repeat(2, 0).repeat(2, 1)
         bits = np.zeros((1, BITS, *cells.shape[1:]), np.float32)
         bits[0, : len(cells)] = 2.0 * cells[:BITS] - 1
-        network = self._network
-        with torch.inference_mode():
-            local, other = network.comparison(
-                picture,
-                pictures[1:],
-                torch.from_numpy(bits),
-                network.hash(picture),
-                torch.from_numpy(visible)[None, None],
-                torch.tensor([density], dtype=torch.float32),
-            )
-        return local[0, 0].numpy(), float(other[0])
-
-    @cached_property
-    def _network(self):
-        from underdrawing.judging.witness.network import WitnessNet
-        from underdrawing.nets.loading import load_network
-
-        with self._lock:
-            return load_network(self._path, None, WitnessNet)
+        (measured,) = self._hash(planes=picture)
+        local, other = self._comparison(
+            received=picture,
+            sketch=_centred(planes(gray if sketch is None else sketch))[None],
+            signed=bits,
+            measured=measured,
+            visible=visible[None, None],
+            sketch_bits=np.array([density], np.float32),
+        )
+        return local[0, 0], float(other[0])
 
     @cached_property
     def _calibration(self) -> Calibration:
-        from underdrawing.nets.loading import read_metadata
-
         stored = json.loads(read_metadata(self._path)["calibration"])
         return Calibration(**{**stored, "detection": tuple(stored["detection"])})
 
@@ -216,6 +200,11 @@ def planes(image: np.ndarray) -> np.ndarray:
     deviation = np.sqrt(np.maximum(square - mean * mean, 0))
     texture = np.clip(36 * np.log2(1 + deviation), 0, 255).astype(np.uint8)
     return np.concatenate([small, texture[..., None]], 2)
+
+
+def _centred(levels: np.ndarray) -> np.ndarray:
+    """(h, w, PLANES) uint8 -> (PLANES, h, w) float32 about 0."""
+    return (levels.transpose(2, 0, 1).astype(np.float32) - 128) / 64
 
 
 def _to_cells(image: np.ndarray) -> np.ndarray:

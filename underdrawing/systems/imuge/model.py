@@ -21,7 +21,8 @@ from underdrawing.coding.keys import Owner
 from underdrawing.core.errors import CapacityError, ShapeError, WeightsError
 from underdrawing.core.types import DECODED, UNTOUCHED, Assurance, Verdict
 from underdrawing.judging.assurance import mark_witness, status
-from underdrawing.nets.loading import load_network, read_metadata
+from underdrawing.nets.loading import load_network
+from underdrawing.nets.weights import read_metadata
 from underdrawing.nets.working_size import resized, to_array, to_tensor
 from underdrawing.ops.binary_mask import binary_mask, widened
 from underdrawing.ops.protection import Protection

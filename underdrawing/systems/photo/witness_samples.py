@@ -22,9 +22,8 @@ from underdrawing.coding.keys import Owner
 from underdrawing.core.errors import CapacityError
 from underdrawing.data.graphics import KINDS, draw_graphic
 from underdrawing.data.shards import random_crop
-from underdrawing.judging.witness.network import BITS
 from underdrawing.judging.witness.training import EDITED, FIELDS, MIRRORED, MOVED, OTHER
-from underdrawing.judging.witness.witness import CELL_PX, planes
+from underdrawing.judging.witness.witness import BITS, CELL_PX, planes
 from underdrawing.ops.protection import Protection
 from underdrawing.systems.photo.model import Photo
 from underdrawing.systems.photo.pool import run_jobs

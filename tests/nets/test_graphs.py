@@ -1,0 +1,106 @@
+"""Networks run by onnxruntime and numpy: the same outputs as their PyTorch definitions, graphs up to date."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from underdrawing.carriers.lattice import locator, locator_net
+from underdrawing.content.sketch import fusion, fusion_net, sketch, sketch_net
+from underdrawing.content.sketch.parameters import Config
+from underdrawing.content.sketch.transform import Transform
+from underdrawing.core.errors import WeightsError
+from underdrawing.judging.witness import network, witness
+from underdrawing.nets.graph import Graph
+from underdrawing.nets.loading import load_network
+
+TOOLS = Path(__file__).parents[2] / "tools"
+
+
+def normal(*shape: int) -> np.ndarray:
+    return np.random.default_rng(sum(shape)).standard_normal(shape, np.float32)
+
+
+def torch_outputs(net, *inputs: np.ndarray) -> list[np.ndarray]:
+    with torch.inference_mode():
+        outputs = net(*map(torch.from_numpy, inputs))
+    return [y.numpy() for y in (outputs if isinstance(outputs, tuple) else (outputs,))]
+
+
+def same(found: list[np.ndarray], expected: list[np.ndarray], tolerance: float) -> None:
+    for a, b in zip(found, expected, strict=True):
+        assert a.shape == b.shape and a.dtype == b.dtype
+        assert np.abs(a - b).max() < tolerance
+
+
+@pytest.mark.parametrize(("rows", "cols"), [(8, 8), (9, 21), (40, 33)])
+def test_the_locator_is_that_of_pytorch(rows, cols):
+    net = load_network(locator.WEIGHTS, None, locator_net.LocatorNet)
+    features = normal(1, locator_net.FEATURES, rows, cols)
+    image = np.random.default_rng(1).integers(0, 256, (1, 3, 8 * rows, 8 * cols), np.uint8)
+    found = Graph(locator.WEIGHTS.with_suffix(".onnx"), locator.WEIGHTS)(features=features, image=image)
+    same(found, torch_outputs(net, features, image), 1e-4)
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (72, 136), (256, 64)])
+def test_the_fusion_is_that_of_pytorch(height, width):
+    net = load_network(fusion.WEIGHTS, None, fusion_net.FusionNet)
+    planes = normal(1, fusion_net.CHANNELS, height, width)
+    found = Graph(fusion.WEIGHTS.with_suffix(".onnx"), fusion.WEIGHTS)(planes=planes)
+    same(found, torch_outputs(net, planes), 1e-4)
+
+
+@pytest.mark.parametrize(("rows", "cols"), [(2, 2), (3, 9), (16, 12)])
+def test_the_witness_is_that_of_pytorch(rows, cols):
+    """rows, cols: cells."""
+    net = load_network(witness.WEIGHTS, None, network.WitnessNet)
+    planes = normal(1, witness.PLANES, 8 * rows, 8 * cols)
+    hashed = Graph(witness.WEIGHTS.with_name("hash.onnx"), witness.WEIGHTS, "hash.")(planes=planes)
+    same(hashed, torch_outputs(net.hash, planes), 1e-5)
+    inputs = {
+        "received": planes,
+        "sketch": planes[..., ::-1].copy(),
+        "signed": np.sign(normal(1, witness.BITS, rows, cols)),
+        "measured": hashed[0],
+        "visible": (normal(1, 1, 4 * rows, 4 * cols) > 0).astype(np.float32),
+        "sketch_bits": np.array([25.0], np.float32),
+    }
+    comparison = Graph(witness.WEIGHTS.with_name("comparison.onnx"), witness.WEIGHTS, "comparison.")
+    same(comparison(**inputs), torch_outputs(net.comparison, *inputs.values()), 1e-4)
+
+
+@pytest.mark.parametrize(("rows", "cols"), [(1, 1), (1, 12), (16, 16), (13, 7)])
+def test_the_sketch_is_that_of_pytorch(rows, cols):
+    net = load_network(sketch.WEIGHTS, Config, sketch_net.SketchNet, "net.")
+    own = Transform(sketch.WEIGHTS)
+    picture = np.random.default_rng(2).integers(0, 256, (16 * rows, 16 * cols, 3), np.uint8)
+    latent = own.latent(picture)
+    (expected,) = torch_outputs(net.encoder, picture.transpose(2, 0, 1)[None].astype(np.float32))
+    same([latent], [expected[0]], 1e-2)
+    tokens, described = own.quantize(latent, 8)
+    with torch.inference_mode():
+        grids, totals = net.quantizer.quantize(torch.from_numpy(expected[:, : net.config.token_dim]), 8)
+    assert all((a == b[0].numpy()).all() for a, b in zip(tokens, grids, strict=True))
+    same([described], [net.widen(totals[-1])[0].numpy()], 1e-2)
+    for step in (0.0, 50.0):
+        refinement = np.rint(normal(*latent.shape)).astype(np.float32) * np.float32(step)
+        condition = sketch_net.conditions(torch.tensor([step]), torch.tensor([8]), 8).numpy()
+        inputs = (described + refinement)[None], refinement[None], np.array([step], np.float32), condition
+        (image,) = torch_outputs(net.decoder, *inputs)
+        expected = np.rint(image[0]).clip(0, 255).transpose(1, 2, 0)
+        assert np.abs(own.picture(tokens, refinement, step) - expected).max() <= 1
+
+
+def test_weights_of_another_network_are_refused():
+    with pytest.raises(WeightsError, match="do not fit"):
+        Graph(fusion.WEIGHTS.with_suffix(".onnx"), locator.WEIGHTS)(planes=normal(1, 13, 16, 16))
+
+
+def test_stored_graphs_are_those_of_the_networks(monkeypatch):
+    pytest.importorskip("onnx")
+    monkeypatch.syspath_prepend(TOOLS)
+    import export_graphs
+
+    for source in export_graphs.sources():
+        assert source.path.read_bytes() == source.export(), "run tools/export_graphs.py"

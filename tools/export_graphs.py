@@ -1,0 +1,140 @@
+"""Write the ONNX graphs of the networks that run without PyTorch, beside their weights.
+
+    python tools/export_graphs.py          write them again, after a change of an architecture
+    python tools/export_graphs.py --check  exit with 1 where a stored graph is not that of its network
+
+A graph holds operations, names and shapes of parameters; the parameters stay in the safetensors files.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from underdrawing.carriers.lattice import locator, locator_net
+from underdrawing.content.sketch import fusion, fusion_net, parameters, sketch_net, transform
+from underdrawing.judging.witness import network, witness
+
+OPSET = 20
+_ROWS, _COLS = 8, 12  # of blocks in the example; sides of pictures are free in the graph
+
+
+@dataclass(frozen=True)
+class Source:
+    """A network and an example of its inputs."""
+
+    path: Path
+    """The graph."""
+    make: Callable[[], nn.Module]
+    inputs: dict[str, Tensor]
+    outputs: tuple[str, ...]
+
+    def export(self) -> bytes:
+        """The graph file: the same bytes for the same network."""
+        file, network = io.BytesIO(), self.make().eval()
+        for tensor in network.state_dict().values():
+            tensor.uniform_()  # the exporter would merge parameters of equal values
+        free = {name: {2: f"{name}_h", 3: f"{name}_w"} for name, x in self.inputs.items() if x.ndim == 4}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the exporter by tracing, which keeps the parameters' names
+            torch.onnx.export(
+                network,
+                tuple(self.inputs.values()),
+                file,
+                dynamo=False,
+                opset_version=OPSET,
+                input_names=list(self.inputs),
+                output_names=list(self.outputs),
+                dynamic_axes=free,
+                do_constant_folding=False,
+            )
+        model = onnx.load_from_string(file.getvalue())
+        model.producer_version = ""
+        for parameter in model.graph.initializer:
+            _drop_values(parameter)
+        return model.SerializeToString(deterministic=True)
+
+
+def _drop_values(parameter: onnx.TensorProto) -> None:
+    parameter.ClearField("raw_data")
+    parameter.data_location = onnx.TensorProto.EXTERNAL
+    parameter.external_data.add(key="location", value="safetensors")
+
+
+def _maps(channels: int, scale: int = 1, kind: torch.dtype = torch.float32) -> Tensor:
+    return torch.zeros(1, channels, scale * _ROWS, scale * _COLS, dtype=kind)
+
+
+def sources() -> list[Source]:
+    """Every graph of the package."""
+    config = parameters.Config()
+    bits, planes = witness.BITS, witness.PLANES
+    return [
+        Source(
+            locator.WEIGHTS.with_suffix(".onnx"),
+            locator_net.LocatorNet,
+            {"features": _maps(locator_net.FEATURES), "image": _maps(3, 8, torch.uint8)},
+            ("logits",),
+        ),
+        Source(
+            fusion.WEIGHTS.with_suffix(".onnx"),
+            fusion_net.FusionNet,
+            {"planes": _maps(fusion_net.CHANNELS, 8)},
+            ("output",),
+        ),
+        Source(
+            witness.WEIGHTS.with_name("hash.onnx"),
+            network.CellHash,
+            {"planes": _maps(planes, 8)},
+            ("values",),
+        ),
+        Source(
+            witness.WEIGHTS.with_name("comparison.onnx"),
+            network.Comparison,
+            {
+                "received": _maps(planes, 8),
+                "sketch": _maps(planes, 8),
+                "signed": _maps(bits),
+                "measured": _maps(bits),
+                "visible": _maps(1, 4),
+                "sketch_bits": torch.ones(1),
+            },
+            ("local", "other"),
+        ),
+        Source(
+            transform.DECODER,
+            lambda: sketch_net.Decoder(config),
+            {
+                "latent": _maps(config.channels),
+                "refinement": _maps(config.channels),
+                "step": torch.ones(1),
+                "condition": torch.zeros(1, parameters.CONDITIONS),
+            },
+            ("image",),
+        ),
+    ]
+
+
+def main(arguments: list[str]) -> int:
+    """Write or compare; the exit code."""
+    differ = []
+    for source in sources():
+        data = source.export()
+        if "--check" not in arguments:
+            source.path.write_bytes(data)
+        elif not source.path.is_file() or source.path.read_bytes() != data:
+            differ.append(source.path.name)
+    print(f"not those of their networks: {', '.join(differ)}" if differ else f"{len(sources())} graphs")
+    return 1 if differ else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
