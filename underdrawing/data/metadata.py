@@ -1,54 +1,14 @@
-"""Metadata of picture files: colour profile, EXIF and XMP, with the orientation reset to 1."""
+"""Metadata of picture files: colour profiles, and the EXIF of TIFF files."""
 
 from __future__ import annotations
 
-import re
-import struct
-
 from PIL import Image
 
-_ORIENTATION = 0x0112
-_SHORT = 3
 _TIFF_TEXT_TAGS = (270, 271, 272, 305, 306, 315, 33432)
 """TIFF tags that describe the photograph, not the storage of its pixels."""
 _SUB_IFDS = (0x8769, 0x8825)
-_XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>\s*))[2-8]")
 _ICC_SIGNATURE = slice(36, 40)
 _ICC_SPACE = slice(16, 20)
-
-
-def upright_exif(exif: bytes | None) -> bytes | None:
-    """The same EXIF bytes with orientation 1.
-
-    Only this value is overwritten: rewriting the block would move the maker notes, whose internal offsets are
-    not documented. Bytes that are not EXIF are returned unchanged.
-    """
-    if not exif:
-        return None
-    start = 6 if exif.startswith(b"Exif\0\0") else 0
-    order = {b"II": "<", b"MM": ">"}.get(exif[start : start + 2])
-    if order is None or len(exif) < start + 10:
-        return exif
-    (offset,) = struct.unpack_from(order + "I", exif, start + 4)
-    at = start + offset
-    if at + 2 > len(exif):
-        return exif
-    (count,) = struct.unpack_from(order + "H", exif, at)
-    patched = bytearray(exif)
-    for entry in range(at + 2, min(at + 2 + 12 * count, len(exif) - 11), 12):
-        tag, kind = struct.unpack_from(order + "HH", exif, entry)
-        if tag == _ORIENTATION:
-            upright = struct.pack(order + "HH", 1, 0) if kind == _SHORT else struct.pack(order + "I", 1)
-            patched[entry + 8 : entry + 12] = upright
-    return bytes(patched)
-
-
-def upright_xmp(xmp: bytes | str | None) -> bytes | None:
-    """The same XMP packet with orientation 1."""
-    if not xmp:
-        return None
-    data = xmp.encode("utf-8", "surrogateescape") if isinstance(xmp, str) else bytes(xmp)
-    return _XMP_ORIENTATION.sub(rb"\g<1>1", data)
 
 
 def tiff_exif(image: Image.Image) -> bytes | None:

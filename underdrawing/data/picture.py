@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -36,6 +36,15 @@ class Cicp(NamedTuple):
     full_range: bool
 
 
+class Native(Protocol):
+    """What only one container can carry, as its module reads it."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of its parts, for the notes on a file that lacks them; only of parts that somebody would miss."""
+        ...
+
+
 @dataclass(frozen=True)
 class Picture:
     """A decoded, upright picture with the metadata that can be written again."""
@@ -50,8 +59,9 @@ class Picture:
     """Pillow's name: JPEG, PNG, WEBP, AVIF, TIFF, HEIF or BMP."""
     icc: bytes | None
     exif: bytes | None
-    """With orientation 1, as the pixels are upright."""
+    """With the header "Exif" and two zeros, and with orientation 1, as the pixels are upright."""
     xmp: bytes | None
+    """One packet, with orientation 1, without promises of what only `native` holds."""
     quality: int | None = None
     """Quality of a JPEG file on libjpeg's scale, 1..100; 100 for lossless WebP; None for other files."""
     iptc: bytes | None = None
@@ -60,7 +70,7 @@ class Picture:
     resolution: Resolution | None = None
     texts: tuple[Text, ...] = ()
     cicp: Cicp | None = None
-    native: Any = None
+    native: Native | None = None
     """What only its container can carry, as the container's module reads it; written again in that one."""
     notes: tuple[str, ...] = ()
     """What reading left out, converted or tolerated, a sentence each."""

@@ -17,9 +17,11 @@ from underdrawing.core.errors import MissingExtraError, OutputError, PictureErro
 from underdrawing.data.containers import FORMATS, container_of, format_of
 from underdrawing.data.containers.interface import Written
 from underdrawing.data.containers.shared import channels
+from underdrawing.data.exif import upright_exif
 from underdrawing.data.files import write_atomic
-from underdrawing.data.metadata import fitting_icc, upright_exif, upright_xmp
+from underdrawing.data.metadata import fitting_icc
 from underdrawing.data.picture import Picture
+from underdrawing.data.xmp import upright_xmp
 
 MAX_PIXELS = 120_000_000
 """Larger pictures are refused before they are decoded: 100 megapixels and what cameras add to that."""
@@ -129,4 +131,5 @@ def picture_of(image: Image.Image, format: str | None = None) -> Picture:
     pixels, alpha, gray, icc = channels(image)
     exif, xmp = image.info.get("exif"), image.info.get("xmp")
     known = format if format in FORMATS else "PNG"
-    return Picture(pixels, alpha, gray, known, fitting_icc(icc, gray), upright_exif(exif), upright_xmp(xmp))
+    own = upright_exif(exif, image.size)
+    return Picture(pixels, alpha, gray, known, fitting_icc(icc, gray), own, upright_xmp(xmp, image.size))

@@ -9,6 +9,7 @@ from underdrawing.data.picture import Picture
 FORMAT = "BMP"
 SUFFIXES = (".bmp",)
 INVENTORY = (Item("colour profile", "left out"),)
+_CARRIES: tuple[str, ...] = ()
 
 
 def is_this(head: bytes) -> bool:
@@ -20,6 +21,7 @@ def read(data: bytes, max_pixels: int) -> Picture:
 
 
 def write(picture: Picture, quality: int | None) -> Written:
+    notes = shared.lost(picture, FORMAT, _CARRIES)
     shared.opaque(picture, FORMAT)
     image = shared.image_of(picture, alpha=False, gray=picture.gray)
-    return Written(shared.written_by_pillow(image, FORMAT, {}), FORMAT)
+    return Written(shared.written_by_pillow(image, FORMAT, {}), FORMAT, notes)

@@ -15,6 +15,7 @@ INVENTORY = (
     Item("EXIF", "kept"),
     Item("XMP", "kept"),
 )
+_CARRIES: tuple[str, ...] = ("icc", "exif", "xmp")
 _BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _DEFAULT_QUALITY = 90
 
@@ -29,12 +30,13 @@ def read(data: bytes, max_pixels: int) -> Picture:
 
 
 def write(picture: Picture, quality: int | None) -> Written:
+    notes = shared.lost(picture, FORMAT, _CARRIES)
     _register()
     quality = _DEFAULT_QUALITY if quality is None else shared.checked_quality(quality)
     blocks = {"icc_profile": fitting_icc(picture.icc, False), "exif": picture.exif, "xmp": picture.xmp}
     options = {"quality": quality, "chroma": 444} | {name: block for name, block in blocks.items() if block}
     image = shared.image_of(picture, alpha=True, gray=False)
-    return Written(shared.written_by_pillow(image, FORMAT, options), FORMAT)
+    return Written(shared.written_by_pillow(image, FORMAT, options), FORMAT, notes)
 
 
 def _register() -> None:

@@ -9,8 +9,10 @@ from PIL import Image
 
 from underdrawing.data.containers import shared
 from underdrawing.data.containers.interface import Item, Written
-from underdrawing.data.metadata import fitting_icc, upright_exif, upright_xmp
+from underdrawing.data.exif import orientation, upright_exif
+from underdrawing.data.metadata import fitting_icc
 from underdrawing.data.picture import Picture
+from underdrawing.data.xmp import upright_xmp
 
 FORMAT = "JPEG"
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
@@ -31,17 +33,20 @@ def is_this(head: bytes) -> bool:
 
 def read(data: bytes, max_pixels: int) -> Picture:
     with shared.opened(data, FORMAT, max_pixels) as image:
-        turn = image.getexif().get(shared.ORIENTATION, 1)
+        exif, xmp = image.info.get("exif"), image.info.get("xmp")
+        turn = orientation(exif, xmp)
         image.load()
         pixels, alpha, gray, icc = shared.channels(image)
+        pixels = shared.upright(pixels, turn)
+        size = (pixels.shape[1], pixels.shape[0])
         return Picture(
-            pixels=shared.upright(pixels, turn),
+            pixels=pixels,
             alpha=shared.upright(alpha, turn),
             gray=gray,
             format=FORMAT,
             icc=fitting_icc(icc, gray),
-            exif=upright_exif(image.info.get("exif")),
-            xmp=upright_xmp(image.info.get("xmp")),
+            exif=upright_exif(exif, size, turn),
+            xmp=upright_xmp(xmp, size),
             quality=quality_of(image),
         )
 

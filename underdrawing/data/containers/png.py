@@ -11,8 +11,10 @@ from PIL import PngImagePlugin
 from underdrawing.core.errors import PictureError
 from underdrawing.data.containers import shared
 from underdrawing.data.containers.interface import Item, Written
-from underdrawing.data.metadata import fitting_icc, upright_exif, upright_xmp
+from underdrawing.data.exif import orientation, upright_exif
+from underdrawing.data.metadata import fitting_icc
 from underdrawing.data.picture import Picture
+from underdrawing.data.xmp import upright_xmp
 
 FORMAT = "PNG"
 SUFFIXES = (".png",)
@@ -21,6 +23,7 @@ INVENTORY = (
     Item("EXIF", "kept"),
     Item("XMP", "kept"),
 )
+_CARRIES: tuple[str, ...] = ("icc", "exif", "xmp", "depth")
 _XMP_KEY = "XML:com.adobe.xmp"
 _DEPTH, _COLOR_TYPE = 24, 25
 """Offsets of these bytes of IHDR, the first chunk of every PNG."""
@@ -37,17 +40,20 @@ def read(data: bytes, max_pixels: int) -> Picture:
     if data[_DEPTH] != 16:
         return shared.read_by_pillow(data, FORMAT, max_pixels)
     with shared.opened(data, FORMAT, max_pixels) as image:
-        turn = image.getexif().get(shared.ORIENTATION, 1)
+        exif, xmp = image.info.get("exif") or shared.exif_in_text(image), image.info.get("xmp")
+        turn = orientation(exif, xmp)
         image.load()  # Pillow finds the file complete; OpenCV accepts truncated files
         pixels, alpha, gray = _deep_pixels(data)
+        pixels = shared.upright(pixels, turn)
+        size = (pixels.shape[1], pixels.shape[0])
         return Picture(
-            pixels=shared.upright(pixels, turn),
+            pixels=pixels,
             alpha=shared.upright(alpha, turn),
             gray=gray,
             format=FORMAT,
             icc=fitting_icc(image.info.get("icc_profile"), gray),
-            exif=upright_exif(image.info.get("exif") or shared.exif_in_text(image)),
-            xmp=upright_xmp(image.info.get("xmp")),
+            exif=upright_exif(exif, size, turn),
+            xmp=upright_xmp(xmp, size),
         )
 
 
@@ -65,8 +71,9 @@ def _deep_pixels(data: bytes) -> tuple[np.ndarray, np.ndarray | None, bool]:
 
 
 def write(picture: Picture, quality: int | None) -> Written:
+    notes = shared.lost(picture, FORMAT, _CARRIES)
     if picture.pixels.dtype == np.uint16:
-        return Written(_deep_file(picture), FORMAT)
+        return Written(_deep_file(picture), FORMAT, notes)
     options: dict = {"compress_level": 4}
     if icc := fitting_icc(picture.icc, picture.gray):
         options["icc_profile"] = icc
@@ -76,7 +83,7 @@ def write(picture: Picture, quality: int | None) -> Written:
     if picture.exif:
         options["exif"] = picture.exif
     image = shared.image_of(picture, alpha=True, gray=picture.gray)
-    return Written(shared.written_by_pillow(image, FORMAT, options), FORMAT)
+    return Written(shared.written_by_pillow(image, FORMAT, options), FORMAT, notes)
 
 
 def _deep_file(picture: Picture) -> bytes:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
 
 from underdrawing.core.errors import PictureError
-from underdrawing.data.metadata import fitting_icc, upright_exif, upright_xmp
+from underdrawing.data.exif import orientation, upright_exif
+from underdrawing.data.metadata import fitting_icc
 from underdrawing.data.picture import Picture, to_8_bits
+from underdrawing.data.xmp import upright_xmp
 
-ORIENTATION = 0x0112
 _TURNS = {
     1: lambda a: a,
     2: lambda a: a[:, ::-1],
@@ -24,6 +26,17 @@ _TURNS = {
     8: lambda a: a.swapaxes(0, 1)[::-1],
 }
 """What makes a picture of each EXIF orientation upright."""
+_NAMES = {
+    "icc": "colour profile",
+    "exif": "EXIF",
+    "xmp": "XMP",
+    "iptc": "IPTC and Photoshop resources",
+    "comments": "comment",
+    "resolution": "resolution",
+    "texts": "text",
+    "cicp": "colour code points (CICP)",
+}
+"""Of the fields of Picture that not every container carries."""
 _GRAY_MODES = ("1", "L", "LA", "La")
 
 
@@ -45,26 +58,44 @@ def check_size(image: Image.Image, max_pixels: int) -> None:
         raise PictureError(f"it has {frames} {kind}; expected one picture")
 
 
-def upright(array: np.ndarray | None, orientation: int) -> np.ndarray | None:
+def upright(array: np.ndarray | None, turn: int) -> np.ndarray | None:
     """The array as shown, from its EXIF orientation 1..8; other values leave it as it is."""
-    return None if array is None else np.ascontiguousarray(_TURNS.get(orientation, _TURNS[1])(array))
+    return None if array is None else np.ascontiguousarray(_TURNS.get(turn, _TURNS[1])(array))
 
 
 def read_by_pillow(data: bytes, format: str, max_pixels: int) -> Picture:
     """A picture with 8 bits a channel and its colour profile, EXIF and XMP."""
     with opened(data, format, max_pixels) as image:
-        turn = image.getexif().get(ORIENTATION, 1)
+        exif, xmp = image.info.get("exif") or exif_in_text(image), image.info.get("xmp")
+        turn = orientation(exif, xmp)
         image.load()
         pixels, alpha, gray, icc = channels(image)
+        pixels = upright(pixels, turn)
+        size = (pixels.shape[1], pixels.shape[0])
         return Picture(
-            pixels=upright(pixels, turn),
+            pixels=pixels,
             alpha=upright(alpha, turn),
             gray=gray,
             format=format,
             icc=fitting_icc(icc, gray),
-            exif=upright_exif(image.info.get("exif") or exif_in_text(image)),
-            xmp=upright_xmp(image.info.get("xmp")),
+            exif=upright_exif(exif, size, turn),
+            xmp=upright_xmp(xmp, size),
         )
+
+
+def lost(picture: Picture, format: str, carries: Collection[str]) -> tuple[str, ...]:
+    """Notes on what the picture has and a file of `format` lacks.
+
+    carries: the fields of Picture that the file holds, out of icc, exif, xmp, iptc, comments, resolution,
+    texts and cicp; "depth" for 16 bits a channel. Native parts are lost in every format but their own.
+    """
+    names = [name for field, name in _NAMES.items() if field not in carries and getattr(picture, field)]
+    if picture.format != format and picture.native is not None:
+        names += picture.native.names
+    notes = [f"{name} left out: {format} files have no place for it" for name in names]
+    if "depth" not in carries and picture.pixels.dtype == np.uint16:
+        notes.append(f"16 bits a channel became 8: {format} files are written with 8")
+    return tuple(notes)
 
 
 def written_by_pillow(image: Image.Image, format: str, options: dict[str, Any]) -> bytes:

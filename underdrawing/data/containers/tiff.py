@@ -11,8 +11,10 @@ from PIL import Image
 from underdrawing.core.errors import PictureError
 from underdrawing.data.containers import shared
 from underdrawing.data.containers.interface import Item, Written
-from underdrawing.data.metadata import fitting_icc, tiff_exif, upright_exif, upright_xmp
+from underdrawing.data.exif import upright_exif
+from underdrawing.data.metadata import fitting_icc, tiff_exif
 from underdrawing.data.picture import Picture
+from underdrawing.data.xmp import upright_xmp
 
 FORMAT = "TIFF"
 SUFFIXES = (".tif", ".tiff")
@@ -21,6 +23,7 @@ INVENTORY = (
     Item("EXIF", "kept"),
     Item("XMP", "kept"),
 )
+_CARRIES: tuple[str, ...] = ("icc", "exif", "xmp", "depth")
 _BITS_PER_SAMPLE = 258
 _SAMPLE_FORMAT = 339
 _XMP_TAG = 700
@@ -38,14 +41,15 @@ def read(data: bytes, max_pixels: int) -> Picture:
             pixels, alpha, gray = _deep_pixels(data, image)
         else:
             pixels, alpha, gray, icc = shared.channels(image)
+        size = (pixels.shape[1], pixels.shape[0])
         return Picture(  # both decoders turn TIFF upright
             pixels=np.ascontiguousarray(pixels),
             alpha=alpha,
             gray=gray,
             format=FORMAT,
             icc=fitting_icc(icc, gray),
-            exif=upright_exif(tiff_exif(image)),
-            xmp=upright_xmp(image.info.get("xmp")),
+            exif=upright_exif(tiff_exif(image), size),
+            xmp=upright_xmp(image.info.get("xmp"), size),
         )
 
 
@@ -65,8 +69,9 @@ def _deep_pixels(data: bytes, image: Image.Image) -> tuple[np.ndarray, np.ndarra
 
 
 def write(picture: Picture, quality: int | None) -> Written:
+    notes = shared.lost(picture, FORMAT, _CARRIES)
     if picture.pixels.dtype == np.uint16:
-        return Written(_deep_file(picture), FORMAT)
+        return Written(_deep_file(picture), FORMAT, notes)
     options: dict = {"compression": "tiff_adobe_deflate"}
     if icc := fitting_icc(picture.icc, picture.gray):
         options["icc_profile"] = icc
@@ -78,7 +83,7 @@ def write(picture: Picture, quality: int | None) -> Written:
     elif picture.exif:
         options["exif"] = picture.exif
     image = shared.image_of(picture, alpha=True, gray=picture.gray)
-    return Written(shared.written_by_pillow(image, FORMAT, options), FORMAT)
+    return Written(shared.written_by_pillow(image, FORMAT, options), FORMAT, notes)
 
 
 def _deep_file(picture: Picture) -> bytes:

@@ -16,6 +16,7 @@ INVENTORY = (
     Item("EXIF", "kept"),
     Item("XMP", "kept"),
 )
+_CARRIES: tuple[str, ...] = ("icc", "exif", "xmp")
 _DEFAULT_QUALITY = 98  # at 95 a quarter of photographs lose their top layer
 
 
@@ -29,6 +30,7 @@ def read(data: bytes, max_pixels: int) -> Picture:
 
 
 def write(picture: Picture, quality: int | None) -> Written:
+    notes = shared.lost(picture, FORMAT, _CARRIES)
     options: dict = {"method": 4, "quality": _DEFAULT_QUALITY}
     if quality is not None:
         options["quality"] = shared.checked_quality(quality)
@@ -38,4 +40,4 @@ def write(picture: Picture, quality: int | None) -> Written:
     blocks = {"icc_profile": fitting_icc(picture.icc, False), "exif": picture.exif, "xmp": picture.xmp}
     options |= {name: block for name, block in blocks.items() if block}
     image = shared.image_of(picture, alpha=True, gray=False)
-    return Written(shared.written_by_pillow(image, FORMAT, options), FORMAT)
+    return Written(shared.written_by_pillow(image, FORMAT, options), FORMAT, notes)

@@ -1,0 +1,49 @@
+"""XMP packets: orientation, recorded sizes, and promises that a rewritten file does not keep.
+
+Packets are edited as text, so that whatever else is in them stays byte for byte. A property is written as an
+attribute (tiff:Orientation="6") or as an element (<tiff:Orientation>6</tiff:Orientation>).
+"""
+
+from __future__ import annotations
+
+import re
+
+_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>\s*))([1-8])(?=\s*[\"'<])")
+_SIZES = {
+    name: re.compile(rb"(\b" + name + rb"\s*(?:=\s*[\"']|>\s*))\d+(?=\s*[\"'<])")
+    for name in (b"exif:PixelXDimension", b"exif:PixelYDimension", b"tiff:ImageWidth", b"tiff:ImageLength")
+}
+_WIDTHS = (b"exif:PixelXDimension", b"tiff:ImageWidth")
+
+
+def as_bytes(xmp: bytes | str | None) -> bytes | None:
+    """The packet as bytes; None for an empty one."""
+    if not xmp:
+        return None
+    return xmp.encode("utf-8", "surrogateescape") if isinstance(xmp, str) else bytes(xmp)
+
+
+def orientation_in_xmp(xmp: bytes | str | None) -> int:
+    """The orientation that the packet states, 1..8; 1 where it states none."""
+    found = _ORIENTATION.search(as_bytes(xmp) or b"")
+    return int(found[2]) if found else 1
+
+
+def upright_xmp(xmp: bytes | str | None, size: tuple[int, int] | None = None) -> bytes | None:
+    """The same packet with orientation 1. size: of the upright picture, written over recorded sizes."""
+    data = as_bytes(xmp)
+    if data is None:
+        return None
+    data = _ORIENTATION.sub(rb"\g<1>1", data)
+    if size is not None:
+        for name, pattern in _SIZES.items():
+            value = size[0] if name in _WIDTHS else size[1]
+            data = pattern.sub(rb"\g<1>%d" % value, data)
+    return data
+
+
+def without_property(xmp: bytes, name: bytes) -> bytes:
+    """The packet without a property. name: with its prefix, a regular expression."""
+    attribute = rb"\s" + name + rb"\s*=\s*(?:\"[^\"]*\"|'[^']*')"
+    element = rb"<(?P<name>" + name + rb")(?=[\s/>])(?:[^>]*/>|.*?</(?P=name)\s*>)"
+    return re.sub(attribute + rb"|" + element, b"", xmp, flags=re.DOTALL)
