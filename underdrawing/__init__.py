@@ -3,17 +3,34 @@
 The names in `__all__` are imported at first use, so that `import underdrawing` is fast.
 """
 
-from importlib import import_module
+from importlib import import_module as _import_module
 
 __version__ = "0.1.0"
 _MODULES = {
-    "api": ("Session", "protect", "retrieve", "verify"),
+    "api": (
+        "EncodedFile",
+        "Session",
+        "add_trusted",
+        "create_secret",
+        "load_credentials",
+        "load_owner",
+        "open_registry",
+        "placed_record",
+        "protect",
+        "retrieve",
+        "trust_store",
+        "verify",
+    ),
+    "coding.keys": ("Owner", "PublicKey", "TrustStore"),
     "core.errors": (
         "CapacityError",
         "CodeError",
         "CredentialsError",
         "KeyFileError",
         "MissingExtraError",
+        "MissingKeyFileError",
+        "MissingPictureError",
+        "MissingRegistryError",
         "OutputError",
         "PictureError",
         "RegistryError",
@@ -22,7 +39,10 @@ _MODULES = {
         "UsageError",
         "WeightsError",
     ),
-    "core.types": ("Credentials", "Signature", "Verdict"),
+    "core.types": ("Assurance", "Credentials", "Signature", "Verdict", "Witness"),
+    "data.pictures": ("Picture", "load_picture", "save_picture"),
+    "registry.facts": ("Facts",),
+    "registry.record": ("Record",),
     "registry.retrieval": ("Match",),
     "report.reports": ("ProtectReport", "VerifyReport"),
 }
@@ -33,8 +53,8 @@ __all__ = ["__version__", *_HOMES]  # also in __init__.pyi, for type checkers
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'underdrawing' has no attribute {name!r}")
-    return getattr(import_module(f"underdrawing.{_HOMES[name]}"), name)
+    return getattr(_import_module(f"underdrawing.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

@@ -181,8 +181,8 @@ class TestSources:
     @pytest.mark.parametrize(
         ("source", "error", "message"),
         [
-            (np.zeros((128, 128, 4), np.uint8), ShapeError, r"\(H, W, 3\).*\(128, 128, 4\)"),
-            (np.zeros((128, 128, 3), np.float32), ShapeError, "uint8 or uint16.*float32"),
+            (np.zeros((128, 128, 5), np.uint8), ShapeError, r"\(H, W, 3\).*\(128, 128, 5\)"),
+            (np.full((128, 128, 3), 200, np.float32), ShapeError, "float32 values from 0 to 1.*200"),
             (np.zeros((32, 128), np.uint8), ShapeError, "at least 64 px, got 128x32"),
             (np.zeros((64, 1344), np.uint8), ShapeError, "at most 20 times.*1344x64"),
             (Image.new("F", (128, 128)), PictureError, "mode F"),

@@ -64,6 +64,7 @@ def verify(
     registry: Registry | str | Path | None = None,
     manifests: str | Path | None = None,
     max_pixels: int = MAX_PIXELS,
+    thorough: bool = False,
     pdf: bool = False,
 ) -> VerifyReport:
     """Find who protected a picture, whether and where it was altered, and what was there.
@@ -77,6 +78,7 @@ def verify(
         manifests=manifests,
         system=system,
         max_pixels=max_pixels,
+        thorough=thorough,
     )
     with session:
         return session.verify(source, output, stem=stem, overwrite=overwrite, pdf=pdf)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +27,7 @@ from underdrawing.report.findings import finding_files, paths_by_kind
 from underdrawing.report.reports import ProtectReport, VerifyReport
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Session:
     """Protects, verifies and retrieves pictures with the same keys, registry and settings.
 
@@ -43,16 +43,16 @@ class Session:
     _: KW_ONLY
     sign: Owner | str | Path | None = None
     """The owner, or the PEM file of the private key, that signs what `protect` embeds."""
-    password: bytes | None = field(default=None, repr=False)
+    password: bytes | None = None
     """Of that file."""
     trust: TrustStore | str | Path | None = None
     """The trust store, or its folder; None is the user's own."""
-    secret: str | Path | bytes | None = field(default=None, repr=False)
+    secret: str | Path | bytes | None = None
     """Private mode: only readers with the same secret find the mark. Bytes, or the path of their file."""
     registry: Registry | str | Path | None = None
     """An open registry, which stays open; or a path or URL, opened at first use and closed by `close`.
     `protect` creates a missing one."""
-    credentials: CredentialSigner | None = field(default=None, repr=False)
+    credentials: CredentialSigner | None = None
     """Signs Content Credentials into protected files; None writes none."""
     manifests: str | Path | None = None
     """Folder of manifests, by which `verify` recovers lost Content Credentials; None is the one beside a
@@ -86,6 +86,12 @@ class Session:
         if self.credentials is not None and self.registry is not None and self._manifests is None:
             raise UsageError("the registry is on a server; give `manifests`, where credentials are kept")
 
+    def __repr__(self) -> str:
+        signs = "does not sign" if self.owner is None else f"signs as {self.owner.public.fingerprint}"
+        mode = "public" if self._secret is None else "private"
+        registry = "" if self.registry is None else f", registry {self.registry}"
+        return f"<Session {self.system}, {mode} mode, {signs}{registry}>"
+
     # ---- without effects
 
     def embed(
@@ -97,8 +103,8 @@ class Session:
     ) -> ProtectReport:
         """Protect a picture in memory.
 
-        source: a path, the bytes of a picture file, an open binary file, a PIL image, an array (H, W, 3) or
-        (H, W) uint8 or uint16, a Picture, or the result of `data.sources.read_source`.
+        source: a path, the bytes of a picture file, an open binary file, a PIL image, an array or tensor
+        (see data.arrays.picture_from_array), a Picture, or the result of `data.sources.read_source`.
         identity: 16 hex digits or 8 bytes; None draws one at random.
         facts: of the registry's record, as registry/facts.schema.json describes; need a registry.
         The report's `record` has no places, no hash of the protected file and no signature; see

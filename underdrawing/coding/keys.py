@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from underdrawing.core.errors import KeyFileError
+from underdrawing.core.errors import KeyFileError, MissingKeyFileError
 
 FINGERPRINT_BYTES = 4
 """Bytes of a key's fingerprint that a picture carries."""
@@ -55,9 +55,9 @@ class PublicKey:
     def load(cls, path: Path) -> PublicKey:
         """Read a public key, or the public half of a private key without a password, from a PEM file."""
         data = _read(path)
+        if b"PRIVATE" in data:
+            return Owner.load(path).public
         try:
-            if b"PRIVATE" in data:
-                return Owner.load(path).public
             key = serialization.load_pem_public_key(data)
         except (ValueError, UnsupportedAlgorithm) as error:
             raise KeyFileError(f"{path}: not a public key in PEM form ({error})") from error
@@ -82,8 +82,9 @@ class Owner:
     def load(cls, path: Path, password: bytes | None = None) -> Owner:
         """Read a private key from a PEM file; KeyFileError if it is none, or the password is missing or
         wrong."""
+        data = _read(path)
         try:
-            key = serialization.load_pem_private_key(_read(path), password)
+            key = serialization.load_pem_private_key(data, password)
         except TypeError as error:
             raise KeyFileError(
                 f"{path}: {'a password is needed' if password is None else 'it has no password'}"
@@ -144,6 +145,8 @@ class TrustStore:
 def _read(path: Path) -> bytes:
     try:
         data = Path(path).read_bytes()
+    except FileNotFoundError as error:
+        raise MissingKeyFileError(f"{path}: cannot be read ({error.strerror})") from error
     except OSError as error:
         raise KeyFileError(f"{path}: cannot be read ({error.strerror})") from error
     if len(data) > 1 << 16:

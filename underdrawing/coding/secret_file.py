@@ -21,7 +21,7 @@ from collections import Counter
 from math import log2
 from pathlib import Path
 
-from underdrawing.core.errors import KeyFileError
+from underdrawing.core.errors import KeyFileError, MissingKeyFileError
 
 HEADER = "underdrawing-secret"
 LEAST_BITS = 128
@@ -125,6 +125,8 @@ def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
+    except FileNotFoundError as error:
+        raise MissingKeyFileError(f"{path}: the secret cannot be read ({error.strerror})") from error
     except OSError as error:
         raise KeyFileError(f"{path}: the secret cannot be read ({error.strerror})") from error
     if len(data) > _MOST_BYTES:

@@ -81,7 +81,7 @@ class Assurance:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verdict:
     """Result for one received picture; None where the system does not determine a field."""
 
@@ -95,17 +95,17 @@ class Verdict:
     identity: str | None = None
     """16 hex digits."""
     signature: Signature = Signature()
-    tampered_prob: np.ndarray | None = field(default=None, repr=False)
+    tampered_prob: np.ndarray | None = None
     """(H, W) float32 in [0, 1], calibrated, in pixels of the received picture."""
-    recovered: np.ndarray | None = field(default=None, repr=False)
+    recovered: np.ndarray | None = None
     """(H, W, 3) uint8 RGB, in pixels of the received picture. Some systems remove their mark from the
     unaltered part where they know the original coefficients."""
-    source_map: np.ndarray | None = field(default=None, repr=False)
+    source_map: np.ndarray | None = None
     """(H, W) uint8: UNTOUCHED, DECODED from the hidden code, FILLED in by a prior, or from the
     registered original (REFERENCE)."""
-    confidence: np.ndarray | None = field(default=None, repr=False)
+    confidence: np.ndarray | None = None
     """(H, W) float32 in [0, 1]: confidence of the recovered pixel."""
-    content: np.ndarray | None = field(default=None, repr=False)
+    content: np.ndarray | None = None
     """(h, w, 3) uint8 RGB: the whole picture decoded from the hidden code alone."""
     content_matches: bool | None = None
     """False where the signed content belongs to another picture, as the mark was copied."""
@@ -116,7 +116,7 @@ class Verdict:
     fake_prob: float | None = None
     assurance: Assurance | None = None
     """Witnesses behind the status; None where the system has no mark or found none."""
-    unvouched: np.ndarray | None = field(default=None, repr=False)
+    unvouched: np.ndarray | None = None
     """(H, W) bool: pixels of the received picture that no binding witness judges."""
     previous: tuple[str, str | None] | None = None
     """Identity and fingerprint of the key (8 hex digits, or None) of an earlier protection, as stated by the
@@ -128,6 +128,14 @@ class Verdict:
     def mask(self) -> np.ndarray | None:
         """(H, W) bool, the altered pixels; None without tampered_prob."""
         return None if self.tampered_prob is None else self.tampered_prob > ALTERED_PROBABILITY
+
+    def __repr__(self) -> str:
+        parts: list[str] = [self.status]
+        if self.altered_fraction is not None:
+            parts.append(f"{100 * self.altered_fraction:.1f} % of the picture")
+        if self.identity is not None:
+            parts.append(f"identity {self.identity}, signature {self.signature.state}")
+        return f"<Verdict {', '.join(parts)}>"
 
 
 @dataclass(frozen=True)

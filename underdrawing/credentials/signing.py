@@ -14,7 +14,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from underdrawing.core.errors import CredentialsError, KeyFileError
+from underdrawing.core.errors import CredentialsError, KeyFileError, MissingKeyFileError
 from underdrawing.credentials import manifest
 from underdrawing.credentials.package import MIME, c2pa, context
 from underdrawing.data.containers.interface import Written
@@ -119,8 +119,9 @@ def _add_original(builder: Any, original: Original, data: bytes, format: str) ->
 
 
 def _certificates(path: Path) -> list[x509.Certificate]:
+    data = _read(path)
     try:
-        return x509.load_pem_x509_certificates(_read(path))
+        return x509.load_pem_x509_certificates(data)
     except ValueError as error:
         raise KeyFileError(f"{path}: expected certificates in PEM form ({error})") from error
 
@@ -152,6 +153,8 @@ def _algorithm(key: Any, path: Path) -> str:
 def _read(path: Path) -> bytes:
     try:
         data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise MissingKeyFileError(f"{path}: cannot be read ({error.strerror})") from error
     except OSError as error:
         raise KeyFileError(f"{path}: cannot be read ({error.strerror})") from error
     if len(data) > _LARGEST_FILE:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from PIL import Image
 
 from underdrawing.core.errors import ShapeError
 from underdrawing.data.metadata import fitting_icc
@@ -45,7 +47,7 @@ class Native(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Picture:
     """A decoded, upright picture with the metadata that can be written again."""
 
@@ -79,6 +81,35 @@ class Picture:
     def image(self) -> np.ndarray:
         """(H, W, 3) uint8."""
         return self.pixels if self.pixels.dtype == np.uint8 else to_8_bits(self.pixels)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """(H, W), (H, W, 3) or, with alpha, (H, W, 4), of the type of `pixels`; always a copy."""
+        channels = self.pixels[..., :1] if self.gray and self.alpha is None else self.pixels
+        values = channels if self.alpha is None else np.dstack([channels, self.alpha])
+        values = values[..., 0] if values.shape[2] == 1 else values
+        return np.array(values, dtype=dtype)
+
+    def to_pil(self) -> Image.Image:
+        """A PIL image of 8 bits a channel: L, LA, RGB or RGBA; its `info` has profile, EXIF and XMP."""
+        pixels = self.image[..., :1] if self.gray else self.image
+        if self.alpha is not None:
+            alpha = self.alpha if self.alpha.dtype == np.uint8 else to_8_bits(self.alpha)
+            pixels = np.dstack([pixels, alpha])
+        image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else np.ascontiguousarray(pixels))
+        blocks = {"icc_profile": self.icc, "exif": self.exif, "xmp": self.xmp}
+        image.info |= {name: block for name, block in blocks.items() if block}
+        return image
+
+    def __repr__(self) -> str:
+        height, width = self.pixels.shape[:2]
+        kind = ("gray" if self.gray else "RGB") + (" with alpha" if self.alpha is not None else "")
+        return f"<Picture {width}x{height} {kind}, {8 * self.pixels.itemsize} bits, {self.format}>"
+
+    def _repr_png_(self) -> bytes:
+        """For notebooks."""
+        buffer = io.BytesIO()
+        self.to_pil().save(buffer, "PNG")
+        return buffer.getvalue()
 
     @property
     def shown(self) -> np.ndarray:

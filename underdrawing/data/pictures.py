@@ -7,13 +7,20 @@ Pixels stay in the picture's own colour profile; only CMYK is converted, to sRGB
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 from typing import BinaryIO
 
 from PIL import Image
 
-from underdrawing.core.errors import MissingExtraError, OutputError, PictureError, UnderdrawingError
+from underdrawing.core.errors import (
+    MissingExtraError,
+    MissingPictureError,
+    OutputError,
+    PictureError,
+    UnderdrawingError,
+)
 from underdrawing.data.containers import FORMATS, container_of, format_of
 from underdrawing.data.containers.interface import Written
 from underdrawing.data.containers.shared import channels
@@ -26,9 +33,11 @@ from underdrawing.data.xmp import upright_xmp
 MAX_PIXELS = 120_000_000
 """Larger pictures are refused before they are decoded: 100 megapixels and what cameras add to that."""
 MAX_FILE_BYTES = 1 << 30
+FileSource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+"""A path, the bytes of a picture file, or an open binary file."""
 
 
-def load_picture(source: str | Path | bytes | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Picture:
+def load_picture(source: FileSource, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """Read a picture file, from a path, its bytes or an open binary file.
 
     PictureError, naming the file where its name is known, for whatever is no picture that can be worked with:
@@ -86,11 +95,14 @@ def encode_picture(
         raise OutputError(f"{path}: cannot be written as {name} ({error})") from error
 
 
-def read_bytes(source: str | Path | bytes | BinaryIO) -> tuple[str | None, bytes]:
-    """The name of a picture file, where it is known, and its bytes. PictureError where it cannot be read."""
-    if isinstance(source, bytes):
-        return None, source
-    if not isinstance(source, str | Path):
+def read_bytes(source: FileSource) -> tuple[str | None, bytes]:
+    """The name of a picture file, where it is known, and its bytes.
+
+    MissingPictureError where there is no such file; PictureError where it cannot be read.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        return None, bytes(source)
+    if not isinstance(source, str | os.PathLike):
         return str(getattr(source, "name", "")) or None, source.read(MAX_FILE_BYTES + 1)
     path = Path(source)
     try:
@@ -101,6 +113,8 @@ def read_bytes(source: str | Path | bytes | BinaryIO) -> tuple[str | None, bytes
         return str(path), path.read_bytes()
     except PictureError:
         raise
+    except FileNotFoundError as error:
+        raise MissingPictureError(f"{path}: cannot be read ({error.strerror})") from error
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         raise PictureError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from underdrawing.core.errors import PictureError, ShapeError, UnderdrawingError
-from underdrawing.data.pictures import MAX_PIXELS, Picture, load_picture, picture_of, read_bytes
+from underdrawing.data.arrays import ArrayLike, picture_from_array
+from underdrawing.data.pictures import MAX_PIXELS, FileSource, Picture, load_picture, picture_of, read_bytes
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,9 @@ class SourcePicture:
     """Absolute; None where the source was not a path."""
 
 
-Source = str | Path | bytes | BinaryIO | Image.Image | np.ndarray | Picture | SourcePicture
+Source = FileSource | Image.Image | ArrayLike | Picture | SourcePicture
+"""What is read as a picture; see read_source."""
+_CONTENTS = (str, os.PathLike, bytes, bytearray, memoryview)
 
 SHORTEST_SIDE_PX = 64
 """Pictures with a shorter side are refused: they cannot carry a code."""
@@ -40,10 +43,10 @@ are too narrow to carry a code."""
 def read_source(source: Source, max_pixels: int = MAX_PIXELS) -> SourcePicture:
     """Read and decode a source once.
 
-    Arrays are (H, W, 3) or (H, W), uint8 or uint16, RGB. PIL images are turned upright by their EXIF.
+    Arrays and tensors: see arrays.picture_from_array. PIL images are turned upright by their EXIF.
     Larger files than `max_pixels` are refused before they are decoded.
     Errors: those of load_picture; PictureError for another type of source; ShapeError for arrays of another
-    shape or type, and for sides below SHORTEST_SIDE_PX or beyond LONGEST_ASPECT.
+    shape or range, and for sides below SHORTEST_SIDE_PX or beyond LONGEST_ASPECT.
     """
     read = source if isinstance(source, SourcePicture) else _read(source, max_pixels)
     height, width = read.picture.pixels.shape[:2]
@@ -62,8 +65,8 @@ def read_source(source: Source, max_pixels: int = MAX_PIXELS) -> SourcePicture:
 
 def name_of(source: object) -> str | None:
     """The path or file name of a source; None where it has none."""
-    if isinstance(source, str | Path):
-        return str(source)
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)
     name = None if isinstance(source, Image.Image) else getattr(source, "name", None)
     return name if isinstance(name, str) and name else None
 
@@ -84,20 +87,20 @@ def named(source: object) -> Iterator[None]:
 def _read(source: Source, max_pixels: int) -> SourcePicture:
     if isinstance(source, Picture):
         return SourcePicture(source)
-    if isinstance(source, np.ndarray):
-        return SourcePicture(_from_array(source))
     if isinstance(source, Image.Image):
         return SourcePicture(_from_pil(source))
-    if not isinstance(source, str | Path | bytes) and not hasattr(source, "read"):
+    if hasattr(source, "__array__"):
+        return SourcePicture(picture_from_array(source))
+    if not isinstance(source, _CONTENTS) and not hasattr(source, "read"):
         raise PictureError(
-            "expected a path, the bytes of a picture file, an open binary file, a PIL image or an array, "
-            f"got {type(source).__name__}"
+            "expected a path, the bytes of a picture file, an open binary file, a PIL image, an array or a "
+            f"tensor, got {type(source).__name__}"
         )
     _, data = read_bytes(source)
     if not isinstance(data, bytes):
         raise PictureError("expected a file opened in binary mode; open it with mode 'rb'")
     picture = load_picture(data, max_pixels=max_pixels)
-    path = Path(source).absolute() if isinstance(source, str | Path) else None
+    path = Path(source).absolute() if isinstance(source, str | os.PathLike) else None
     return SourcePicture(picture, data, name_of(source), path)
 
 
@@ -108,16 +111,5 @@ def _from_pil(image: Image.Image) -> Picture:
     except (OSError, SyntaxError, ValueError) as error:
         raise PictureError(f"the PIL image cannot be decoded ({error})") from error
     if upright.mode.startswith("I;16"):
-        return _from_array(np.asarray(upright).astype(np.uint16))
+        return picture_from_array(np.asarray(upright).astype(np.uint16))
     return picture_of(upright, image.format)
-
-
-def _from_array(array: np.ndarray) -> Picture:
-    gray = array.ndim == 2
-    pixels = np.repeat(array[:, :, None], 3, axis=2) if gray else array
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype not in (np.uint8, np.uint16):
-        raise ShapeError(
-            f"expected (H, W, 3) or (H, W), uint8 or uint16, got {array.shape} {array.dtype}; "
-            "convert the array to RGB first"
-        )
-    return Picture(pixels, alpha=None, gray=gray, format="PNG", icc=None, exif=None, xmp=None)

@@ -57,7 +57,7 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Record:
     """Data of one protected photograph. RegistryError where a value is not valid."""
 
@@ -120,6 +120,11 @@ class Record:
         }
         return {name: value for name, value in found.items() if self.format > 1 or name not in _ADDED_IN_2}
 
+    def __repr__(self) -> str:
+        owner = "not signed" if self.owner is None else f"of {self.owner.fingerprint}"
+        width, height = self.size
+        return f"<Record {self.identity or 'without identity'}, {owner}, {width}x{height}, {self.registered}>"
+
     def signed(self, owner: Owner | None) -> Record:
         """The record with the owner's key and signature; without both for None. To be called last: the
         signature covers every other field."""
@@ -175,7 +180,7 @@ class Record:
             raise RegistryError(f"record: damaged ({type(error).__name__}: {error})") from error
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Entry:
     """A record with its number and hash in the chain."""
 
@@ -188,6 +193,9 @@ class Entry:
     def to_json(self) -> dict[str, Any]:
         """The record's JSON object with its number and hash."""
         return {"number": self.number, "hash": self.hash.hex()} | self.record.to_json()
+
+    def __repr__(self) -> str:
+        return f"<Entry {self.number}: {self.record!r}>"
 
 
 def vector_hash(vector: bytes) -> str:

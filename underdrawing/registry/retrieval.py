@@ -27,7 +27,7 @@ SURE = 16.0
 _ALIGNED = 4  # nearest records whose renditions are aligned with the picture, until one fits
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Match:
     """A record found for a received picture."""
 
@@ -48,6 +48,10 @@ class Match:
     def record(self) -> Record:
         """The record of the entry."""
         return self.entry.record
+
+    def __repr__(self) -> str:
+        sure = "sure" if self.sure else "not sure"
+        return f"<Match by {self.by}, {sure}, score {self.score:.2f}: {self.entry!r}>"
 
     def to_json(self) -> dict[str, Any]:
         """The object in `retrieve --json`: the record without its code."""

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from underdrawing.core.errors import RegistryError
+from underdrawing.core.errors import MissingRegistryError, RegistryError
 from underdrawing.registry import chain
 from underdrawing.registry.chain import Audit, Head
 from underdrawing.registry.embedding import View
@@ -79,7 +79,9 @@ class SqliteRegistry(RecordQueries):
         self._lock = threading.RLock()
         self._search = search or LocalSearch()
         if not create and not self.path.is_file():
-            raise RegistryError(f"{self.path}: there is no such registry; `protect --registry` makes one")
+            raise MissingRegistryError(
+                f"{self.path}: there is no such registry; `protect --registry` makes one"
+            )
         with self._converted_errors():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(

@@ -150,15 +150,9 @@ class VerifyReport:
         }
 
     def __repr__(self) -> str:
-        verdict = self.verdict
-        facts = [verdict.status]
-        if verdict.altered_fraction is not None:
-            facts.append(f"{100 * verdict.altered_fraction:.1f} % of the picture")
-        if verdict.identity is not None:
-            facts.append(f"identity {verdict.identity}, signature {verdict.signature.state}")
-        if self.signer is not None:
-            facts.append(f"key of {self.signer}")
-        return f"<VerifyReport {self.file or 'picture'}: {', '.join(facts)}>"
+        verdict = repr(self.verdict)[1:-1].removeprefix("Verdict ")
+        signer = "" if self.signer is None else f", key of {self.signer}"
+        return f"<VerifyReport {self.file or 'picture'}: {verdict}{signer}>"
 
     def _repr_html_(self) -> str:
         """For notebooks."""
