@@ -54,8 +54,9 @@ def check_size(image: Image.Image, max_pixels: int) -> None:
         raise PictureError(f"{width}x{height} is more than the {max_pixels / 1e6:.0f} megapixels allowed")
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format not in ("MPO", "HEIF"):  # those hold previews beside the one picture
-        kind = "pages" if image.format == "TIFF" else "frames: animated pictures are not supported yet"
-        raise PictureError(f"it has {frames} {kind}; expected one picture")
+        raise PictureError(
+            f"it has {frames} frames: animated pictures are not supported yet; expected one picture"
+        )
 
 
 def upright(array: np.ndarray | None, turn: int) -> np.ndarray | None:
@@ -138,7 +139,7 @@ def channels(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None, bool, b
     """Pixels (H, W, 3) uint8, alpha (H, W) or None, gray, and the colour profile of the pixels."""
     icc = image.info.get("icc_profile")
     if image.mode == "CMYK":
-        pixels, icc = _cmyk_to_srgb(image, icc)
+        pixels, icc = cmyk_to_srgb(image, icc)
         return pixels, None, False, icc
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
         raise PictureError(f"pixels of mode {image.mode} are not supported; expected 8 or 16 bits a channel")
@@ -154,14 +155,20 @@ def channels(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None, bool, b
     return pixels, alpha, gray, icc
 
 
-def _cmyk_to_srgb(image: Image.Image, icc: bytes | None) -> tuple[np.ndarray, bytes]:
+def cmyk_to_srgb(image: Image.Image, icc: bytes | None) -> tuple[np.ndarray, bytes]:
     """Pixels (H, W, 3) uint8 in sRGB, and the profile that says so."""
     if not icc:
         raise PictureError("CMYK without a colour profile, so its colours are not known; convert it to RGB")
-    target = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    profile = srgb_profile()
+    target = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
     except (ImageCms.PyCMSError, OSError) as error:
         raise PictureError(f"CMYK with an unusable colour profile ({error}); convert it to RGB") from error
-    return np.array(converted), target.tobytes()
+    return np.array(converted), profile
+
+
+def srgb_profile() -> bytes:
+    """An ICC profile of sRGB."""
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

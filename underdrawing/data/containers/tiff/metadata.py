@@ -1,0 +1,212 @@
+"""Tags of a TIFF page that describe the picture -> fields of Picture, and back.
+
+In memory they are an EXIF block, as other containers carry it. In a TIFF file that block stands at the start:
+its header is the file's, and its directories of EXIF and GPS stay where they are, so that offsets in maker
+notes, which count from there, still fit.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+from underdrawing.core.errors import PictureError
+from underdrawing.data.containers.tiff import tags
+from underdrawing.data.containers.tiff.tags import Directory, File, Subdirectory, Tag
+from underdrawing.data.exif import HEADER
+from underdrawing.data.picture import Picture, Resolution
+
+XMP, IPTC, PHOTOSHOP, ICC, ORIENTATION = 700, 33723, 34377, 34675, 274
+_EXIF, _GPS, _INTEROPERABILITY = 34665, 34853, 40965
+_IN_FIELDS = (XMP, IPTC, PHOTOSHOP, ICC)
+"""That are fields of Picture of their own."""
+_LAYOUT = frozenset((
+    *range(254, 260), *range(262, 267), 273, 274, *range(277, 282), 284, *range(288, 294), 317, 320, 321,
+    *range(322, 329), 330, *range(332, 342), 343, 347, 351, 400, *range(512, 522), 529, 530, 531, 532, 559,
+    *range(32995, 32999),
+))  # fmt: skip
+"""That describe how the pixels are stored, and are written for the new ones."""
+_IN_EXIF = frozenset((
+    269, 270, 271, 272, 282, 283, 285, 296, 297, 305, 306, 315, 316, 18246, 18249, 33432, 36867, 36868,
+    40091, 40092, 40093, 40094, 40095, 50341, ORIENTATION,
+))  # fmt: skip
+"""That have a place in EXIF."""
+_OF_PIXELS = frozenset((33550, 33920, 33922, 34264))
+"""That map pixels to the ground, wrong once the picture is turned."""
+_LEFT_OUT = {37724: "Photoshop layers", 37439: "Photoshop layers", 50255: "Photoshop annotations"}
+"""That hold other renditions of the picture."""
+_CREDENTIALS = 52545
+_X_RESOLUTION, _Y_RESOLUTION, _UNIT = 282, 283, 296
+_UNITS = {1: "aspect", 2: "inch", 3: "cm"}
+_MAX_VALUE_BYTES = 1 << 24
+_MAX_VALUES_BYTES = 1 << 26
+_IPTC_RESOURCE = b"8BIM\x04\x04"
+
+
+class Description(NamedTuple):
+    """What the tags of a page state about the picture."""
+
+    exif: bytes | None
+    """A block as other containers hold it, with the orientation of the stored pixels."""
+    xmp: bytes | None
+    iptc: bytes | None
+    """Photoshop image resources."""
+    resolution: Resolution | None
+    tags: tuple[Tag, ...]
+    """The others."""
+    notes: tuple[str, ...]
+
+
+def read_description(page: Directory) -> Description:
+    """Whatever is damaged or too large is left out and named."""
+    lost: list[str] = [f"damaged TIFF tag {id}" for id in page.damaged]
+    found = {tag.id: tag for tag in _tags(page, lost, skipped=_LAYOUT - {ORIENTATION})}
+    lost += sorted({name for id, name in _LEFT_OUT.items() if id in page.fields})
+    own: list[Tag | Subdirectory] = [tag for id, tag in found.items() if id in _IN_EXIF]
+    for id in (_EXIF, _GPS):
+        inner = _subdirectory(page, id, lost)
+        own += [inner] if inner else []
+    block = tags.header(page.file.order, 8) + tags.directory(own, 8, page.file.order) if own else b""
+    others = [tag for id, tag in found.items() if id not in (*_IN_EXIF, *_IN_FIELDS)]
+    values = {id: tag.value for id, tag in found.items()}
+    return Description(
+        exif=HEADER + block if block else None,
+        xmp=values.get(XMP, b"").rstrip(b"\0") or None,
+        iptc=_resources(values.get(PHOTOSHOP), page.raw(IPTC) if IPTC in found else None),
+        resolution=_resolution(page),
+        tags=tuple(others),
+        notes=tuple(f"{name} left out" for name in lost),
+    )
+
+
+def without_geography(others: Iterable[Tag]) -> tuple[Tag, ...]:
+    """Tags without those that a turned picture makes wrong."""
+    return tuple(tag for tag in others if tag.id not in _OF_PIXELS)
+
+
+def _tags(page: Directory, lost: list[str], skipped: Iterable[int] = ()) -> list[Tag]:
+    """Tags of a directory that can be copied."""
+    found, total = [], 0
+    for id, field in page.fields.items():
+        if id in skipped or id in (*_LEFT_OUT, _EXIF, _GPS, _INTEROPERABILITY, _CREDENTIALS):
+            continue
+        size = page.size_bytes(id)
+        if field.kind not in tags.PLAIN or size > _MAX_VALUE_BYTES or total + size > _MAX_VALUES_BYTES:
+            lost.append(f"TIFF tag {id}, a pointer or too large,")
+            continue
+        total += size
+        found.append(page.tag(id))
+    return found
+
+
+def _subdirectory(page: Directory, id: int, lost: list[str]) -> Subdirectory | None:
+    at = page.number(id, 0)
+    if not at:
+        return None
+    try:
+        inner = Directory(page.file, at)
+    except PictureError:
+        lost.append(f"damaged directory {id}")
+        return None
+    found: list[Tag | Subdirectory] = [*_tags(inner, lost)]
+    if id == _EXIF and (more := _subdirectory(inner, _INTEROPERABILITY, lost)):
+        found.append(more)
+    lost += [f"damaged EXIF tag {tag}" for tag in inner.damaged]
+    return Subdirectory(id, found) if found else None
+
+
+def _resources(photoshop: bytes | None, iptc: bytes | None) -> bytes | None:
+    """Photoshop image resources with the IPTC record among them."""
+    if iptc and _IPTC_RESOURCE not in (photoshop or b""):
+        padding = bytes(len(iptc) % 2)
+        photoshop = (
+            (photoshop or b"") + _IPTC_RESOURCE + b"\0\0" + struct.pack(">I", len(iptc)) + iptc + padding
+        )
+    return photoshop or None
+
+
+def _resolution(page: Directory) -> Resolution | None:
+    values = []
+    for id in (_X_RESOLUTION, _Y_RESOLUTION):
+        raw = page.tag(id).value if id in page.fields and page.fields[id].kind == tags.RATIONAL else b""
+        if len(raw) < 8:
+            return None
+        over, under = struct.unpack("<II", raw[:8])
+        if not over or not under:
+            return None
+        values.append(over / under)
+    return Resolution(*values, _UNITS.get(page.number(_UNIT, 2), "aspect"))
+
+
+class Start(NamedTuple):
+    """The start of a file, and the tags of its page that stand for fields of Picture."""
+
+    order: str
+    head: bytearray
+    """The header, whose offset of the first directory is to be set, and what the tags point to."""
+    tags: list[Tag]
+    notes: tuple[str, ...]
+
+
+def written_description(picture: Picture, others: Sequence[Tag], order: str) -> Start:
+    """others: tags that Picture has no field for. order: byte order where no EXIF decides."""
+    block = (picture.exif or b"").removeprefix(HEADER)
+    found: dict[int, Tag] = {tag.id: tag for tag in others}
+    head = bytearray(tags.header(order, 0))
+    try:
+        file = File(block)
+        page = Directory(file, file.first)
+    except PictureError:
+        page = None
+    notes: tuple[str, ...] = ()
+    if page is not None:
+        order, head = page.file.order, bytearray(block)
+        if _clear_thumbnail(head, page):
+            notes = ("EXIF thumbnail left out: TIFF files are written without",)
+        found |= {tag.id: tag for tag in _tags(page, [], skipped=(*_LAYOUT, *_IN_FIELDS))}
+        found |= {id: tags.longs(id, [page.number(id, 0)]) for id in (_EXIF, _GPS) if page.number(id, 0)}
+    if picture.xmp:
+        found[XMP] = tags.octets(XMP, picture.xmp, tags.BYTE)
+    if picture.iptc:
+        found[PHOTOSHOP] = tags.octets(PHOTOSHOP, picture.iptc, tags.BYTE)
+        if record := _iptc_record(picture.iptc):
+            found[IPTC] = tags.octets(IPTC, record, tags.UNDEFINED)
+    if picture.resolution and not {_X_RESOLUTION, _Y_RESOLUTION} <= set(found):
+        found |= {tag.id: tag for tag in _resolution_tags(picture.resolution)}
+    return Start(order, head + bytes(len(head) % 2), list(found.values()), notes)
+
+
+def _clear_thumbnail(head: bytearray, page: Directory) -> bool:
+    """Overwrite the thumbnail of an EXIF block by zeros, as nothing points to it. False without one."""
+    if not page.next:
+        return False
+    try:
+        second = Directory(page.file, page.next)
+    except PictureError:
+        return False
+    start, size = second.number(513, 0), second.number(514, 0)
+    if 8 < start <= start + size <= len(head):
+        head[start : start + size] = bytes(size)
+    return size > 0
+
+
+def _iptc_record(resources: bytes) -> bytes | None:
+    at = resources.find(_IPTC_RESOURCE)
+    if at < 0 or at + 12 > len(resources):
+        return None
+    at += 6
+    at += 1 + resources[at] + (1 + resources[at]) % 2  # its name, padded
+    size = int.from_bytes(resources[at : at + 4], "big")
+    return resources[at + 4 : at + 4 + size] or None
+
+
+def _resolution_tags(resolution: Resolution) -> list[Tag]:
+    unit = next((code for code, name in _UNITS.items() if name == resolution.unit), 1)
+    found = [tags.shorts(_UNIT, unit)]
+    for id, value in ((_X_RESOLUTION, resolution.x), (_Y_RESOLUTION, resolution.y)):
+        ratio = Fraction(value).limit_denominator(10000)
+        packed = struct.pack("<II", min(ratio.numerator, 0xFFFFFFFF), ratio.denominator)
+        found.append(Tag(id, tags.RATIONAL, 1, packed))
+    return found
