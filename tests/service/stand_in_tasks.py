@@ -49,6 +49,9 @@ def do(task: dict[str, Any]) -> Any:
         time.sleep(float(value))
     elif action == "die":
         os._exit(3)
+    elif action == "die-once" and not Path(value).exists():
+        Path(value).touch()
+        os._exit(3)
     elif action == "refuse":
         raise PictureError("not to my taste")
     elif action == "break":

@@ -1,6 +1,7 @@
 """The API against its own description: what fits it is answered as it says, what does not is refused."""
 
 import httpx
+import jsonschema
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -18,8 +19,10 @@ EXAMPLES = 12
 OPERATIONS = [
     ("POST", "/v1/verify"), ("POST", "/v1/protect"), ("POST", "/v1/retrieve"), ("GET", "/v1/about"),
     ("GET", "/v1/records/{identity}"), ("GET", "/v1/records/{identity}/manifest"),
-    ("GET", "/v1/artefacts/{name}/{file}"),
+    ("GET", "/v1/artefacts/{name}/{file}"), ("POST", "/v1/jobs"), ("GET", "/v1/jobs"),
+    ("GET", "/v1/jobs/{id}"), ("DELETE", "/v1/jobs/{id}"),
 ]  # fmt: skip
+TAKE_NOTHING = [("GET", "/v1/about"), ("GET", "/v1/jobs")]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +36,7 @@ def described(desk):
         (*operation, mode)
         for operation in OPERATIONS
         for mode in GenerationMode
-        if mode.is_positive or operation[1] != "/v1/about"  # which takes nothing that could be wrong
+        if mode.is_positive or operation not in TAKE_NOTHING  # that could be wrong
     ],
 )
 def test_answers_are_as_described(desk, described, method, path, mode):
@@ -60,3 +63,39 @@ def test_what_is_described_is_what_there_is(desk):
             for status, response in method["responses"].items():
                 if status.startswith(("4", "5")):
                     assert list(response["content"]) == ["application/problem+json"], path
+
+
+def test_tokens_names_tags_and_closed_forms_are_described(desk):
+    document = httpx.get(desk.url + "v1/openapi.json").json()
+    assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    names = [
+        operation["operationId"] for methods in document["paths"].values() for operation in methods.values()
+    ]
+    assert sorted(names) == [
+        "create_job", "delete_job", "get_about", "get_artefact", "get_job", "get_manifest", "list_jobs",
+        "list_records", "protect", "retrieve", "verify",
+    ]  # fmt: skip
+    tags = {tag["name"] for tag in document["tags"]}
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            assert set(operation["tags"]) <= tags and operation["summary"] and operation["description"]
+            assert ("security" in operation) == ("artefacts" not in path)
+    assert document["paths"]["/v1/protect"]["post"]["security"] == [{"token": []}]
+    assert document["paths"]["/v1/verify"]["post"]["security"] == [{}, {"token": []}]
+    forms = [name for name in document["components"]["schemas"] if name.startswith("Body_")]
+    assert len(forms) == 4
+    assert all(document["components"]["schemas"][name]["additionalProperties"] is False for name in forms)
+
+
+def test_examples_are_answers(desk):
+    document = httpx.get(desk.url + "v1/openapi.json").json()
+    shown = 0
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            for status, response in operation["responses"].items():
+                content = response.get("content", {}).get("application/json", {})
+                if status.startswith("2") and content:
+                    schema = {"components": document["components"], **content["schema"]}
+                    jsonschema.Draft202012Validator(schema).validate(content["example"])
+                    shown += 1
+    assert shown == 8

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from underdrawing import __version__
@@ -16,7 +17,10 @@ from underdrawing.credentials.repository import ManifestRepository
 from underdrawing.service.artefacts import Artefacts, make_root
 from underdrawing.service.gate import Gate
 from underdrawing.service.head import Head
+from underdrawing.service.job_runner import JobRunner
 from underdrawing.service.observe import Metrics, Observe
+from underdrawing.service.openapi import describe, operation_name
+from underdrawing.service.origins import OriginList
 from underdrawing.service.pool import Limits, Pool
 from underdrawing.service.problems import add_handlers
 from underdrawing.service.process import Prepare, prepare
@@ -24,11 +28,6 @@ from underdrawing.service.settings import Settings
 from underdrawing.service.state import ServerState
 from underdrawing.service.tokens import StartToken
 
-DESCRIPTION = """Protect photographs, verify received ones, find registered originals.
-
-Pictures come as multipart/form-data in the part `picture`. Errors are application/problem+json. A full queue
-is answered with 503 and Retry-After, too many requests of one caller with 429. Files of an answer are fetched
-from `artefacts`, at addresses that cannot be guessed and that expire."""
 _SWEEP_SECONDS = 5.0
 
 
@@ -47,19 +46,34 @@ def create_app(
     app = FastAPI(
         title="Underdrawing",
         version=__version__,
-        description=DESCRIPTION,
         openapi_url="/v1/openapi.json",
+        generate_unique_id_function=operation_name,
         docs_url=None,  # it would load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
         lifespan=partial(_lifespan, server),
     )
     app.state.server = server
+    app.openapi = partial(describe, app)  # type: ignore[method-assign]
     add_handlers(app)
     add_routes(app, server)
     add_page(app)
     gate = Gate(Head(app), settings, server.check_room, start_token)
-    return Observe(gate, server.metrics, settings.idle_seconds)
+    return Observe(_with_cors(gate, settings), server.metrics, settings.idle_seconds)
+
+
+def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """Answers to the pages of listed origins. There are no cookies: tokens come in a header, or none does."""
+    origins = OriginList(settings.cors_origins)
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=origins.exact,
+        allow_methods=["GET", "HEAD", "POST", "DELETE"],
+        allow_headers=["Authorization", "Content-Type"],
+        expose_headers=["Location", "Retry-After", "X-Request-ID"],
+    )
 
 
 def _state(settings: Settings, worker: Prepare) -> ServerState:
@@ -86,6 +100,8 @@ def _state(settings: Settings, worker: Prepare) -> ServerState:
 @asynccontextmanager
 async def _lifespan(server: ServerState, _app: FastAPI) -> AsyncIterator[None]:
     server.pool.start()
+    runner = JobRunner(server, server.jobs)
+    runner.start()
     sweeper = asyncio.create_task(_sweep(server.artefacts))
     try:
         yield
@@ -93,6 +109,7 @@ async def _lifespan(server: ServerState, _app: FastAPI) -> AsyncIterator[None]:
         sweeper.cancel()
         with suppress(asyncio.CancelledError):
             await sweeper
+        await runner.close()
         await server.pool.close()
         shutil.rmtree(server.artefacts.root, ignore_errors=True)
         if server.registry is not None:

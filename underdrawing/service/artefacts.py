@@ -22,6 +22,8 @@ class Stored:
     size_bytes: int
     expires: float
     """On the clock of Artefacts."""
+    stem: str
+    """Of the names under which the files are saved; empty: the names themselves."""
 
 
 class Artefacts:
@@ -43,12 +45,18 @@ class Artefacts:
         path.mkdir(mode=0o700)
         return name, path
 
-    def publish(self, name: str, files: Sequence[str]) -> dict[str, int]:
-        """Make files of an id's folder available from now on; their sizes in bytes."""
+    def publish(
+        self, name: str, files: Sequence[str], *, seconds: float | None = None, stem: str = ""
+    ) -> dict[str, int]:
+        """Make files of an id's folder available from now on; their sizes in bytes.
+
+        seconds: until they expire; None for as long as all. stem: of the names under which they are saved.
+        """
         folder = self.root / name
         sizes = {file: (folder / file).stat().st_size for file in files}
         paths = {file: folder / file for file in files}
-        self._stored[name] = Stored(folder, paths, sum(sizes.values()), self._clock() + self.seconds)
+        expires = self._clock() + (self.seconds if seconds is None else seconds)
+        self._stored[name] = Stored(folder, paths, sum(sizes.values()), expires, stem)
         self.size_bytes += self._stored[name].size_bytes
         self.sweep()
         return sizes
@@ -57,6 +65,11 @@ class Artefacts:
         """The path of a file; None where it does not exist or has expired."""
         stored = self._stored.get(name)
         return stored.files.get(file) if stored and stored.expires > self._clock() else None
+
+    def saved_name(self, name: str, file: str) -> str:
+        """The name under which a file that find() has is saved: suspect.mask.png for picture.mask.png."""
+        stem, kind = self._stored[name].stem, file.removeprefix("picture.")
+        return f"{stem}.{kind}" if stem else file
 
     def drop(self, name: str) -> None:
         """Remove an id and its folder."""
@@ -68,8 +81,10 @@ class Artefacts:
     def sweep(self) -> None:
         """Remove expired files, then the oldest until the rest fits into `max_bytes`."""
         now = self._clock()
-        for name, stored in list(self._stored.items()):  # oldest first
-            if stored.expires > now and self.size_bytes <= self.max_bytes:
+        for name in [name for name, stored in self._stored.items() if stored.expires <= now]:
+            self.drop(name)
+        for name in list(self._stored):  # oldest first
+            if self.size_bytes <= self.max_bytes:
                 break
             self.drop(name)
 

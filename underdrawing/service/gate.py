@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from underdrawing.core.errors import KeyFileError
 from underdrawing.service.hosts import Host, is_loopback
+from underdrawing.service.origins import Origin, OriginList
 from underdrawing.service.problems import Problem
 from underdrawing.service.settings import Settings
 from underdrawing.service.tokens import StartToken, TokenFile, may
@@ -28,10 +29,12 @@ REQUIRED_ROLES = {
     "/v1/records": "public",
     "/v1/retrieve": "reader",
     "/v1/protect": "protector",
+    "/v1/jobs": "reader",
     "/metrics": "admin",
 }
 """By path prefix; other paths require none."""
-PICTURE_PATHS = ("/v1/verify", "/v1/retrieve", "/v1/protect")
+PICTURE_PATHS = ("/v1/verify", "/v1/retrieve", "/v1/protect", "/v1/jobs")
+JOBS_PATH = "/v1/jobs"
 OVER_LIMIT = "over limit"
 """Key in the state of requests whose connection exceeds the limit."""
 _OVER_LIMIT_SECONDS = 2.0
@@ -48,6 +51,8 @@ class Caller:
     role: str
     name: str | None = None
     """None without a token."""
+    token_sha256: str | None = None
+    """What tells one token from another, also from a later one of the same name."""
 
 
 class Gate:
@@ -65,6 +70,7 @@ class Gate:
     ) -> None:
         self.app, self.settings, self._check_room = app, settings, check_room
         self._hosts = settings.host_list
+        self._cors = OriginList(settings.cors_origins)
         self._tokens = TokenFile(Path(settings.tokens)) if settings.tokens else start_token
         self._rates = Rates(settings.rate_per_minute)
 
@@ -85,7 +91,7 @@ class Gate:
             _check_role(scope["path"], caller)
             if scope["method"] == "POST" and scope["path"] in PICTURE_PATHS:
                 self._check_picture(scope, headers, caller)
-            receive = _Limited(receive, self.settings, headers).receive
+            receive = _Limited(receive, self._body_limits(scope["path"]), headers).receive
         except Problem as problem:
             await _drain(receive, Headers(scope=scope))
             await problem.response()(scope, receive, send)
@@ -112,7 +118,7 @@ class Gate:
             raise Problem(503, "tokens", "the server cannot read its tokens", retry_after=30) from error
         if entry is None or entry.expired:
             raise Problem(401, "unauthorized", "the token has expired" if entry else "the token is not known")
-        return Caller(entry.role, entry.name)
+        return Caller(entry.role, entry.name, entry.sha256)
 
     def _anonymous(self, scope: Scope, headers: Headers) -> str:
         role = self.settings.anonymous
@@ -121,19 +127,40 @@ class Gate:
         # Local users may do what they can do on the command line. A proxy on this machine forwards requests
         # of others, which carry its headers.
         local = is_loopback((scope.get("client") or ("",))[0])
-        if not local or self.settings.tokens or any(name in headers for name in _FORWARDED):
+        # A listed page of another site is not this machine's user either.
+        foreign = Origin.parse(headers.get("origin", "")) in self._cors
+        if not local or foreign or self.settings.tokens or any(name in headers for name in _FORWARDED):
             return "public"
         return "reader" if self.settings.signs else "admin"
 
     def _check_picture(self, scope: Scope, headers: Headers, caller: Caller) -> None:
         if caller.name is None:
-            _check_same_site(headers)
+            _check_same_site(headers, self._cors)
             if caller.role == "public":
                 self._rates.check((scope.get("client") or ("-",))[0])
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "multipart/form-data":
             raise Problem(415, "unsupported-media-type", "expected multipart/form-data with a part `picture`")
-        self._check_room()
+        if scope["path"] != JOBS_PATH:
+            self._check_room()
+
+    def _body_limits(self, path: str) -> BodyLimits:
+        settings = self.settings
+        large = settings.job_mb / settings.upload_mb if path == JOBS_PATH else 1.0
+        size = settings.job_mb if path == JOBS_PATH else settings.upload_mb
+        return BodyLimits(size, settings.upload_seconds * max(1.0, large), settings.idle_seconds)
+
+
+@dataclass(frozen=True)
+class BodyLimits:
+    """Of the body of one request."""
+
+    mb: int
+    """MiB."""
+    seconds: float
+    """For all of it."""
+    idle_seconds: float
+    """For one pause."""
 
 
 class Rates:
@@ -163,10 +190,10 @@ class Rates:
 class _Limited:
     """The body of one request, with limits on its size, its duration and its pauses."""
 
-    def __init__(self, receive: Receive, settings: Settings, headers: Headers) -> None:
-        self._receive, self._settings = receive, settings
-        self._max_bytes = settings.upload_mb << 20
-        self._received, self._done, self._deadline = 0, False, time.monotonic() + settings.upload_seconds
+    def __init__(self, receive: Receive, limits: BodyLimits, headers: Headers) -> None:
+        self._receive, self._limits = receive, limits
+        self._max_bytes = limits.mb << 20
+        self._received, self._done, self._deadline = 0, False, time.monotonic() + limits.seconds
         declared = headers.get("content-length", "0")
         if not declared.isdecimal() or int(declared) > self._max_bytes:
             raise self._too_large()
@@ -175,7 +202,7 @@ class _Limited:
         """ASGI. Problem 408 or 413."""
         if self._done:
             return await self._receive()
-        seconds = min(self._settings.idle_seconds, self._deadline - time.monotonic())
+        seconds = min(self._limits.idle_seconds, self._deadline - time.monotonic())
         try:
             async with asyncio.timeout(max(0.0, seconds)):
                 message = await self._receive()
@@ -188,7 +215,7 @@ class _Limited:
         return message
 
     def _too_large(self) -> Problem:
-        return Problem(413, "too-large", f"a request may have at most {self._settings.upload_mb} MiB")
+        return Problem(413, "too-large", f"a request may have at most {self._limits.mb} MiB")
 
 
 async def _drain(receive: Receive, headers: Headers) -> None:
@@ -207,9 +234,14 @@ async def _drain(receive: Receive, headers: Headers) -> None:
                     return
 
 
-def _check_role(path: str, caller: Caller) -> None:
+def required_role(path: str) -> str:
+    """The least role that may use a path."""
     roles = (role for prefix, role in REQUIRED_ROLES.items() if f"{path}/".startswith(f"{prefix}/"))
-    required = next(roles, "none")
+    return next(roles, "none")
+
+
+def _check_role(path: str, caller: Caller) -> None:
+    required = required_role(path)
     if may(caller.role, required):
         return
     if caller.name is None:
@@ -217,10 +249,12 @@ def _check_role(path: str, caller: Caller) -> None:
     raise Problem(403, "forbidden", f"this needs the role {required}, the token has {caller.role}")
 
 
-def _check_same_site(headers: Headers) -> None:
-    """Problem 403 for requests from pages of other sites, which a browser sends with the rights of its user.
-    Programs send neither header."""
+def _check_same_site(headers: Headers, listed: OriginList) -> None:
+    """Problem 403 for requests from pages of other sites, which a browser sends with the rights of its user,
+    unless the operator lists them. Programs send neither header."""
     origin = headers.get("origin")
+    if origin is not None and Origin.parse(origin) in listed:
+        return
     foreign = origin is not None and origin.partition("://")[2].lower() != headers.get("host", "").lower()
     if foreign or headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         raise Problem(403, "other-site", "requests from the pages of other sites need a token")

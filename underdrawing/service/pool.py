@@ -86,11 +86,12 @@ class Pool:
         for worker in self._workers:
             self._spawn(self._restart(worker))
 
-    async def run(self, task: dict[str, Any]) -> Any:
-        """The value that a task returns in a worker. BusyError, TaskError."""
+    async def run(self, task: dict[str, Any], seconds: float | None = None) -> Any:
+        """The value that a task returns in a worker. seconds: its time limit, that of all if None. BusyError,
+        TaskError."""
         self.check_room()
         self.admitted += 1
-        running = self._spawn(self._run(task))
+        running = self._spawn(self._run(task, seconds or self.limits.task_seconds))
         running.add_done_callback(self._leave)
         return await asyncio.shield(running)  # a cancelled request must not stop the worker
 
@@ -103,11 +104,11 @@ class Pool:
         self._threads.shutdown(wait=True, cancel_futures=True)
         await asyncio.gather(*self._background, return_exceptions=True)
 
-    async def _run(self, task: dict[str, Any]) -> Any:
+    async def _run(self, task: dict[str, Any], seconds: float) -> Any:
         worker = await self._idle.get()
         start = time.perf_counter()
         try:
-            result = await self._in_thread(worker.call, task)
+            result = await self._in_thread(worker.call, task, seconds)
         finally:
             if worker.ready and not worker.worn:
                 self._idle.put_nowait(worker)
@@ -179,7 +180,7 @@ class _Worker:
         self.ready = result.kind == "done" and not self._stopped
         return None if self.ready else f"{result.kind}: {result.content}"
 
-    def call(self, task: dict[str, Any]) -> TaskResult:
+    def call(self, task: dict[str, Any], seconds: float) -> TaskResult:
         """Do a task in the process; a process that takes too long or dies is killed."""
         self._done += 1
         try:
@@ -188,7 +189,7 @@ class _Worker:
         except OSError:
             result = TaskResult("crash", "its worker had died")
         else:
-            result = self._wait(self._limits.task_seconds)
+            result = self._wait(seconds)
         if result.kind in ("time", "crash"):
             self._kill()
         return result

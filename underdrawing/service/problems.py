@@ -29,6 +29,11 @@ class Problem(HTTPException):
         super().__init__(status, detail, headers)
         self.kind = kind
 
+    @property
+    def content(self) -> dict[str, Any]:
+        """The JSON object of the response."""
+        return _content(self.status_code, self.kind, self.detail)
+
     def response(self) -> JSONResponse:
         """The HTTP response."""
         return _response(self.status_code, self.kind, self.detail, self.headers)
@@ -64,14 +69,11 @@ async def _fault(request: Request, error: Exception) -> JSONResponse:
 
 
 def _response(status: int, kind: str, detail: str, headers: Mapping[str, str] | None) -> JSONResponse:
-    content: dict[str, Any] = {
-        "type": TYPE + kind,
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-    }
     # The rest of a body that is still being sent must not be read as the next request.
     closing = {"Connection": "close"} if status in (408, 413, 415, 429, 503) else {}
-    return JSONResponse(
-        content, status, {**closing, **(headers or {})}, media_type="application/problem+json"
-    )
+    content, headers = _content(status, kind, detail), {**closing, **(headers or {})}
+    return JSONResponse(content, status, headers, media_type="application/problem+json")
+
+
+def _content(status: int, kind: str, detail: str) -> dict[str, Any]:
+    return {"type": TYPE + kind, "title": HTTPStatus(status).phrase, "status": status, "detail": detail}

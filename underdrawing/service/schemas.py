@@ -164,6 +164,7 @@ class AlreadyOut(BaseModel):
 class Protection(BaseModel):
     """A protected picture."""
 
+    file: str | None = Field(description="the name that the picture was sent under")
     identity: str | None = Field(description="16 hex digits")
     signed_by: str | None = Field(description="fingerprint of the key of the server")
     psnr_db: float | None
@@ -208,6 +209,7 @@ class About(BaseModel):
     registry: bool
     signs: bool
     credentials: bool = Field(description="whether it signs Content Credentials")
+    fetches: bool = Field(description="whether `url` may name a picture on another host")
     upload_bytes: int
     megapixels: int
     artefacts_seconds: float

@@ -11,12 +11,18 @@ from typing import Any
 from underdrawing.core.errors import UsageError
 from underdrawing.credentials.repository import beside
 from underdrawing.service.hosts import LOOPBACK, HostList, is_loopback
+from underdrawing.service.origins import OriginList
 
 PREFIX = "UNDERDRAWING_"
 _FILES = (
     "tokens", "sign", "sign_password_file", "credentials", "credentials_key", "credentials_password_file",
+    "webhook_secret_file",
 )  # fmt: skip
-_POSITIVE = ("job_seconds", "upload_mb", "megapixels", "upload_seconds", "idle_seconds", "connections")
+_POSITIVE = (
+    "job_seconds", "upload_mb", "megapixels", "upload_seconds", "idle_seconds", "connections", "job_pictures",
+    "job_mb", "job_picture_seconds", "job_keep_seconds",
+)  # fmt: skip
+_MIN_SECRET = 16
 ANONYMOUS = ("auto", "none", "public", "reader", "protector", "admin")
 
 
@@ -83,6 +89,27 @@ class Settings:
     """Disk space for them, MiB; the oldest are removed first."""
     spool: str = ""
     """Folder for uploads and artefacts, cleared at start; empty: a new temporary one."""
+    jobs: int = 100
+    """Asynchronous jobs that are kept at once, finished ones included; more get 503."""
+    jobs_per_token: int = 20
+    """Of them, those of one token; more get 429."""
+    job_pictures: int = 200
+    """Pictures in one job."""
+    job_mb: int = 512
+    """Largest body of a request that makes a job, MiB; it may take longer in the same proportion."""
+    job_picture_seconds: float = 300.0
+    """Time limit for one picture of a job."""
+    job_keep_seconds: float = 86_400.0
+    """Time from its creation until a job and its answers expire."""
+    webhook_hosts: str = ""
+    """Origins, with commas, that jobs may send their webhook to, as https://desk.example.org; empty: none."""
+    webhook_secret_file: str = ""
+    """File with the secret under which webhooks are signed; empty: each job has to bring its own."""
+    cors_origins: str = ""
+    """Origins, with commas, whose pages may use the API; empty: no other site. There is no wildcard."""
+    fetch_hosts: str = ""
+    """Origins, with commas, from which pictures may be fetched by URL; `*.example.org` and `*` are possible,
+    over https and to public addresses only. Empty: none."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
@@ -125,6 +152,7 @@ class Settings:
                 raise UsageError(f"{PREFIX}{name.upper()}: {path}: no such file")
         self._check_credentials()
         self._check_access()
+        self._check_origins()
         if self.trust and not Path(self.trust).is_dir():
             raise UsageError(f"{PREFIX}TRUST: {self.trust}: no such folder of public keys")
 
@@ -136,6 +164,18 @@ class Settings:
         if self.credentials and self.registry and self.manifest_folder is None:
             raise UsageError(
                 f"{PREFIX}MANIFESTS: the registry is on a server; name a folder where credentials are kept"
+            )
+
+    def _check_origins(self) -> None:
+        for name in ("webhook_hosts", "cors_origins", "fetch_hosts"):
+            try:
+                OriginList(getattr(self, name), wildcards=name == "fetch_hosts")
+            except UsageError as error:
+                raise UsageError(f"{PREFIX}{name.upper()}: {error}") from error
+        if self.webhook_secret_file and len(self.webhook_secret) < _MIN_SECRET:
+            raise UsageError(
+                f"{PREFIX}WEBHOOK_SECRET_FILE: {self.webhook_secret_file}: expected a secret of at least "
+                f"{_MIN_SECRET} characters"
             )
 
     def _check_access(self) -> None:
@@ -173,6 +213,13 @@ class Settings:
         can have. UsageError for an invalid list."""
         own = f"{LOOPBACK},{self.host}" if is_loopback(self.host) else LOOPBACK
         return HostList.parse(f"{own},{self.hosts}")
+
+    @property
+    def webhook_secret(self) -> str:
+        """The secret of webhooks; empty without one."""
+        if not self.webhook_secret_file:
+            return ""
+        return Path(self.webhook_secret_file).read_text(encoding="utf-8").strip()
 
     @property
     def manifest_folder(self) -> Path | None:

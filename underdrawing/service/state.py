@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import secrets
 import shutil
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from underdrawing.core.errors import CredentialsError, RegistryError
 from underdrawing.credentials.reading import kept_for
 from underdrawing.credentials.repository import ManifestRepository
 from underdrawing.service.artefacts import Artefacts
+from underdrawing.service.job_store import JobLimits, JobStore
 from underdrawing.service.observe import Metrics
 from underdrawing.service.pool import BusyError, Pool, TaskError
 from underdrawing.service.problems import Problem
@@ -46,6 +49,14 @@ class ServerState:
     manifests: ManifestRepository | None = None
     """Stored Content Credentials; None where none are stored."""
 
+    def __post_init__(self) -> None:
+        settings = self.settings
+        keep = timedelta(seconds=settings.job_keep_seconds)
+        limits = JobLimits(
+            settings.jobs, settings.jobs_per_token, settings.job_pictures, settings.artefact_mb << 20, keep
+        )
+        self.jobs = JobStore(self.artefacts, limits)
+
     def check_room(self) -> None:
         """Problem 503 while the queue is full."""
         try:
@@ -65,16 +76,41 @@ class ServerState:
 
         keep_folder: whether the id's folder stays for artefacts. Problem where the task fails.
         """
+        # Beside the folders of artefacts. No part of the path comes from the client.
+        upload = self.new_upload()
+        try:
+            await self.copy(picture, upload)
+            return await self.run_file(upload, task, keep_folder=keep_folder)
+        except BusyError as error:
+            raise self.busy(error) from error
+        finally:
+            upload.unlink(missing_ok=True)
+
+    def new_upload(self) -> Path:
+        """A path in the spool for an upload."""
+        return self.artefacts.root / f"{secrets.token_hex(16)}.upload"
+
+    async def copy(self, picture: UploadFile, path: Path) -> None:
+        """Copy an uploaded picture. Problem 415 where it is none of a known type, 503 for a full disk."""
         if not is_picture(await picture.read(_HEAD_BYTES)):
             raise Problem(415, "unsupported-media-type", "the part `picture` is no picture of a known type")
+        try:
+            await asyncio.to_thread(_copy, picture, path)
+        except OSError as error:
+            raise _disk_problem(error) from error
+
+    async def run_file(
+        self, upload: Path, task: dict[str, Any], *, keep_folder: bool = True, seconds: float | None = None
+    ) -> tuple[str, Any]:
+        """Do a task with a file of the spool, as run_task. seconds: its time limit, that of the settings if
+        None. BusyError while the queue is full; TaskError for an error in our code."""
         keep, name = False, ""
         try:
             name, folder = self.artefacts.create()
-            result = await self._run(picture, task, folder)
+            task = {**task, "picture": str(upload), "folder": str(folder)}
+            result = await self.pool.run(task, seconds)
             keep = keep_folder
             return name, result
-        except BusyError as error:
-            raise self.busy(error) from error
         except TaskError as error:
             raise _task_problem(error) from error
         except OSError as error:
@@ -82,15 +118,6 @@ class ServerState:
         finally:
             if name and not keep:
                 await asyncio.to_thread(self.artefacts.drop, name)
-
-    async def _run(self, picture: UploadFile, task: dict[str, Any], folder: Path) -> Any:
-        # Beside the folder, which holds artefacts only. No part of the path comes from the client.
-        upload = folder.with_suffix(".upload")
-        try:
-            await asyncio.to_thread(_copy, picture, upload)
-            return await self.pool.run({**task, "picture": str(upload), "folder": str(folder)})
-        finally:
-            upload.unlink(missing_ok=True)
 
     def records(self, identity: str | None) -> list[Any]:
         """Registry entries of an identity, latest first; [] for None and without a registry. Problem 503."""

@@ -1,0 +1,62 @@
+"""Tasks for workers from the fields of a request."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from underdrawing.core.errors import RegistryError
+from underdrawing.service.problems import Problem
+from underdrawing.service.state import ServerState
+from underdrawing.service.tokens import may
+
+Task = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ProtectOptions:
+    """Fields of a request to protect; docs/SERVICE.md."""
+
+    strength: float
+    identity: str | None
+    facts: str | None
+    """JSON."""
+    credentials: bool | None
+
+
+def protect_task(server: ServerState, options: ProtectOptions) -> Task:
+    """Problem 422 where this server cannot do what the options want."""
+    if options.credentials and not server.settings.credentials:
+        raise Problem(422, "no-credentials", "this server signs no Content Credentials")
+    return {
+        "do": "protect",
+        "strength": options.strength,
+        "identity": options.identity,
+        "facts": _facts(server, options.facts),
+        "credentials": options.credentials,
+    }
+
+
+def verify_task(role: str) -> Task:
+    """Callers below the role reader get a hard verdict."""
+    return {"do": "verify", "hard": not may(role, "reader")}
+
+
+def retrieve_task(server: ServerState, limit: int) -> Task:
+    """Problem 404 without a registry."""
+    server.require_registry()
+    return {"do": "retrieve", "limit": limit}
+
+
+def _facts(server: ServerState, text: str | None) -> dict[str, Any] | None:
+    """Facts of a form field, as JSON; Problem 422 where they do not follow the schema."""
+    if not text:
+        return None
+    from underdrawing.registry.facts import Facts
+
+    server.require_registry()
+    try:
+        return Facts.from_json(json.loads(text)).to_json()
+    except (RegistryError, ValueError, RecursionError) as error:
+        raise Problem(422, "bad-facts", f"facts: {error}") from error
