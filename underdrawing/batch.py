@@ -7,18 +7,24 @@ The work of a batch is a function of one Job that returns the JSON object to pri
 from __future__ import annotations
 
 import errno
+import io
 import os
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from underdrawing.core.errors import OutputError, PictureError, UnderdrawingError, is_out_of_memory
-from underdrawing.data.files import PICTURE_SUFFIXES, find_pictures
+from underdrawing.core.errors import (
+    MissingExtraError,
+    OutputError,
+    PictureError,
+    UnderdrawingError,
+    is_out_of_memory,
+)
+from underdrawing.data.pictures import MAX_FILE_BYTES
 
 
 @dataclass(frozen=True)
@@ -30,59 +36,47 @@ class Job:
     """Where results are written: a file, or a folder with the stem of file names; None: nowhere."""
     problem: str | None = None
     """Error message of a job that cannot be done."""
+    url: str | None = None
+    """Where the picture is read from, if not from `path`."""
+    data: bytes | None = None
+    """The picture's file itself, if it came from stdin."""
+
+    @property
+    def name(self) -> str:
+        """What results and messages call the picture."""
+        return self.url or str(self.path)
+
+    def source(self) -> Path | BinaryIO:
+        """The picture for a Session. PictureError, MissingExtraError where its URL cannot be read."""
+        if self.data is not None:
+            return _NamedBytes(self.data, self.name)
+        return self.path if self.url is None else _NamedBytes(_download(self.url), self.url)
+
+
+class _NamedBytes(io.BytesIO):
+    def __init__(self, data: bytes, name: str):
+        super().__init__(data)
+        self.name = name
+
+
+def _download(url: str) -> bytes:
+    import fsspec
+
+    try:
+        with fsspec.open(url, "rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except (ImportError, ValueError) as error:  # an unknown protocol, or its package is missing
+        raise MissingExtraError(f"{url}: fsspec cannot open it ({error})") from error
+    except Exception as error:  # every file system of fsspec has its own errors
+        raise PictureError(f"{url}: cannot be read ({str(error) or type(error).__name__})") from error
+    if len(data) > MAX_FILE_BYTES:
+        raise PictureError(f"{url}: larger than {MAX_FILE_BYTES >> 20} MiB")
+    return data
 
 
 _QUEUED_PER_PROCESS = 16  # enough that no process waits; jobs beyond these are not in memory
 Result = dict[str, Any]
 Work = Callable[[Job], Result]
-
-
-def find_inputs(paths: Sequence[str]) -> list[tuple[Path, Path]]:
-    """All pictures below `paths`, each once, with their places relative to the argument that named them.
-
-    An argument that names nothing is returned as it is: the error comes when the file is read.
-    """
-    found: dict[Path, Path] = {}
-    for path in paths:
-        try:
-            for entry in find_pictures([path]):
-                found.setdefault(entry.path, entry.relative)
-        except PictureError:
-            found.setdefault(Path(path), Path(Path(path).name))
-    return list(found.items())
-
-
-def file_jobs(paths: Sequence[str], output: Path, *, overwrite: bool) -> list[Job]:
-    """Jobs whose target is one picture: `output` itself for one input file, else a file below `output`."""
-    inputs = find_inputs(paths)
-    one_file = len(inputs) == 1 and len(paths) == 1 and not Path(paths[0]).is_dir()
-    if one_file and output.suffix.lower() in PICTURE_SUFFIXES and not output.is_dir():
-        targets = [output]
-    else:
-        targets = [output / relative for _, relative in inputs]
-    inputs_by_target = Counter(targets)
-    jobs = []
-    for (path, _), target in zip(inputs, targets, strict=True):
-        problem = None
-        if inputs_by_target[target] > 1:
-            problem = f"{target}: several inputs would be written there; protect their folders one by one"
-        elif target.exists() and path.exists() and target.samefile(path) and not overwrite:
-            problem = f"{target}: is the input itself; choose another output, or ask for it with --force"
-        jobs.append(Job(path, target, problem))
-    return jobs
-
-
-def stem_jobs(paths: Sequence[str], output: Path | None) -> list[Job]:
-    """Jobs whose target is folder / stem of several files, or None; equal stems keep their suffixes."""
-    inputs = find_inputs(paths)
-    if output is None:
-        return [Job(path) for path, _ in inputs]
-    stems = Counter(relative.with_suffix("") for _, relative in inputs)
-    jobs = []
-    for path, relative in inputs:
-        stem = relative.with_suffix("")
-        jobs.append(Job(path, output / (stem if stems[stem] == 1 else relative)))
-    return jobs
 
 
 def run(jobs: Sequence[Job], work: Work, processes: int = 1) -> Iterator[Result]:
@@ -157,7 +151,7 @@ def attempt(work: Work, job: Job) -> Result:
     except Exception as error:  # a bug that one file triggers must not stop the others
         fault = f"internal error, please report it: {type(error).__name__}: {error}"
         message = "not enough memory for this picture" if is_out_of_memory(error) else fault
-    name = str(job.path)
+    name = job.name
     named = name in message or (job.target is not None and str(job.target) in message)
     return {"file": name, "status": "error", "message": message if named else f"{name}: {message}"}
 

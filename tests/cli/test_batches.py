@@ -116,7 +116,7 @@ def test_full_disk_is_named_and_leaves_no_partial_file(run, stand_in, folder, tm
     monkeypatch.setattr(files.os, "fsync", full)
     ran = run("protect", folder, "-o", tmp_path / "out")
     assert ran.code == 3
-    assert ran.err.count("\n") == 3
+    assert ran.err.count("\n") == 4  # three errors, and their number
     assert "No space left" in ran.err or "disk is full" in ran.err
     assert tree(tmp_path / "out") == set()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import underdrawing
-from underdrawing import cli
+from underdrawing.commands import _parser
 
 PACKAGE = Path(underdrawing.__file__).parent
 TOY = '''"""Count the bytes of each picture."""
@@ -24,15 +24,15 @@ from underdrawing.commands._output import run_batch
 
 
 def add_arguments(parser):
-    _flags.add(parser, "paths", "--jobs", "--force")
+    _flags.add(parser, "paths", "--jobs", "--force", "--dry-run")
     parser.add_argument("--unit", type=int, default=1)
 
 
 def run(arguments):
-    from underdrawing import batch
+    from underdrawing.commands import _jobs
 
-    jobs = batch.stem_jobs(arguments.paths, None)
-    return run_batch(arguments, jobs, partial(count, unit=arguments.unit), sentence)
+    plan = _jobs.stem_plan(arguments.paths, None)
+    return run_batch(arguments, plan, partial(count, unit=arguments.unit), sentence)
 
 
 def count(job, unit):
@@ -77,6 +77,6 @@ def test_a_command_is_one_file(call, photo, tmp_path):
 
 
 def test_a_summary_is_the_first_line_of_its_module():
-    for name, summary in cli.summaries().items():
+    for name, summary in _parser.summaries().items():
         module = import_module(f"underdrawing.commands.{name}")
         assert module.__doc__ is not None and module.__doc__.splitlines()[0] == summary

@@ -8,8 +8,9 @@ from importlib import import_module
 
 import pytest
 
-from underdrawing import api, cli, systems, zoo
+from underdrawing import api, systems, zoo
 from underdrawing.coding.keys import Owner, PublicKey
+from underdrawing.commands import _parser
 from underdrawing.core.errors import KeyFileError, PictureError, ShapeError, WeightsError
 
 SECRET = bytes.fromhex("8f1d2c3b4a5968778695a4b3c2d1e0f00112233445566778899aabbccddeeff0")
@@ -38,7 +39,7 @@ def test_wrong_usage_ends_with_64(run, arguments):
     assert ran.out == ""
 
 
-@pytest.mark.parametrize("command", [[], *([name] for name in cli.summaries())])
+@pytest.mark.parametrize("command", [[], *([name] for name in _parser.summaries())])
 def test_help(run, command):
     ran = run(*command, "--help")
     assert ran.code == 0

@@ -167,8 +167,8 @@ def test_bad_input_is_named_and_the_batch_goes_on(desk, tmp_path, command):
         assert results[path.name]["status"] == "error"
         assert str(path) in results[path.name]["message"]
         assert "internal error" not in results[path.name]["message"]
-    errors = [line for line in ran.stderr.splitlines() if "protected already" not in line]
-    assert len(errors) == len(bad)
+    *errors, counts = [line for line in ran.stderr.splitlines() if "protected already" not in line]
+    assert len(errors) == len(bad) and f"{len(bad)} error" in counts
     assert all("zz_good" in path.name for path in files_below(tmp_path / "out"))
 
 

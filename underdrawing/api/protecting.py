@@ -14,6 +14,7 @@ from underdrawing.coding.keys import Owner
 from underdrawing.coding.payload import Previous
 from underdrawing.core.errors import KeyFileError
 from underdrawing.credentials.signing import CredentialSigner, Original
+from underdrawing.data.files import storable
 from underdrawing.data.pictures import Picture, encode_picture
 from underdrawing.data.sources import SourcePicture
 from underdrawing.metrics.quality import psnr_db, ssim
@@ -121,7 +122,7 @@ def encode(report: ProtectReport, name: str, signer: CredentialSigner | None, sy
     if signer is None:
         written = encode_picture(report.protected, Path(name))
         return EncodedFile(written.data, notes=written.notes)
-    title = None if report.file is None else Path(report.file).name
+    title = None if report.file is None else storable(Path(report.file).name)
     original = Original(title, report.source_file or b"", report.protected.format)
     written, store = signer.sign_picture(
         report.protected, Path(name), identity=report.identity, system=system, original=original
@@ -143,10 +144,11 @@ def placed_record(
     file: content of the protected picture's file; None where none is written.
     original, protected: paths or URLs where the two files are kept; None where they are not.
     """
+    places = [None if place is None else storable(place) for place in (original, protected)]
     placed = replace(
         record,
-        original=replace(record.original, place=original),
-        protected=replace(record.protected, place=protected, file=None if file is None else file_hash(file)),
+        original=replace(record.original, place=places[0]),
+        protected=replace(record.protected, place=places[1], file=None if file is None else file_hash(file)),
     )
     return placed.signed(owner)
 

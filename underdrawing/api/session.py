@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from underdrawing import zoo
 from underdrawing.api import protecting, retrieving, trust
@@ -138,7 +138,7 @@ class Session:
     def protect(
         self,
         source: Source,
-        output: str | Path | None = None,
+        output: str | Path | BinaryIO | None = None,
         *,
         identity: str | bytes | None = None,
         facts: Facts | Mapping[str, Any] | None = None,
@@ -146,8 +146,9 @@ class Session:
     ) -> ProtectReport:
         """Protect a picture, write it to `output` and add it to the registry.
 
-        output: a file, in the format of its suffix; None writes none, and then nothing can carry Content
-        Credentials (UsageError). source, identity, facts: as in `embed`.
+        output: a file, in the format of its suffix; or an open binary file, in the format of its name's
+        suffix or else of the source. None writes none: nothing can carry Content Credentials (UsageError).
+        source, identity, facts: as in `embed`.
         Errors: those of `embed` and `encode`; OutputError where the file exists or cannot be written.
         """
         with named(source):
@@ -156,10 +157,11 @@ class Session:
             read = read_source(source, self.max_pixels)
             report, data = self._embed(read, identity, facts), None
             if output is not None:
-                encoded = self._write(report, Path(output), overwrite)
+                encoded = self._write(report, output, overwrite)
                 data, notes = encoded.data, report.notes + encoded.notes
+                place = str(output) if isinstance(output, str | Path) else None
                 signed = self.credentials is not None
-                report = replace(report, output=str(output), credentials=signed, notes=notes)
+                report = replace(report, output=place, credentials=signed, notes=notes)
             if report.record is not None:
                 report = self._register(report, read, data)
             return report
@@ -266,12 +268,15 @@ class Session:
         )
         return embedder.embed(read, protecting.identity_bytes(identity), given)
 
-    def _write(self, report: ProtectReport, output: Path, overwrite: bool) -> EncodedFile:
-        encoded = self.encode(report, output)
+    def _write(self, report: ProtectReport, output: str | Path | BinaryIO, overwrite: bool) -> EncodedFile:
+        encoded = self.encode(report, name_of(output) or "")
         if self._manifests is not None and report.identity is not None and encoded.manifest is not None:
             # Before the file: a manifest that is not stored cannot be recovered.
             self._manifests.add(report.identity, encoded.manifest)
-        write_atomic(output, encoded.data, overwrite)
+        if isinstance(output, str | Path):
+            write_atomic(output, encoded.data, overwrite)
+        else:
+            output.write(encoded.data)
         return encoded
 
     def _register(self, report: ProtectReport, read: SourcePicture, data: bytes | None) -> ProtectReport:

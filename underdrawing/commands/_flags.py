@@ -35,6 +35,17 @@ def _rendition(text: str) -> int:
     return value
 
 
+def _statuses(text: str) -> frozenset[str]:
+    chosen = frozenset(text.split(",")) if text != "none" else frozenset()
+    if unknown := sorted(chosen - set(FAILURES)):
+        raise argparse.ArgumentTypeError(
+            f"expected some of {', '.join(FAILURES)}, or none, got {unknown[0]!r}"
+        )
+    return chosen
+
+
+FAILURES = ("altered", "unprotected", "unvouched", "error")
+"""Statuses of verified pictures that end `verify` with another exit code than 0."""
 _rendition.__name__ = "rendition"  # argparse: "invalid rendition value: 'x'"
 processes = count(256, "processes")
 _STRENGTH = "0.7 archival, 1 (default), 1.45, 2.1 robust; the nearest is taken"
@@ -42,9 +53,16 @@ _RENDITION = "of the original, kept in the registry: long side (1024 by default)
 _MANIFESTS = "where Content Credentials are kept; beside the registry by default"
 _CREDENTIALS = "write Content Credentials, signed under these certificates"
 _FLAGS: dict[str, dict[str, Any]] = {
-    "paths": {"nargs": "+", "metavar": "PATH", "help": "pictures, folders or globs"},
+    "paths": {
+        "nargs": "+", "metavar": "PATH", "help": "pictures, folders, globs, URLs of pictures, or - for stdin",
+    },
     "--jobs": {"type": processes, "default": 1, "metavar": "N", "help": "processes; 1 by default"},
     "--force": {"action": "store_true", "help": "overwrite files that exist"},
+    "--dry-run": {"action": "store_true", "help": "print what would be read and written, and do nothing"},
+    "--fail-on": {
+        "type": _statuses, "metavar": "LIST", "default": frozenset(FAILURES),
+        "help": f"statuses that end with another exit code than 0: {','.join(FAILURES)} (default), or none",
+    },
     "--system": {
         "default": "photo", "metavar": "NAME", "help": "of the zoo, as imuge; the same to protect and verify",
     },

@@ -1,31 +1,39 @@
-"""What commands print: results on stdout, errors and progress on stderr."""
+"""What commands print: results on stdout, errors, progress and counts on stderr."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from underdrawing.core.errors import UsageError
 
 if TYPE_CHECKING:
     from underdrawing.batch import Job, Result, Work
+    from underdrawing.commands._jobs import Plan
 
 DONE, ALTERED, NOT_FOUND, FAILED, UNVOUCHED = 0, 1, 2, 3, 4
 _SEVERITY = (DONE, UNVOUCHED, ALTERED, NOT_FOUND, FAILED)
 EXIT_CODES = {
-    "protected": DONE, "intact": DONE, "found": DONE, "attacked": DONE, "altered": ALTERED,
-    "unvouched": UNVOUCHED,
+    "protected": DONE, "intact": DONE, "found": DONE, "attacked": DONE, "planned": DONE,
+    "altered": ALTERED, "unvouched": UNVOUCHED,
     "unprotected": NOT_FOUND, "not found": NOT_FOUND, "unknown": FAILED, "error": FAILED,
 }  # fmt: skip
 """Exit code of a command by the status of a file; over several files the most severe one counts."""
+_BAR = 30
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def print_result(arguments: argparse.Namespace, result: dict[str, Any], text: str) -> None:
-    """Print a result on stdout: as one line of JSON with --json, else as text."""
-    print(json.dumps(result, allow_nan=False) if arguments.json else text, flush=True)
+    """Print a result on stdout: as one line of JSON with --json, else as text. On stderr where stdout takes
+    the picture."""
+    stream = sys.stderr if getattr(arguments, "output", None) == "-" else sys.stdout
+    print(json.dumps(result, allow_nan=False) if arguments.json else text, file=stream, flush=True)
 
 
 def print_error(message: str) -> None:
@@ -35,20 +43,34 @@ def print_error(message: str) -> None:
 
 def run_batch(
     arguments: argparse.Namespace,
-    jobs: Sequence[Job],
+    plan: Plan,
     work: Work,
     sentence: Callable[[Result], str],
     warning: Callable[[Result], str | None] = lambda result: None,
 ) -> int:
     """Do the jobs in `arguments.jobs` processes and print each result in order; the exit code.
 
-    sentence: text of a result without error. warning: line for stderr about it, if any.
+    sentence: text of a result without error. warning: line for stderr about it, if any. With --dry-run the
+    jobs are printed and not done.
     """
     from underdrawing import batch
 
-    if not jobs:
-        raise UsageError("no picture was found")
-    return print_batch(arguments, batch.run(jobs, work, arguments.jobs), len(jobs), sentence, warning)
+    if not arguments.quiet and arguments.verbose:
+        for path, reason in plan.skipped.items():
+            print_error(f"underdrawing {arguments.command}: {path}: skipped ({reason})")
+    if not plan.jobs:
+        raise UsageError(f"no picture was found{_skipped(plan)}")
+    if arguments.dry_run:
+        results, sentence = batch.run(plan.jobs, _planned), _planned_sentence
+    else:
+        results = batch.run(plan.jobs, work, arguments.jobs)
+    counts: Counter[str] = Counter()
+    code = print_batch(arguments, _counted(results, counts), len(plan.jobs), sentence, warning)
+    if not arguments.quiet and (len(plan.jobs) > 1 or plan.skipped):
+        listed = ", ".join(f"{count} {status}" for status, count in counts.most_common())
+        pictures = "1 picture" if len(plan.jobs) == 1 else f"{len(plan.jobs)} pictures"
+        print_error(f"{pictures}: {listed}{_skipped(plan)}")
+    return code
 
 
 def print_batch(
@@ -58,22 +80,65 @@ def print_batch(
     sentence: Callable[[Result], str],
     warning: Callable[[Result], str | None] = lambda result: None,
 ) -> int:
-    """Print each of `total` results as it comes, with a progress bar on a terminal; the exit code."""
-    terminal, code = sys.stderr.isatty(), DONE
+    """Print each of `total` results as it comes, with progress on a terminal; the exit code.
+
+    With --quiet errors alone are printed, and results only as JSON.
+    """
+    progress, code, start = sys.stderr.isatty() and not arguments.quiet, DONE, time.monotonic()
     for number, result in enumerate(results, 1):
-        if terminal:
+        if progress:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-        failed = result["status"] == "error"
+        failed, shown = result["status"] == "error", _on_one_line(result)
         if failed:
-            print_error(f"underdrawing {arguments.command}: {result['message']}")
-        elif warned := warning(result):
+            print_error(f"underdrawing {arguments.command}: {shown['message']}")
+        elif not arguments.quiet and (warned := warning(shown)):
             print_error(f"underdrawing {arguments.command}: {warned}")
-        if arguments.json or not failed:
-            print_result(arguments, result, result["message"] if failed else sentence(result))
-        if terminal and number < total:
-            filled = 30 * number // total
-            bar = "#" * filled + "." * (30 - filled)
-            print(f"[{bar}] {number}/{total}", end="", file=sys.stderr, flush=True)
+        if arguments.json or (not failed and not arguments.quiet):
+            text = "" if failed or arguments.json else sentence(shown)
+            notes = (f"  note: {note}" for note in result.get("notes") or ())
+            print_result(arguments, result, "\n".join([text, *notes]))
+        if progress and number < total:
+            line = progress_line(number, total, time.monotonic() - start)
+            print(line, end="", file=sys.stderr, flush=True)
         statuses = [result["status"]] if "counts" not in result else result["counts"]
-        code = max(code, *(EXIT_CODES[status] for status in statuses), key=_SEVERITY.index)
+        code = max(code, *(exit_code(arguments, status) for status in statuses), key=_SEVERITY.index)
     return code
+
+
+def exit_code(arguments: argparse.Namespace, status: str) -> int:
+    """The exit code that the status of one file leads to; 0 where --fail-on leaves it out."""
+    wanted = getattr(arguments, "fail_on", None)
+    return EXIT_CODES[status] if wanted is None or status in wanted else DONE
+
+
+def progress_line(done: int, total: int, seconds: float) -> str:
+    """A bar with the time that is left, where the rest takes as long as what is done."""
+    filled = _BAR * done // total
+    left = round(seconds / done * (total - done))
+    hours, minutes, rest = left // 3600, left // 60 % 60, left % 60
+    clock = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return f"[{'#' * filled}{'.' * (_BAR - filled)}] {done}/{total}, {clock} left"
+
+
+def _on_one_line(result: Result) -> Result:
+    """A result in whose texts control characters are escapes: a file's name must not look like a verdict."""
+    texts = ((name, value) for name, value in result.items() if isinstance(value, str))
+    return result | {name: _CONTROL.sub(lambda found: repr(found[0])[1:-1], text) for name, text in texts}
+
+
+def _counted(results: Iterator[Result], counts: Counter[str]) -> Iterator[Result]:
+    for result in results:
+        counts[result["status"]] += 1
+        yield result
+
+
+def _skipped(plan: Plan) -> str:
+    return f"; {len(plan.skipped)} skipped (--verbose names them)" if plan.skipped else ""
+
+
+def _planned(job: Job) -> Result:
+    return {"file": job.name, "status": "planned", "output": None if job.target is None else str(job.target)}
+
+
+def _planned_sentence(result: Result) -> str:
+    return f"{result['file']} -> {result['output'] or 'nothing is written'}"

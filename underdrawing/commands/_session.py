@@ -66,7 +66,9 @@ def checked_session(arguments: argparse.Namespace, ability: str) -> Iterator[Ses
             raise UsageError(f"{flags.trust}: there is no such folder of public keys")
         _ask_passphrase(flags.secret)
         session = open_session(flags)
-        _check_registry(flags, create=ability == "protect")
+        create = ability == "protect"
+        if not (create and getattr(arguments, "dry_run", False)):
+            _check_registry(flags, create=create)
     try:
         yield flags
     finally:

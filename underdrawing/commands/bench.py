@@ -11,6 +11,11 @@ from underdrawing.commands._output import DONE, print_result
 from underdrawing.core.errors import UsageError
 from underdrawing.core.extras import needs_extra
 
+EXAMPLES = (
+    "underdrawing bench",
+    "underdrawing bench photo-core --data photographs/",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The study, photographs and results."""

@@ -10,6 +10,12 @@ from underdrawing.commands._output import print_batch, print_result
 from underdrawing.commands._session import checked_session, load_facts, read_password
 from underdrawing.core.errors import UsageError
 
+EXAMPLES = (
+    "underdrawing bulk protect photos/ -o protected/ --sign owner.pem --registry photos.db --jobs 8",
+    "underdrawing bulk verify incoming/ -o findings/ --jobs 8",
+)
+EXIT_HELP = "those of protect and verify; --fail-on as there."
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Places, engine, and the flags of protect and verify."""
@@ -22,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", choices=["processes", "ray"], default="processes", help="Ray: the extra")
     parser.add_argument("--seed", metavar="HEX", help="of the identities; drawn, and kept in the journal")
     parser.add_argument("--sign", metavar="OWNER.pem", help="protect: sign with this private key")
-    _flags.add(parser, "--force", *_flags.PROTECTION)
+    _flags.add(parser, "--force", "--fail-on", *_flags.PROTECTION)
 
 
 def run(arguments: argparse.Namespace) -> int:

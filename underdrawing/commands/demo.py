@@ -10,6 +10,12 @@ from underdrawing.commands._output import DONE, FAILED, print_result
 
 _FOLDER = "underdrawing_demo"
 
+EXAMPLES = (
+    "underdrawing demo",
+    "underdrawing demo -o strip/",
+)
+EXIT_HELP = "0 the alteration was found, 3 it was not."
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The output folder."""

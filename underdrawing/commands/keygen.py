@@ -10,6 +10,12 @@ from underdrawing.commands._output import DONE, print_result
 from underdrawing.commands._session import ask_passphrase, read_password
 from underdrawing.core.errors import KeyFileError, UsageError
 
+EXAMPLES = (
+    "underdrawing keygen -o owner.pem",
+    "underdrawing keygen -o owner.pem --password-file password.txt --name 'photo desk'",
+    "underdrawing keygen --secret secret.bin",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Files of the keys."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from underdrawing.commands import _flags
@@ -15,12 +15,19 @@ from underdrawing.core.errors import UsageError
 if TYPE_CHECKING:
     from underdrawing.batch import Job, Result
 
+EXAMPLES = (
+    "underdrawing protect photo.jpg -o protected.jpg --sign owner.pem",
+    "underdrawing protect photos/ -o protected/ --sign owner.pem --registry photos.db --jobs 2",
+    "underdrawing protect - -o - --sign owner.pem < photo.jpg > protected.jpg",
+    "underdrawing protect photos/ -o protected/ --dry-run",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Pictures, output, and all that goes into or with the mark."""
-    _flags.add(parser, "paths", "--jobs", "--force", "--system", "--secret", "--password-file")
+    _flags.add(parser, "paths", "--jobs", "--force", "--dry-run", "--system", "--secret", "--password-file")
     parser.add_argument(
-        "-o", "--output", required=True, metavar="OUT", help="a folder, or a file for one picture"
+        "-o", "--output", required=True, metavar="OUT", help="a folder; a file or - (stdout) for one picture"
     )
     parser.add_argument("--sign", metavar="OWNER.pem", help="sign with this private key")
     parser.add_argument("--identity", metavar="HEX", help="16 hex digits; drawn at random by default")
@@ -29,20 +36,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Protect every picture."""
-    from underdrawing import batch
+    from underdrawing.commands import _jobs
 
     facts = load_facts(arguments)
     with checked_session(arguments, "protect") as flags:
-        jobs = batch.file_jobs(arguments.paths, Path(arguments.output), overwrite=arguments.force)
-        if arguments.identity and len(jobs) > 1:
+        plan = _jobs.file_plan(arguments.paths, arguments.output, overwrite=arguments.force)
+        if arguments.identity and len(plan.jobs) > 1:
             raise UsageError("--identity names one picture; give one picture, or let identities be drawn")
         options = {"identity": arguments.identity, "facts": facts, "overwrite": arguments.force}
-        return run_batch(arguments, jobs, partial(protect_file, flags=flags, **options), sentence, warning)
+        return run_batch(arguments, plan, partial(protect_file, flags=flags, **options), sentence, warning)
 
 
 def protect_file(job: Job, *, flags: SessionFlags, **options: Any) -> Result:
-    """Protect the job's file into its target. options: of Session.protect."""
-    return open_session(flags).protect(job.path, job.target, **options).to_json()
+    """Protect the job's file into its target, or to stdout. options: of Session.protect."""
+    output = sys.stdout.buffer if job.target is None else job.target
+    return open_session(flags).protect(job.source(), output, **options).to_json()
 
 
 def warning(result: Result) -> str | None:
@@ -62,4 +70,5 @@ def sentence(result: Result) -> str:
     signed = f", signed by {result['signed_by']}" if result["signed_by"] else ", not signed"
     quality = f"{result['psnr_db']:.1f} dB, " if result["psnr_db"] is not None else ""
     identity = f"identity {result['identity']}" if result["identity"] else "no identity"
-    return f"{result['file']} -> {result['output']}: {identity}{signed}, {quality}{result['seconds']} s"
+    output = result["output"] or "stdout"
+    return f"{result['file']} -> {output}: {identity}{signed}, {quality}{result['seconds']} s"

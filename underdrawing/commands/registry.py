@@ -9,6 +9,13 @@ from typing import Any
 from underdrawing.commands._output import ALTERED, DONE, NOT_FOUND, print_error, print_result
 from underdrawing.core.errors import UsageError
 
+EXAMPLES = (
+    "underdrawing registry list photos.db",
+    "underdrawing registry show photos.db 0123456789abcdef",
+    "underdrawing registry audit photos.db",
+)
+EXIT_HELP = "0 whole, 1 broken, 2 no such record."
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The action and the registry."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from underdrawing.commands import _flags
@@ -14,10 +13,17 @@ from underdrawing.commands._session import SessionFlags, checked_session, open_s
 if TYPE_CHECKING:
     from underdrawing.batch import Job, Result
 
+EXAMPLES = (
+    "underdrawing retrieve suspect.jpg --registry photos.db",
+    "underdrawing retrieve incoming/ --registry photos.db --limit 1 --json",
+)
+EXIT_HELP = "0 found, 2 no sure match, 3 a file could not be read; the most severe one counts."
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Pictures, the registry, and where Content Credentials go."""
-    _flags.add(parser, "paths", "--jobs", "--force", "--system", "--secret", "--trust", "--thorough")
+    _flags.add(parser, "paths", "--jobs", "--force", "--dry-run", "--system", "--secret", "--trust")
+    _flags.add(parser, "--thorough")
     parser.add_argument("--registry", required=True, metavar="DB", help="where to look: a file or URL")
     parser.add_argument("-o", "--output", metavar="OUT", help="folder for Content Credentials that were kept")
     _flags.add(parser, "--manifests")
@@ -32,12 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Search the registry for every picture."""
-    from underdrawing import batch
+    from underdrawing.commands import _jobs
 
-    jobs = batch.stem_jobs(arguments.paths, Path(arguments.output) if arguments.output else None)
+    plan = _jobs.stem_plan(arguments.paths, arguments.output)
     with checked_session(arguments, "verify") as flags:
         work = partial(retrieve_file, flags=flags, limit=arguments.limit, overwrite=arguments.force)
-        return run_batch(arguments, jobs, work, sentence)
+        return run_batch(arguments, plan, work, sentence)
 
 
 def retrieve_file(job: Job, *, flags: SessionFlags, **options: Any) -> Result:
@@ -45,9 +51,9 @@ def retrieve_file(job: Job, *, flags: SessionFlags, **options: Any) -> Result:
     Session.retrieve."""
     if job.target is not None:
         options |= {"output": job.target.parent, "stem": job.target.name}
-    matches = open_session(flags).retrieve(job.path, **options)
+    matches = open_session(flags).retrieve(job.source(), **options)
     status = "found" if matches and matches[0].sure else "not found"
-    return {"file": str(job.path), "status": status, "matches": [match.to_json() for match in matches]}
+    return {"file": job.name, "status": status, "matches": [match.to_json() for match in matches]}
 
 
 def sentence(result: Result) -> str:

@@ -13,6 +13,11 @@ from underdrawing.core.errors import MissingExtraError
 
 _PACKAGES = ("fastapi", "uvicorn", "prometheus_client", "python_multipart", "reportlab")
 
+EXAMPLES = (
+    "underdrawing serve",
+    "underdrawing serve --registry photos.db --sign owner.pem --port 8080",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Settings of the server that are often changed; all have environment variables."""

@@ -8,6 +8,12 @@ from pathlib import Path
 from underdrawing.commands._output import DONE, print_result
 from underdrawing.core.errors import UsageError
 
+EXAMPLES = (
+    "underdrawing token add desk --role protector --tokens tokens.json",
+    "underdrawing token list --tokens tokens.json",
+    "underdrawing token revoke desk --tokens tokens.json",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The action, the token and the file of tokens."""

@@ -8,6 +8,11 @@ from pathlib import Path
 from underdrawing.commands._output import DONE, print_result
 from underdrawing.core.extras import needs_extra
 
+EXAMPLES = (
+    "underdrawing train imuge --recipe lean-cpu-2h --data shards/ -o runs/imuge",
+    "underdrawing train photo-sketch --data shards/ -o runs/sketch --minutes 60 --resume",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The training, its data and its output."""

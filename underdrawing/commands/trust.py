@@ -8,6 +8,11 @@ from pathlib import Path
 from underdrawing.commands import _flags
 from underdrawing.commands._output import DONE, print_result
 
+EXAMPLES = (
+    "underdrawing trust",
+    "underdrawing trust desk.pem --name 'photo desk'",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The store, and files to add."""

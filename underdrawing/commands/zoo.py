@@ -8,6 +8,12 @@ from typing import Any
 from underdrawing.commands._output import DONE, FAILED, print_result
 from underdrawing.core.errors import UnderdrawingError
 
+EXAMPLES = (
+    "underdrawing zoo",
+    "underdrawing zoo --json",
+)
+EXIT_HELP = "0 all weights are whole, 3 one is damaged."
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """No flags of its own."""

@@ -25,41 +25,70 @@ class Found:
     relative: Path
 
 
-def find_pictures(paths: Iterable[str | Path]) -> list[Found]:
+def find_pictures(paths: Iterable[str | Path], skipped: dict[Path, str] | None = None) -> list[Found]:
     """List picture files by path, folder and glob pattern, each once, in folders sorted by name.
 
     Relative paths: the name of a file; below the folder for its files; below the part of a pattern without
-    wildcards for its matches. Hidden files and folders are skipped, links to folders are not followed.
+    wildcards for its matches. Hidden files and folders and files without the suffix of a picture are left
+    out, and added to `skipped` with the reason; links to folders are not followed.
     PictureError where an argument matches nothing.
     """
     found: dict[Path, Found] = {}
+    skipped = {} if skipped is None else skipped
     for path in paths:
-        before = len(found)
+        before = len(found) + len(skipped)
         repeated = False
-        for entry in _below(Path(path)):
+        for entry in _below(Path(path), skipped):
             repeated |= entry.path in found
             found.setdefault(entry.path, entry)
-        if len(found) == before and not repeated and not Path(path).is_dir():
+        if len(found) + len(skipped) == before and not repeated and not is_folder(path):
             raise PictureError(f"{path}: no such file or folder")
     return list(found.values())
 
 
-def _below(path: Path) -> Iterator[Found]:
-    if path.is_dir():
-        for folder, folders, names in os.walk(path):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
+def is_folder(path: str | Path) -> bool:
+    """Whether there is a folder; False, not an error, where the name is too long for the file system."""
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises
+
+
+def exists(path: str | Path) -> bool:
+    """Whether there is a file or folder; False, not an error, where the name is too long."""
+    return os.path.exists(path)  # noqa: PTH110 - Path.exists raises
+
+
+def storable(name: str) -> str:
+    """A file name as UTF-8 holds it: bytes of it that are none become escapes, as \\udce9."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _below(path: Path, skipped: dict[Path, str]) -> Iterator[Found]:
+    if is_folder(path):
+
+        def unreadable(error: OSError) -> None:
+            skipped[Path(error.filename)] = f"the folder cannot be read ({error.strerror})"
+
+        for folder, folders, names in os.walk(path, onerror=unreadable):
+            hidden = [name for name in folders if name.startswith(".")]
+            skipped.update((Path(folder) / name, "hidden folder") for name in hidden)
+            folders[:] = sorted(set(folders) - set(hidden))
             for name in sorted(names):
-                inside = Path(folder) / name
-                if inside.suffix.lower() in PICTURE_SUFFIXES and not name.startswith("."):
-                    yield Found(inside, inside.relative_to(path))
-    elif path.exists():
+                yield from _picture(Path(folder) / name, path, skipped)
+    elif exists(path):
         yield Found(path, Path(path.name))
     elif glob.has_magic(str(path)):
         fixed = Path(*_parts_before_wildcard(path))
         for match in sorted(glob.glob(str(path), recursive=True)):  # noqa: PTH207 - Path.glob takes no absolute pattern
-            inside = Path(match)
-            if inside.is_file() and inside.suffix.lower() in PICTURE_SUFFIXES:
-                yield Found(inside, inside.relative_to(fixed))
+            if not is_folder(match):
+                yield from _picture(Path(match), fixed, skipped)
+
+
+def _picture(path: Path, root: Path, skipped: dict[Path, str]) -> Iterator[Found]:
+    if path.name.startswith("."):
+        skipped[path] = "hidden"
+    elif path.suffix.lower() not in PICTURE_SUFFIXES:
+        skipped[path] = f"{path.suffix} is no suffix of a picture" if path.suffix else "no suffix"
+    else:
+        yield Found(path, path.relative_to(root))
 
 
 def _parts_before_wildcard(path: Path) -> list[str]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +31,19 @@ from underdrawing.report.reports import VerifyReport
 
 SOURCE_COLORS = (232, 232, 228, 30, 110, 190, 226, 140, 30, 46, 140, 80)
 """Palette of the source map: RGB of untouched, decoded and filled pixels, and of those from the original."""
+_NAME = re.compile(
+    r"(.+)\.(?:(?:mask|recovered|source|unvouched|confidence|content)\.png|c2pa|report\.(?:json|html|pdf))",
+    re.DOTALL,
+)
 _KINDS = {"c2pa": "manifest", "report.pdf": "pdf", "report.html": "html", "report.json": "json"}
+
+
+def report_of(path: Path) -> Path | None:
+    """The STEM.report.json that a file of findings belongs to; None where the file is none, as where there
+    is no such report beside it."""
+    name = _NAME.fullmatch(path.name)
+    report = None if name is None else path.with_name(f"{name[1]}.report.json")
+    return report if report is not None and report.is_file() else None
 
 
 def finding_files(
