@@ -9,11 +9,11 @@ from PIL import Image
 from skimage import data
 
 from underdrawing.attacks.channel import Jpeg
+from underdrawing.carriers.lattice import rates
 from underdrawing.coding.keys import Owner, PublicKey
 from underdrawing.coding.payload import Previous
 from underdrawing.core.errors import CapacityError, ShapeError
 from underdrawing.core.types import DECODED, UNTOUCHED
-from underdrawing.systems.photo import rates
 from underdrawing.systems.photo.model import Photo
 
 IDENTITY = bytes.fromhex("0123456789abcdef")

@@ -26,6 +26,7 @@ from underdrawing.registry.rendition import LONG_SIDE_PX, render
 from underdrawing.report.reports import ProtectReport
 
 _IDENTITY_BYTES = 8
+_NO_ROOM = "not signed: this picture is too small or too flat to hold a signature; a higher strength may help"
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class Embedder:
         )
         protected = replace(picture, pixels=_changed(picture, protection))
         seconds = time.perf_counter() - start
+        signed = getattr(protection, "signed", True)
+        notes = () if self.owner is None or signed else (_NO_ROOM,)
         return ProtectReport(
             file=source.name,
             output=None,
@@ -77,12 +80,12 @@ class Embedder:
             ssim=ssim(picture.image, protected.image),
             bits=dict(protection.bits),
             seconds=seconds,
-            signed_by=None if self.owner is None else self.owner.public.fingerprint,
+            signed_by=self.owner.public.fingerprint if self.owner is not None and signed else None,
             protected=protected,
             source_file=source.data,
             record=None if facts is None else self._record(source, protected, protection, facts, already),
             already=already,
-            notes=picture.notes,
+            notes=picture.notes + notes,
         )
 
     def _earlier(self, picture: Picture) -> Any:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from underdrawing import zoo
 from underdrawing.api import protecting, retrieving, trust
+from underdrawing.api.producing import Producer
 from underdrawing.api.protecting import Embedder, EncodedFile
+from underdrawing.api.read_back import Reader
 from underdrawing.api.verifying import Judge
 from underdrawing.coding.keys import Owner, TrustStore
 from underdrawing.core.errors import RegistryError, UsageError
@@ -113,7 +115,30 @@ class Session:
         message names the file.
         """
         with named(source):
-            return self._embed(read_source(source, self.max_pixels), identity, facts)
+            return self._produce(read_source(source, self.max_pixels), None, identity, facts)[0]
+
+    def produce(
+        self,
+        source: Source,
+        name: str | Path,
+        *,
+        identity: str | bytes | None = None,
+        facts: Facts | Mapping[str, Any] | None = None,
+        credentials: bool = True,
+    ) -> tuple[ProtectReport, EncodedFile]:
+        """Protect a picture and make the content of its file, in the format of the suffix of `name`.
+
+        The file is read back: the report states what `verify` finds in it. Where identity or signature are
+        not read, a stronger mark is tried; CapacityError where the strongest is not read either. Arguments
+        and other errors: those of `embed` and `encode`.
+        """
+        with named(source):
+            read = read_source(source, self.max_pixels)
+            report, encoded = self._produce(
+                read, lambda made: self.encode(made, name, credentials=credentials), identity, facts
+            )
+            assert encoded is not None
+            return report, encoded
 
     def encode(self, report: ProtectReport, name: str | Path, *, credentials: bool = True) -> EncodedFile:
         """The content of a protected picture's file, in the format of the suffix of `name`.
@@ -155,12 +180,13 @@ class Session:
             if self.credentials is not None and output is None:
                 raise UsageError("Content Credentials are part of a file; give an output")
             read = read_source(source, self.max_pixels)
-            report, data = self._embed(read, identity, facts), None
-            if output is not None:
-                encoded = self._write(report, output, overwrite)
-                data, notes = encoded.data, report.notes + encoded.notes
+            encode = None if output is None else partial(self.encode, name=name_of(output) or "")
+            report, encoded = self._produce(read, encode, identity, facts)
+            data = None if encoded is None else encoded.data
+            if output is not None and encoded is not None:
+                self._write(report, encoded, output, overwrite)
                 place = str(output) if isinstance(output, str | Path) else None
-                signed = self.credentials is not None
+                signed, notes = self.credentials is not None, report.notes + encoded.notes
                 report = replace(report, output=place, credentials=signed, notes=notes)
             if report.record is not None:
                 report = self._register(report, read, data)
@@ -254,22 +280,27 @@ class Session:
             self._opened = open_registry(self.registry, create=create)
         return self._opened
 
-    def _embed(
+    def _produce(
         self,
         read: SourcePicture,
+        encode: Callable[[ProtectReport], EncodedFile] | None,
         identity: str | bytes | None,
         facts: Facts | Mapping[str, Any] | None,
-    ) -> ProtectReport:
+    ) -> tuple[ProtectReport, EncodedFile | None]:
         if facts is not None and self.registry is None:
             raise RegistryError("facts are kept in a registry; give one")
         given = None if self.registry is None else protecting.to_facts(facts)
         embedder = Embedder(
             self._model, self.system, self.owner, self._secret, self.strength, self.rendition_px
         )
-        return embedder.embed(read, protecting.identity_bytes(identity), given)
+        owner = None if self.owner is None else self.owner.public
+        reader = Reader(self._model, owner, self._secret, self.max_pixels)
+        producer = Producer(embedder, reader, encode)
+        return producer.produce(read, protecting.identity_bytes(identity), given)
 
-    def _write(self, report: ProtectReport, output: str | Path | BinaryIO, overwrite: bool) -> EncodedFile:
-        encoded = self.encode(report, name_of(output) or "")
+    def _write(
+        self, report: ProtectReport, encoded: EncodedFile, output: str | Path | BinaryIO, overwrite: bool
+    ) -> None:
         if self._manifests is not None and report.identity is not None and encoded.manifest is not None:
             # Before the file: a manifest that is not stored cannot be recovered.
             self._manifests.add(report.identity, encoded.manifest)
@@ -277,7 +308,6 @@ class Session:
             write_atomic(output, encoded.data, overwrite)
         else:
             output.write(encoded.data)
-        return encoded
 
     def _register(self, report: ProtectReport, read: SourcePicture, data: bytes | None) -> ProtectReport:
         """The report with the number of its record. RegistryError, which says whether the file is written."""

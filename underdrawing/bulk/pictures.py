@@ -76,15 +76,16 @@ class Worker:
 
     def _protect(self, name: str, key: str, data: bytes, existing: bytes | None) -> Outcome:
         identity = derive_identity(self.settings.seed, key)
-        report = self.session.embed(data, identity=identity, facts=self.facts)
+        report, encoded = self.session.produce(
+            data, name, identity=identity, facts=self.facts, credentials=False
+        )
         report = replace(report, file=name, output=name, credentials=self.signer is not None)
         left_out = (*_UNREPEATABLE, "registered") + (() if self.signer else ("credentials",))
         fields = _without(report.to_json(), left_out)
-        if existing is not None and self.signer is not None:
-            unsigned = self.session.encode(report, name, credentials=False).data
-            if is_signed(existing, unsigned, report.identity, self.signer.chain):
+        if self.signer is not None:
+            if existing is not None and is_signed(existing, encoded.data, report.identity, self.signer.chain):
                 return Outcome({name: existing}, fields, report.record)
-        encoded = self.session.encode(report, name)
+            encoded = self.session.encode(report, name)
         fields["notes"] = [*report.notes, *encoded.notes]
         manifest = None
         if report.identity is not None and encoded.manifest is not None:

@@ -171,6 +171,25 @@ def build(
     return Layers(head, _closed(parts, k_middle, head, b"underdrawing middle"), top)
 
 
+def bits_by_kind(layers: Layers, contents: Contents) -> dict[str, int]:
+    """Number of information bits of each layer, and of the two kinds of content."""
+    parts = {"base": layers.base, "middle": layers.middle, "top": layers.top}
+    sizes = {name: 0 if bits is None else len(bits) for name, bits in parts.items()}
+    content = len(contents.middle) + len(contents.top)
+    return {**sizes, "content": content, "cells": contents.cells.size}
+
+
+def bits_read(middle: Middle | None, top: Top | None, sizes: tuple[int, int]) -> dict[str, int]:
+    """As `bits_by_kind`, of the layers that were read; `sizes` are those of middle and top."""
+    return {
+        "base": BASE_BITS,
+        "middle": 0 if middle is None else sizes[0],
+        "top": 0 if top is None else sizes[1],
+        "content": sum(len(part.content) for part in (middle, top) if part is not None),
+        "cells": 0 if middle is None else middle.cells.size,
+    }
+
+
 def _build_top(head: np.ndarray, content: np.ndarray, size: int, owner: Owner | None) -> np.ndarray:
     with_key = owner is not None and size >= _KEY_ROOM
     parts = [from_int(int(with_key), 1), from_int(0, 3), from_int(len(content), _TOP_LENGTH)]

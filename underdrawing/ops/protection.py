@@ -25,6 +25,8 @@ class Protection:
     """Number of embedded bits by kind."""
     code: bytes = b""
     """Content code as a registry stores it; see coding.bits.pack_code."""
+    signed: bool = True
+    """Whether the owner's signature, where there is an owner, had room."""
 
     @classmethod
     def between(cls, original: np.ndarray, protected: np.ndarray) -> Protection:

@@ -29,7 +29,7 @@ class ProtectReport:
     ssim: float
     """Of the same pair."""
     bits: dict[str, int]
-    """Bits of each part of the hidden code."""
+    """Bits of each part of the hidden code, as read back."""
     seconds: float
     """Time of embedding, without reading and writing files."""
     signed_by: str | None
@@ -47,7 +47,8 @@ class ProtectReport:
     """Identity and key (8 hex digits, or None) of an earlier protection, which this one replaces; None where
     the source had none."""
     notes: tuple[str, ...] = ()
-    """What reading tolerated or converted, and what the output lacks of the source; a sentence each."""
+    """What reading tolerated or converted, what differs from what was asked for, and what the output lacks of
+    the source; a sentence each."""
 
     def to_json(self) -> dict[str, Any]:
         """The object that `protect --json` prints."""

@@ -176,6 +176,7 @@ class Protection(BaseModel):
     already: AlreadyOut | None = Field(
         description="the picture was protected before; the new mark replaces that one and names it"
     )
+    notes: list[str] = Field(description="sentences on what differs from what was asked for")
     artefacts: dict[str, Artefact] = Field(description="protected: the picture, in the format of the upload")
     artefacts_seconds: float
 

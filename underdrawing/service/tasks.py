@@ -99,11 +99,12 @@ def protect(session: Session, task: Task) -> dict[str, Any]:
             f"{format} files hold no Content Credentials; send another format, or leave them out"
         )
     embedding = replace(session, strength=task["strength"])
-    report = embedding.embed(source, identity=task["identity"], facts=task["facts"])
     name = "protected" + next(suffix for suffix, known in SUFFIXES.items() if known == format)
     credentials = task["credentials"] is not False and format in MIME
     try:
-        encoded = session.encode(report, name, credentials=credentials)
+        report, encoded = embedding.produce(
+            source, name, identity=task["identity"], facts=task["facts"], credentials=credentials
+        )
     except OutputError as error:  # a size beyond the format: of the picture, not of the disk
         raise PictureError(str(error)) from error
     if encoded.manifest is not None and report.identity is not None and session.manifests is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,7 +10,12 @@ import numpy as np
 from underdrawing.carriers.lattice.grid import Alignment
 from underdrawing.carriers.lattice.lattice import Lattice, View, is_small
 from underdrawing.carriers.lattice.local_alignment import refine_locally
-from underdrawing.carriers.lattice.parameters import LAYERS, default_strength_for_size, nearest_strength
+from underdrawing.carriers.lattice.parameters import (
+    LAYERS,
+    STRENGTHS,
+    default_strength_for_size,
+    nearest_strength,
+)
 from underdrawing.carriers.lattice.soft_bits import Reading, altered_probability, evidence
 from underdrawing.coding import payload
 from underdrawing.coding.ldpc import Code, Decoded, short_code
@@ -91,13 +96,26 @@ def detect_mark(
     return None
 
 
-def detect_unchanged(received: np.ndarray, lattice: Lattice) -> Mark | None:
+def detect_unchanged(
+    received: np.ndarray, lattice: Lattice, strengths: Sequence[float] = STRENGTHS
+) -> Mark | None:
     """As `detect_mark`, for a whole picture at its own size and upright only, compressed or edited or not:
-    some 30 ms at 512x512 where there is no mark."""
-    numbered = enumerate(lattice.unchanged(received), 1)
+    some 30 ms at 512x512 where there is no mark; less with fewer strengths to try."""
+    numbered = enumerate(lattice.unchanged(received, strengths), 1)
     views = ((tried, lattice.view(received, alignment)) for tried, alignment in numbered)
     found = (_decoded(lattice, received, view, tried) for tried, view in views)
     return next((mark for mark in found if mark is not None), None)
+
+
+def detect_whole(received: np.ndarray, lattice: Lattice) -> Mark | None:
+    """What `detect_mark` finds in a whole picture at its own size and upright; the usual strength is tried
+    first."""
+    usual = nearest_strength(default_strength_for_size(max(received.shape)))
+    return (
+        detect_unchanged(received, lattice, (usual,))
+        or detect_unchanged(received, lattice)
+        or detect_mark(received, lattice, moved=False)
+    )
 
 
 def _views(lattice: Lattice, received: np.ndarray, alignment: Alignment, is_likely: bool) -> Iterator[View]:

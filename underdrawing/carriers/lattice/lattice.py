@@ -177,11 +177,11 @@ class Lattice:
         searches = (sync.intact, sync.resized, parts) if moved else (sync.intact,)
         return chain.from_iterable(search(received, self.tables) for search in searches)
 
-    def unchanged(self, received: np.ndarray) -> Iterable[Alignment]:
-        """As `alignments`, of a whole picture at its own size and upright only; fast."""
+    def unchanged(self, received: np.ndarray, strengths: Sequence[float] = STRENGTHS) -> Iterable[Alignment]:
+        """As `alignments`, of a whole picture at its own size and upright only, at these strengths; fast."""
         if min(grid_size(*received.shape)) < LEAST_VIEW_PX:
             return ()
-        return sync.unchanged(received, self.tables)
+        return sync.unchanged(received, self.tables, strengths)
 
     def view(self, received: np.ndarray, alignment: Alignment, blur: float | None = None) -> View:
         """Equalize and read the blocks in view; enough for the base layer, whose dither is tiled.

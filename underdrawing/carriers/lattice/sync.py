@@ -7,7 +7,7 @@ deviations of chance; the caller stops at the first whose base layer passes its 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise, product
 
 import numpy as np
@@ -63,11 +63,13 @@ def intact(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
         yield from _reoriented(Alignment(*received.shape, size), received, tables)
 
 
-def unchanged(received: np.ndarray, tables: KeyTables) -> Iterator[Alignment]:
+def unchanged(
+    received: np.ndarray, tables: KeyTables, strengths: Sequence[float] = STRENGTHS
+) -> Iterator[Alignment]:
     """Whole pictures at their own size and upright, with a clear score: milliseconds without a mark."""
     whole = Alignment(*received.shape, grid_size(*received.shape))
     plane = whole.sample(received)
-    found = [score_alignment(whole, plane, tables, s) for s in STRENGTHS]
+    found = [score_alignment(whole, plane, tables, s) for s in strengths]
     found.sort(key=lambda a: -a.score)
     if whole.scaled != received.shape and found[0].score > _KNOWN_THRESHOLD:
         found[0] = _adjust_short_side(found[0], received, tables)

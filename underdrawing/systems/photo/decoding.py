@@ -7,7 +7,7 @@ from dataclasses import fields as dataclass_fields
 
 import numpy as np
 
-from underdrawing.carriers.lattice import detection
+from underdrawing.carriers.lattice import detection, rates
 from underdrawing.carriers.lattice.detection import BASE_CODE_BITS, Mark, decode_layer
 from underdrawing.carriers.lattice.embed import code_length
 from underdrawing.carriers.lattice.lattice import Lattice
@@ -15,7 +15,6 @@ from underdrawing.carriers.lattice.private import PrivateLattice
 from underdrawing.coding import payload
 from underdrawing.coding.ldpc import Decoded, code
 from underdrawing.core.errors import CodeError
-from underdrawing.systems.photo import rates
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,14 @@ class Marked(Mark):
     def layers(self) -> tuple[str, ...]:
         """Names of the layers with a valid checksum."""
         return ("base", *(n for n, part in (("middle", self.middle), ("top", self.top)) if part is not None))
+
+    @property
+    def bits(self) -> dict[str, int]:
+        """Number of bits read, by the kinds of Protection.bits."""
+        sizes = rates.sizes(self.base.rates, *self.grid)
+        read = payload.bits_read(self.middle, self.top, sizes)
+        coded = sum(code_length(name, *self.grid) for name in self.layers[1:])
+        return {**read, "coded": BASE_CODE_BITS + coded}
 
 
 def searches(secret: bytes | None) -> tuple[tuple[Lattice, bool], ...]:
@@ -50,6 +57,12 @@ def detect_unchanged(received: np.ndarray, secret: bytes | None) -> Mark | None:
         lattices += [PrivateLattice(secret, BASE_CODE_BITS), Lattice(secret, BASE_CODE_BITS)]
     found = (detection.detect_unchanged(received, lattice) for lattice in lattices)
     return next((mark for mark in found if mark is not None), None)
+
+
+def detect_whole(received: np.ndarray, secret: bytes | None) -> Mark | None:
+    """The mark that `verify` finds in a whole upright luma of its own size, public or under this secret."""
+    found = (detection.detect_whole(received, lattice) for lattice, _ in searches(secret)[:2])
+    return next(filter(None, found), None)
 
 
 def decode_layers(mark: Mark) -> Marked:

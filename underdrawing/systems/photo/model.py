@@ -23,7 +23,7 @@ from underdrawing.coding.payload import Previous
 from underdrawing.core.types import Verdict
 from underdrawing.ops.protection import Protection
 from underdrawing.systems.photo import protecting, verifying
-from underdrawing.systems.photo.decoding import decode_layers, detect_unchanged, searches
+from underdrawing.systems.photo.decoding import decode_layers, detect_unchanged, detect_whole, searches
 from underdrawing.systems.photo.parts import BlockLocator, ContentWitness, Fuser, Parts, SketchCodec
 from underdrawing.systems.photo.protecting import Codecs, picture_luma
 
@@ -129,6 +129,23 @@ class Photo:
         marked = decode_layers(marked)
         parts = Parts(self.sketch, self.witness, self.locator, self.fusion)
         return verifying.judge(image, marked, parts, find_key)
+
+    def read_back(
+        self,
+        image: np.ndarray,
+        *,
+        secret: bytes | None = None,
+        find_key: verifying.FindKey = lambda short: None,
+    ) -> Verdict:
+        """What `verify` reads in a whole picture at its own size, not judged: identity, signature, layers and
+        their number of bits by kind in details["bits"]. Fast."""
+        marked = detect_whole(picture_luma(image), secret)
+        if marked is None:
+            return Verdict("unprotected", present=False, message="No mark found.")
+        marked = decode_layers(marked)
+        identity, signature = marked.base.identity.hex(), verifying.read_signature(marked, find_key)
+        found = {"identity": identity, "signature": signature, "layers": marked.layers}
+        return Verdict("unknown", True, "Read, not judged.", **found, details={"bits": marked.bits})
 
     def describe(self, image: np.ndarray, bits: int) -> np.ndarray:
         """The picture decoded from a content code of at most so many bits, (H, W, 3) uint8."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from underdrawing.carriers.lattice import rates
 from underdrawing.carriers.lattice.detection import BASE_CODE_BITS
 from underdrawing.carriers.lattice.embed import code_length
 from underdrawing.carriers.lattice.grid import grid_size, resize, to_picture
@@ -26,10 +28,10 @@ from underdrawing.coding.ldpc import code, short_code
 from underdrawing.core.errors import CapacityError, ShapeError
 from underdrawing.ops.color import luma, luma_direction
 from underdrawing.ops.protection import Protection
-from underdrawing.systems.photo import rates
 from underdrawing.systems.photo.parts import ContentWitness, SketchCodec
 
 LEAST_SIDE_PX = 64
+_MORE_IDENTITIES = 3  # drawn where one is not readable
 _EXACT_PIXELS = 1 << 21  # pixels up to which luma is float; in larger pictures averaging hides 8-bit rounding
 _LEAST_CONTENT_BITS = 60
 _MOST_CELL_BITS = 3  # of the hash; a fourth finds no more edits, see docs/HOW_IT_WORKS.md
@@ -66,12 +68,27 @@ def protect(
 ) -> Protection:
     """Embed the content code of a photograph (H, W, 3) uint8.
 
+    identity: None draws one at random, and another one where a small picture does not hold it.
     previous: an earlier protection of the same picture, which the new one replaces and names.
     ShapeError below 64 px and for narrow pictures; CapacityError where the base layer is not decodable.
     """
+    for _ in range(_MORE_IDENTITIES if identity is None else 0):
+        with suppress(CapacityError):
+            return _protect(image, codecs, secrets.token_bytes(8), owner, secret, strength, previous)
+    return _protect(image, codecs, identity or secrets.token_bytes(8), owner, secret, strength, previous)
+
+
+def _protect(
+    image: np.ndarray,
+    codecs: Codecs,
+    identity: bytes,
+    owner: Owner | None,
+    secret: bytes | None,
+    strength: float,
+    previous: payload.Previous | None,
+) -> Protection:
     height, width = image.shape[:2]
     size = _checked_grid(height, width)
-    identity = identity or secrets.token_bytes(8)
     default_strength = default_strength_for_size(max(height, width))
     strength = nearest_strength(strength * default_strength)
     rows, cols = size[0] // 8, size[1] // 8
@@ -98,20 +115,15 @@ def protect(
         raise CapacityError(
             f"this picture of {width}x{height} px is too small or too flat to carry a readable identity"
         )
-    bits = {
-        "base": len(layers.base),
-        "middle": k_middle,
-        "top": k_top,
-        "content": len(contents.middle) + len(contents.top),
-        "cells": contents.cells.size,
-        "coded": len(first) + sum(map(len, coded.values())),
-    }
+    bits = payload.bits_by_kind(layers, contents)
+    bits["coded"] = len(first) + sum(map(len, coded.values()))
     return Protection(
         to_picture(change, size, (height, width)),
         luma_direction(image),
         identity.hex(),
         bits,
         pack_code((contents.middle, contents.top)),
+        k_middle >= overhead,
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from underdrawing.attacks import suites, tamper
 from underdrawing.attacks.channel import Jpeg
 from underdrawing.attacks.geometry import Scale
+from underdrawing.carriers.lattice import rates
 from underdrawing.carriers.lattice.capacity import information
 from underdrawing.carriers.lattice.embed import code_length
 from underdrawing.carriers.lattice.grid import Alignment
@@ -21,7 +22,6 @@ from underdrawing.carriers.lattice.locator import measured
 from underdrawing.carriers.lattice.parameters import LAYERS, TEXTURE_GAINS, EmbeddingLevel
 from underdrawing.data.shards import random_crop
 from underdrawing.ops.color import COLOUR_DIRECTION, luma, with_luma_changed
-from underdrawing.systems.photo import rates
 
 SIDE = 256
 _MARGIN = 8  # px of the picture beyond the sample, so that crops can move the grid
