@@ -99,6 +99,17 @@ def lost(picture: Picture, format: str, carries: Collection[str]) -> tuple[str, 
     return tuple(notes)
 
 
+def from_codes(codes: np.ndarray, depth: int) -> np.ndarray:
+    """uint16 values 0..65535 of codes with `depth` bits, 8..16; to_codes gives the codes back."""
+    top = 2**depth - 1
+    return ((codes.astype(np.uint32) * 65535 + top // 2) // top).astype(np.uint16)
+
+
+def to_codes(values: np.ndarray, depth: int) -> np.ndarray:
+    """The nearest codes with `depth` bits of uint16 values 0..65535."""
+    return ((values.astype(np.uint32) * (2**depth - 1) + 32767) // 65535).astype(np.uint16)
+
+
 def written_by_pillow(image: Image.Image, format: str, options: dict[str, Any]) -> bytes:
     """The bytes of the file that Pillow writes."""
     buffer = io.BytesIO()
