@@ -17,6 +17,8 @@ BROKEN: dict[str, Callable[[], bytes]] = {}
 """Files that are to be refused."""
 ODD: dict[str, Callable[[], bytes]] = {}
 """Files that are unusual and are to be read."""
+CUT: dict[str, Callable[[], bytes]] = {}
+"""Files that lack rows: viewers show them, so they are read, and are not to be protected."""
 NARROW: dict[str, Callable[[], bytes]] = {}
 """Pictures that can be read, too narrow to carry a code."""
 
@@ -82,13 +84,13 @@ def text() -> bytes:
     return b"Dear reader, this is no picture.\n" * 50
 
 
-@_case(BROKEN)
+@_case(CUT)
 def truncated_jpeg() -> bytes:
     data = file_of(photo(), "JPEG")
     return data[: len(data) // 2]
 
 
-@_case(BROKEN)
+@_case(CUT)
 def truncated_progressive_jpeg() -> bytes:
     data = file_of(photo(), "JPEG", progressive=True)
     return data[: len(data) // 2]

@@ -4,10 +4,11 @@ import resource
 
 import numpy as np
 import pytest
-from hostile_files import BROKEN, NARROW, ODD, file_of, photo
+from hostile_files import BROKEN, CUT, NARROW, ODD, file_of, photo
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from underdrawing.api import Session
 from underdrawing.core.errors import PictureError, ShapeError
 from underdrawing.data.pictures import Picture, load_picture, save_picture
 from underdrawing.data.sources import read_source
@@ -31,6 +32,15 @@ def test_broken_files_are_refused_by_name(tmp_path, name):
     assert "\n" not in str(refusal.value)
     with pytest.raises(PictureError):
         load_picture(path.read_bytes())
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_files_that_lack_rows_are_read_and_not_protected(name):
+    loaded = load_picture(CUT[name]())
+    assert loaded.incomplete
+    assert "cut short" in " ".join(loaded.notes)
+    with pytest.raises(PictureError, match="cut short"), Session() as session:
+        session.embed(CUT[name]())
 
 
 @pytest.mark.parametrize("name", ODD)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from underdrawing.core.errors import MissingExtraError, OutputError, PictureError, ShapeError
 from underdrawing.data.containers import tiff
-from underdrawing.data.pictures import Picture, load_picture, save_picture
+from underdrawing.data.pictures import Picture, encode_picture, load_picture, save_picture
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf tiff:Orientation="1" dc:title="k\xc3\xa4se"/></x:xmpmeta>'
 SUFFIXES = (".jpg", ".png", ".webp", ".avif", ".tif", ".heic", ".bmp")
@@ -98,12 +98,13 @@ def test_orientation_in_xmp_and_the_rest_of_exif():
     assert loaded.exif == block.replace(b"\x12\x01\x03\0\x01\0\0\0\x06", b"\x12\x01\x03\0\x01\0\0\0\x01")
 
 
-def test_exif_too_large_for_a_jpeg_is_left_out(tmp_path):
+def test_exif_too_large_for_a_segment_is_in_several(tmp_path):
     giant = load_picture(hostile.giant_exif_png())
     assert len(giant.exif) > 200_000
     save_picture(giant, tmp_path / "a.jpg")
     save_picture(giant, tmp_path / "a.png")
-    assert load_picture(tmp_path / "a.jpg").exif is None
+    assert load_picture(tmp_path / "a.jpg").exif == giant.exif
+    assert "EXIF is in several segments" in " ".join(encode_picture(giant, tmp_path / "a.jpg").notes)
     assert load_picture(tmp_path / "a.png").exif == giant.exif
 
 
@@ -180,14 +181,14 @@ def test_other_content_in_the_same_clothes():
         source.with_image(changed.astype(np.float32))
 
 
-def test_jpeg_quality_keeps_the_mark(tmp_path):
-    for quality, written in ((60, 95), (98, 98)):
+def test_jpeg_tables_are_those_of_the_input_where_they_keep_the_mark(tmp_path):
+    for quality, written in ((60, 90), (92, 92), (98, 98)):
         source = load_picture(file_of(photo(), "JPEG", quality=quality))
         assert source.quality == quality
         save_picture(source, tmp_path / f"{quality}.jpg")
         with Image.open(tmp_path / f"{quality}.jpg") as again:
             assert load_picture(tmp_path / f"{quality}.jpg").quality == written
-            assert {sampling[1:3] for sampling in again.layer} == {(1, 1)}  # no colour subsampling
+            assert again.layer[0][1:3] == (2, 2)  # colour at half the size, as in the source
     save_picture(picture(), tmp_path / "q.jpg", quality=40)
     assert load_picture(tmp_path / "q.jpg").quality == 40
     with pytest.raises(OutputError, match="quality"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ from underdrawing.data.containers.interface import Written
 from underdrawing.data.pictures import Picture, encode_picture
 
 _CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
+_MANIFEST = b"jumdc2ma"
+"""Start of the description box of each manifest in a store."""
+_WITHOUT_HISTORY = "Content Credentials of the original left out of the new ones: they cannot be read"
 _LARGEST_FILE = 1 << 20
 _LEAST_RSA_BITS = 2048
 
@@ -95,10 +98,12 @@ class CredentialSigner:
     ) -> tuple[Written, bytes]:
         """`sign` for the file of a picture as `path` would hold it, in its suffix's format, unwritten; and
         the manifest store. Errors: those of `sign` and of encode_picture."""
-        written = encode_picture(picture, path)
+        written = encode_picture(replace(picture, credentials=False), path)
         data, store = self.sign(
             written.data, written.format, identity=identity, system=system, original=original
         )
+        if picture.credentials and store.count(_MANIFEST) < 2:
+            written = written._replace(notes=(*written.notes, _WITHOUT_HISTORY))
         return written._replace(data=data), store
 
 

@@ -74,6 +74,10 @@ class Picture:
     cicp: Cicp | None = None
     native: Native | None = None
     """What only its container can carry, as the container's module reads it; written again in that one."""
+    credentials: bool = False
+    """Whether the file has Content Credentials."""
+    incomplete: bool = False
+    """The file is cut short: rows are missing, and have the colour that the decoder gives them."""
     notes: tuple[str, ...] = ()
     """What reading left out, converted or tolerated, a sentence each."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,11 +29,16 @@ from underdrawing.data.exif import upright_exif
 from underdrawing.data.files import write_atomic
 from underdrawing.data.metadata import fitting_icc
 from underdrawing.data.picture import Picture
+from underdrawing.data.provenance import has_credentials
 from underdrawing.data.xmp import upright_xmp
 
 MAX_PIXELS = 120_000_000
 """Larger pictures are refused before they are decoded: 100 megapixels and what cameras add to that."""
 MAX_FILE_BYTES = 1 << 30
+CREDENTIALS_LOST = (
+    "Content Credentials left out: they describe the bytes of the original; signing new ones (--credentials) "
+    "makes them part of those"
+)
 FileSource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 """A path, the bytes of a picture file, or an open binary file."""
 
@@ -86,13 +92,14 @@ def encode_picture(
         name = format or format_of(path) or name
         if name not in FORMATS:
             raise PictureError(f"{name} is no format written here; expected {', '.join(FORMATS)}")
-        return FORMATS[name].write(picture, quality)
+        written = FORMATS[name].write(picture, quality)
     except MissingExtraError:
         raise
     except UnderdrawingError as error:
         raise OutputError(f"{path}: {error}") from error
     except (OSError, ValueError, OverflowError, SystemError) as error:  # sizes beyond the format
         raise OutputError(f"{path}: cannot be written as {name} ({error})") from error
+    return written._replace(notes=(*written.notes, CREDENTIALS_LOST)) if picture.credentials else written
 
 
 def read_bytes(source: FileSource) -> tuple[str | None, bytes]:
@@ -134,7 +141,8 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
         raise PictureError("an empty file")
     if len(data) > MAX_FILE_BYTES:
         raise PictureError(f"larger than {MAX_FILE_BYTES >> 20} MiB")
-    return container_of(data).read(data, max_pixels)
+    picture = container_of(data).read(data, max_pixels)
+    return replace(picture, credentials=has_credentials(data))
 
 
 def picture_of(image: Image.Image, format: str | None = None) -> Picture:

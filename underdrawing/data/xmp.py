@@ -13,6 +13,10 @@ _SIZES = {
     name: re.compile(rb"(\b" + name + rb"\s*(?:=\s*[\"']|>\s*))\d+(?=\s*[\"'<])")
     for name in (b"exif:PixelXDimension", b"exif:PixelYDimension", b"tiff:ImageWidth", b"tiff:ImageLength")
 }
+EXTENSION = rb"xmpNote:HasExtendedXMP"
+_PROVENANCE = rb"dcterms:provenance"
+_RDF = re.compile(rb"<rdf:RDF\b([^>]*)>(.*)</rdf:RDF\s*>", re.DOTALL)
+_DECLARATION = re.compile(rb"\sxmlns:(\w+)\s*=\s*(?:\"[^\"]*\"|'[^']*')")
 _WIDTHS = (b"exif:PixelXDimension", b"tiff:ImageWidth")
 
 
@@ -30,11 +34,12 @@ def orientation_in_xmp(xmp: bytes | str | None) -> int:
 
 
 def upright_xmp(xmp: bytes | str | None, size: tuple[int, int] | None = None) -> bytes | None:
-    """The same packet with orientation 1. size: of the upright picture, written over recorded sizes."""
+    """The same packet with orientation 1, without a link to Content Credentials, which describe the bytes of
+    another file. size: of the upright picture, written over recorded sizes."""
     data = as_bytes(xmp)
     if data is None:
         return None
-    data = _ORIENTATION.sub(rb"\g<1>1", data)
+    data = without_property(_ORIENTATION.sub(rb"\g<1>1", data), _PROVENANCE)
     if size is not None:
         for name, pattern in _SIZES.items():
             value = size[0] if name in _WIDTHS else size[1]
@@ -47,3 +52,22 @@ def without_property(xmp: bytes, name: bytes) -> bytes:
     attribute = rb"\s" + name + rb"\s*=\s*(?:\"[^\"]*\"|'[^']*')"
     element = rb"<(?P<name>" + name + rb")(?=[\s/>])(?:[^>]*/>|.*?</(?P=name)\s*>)"
     return re.sub(attribute + rb"|" + element, b"", xmp, flags=re.DOTALL)
+
+
+def without_namespace(xmp: bytes, prefix: bytes) -> bytes:
+    """The packet without the declaration of a prefix that nothing in it uses."""
+    if re.search(rb"[<\s/]" + prefix + rb":\w", xmp):
+        return xmp
+    return re.sub(rb"\sxmlns:" + prefix + rb"\s*=\s*(?:\"[^\"]*\"|'[^']*')", b"", xmp)
+
+
+def merged(standard: bytes, extended: bytes) -> bytes | None:
+    """One packet of a standard and an extended one; None where that one has no properties."""
+    head, inner = _RDF.search(standard), _RDF.search(extended)
+    if head is None or inner is None:
+        return None
+    known = set(_DECLARATION.findall(standard[: head.start(2)]))
+    outer = extended[: inner.start(2)]
+    missing = b"".join(found[0] for found in _DECLARATION.finditer(outer) if found[1] not in known)
+    whole = standard[: head.end(1)] + missing + b">" + head[2] + inner[2] + standard[head.end(2) :]
+    return without_namespace(without_property(whole, EXTENSION), b"xmpNote")
