@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from archive import SEED, fill, here, photo, shard, tree, unpacked
-from certificates import Issued, issue
 from PIL import Image
 
 from underdrawing import api, cli
@@ -24,6 +23,7 @@ from underdrawing.bulk.run import BulkRun
 from underdrawing.bulk.settings import BulkSettings
 from underdrawing.core.errors import UsageError
 from underdrawing.credentials.repository import ManifestRepository, beside
+from underdrawing.credentials.trial import Issued, issue
 from underdrawing.data.pictures import load_picture
 
 pytest.importorskip("c2pa", reason="the extra 'credentials' is not installed")
@@ -32,7 +32,7 @@ NAMES = ("000.jpg", "002.jpg", "deep/001.jpg", "part-000.tar")
 
 @pytest.fixture(scope="module")
 def issued(tmp_path_factory) -> Issued:
-    return issue(tmp_path_factory.mktemp("agency"))
+    return issue(tmp_path_factory.mktemp("agency"), organization="Test Agency")
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,7 @@ def without_credentials(data: bytes, _issued: Issued, _folder: Path) -> bytes:
 
 
 def signed_by_another(data: bytes, _issued: Issued, folder: Path) -> bytes:
-    other = issue(folder / "other")
+    other = issue(folder / "other", organization="Test Agency")
     signer = api.load_credentials(other.chain, other.key)
     identity = api.verify(data).verdict.identity
     from underdrawing.credentials.signing import Original
@@ -186,7 +186,7 @@ def test_what_this_job_did_not_sign_is_neither_kept_nor_overwritten(
 
 def test_another_signer_is_another_job(archive, signed_by, tmp_path):
     run(archive, tmp_path / "out", most=1, **signed_by)
-    other = issue(tmp_path / "other")
+    other = issue(tmp_path / "other", organization="Test Agency")
     with pytest.raises(UsageError, match="another run, with credentials"):
         run(archive, tmp_path / "out", credentials=str(other.chain), credentials_key=str(other.key))
     with pytest.raises(UsageError, match="another run, with credentials"):

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage.data
-from certificates import Issued, issue
 from credential_files import IDENTITY, encoded
 
 from underdrawing.credentials.signing import CredentialSigner, Original
+from underdrawing.credentials.trial import Issued, issue
 
 pytest.importorskip("c2pa", reason="the extra 'credentials' is not installed")
 
@@ -22,7 +22,7 @@ def astronaut() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def issued(tmp_path_factory) -> Issued:
-    return issue(tmp_path_factory.mktemp("agency"))
+    return issue(tmp_path_factory.mktemp("agency"), organization="Test Agency")
 
 
 @pytest.fixture(scope="session")

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage.data
-from certificates import Issued, issue
 from PIL import Image
 
 from underdrawing import api, cli
 from underdrawing.api.retrieving import manifest_files
 from underdrawing.core.errors import UsageError
 from underdrawing.credentials.repository import ManifestRepository, beside
+from underdrawing.credentials.trial import Issued, issue
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ def test_arrays_have_no_credentials(desk, issued, tmp_path):
 def test_trust_command_takes_certificates(issued, tmp_path, capsys):
     assert run("trust", issued.root, "--name", "agency", "--trust", tmp_path) == 0
     assert capsys.readouterr().out == "certificates      agency\n"
-    other: Issued = issue(tmp_path / "other")
+    other: Issued = issue(tmp_path / "other", organization="Test Agency")
     assert run("trust", other.root, "--name", "agency", "--trust", tmp_path) == 3
     assert "another already" in capsys.readouterr().err
 

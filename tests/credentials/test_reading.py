@@ -21,7 +21,7 @@ class TestOwnFile:
         found = read(signed[0], IDENTITY)
         assert found.state == "untrusted" and found.issuer == "Test Agency"
         assert found.problems == ("signingCredential.untrusted",)
-        assert "no certificate trusted here" in found.message and "Test Signer" in found.message
+        assert "no certificate trusted here" in found.message and "Trial Signer" in found.message
 
     def test_binding_agrees_with_what_was_read_or_not(self, signed, anchors):
         assert read(signed[0], IDENTITY, anchors).soft_binding.agrees is True

@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 
 import c2pa
 import pytest
-from certificates import ed25519_key, issue
 from credential_files import IDENTITY, encoded
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from PIL import Image
 
 from underdrawing.core.errors import CredentialsError, KeyFileError
 from underdrawing.credentials.reading import read
 from underdrawing.credentials.signing import CredentialSigner, Original
+from underdrawing.credentials.trial import issue
 
 
 def manifest_of(data: bytes) -> dict:
@@ -28,7 +28,7 @@ def test_every_format_holds_credentials(signer, original, astronaut, anchors, fo
     plain = encoded(astronaut, format)
     data, store = signer.sign(plain, format, identity=IDENTITY, system="photo", original=original)
     found = read(data, IDENTITY, anchors)
-    assert (found.state, found.issuer, found.signer) == ("valid", "Test Agency", "Test Signer")
+    assert (found.state, found.issuer, found.signer) == ("valid", "Test Agency", "Trial Signer")
     assert found.actions == ("c2pa.opened", "c2pa.watermarked.bound") and found.problems == ()
     assert (found.soft_binding.algorithm, found.soft_binding.value) == ("underdrawing.photo.1", IDENTITY)
     assert found.soft_binding.agrees is True
@@ -57,10 +57,15 @@ def test_system_without_identity_claims_no_binding(signer, original, astronaut):
 
 
 @pytest.mark.parametrize(
-    "key", [ed25519_key(), ec.generate_private_key(ec.SECP384R1()), rsa.generate_private_key(65537, 2048)]
+    "key",
+    [
+        ed25519.Ed25519PrivateKey.generate(),
+        ec.generate_private_key(ec.SECP384R1()),
+        rsa.generate_private_key(65537, 2048),
+    ],
 )
 def test_other_kinds_of_keys_sign(tmp_path, original, astronaut, key):
-    other = issue(tmp_path, key=key)
+    other = issue(tmp_path, organization="Test Agency", key=key)
     signer = CredentialSigner.load(other.chain, other.key)
     data, _ = signer.sign(encoded(astronaut), "JPEG", identity=IDENTITY, system="photo", original=original)
     assert read(data, IDENTITY, other.root.read_text()).state == "valid"
@@ -95,15 +100,15 @@ def test_broken_history_does_not_stop_the_new_manifest(signer, signed, astronaut
 class TestWhatCannotSign:
     def test_key_of_another_certificate(self, issued, tmp_path):
         with pytest.raises(KeyFileError, match=r"not the key of the first certificate"):
-            CredentialSigner.load(issued.chain, issue(tmp_path).key)
+            CredentialSigner.load(issued.chain, issue(tmp_path, organization="Test Agency").key)
 
     def test_certificate_that_has_ended(self, tmp_path):
-        ended = issue(tmp_path, days=1)
+        ended = issue(tmp_path, organization="Test Agency", days=1)
         with pytest.raises(KeyFileError, match="not valid today"):
             CredentialSigner.load(ended.chain, ended.key)
 
     def test_certificate_for_another_purpose(self, tmp_path, original, astronaut):
-        other = issue(tmp_path, purpose=ExtendedKeyUsageOID.SERVER_AUTH)
+        other = issue(tmp_path, organization="Test Agency", purpose=ExtendedKeyUsageOID.SERVER_AUTH)
         signer = CredentialSigner.load(other.chain, other.key)
         with pytest.raises(CredentialsError, match="cannot be signed"):
             signer.sign(encoded(astronaut), "JPEG", identity=IDENTITY, system="photo", original=original)
@@ -134,7 +139,7 @@ class TestWhatCannotSign:
         for number, key in enumerate(
             (rsa.generate_private_key(65537, 1024), ec.generate_private_key(ec.SECP256K1()))
         ):
-            other = issue(tmp_path / str(number), key=key)
+            other = issue(tmp_path / str(number), organization="Test Agency", key=key)
             with pytest.raises(KeyFileError, match="expected a key"):
                 CredentialSigner.load(other.chain, other.key)
 

@@ -25,9 +25,8 @@ from PIL import Image
 from stand_in_tasks import prepare
 
 sys.path.append(str(Path(__file__).parents[1] / "credentials"))
-from certificates import issue
-
 from underdrawing.bench.harness.http_client import Client
+from underdrawing.credentials.trial import issue
 from underdrawing.service.settings import Settings
 from underdrawing.service.tokens import TokenFile
 
@@ -108,7 +107,7 @@ def desk(tmp_path_factory) -> Iterator[Desk]:
     tokens = {role: file.add(f"the {role}", role) for role in ("reader", "protector", "admin")}
     owner = Owner.create()
     owner.save(folder / "owner.pem")
-    issued = issue(folder / "agency")
+    issued = issue(folder / "agency", organization="Test Agency")
     api.add_anchors(issued.root, "agency", folder / "trust")
     api.add_trusted(owner.public, "the desk", folder / "trust")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("UNDERDRAWING_")}

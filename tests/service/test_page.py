@@ -48,7 +48,7 @@ def test_content_credentials_are_reported_beside_the_verdict(page, suspect, prot
     expect(page.locator("#verdict")).to_have_text("✓ Intact")
     card = page.locator("#credentials")
     expect(card).to_contain_text("✓ They hold")
-    expect(card).to_contain_text("Signed by Test Agency, Test Signer. Opened, watermarked with underdrawing")
+    expect(card).to_contain_text("Signed by Test Agency, Trial Signer. Opened, watermarked with underdrawing")
     expect(card).to_contain_text("is the one read from the picture")
     expect(page.locator("#live")).to_contain_text("Content Credentials: They hold.")
     drop(page, "suspect.png", suspect)

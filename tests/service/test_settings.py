@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from certificates import issue  # whose folder conftest has put on the path
 from cryptography.hazmat.primitives import serialization
 
 from underdrawing import cli
 from underdrawing.core.errors import KeyFileError, UsageError
+from underdrawing.credentials.trial import issue
 from underdrawing.service import tasks
 from underdrawing.service.hosts import Host, is_loopback
 from underdrawing.service.settings import PREFIX, Settings
@@ -45,7 +45,7 @@ def test_credentials_need_a_place_to_be_kept(tmp_path):
 
 
 def test_their_key_may_have_a_password(tmp_path):
-    issued = issue(tmp_path)
+    issued = issue(tmp_path, organization="Test Agency")
     key = serialization.load_pem_private_key(issued.key.read_bytes(), None)
     hidden = serialization.BestAvailableEncryption(b"open sesame")
     pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
