@@ -32,14 +32,13 @@ Identity = Annotated[str, InPath(pattern="^[0-9a-f]{16}$", description="16 hex d
 Strength = Annotated[float, Form(ge=0.5, le=3, description="0.7 archival to 2.1 robust", examples=[1.0])]
 NewIdentity = Annotated[
     str | None,
-    Form(pattern="^[0-9a-f]{16}$", description="drawn if absent", examples=["3f9a1c0277e4b512"]),
+    Form(pattern="^[0-9a-f]{16}$", description="as `3f9a1c0277e4b512`; drawn if absent"),
 ]
 FactsText = Annotated[
     str | None,
     Form(
         max_length=60_000,
-        description="JSON; see docs/REGISTRY.md",
-        examples=['{"caption": "A harbour", "source": "An agency"}'],
+        description='as `{"caption": "A harbour", "source": "An agency"}`; docs/REGISTRY.md has all',
     ),
 ]
 WithCredentials = Annotated[

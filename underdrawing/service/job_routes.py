@@ -36,8 +36,10 @@ JobId = Annotated[str, InPath(pattern="^[A-Za-z0-9_-]{32}$", description="of the
 _SECRET = Form(
     min_length=16, max_length=200, description="signs the webhook, in place of the server's secret"
 )
-_URL = Form(max_length=2000, description="gets a signed message when the job is done", examples=[
-    "https://desk.example.org/underdrawing"])  # fmt: skip
+_URL = Form(
+    max_length=2000,
+    description="gets a signed message when the job is done, as `https://desk.example.org/underdrawing`",
+)
 
 
 def job_routes(server: ServerState) -> APIRouter:

@@ -67,9 +67,20 @@ def _complete(document: dict[str, Any], path: str, operation: dict[str, Any]) ->
     operation["description"] = f"{operation.get('description', '')}\n\nRole: {role}.".strip()
     for form in operation.get("requestBody", {}).get("content", {}).values():
         name = form["schema"]["$ref"].rpartition("/")[2]
-        document["components"]["schemas"][name]["additionalProperties"] = False
+        _close(document["components"]["schemas"][name])
     example = EXAMPLES.get(operation["operationId"])
     for status, response in operation["responses"].items():
         content = response.get("content", {}).get("application/json")
         if example is not None and status.startswith("2") and content is not None:
             content["example"] = example
+
+
+def _close(form: dict[str, Any]) -> None:
+    """Say that a form has no other fields, and that a field may be left out but cannot be null. Whoever fills
+    in the form from the examples leaves such fields out: each asks for something of its own."""
+    form["additionalProperties"] = False
+    for field in form["properties"].values():
+        for alternative in field.pop("anyOf", ()):
+            if alternative != {"type": "null"}:
+                field |= alternative
+                field["example"] = ""

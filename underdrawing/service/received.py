@@ -39,7 +39,8 @@ class Receiver:
         """The picture. Problem 422 for none, for both and for a URL that is not allowed; 502 where its server
         does not answer with a picture."""
         if (picture is None) == (url is None):
-            raise Problem(422, "invalid-request", "expected a picture in the part `picture`, or its `url`")
+            got = "neither" if url is None else "both"
+            raise Problem(422, "invalid-request", f"expected the part `picture` or a `url`, got {got}")
         if picture is not None:
             return picture
         assert url is not None

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class ProblemOut(BaseModel):
     """An error (RFC 9457)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:underdrawing:problem:bad-picture",
+                    "title": "Unprocessable Content",
+                    "status": 422,
+                    "detail": "the picture is truncated",
+                }
+            ]
+        }
+    )
 
     type: str = Field(description="urn:underdrawing:problem: and a word for programs")
     title: str
