@@ -12,6 +12,11 @@ from PIL import Image
 from underdrawing.core.errors import ShapeError
 from underdrawing.data.metadata import fitting_icc
 
+_STEP = 257
+"""Between two 8-bit levels in 16 bits."""
+_ROWS = 64
+"""That are computed at a time, to need little memory."""
+
 
 class Resolution(NamedTuple):
     """Pixels for each unit of length, or with unit "aspect" the shape of a pixel."""
@@ -133,13 +138,24 @@ class Picture:
         gray = self.gray and bool((image_u8 == image_u8[..., :1]).all())
         pixels = image_u8
         if self.pixels.dtype == np.uint16:
-            pixels = image_u8.astype(np.uint16) * np.uint16(257)
-            if same_size:  # unchanged pixels keep their 16-bit values
-                pixels = np.where(image_u8 == self.image, self.pixels, pixels)
+            pixels = _changed(self.pixels, image_u8) if same_size else image_u8 * np.uint16(_STEP)
         icc = fitting_icc(self.icc, gray) if gray != self.gray else self.icc
         return replace(self, pixels=pixels, alpha=self.alpha if same_size else None, gray=gray, icc=icc)
 
 
 def to_8_bits(values: np.ndarray) -> np.ndarray:
     """The nearest uint8 level of uint16 values."""
-    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    levels = np.empty(values.shape, np.uint8)
+    for top in range(0, len(values), _ROWS):
+        part = slice(top, top + _ROWS)
+        levels[part] = (values[part].astype(np.uint32) + 128) // _STEP
+    return levels
+
+
+def _changed(values_u16: np.ndarray, image_u8: np.ndarray) -> np.ndarray:
+    """The values, moved by as many 8-bit levels as the image differs from them; lower bits stay."""
+    moved = np.empty_like(values_u16)
+    for top in range(0, len(moved), _ROWS):
+        own, new = values_u16[top : top + _ROWS], image_u8[top : top + _ROWS].astype(np.int32)
+        moved[top : top + _ROWS] = np.clip(own + (new - to_8_bits(own)) * _STEP, 0, 0xFFFF)
+    return moved

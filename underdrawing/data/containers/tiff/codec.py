@@ -33,12 +33,13 @@ ENCODERS = {
 """Pillow's names."""
 OF_BYTES = (*ENCODERS, OLD_DEFLATE)
 OF_PICTURES = (CCITT_RLE, CCITT_T4, CCITT_T6, JPEG)
+_HEADER_BYTES = 8
 _PILLOW_PIXELS = 170_000_000
 """Below the size at which Pillow takes a picture for a decompression bomb; sizes are checked before."""
 
 
 def expand(
-    segments: Sequence[bytes], shape: tuple[int, int], rows: int, compression: int, fill_order: int
+    segments: Sequence[memoryview], shape: tuple[int, int], rows: int, compression: int, fill_order: int
 ) -> np.ndarray:
     """Bytes (rows of all, bytes of a row) of segments with `rows` rows each, the last with fewer."""
     height, row_bytes = shape
@@ -55,16 +56,17 @@ def expand(
 
 
 def picture_of(
-    segments: Sequence[bytes], layout: Sequence[Tag], order: str, tiled: bool = False
+    segments: Sequence[memoryview], layout: Sequence[Tag], order: str, tiled: bool = False
 ) -> Image.Image:
     """A TIFF of these segments with these tags and no others, as Pillow decodes it."""
     counts = [len(segment) for segment in segments]
-    starts = 8 + np.cumsum([0, *counts])
+    starts = _HEADER_BYTES + np.cumsum([0, *counts])
     offsets, sizes = (324, 325) if tiled else (273, 279)
     layout = [*layout, tags.longs(offsets, starts[:-1].tolist()), tags.longs(sizes, counts)]
-    end = int(starts[-1]) + int(starts[-1]) % 2
-    body = b"".join(segments).ljust(end - 8, b"\0")
-    image = Image.open(io.BytesIO(tags.header(order, end) + body + tags.directory(layout, end, order)))
+    padding = bytes(int(starts[-1]) % 2)
+    end = int(starts[-1]) + len(padding)
+    parts = [tags.header(order, end), *segments, padding, tags.directory(layout, end, order)]
+    image = Image.open(io.BytesIO(b"".join(parts)), formats=["TIFF"])
     image.load()
     return image
 

@@ -74,8 +74,6 @@ def _with_alpha(colours: Colours, extra: np.ndarray, layout: Layout) -> Colours:
         extra = np.delete(extra, place, axis=2)
         if layout.extra_kinds[place] == ASSOCIATED and not divide(colours.pixels, alpha):
             notes.append("colours brighter than their premultiplied alpha were clipped")
-    if 0 < layout.bits < 8 or 8 < layout.bits < 16:
-        notes.append(f"{layout.bits}-bit samples were turned into {8 * colours.pixels.itemsize}-bit samples")
     extras = np.ascontiguousarray(extra) if extra.shape[2] else None
     return colours._replace(alpha=alpha, extras=extras, notes=tuple(notes))
 

@@ -14,9 +14,11 @@ from typing import NamedTuple
 
 from underdrawing.core.errors import PictureError
 from underdrawing.data.containers.tiff import tags
+from underdrawing.data.containers.tiff.native import TiffNative
 from underdrawing.data.containers.tiff.tags import Directory, File, Subdirectory, Tag
-from underdrawing.data.exif import HEADER
+from underdrawing.data.exif import HEADER, orientation, upright_exif
 from underdrawing.data.picture import Picture, Resolution
+from underdrawing.data.xmp import upright_xmp
 
 XMP, IPTC, PHOTOSHOP, ICC, ORIENTATION = 700, 33723, 34377, 34675, 274
 _EXIF, _GPS, _INTEROPERABILITY = 34665, 34853, 40965
@@ -39,7 +41,10 @@ _LEFT_OUT = {37724: "Photoshop layers", 37439: "Photoshop layers", 50255: "Photo
 """That hold other renditions of the picture."""
 _CREDENTIALS = 52545
 _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 282, 283, 296
-_UNITS = {1: "aspect", 2: "inch", 3: "cm"}
+_INCH = 2
+_UNITS = {1: "aspect", _INCH: "inch", 3: "cm"}
+_NAMED = 8
+"""Tags that a note lists."""
 _MAX_VALUE_BYTES = 1 << 24
 _MAX_VALUES_BYTES = 1 << 26
 _IPTC_RESOURCE = b"8BIM\x04\x04"
@@ -48,45 +53,79 @@ _IPTC_RESOURCE = b"8BIM\x04\x04"
 class Description(NamedTuple):
     """What the tags of a page state about the picture."""
 
+    turn: int
+    """Orientation of the stored pixels, 1..8; the other fields are for the upright picture."""
     exif: bytes | None
-    """A block as other containers hold it, with the orientation of the stored pixels."""
+    """A block as other containers hold it."""
     xmp: bytes | None
     iptc: bytes | None
-    """Photoshop image resources."""
+    """Photoshop image resources, with the IPTC record of the page among them."""
     resolution: Resolution | None
+    iptc_tags: tuple[int, ...]
+    """Of IPTC and PHOTOSHOP, those that the page has."""
     tags: tuple[Tag, ...]
     """The others."""
     notes: tuple[str, ...]
 
 
-def read_description(page: Directory) -> Description:
-    """Whatever is damaged or too large is left out and named."""
-    lost: list[str] = [f"damaged TIFF tag {id}" for id in page.damaged]
+class _Lost:
+    """Tags that are not copied, and why."""
+
+    def __init__(self) -> None:
+        self.damaged: list[int] = []
+        self.pointers: list[int] = []
+
+    @property
+    def notes(self) -> list[str]:
+        reasons = {
+            "they are damaged or of an unknown type": self.damaged,
+            "they point into the file, or are too large": self.pointers,
+        }
+        return [f"TIFF tags {_listed(ids)} left out: {reason}" for reason, ids in reasons.items() if ids]
+
+
+def _listed(ids: Sequence[int]) -> str:
+    return ", ".join(map(str, ids[:_NAMED])) + (f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else "")
+
+
+def read_description(page: Directory, size: tuple[int, int]) -> Description:
+    """size: width and height of the stored pixels. What is damaged or too large is left out and named."""
+    lost = _Lost()
     found = {tag.id: tag for tag in _tags(page, lost, skipped=_LAYOUT - {ORIENTATION})}
-    lost += sorted({name for id, name in _LEFT_OUT.items() if id in page.fields})
-    own: list[Tag | Subdirectory] = [tag for id, tag in found.items() if id in _IN_EXIF]
-    for id in (_EXIF, _GPS):
-        inner = _subdirectory(page, id, lost)
-        own += [inner] if inner else []
-    block = tags.header(page.file.order, 8) + tags.directory(own, 8, page.file.order) if own else b""
+    inner = [each for id in (_EXIF, _GPS) if (each := _subdirectory(page, id, lost))]
+    xmp = found[XMP].value.rstrip(b"\0") if XMP in found else None
+    turn = orientation(_block([found[ORIENTATION]], page) if ORIENTATION in found else None, xmp)
+    size = size if turn < 5 else size[::-1]
+    found.pop(ORIENTATION, None)
+    if turn > 4 and {_X_RESOLUTION, _Y_RESOLUTION} <= set(found):
+        x, y = found[_X_RESOLUTION], found[_Y_RESOLUTION]
+        found |= {x.id: y._replace(id=x.id), y.id: x._replace(id=y.id)}
+    own = [tag for id, tag in found.items() if id in _IN_EXIF]
+    needed = inner or {tag.id for tag in own} - {_X_RESOLUTION, _Y_RESOLUTION, _UNIT}
     others = [tag for id, tag in found.items() if id not in (*_IN_EXIF, *_IN_FIELDS)]
-    values = {id: tag.value for id, tag in found.items()}
+    notes = [f"{name} left out" for name in sorted({_LEFT_OUT[id] for id in _LEFT_OUT if id in page.fields})]
+    if turn > 1 and any(tag.id in _OF_PIXELS for tag in others):
+        others = [tag for tag in others if tag.id not in _OF_PIXELS]
+        notes.append("the place on the ground (GeoTIFF) left out, as the picture was turned upright")
     return Description(
-        exif=HEADER + block if block else None,
-        xmp=values.get(XMP, b"").rstrip(b"\0") or None,
-        iptc=_resources(values.get(PHOTOSHOP), page.raw(IPTC) if IPTC in found else None),
-        resolution=_resolution(page),
+        turn=turn,
+        exif=upright_exif(_block([*own, *inner], page), size, turn) if needed else None,
+        xmp=upright_xmp(xmp, size),
+        iptc=_resources(*(page.raw(id) if id in found else None for id in (PHOTOSHOP, IPTC))),
+        resolution=_resolution(found),
+        iptc_tags=tuple(id for id in (IPTC, PHOTOSHOP) if id in found),
         tags=tuple(others),
-        notes=tuple(f"{name} left out" for name in lost),
+        notes=(*notes, *lost.notes),
     )
 
 
-def without_geography(others: Iterable[Tag]) -> tuple[Tag, ...]:
-    """Tags without those that a turned picture makes wrong."""
-    return tuple(tag for tag in others if tag.id not in _OF_PIXELS)
+def _block(own: Sequence[Tag | Subdirectory], page: Directory) -> bytes:
+    """An EXIF block."""
+    order = page.file.order
+    return HEADER + tags.header(order, 8) + tags.directory(own, 8, order)
 
 
-def _tags(page: Directory, lost: list[str], skipped: Iterable[int] = ()) -> list[Tag]:
+def _tags(page: Directory, lost: _Lost, skipped: Iterable[int] = ()) -> list[Tag]:
     """Tags of a directory that can be copied."""
     found, total = [], 0
     for id, field in page.fields.items():
@@ -94,26 +133,26 @@ def _tags(page: Directory, lost: list[str], skipped: Iterable[int] = ()) -> list
             continue
         size = page.size_bytes(id)
         if field.kind not in tags.PLAIN or size > _MAX_VALUE_BYTES or total + size > _MAX_VALUES_BYTES:
-            lost.append(f"TIFF tag {id}, a pointer or too large,")
+            lost.pointers.append(id)
             continue
         total += size
         found.append(page.tag(id))
+    lost.damaged += page.damaged
     return found
 
 
-def _subdirectory(page: Directory, id: int, lost: list[str]) -> Subdirectory | None:
+def _subdirectory(page: Directory, id: int, lost: _Lost) -> Subdirectory | None:
     at = page.number(id, 0)
     if not at:
         return None
     try:
         inner = Directory(page.file, at)
     except PictureError:
-        lost.append(f"damaged directory {id}")
+        lost.damaged.append(id)
         return None
     found: list[Tag | Subdirectory] = [*_tags(inner, lost)]
     if id == _EXIF and (more := _subdirectory(inner, _INTEROPERABILITY, lost)):
         found.append(more)
-    lost += [f"damaged EXIF tag {tag}" for tag in inner.damaged]
     return Subdirectory(id, found) if found else None
 
 
@@ -127,17 +166,16 @@ def _resources(photoshop: bytes | None, iptc: bytes | None) -> bytes | None:
     return photoshop or None
 
 
-def _resolution(page: Directory) -> Resolution | None:
+def _resolution(found: dict[int, Tag]) -> Resolution | None:
     values = []
     for id in (_X_RESOLUTION, _Y_RESOLUTION):
-        raw = page.tag(id).value if id in page.fields and page.fields[id].kind == tags.RATIONAL else b""
-        if len(raw) < 8:
-            return None
-        over, under = struct.unpack("<II", raw[:8])
+        raw = found[id].value[:8] if id in found and found[id].kind == tags.RATIONAL else b""
+        over, under = struct.unpack("<II", raw) if len(raw) == 8 else (0, 0)
         if not over or not under:
             return None
         values.append(over / under)
-    return Resolution(*values, _UNITS.get(page.number(_UNIT, 2), "aspect"))
+    unit = found[_UNIT].value[0] if _UNIT in found and found[_UNIT].value else _INCH
+    return Resolution(*values, _UNITS.get(unit, "aspect"))
 
 
 class Start(NamedTuple):
@@ -150,10 +188,11 @@ class Start(NamedTuple):
     notes: tuple[str, ...]
 
 
-def written_description(picture: Picture, others: Sequence[Tag], order: str) -> Start:
-    """others: tags that Picture has no field for. order: byte order where no EXIF decides."""
+def written_description(picture: Picture, native: TiffNative) -> Start:
+    """native: what Picture has no fields for; its byte order is taken where no EXIF decides."""
     block = (picture.exif or b"").removeprefix(HEADER)
-    found: dict[int, Tag] = {tag.id: tag for tag in others}
+    found: dict[int, Tag] = {tag.id: tag for tag in native.tags}
+    order = native.order
     head = bytearray(tags.header(order, 0))
     try:
         file = File(block)
@@ -165,14 +204,14 @@ def written_description(picture: Picture, others: Sequence[Tag], order: str) -> 
         order, head = page.file.order, bytearray(block)
         if _clear_thumbnail(head, page):
             notes = ("EXIF thumbnail left out: TIFF files are written without",)
-        found |= {tag.id: tag for tag in _tags(page, [], skipped=(*_LAYOUT, *_IN_FIELDS))}
+        found |= {tag.id: tag for tag in _tags(page, _Lost(), skipped=(*_LAYOUT, *_IN_FIELDS))}
         found |= {id: tags.longs(id, [page.number(id, 0)]) for id in (_EXIF, _GPS) if page.number(id, 0)}
     if picture.xmp:
         found[XMP] = tags.octets(XMP, picture.xmp, tags.BYTE)
-    if picture.iptc:
-        found[PHOTOSHOP] = tags.octets(PHOTOSHOP, picture.iptc, tags.BYTE)
-        if record := _iptc_record(picture.iptc):
-            found[IPTC] = tags.octets(IPTC, record, tags.UNDEFINED)
+    values = {PHOTOSHOP: picture.iptc, IPTC: _iptc_record(picture.iptc or b"")}
+    for id, value in values.items():
+        if value and id in native.iptc_tags:
+            found[id] = tags.octets(id, value, tags.BYTE)
     if picture.resolution and not {_X_RESOLUTION, _Y_RESOLUTION} <= set(found):
         found |= {tag.id: tag for tag in _resolution_tags(picture.resolution)}
     return Start(order, head + bytes(len(head) % 2), list(found.values()), notes)

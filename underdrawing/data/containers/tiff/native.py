@@ -26,6 +26,8 @@ class TiffNative:
     """ExtraSamples; the first 1 (the colours are multiplied by it) or 2 is alpha."""
     extras: np.ndarray | None = None
     """(H, W, n): the other samples, of the pixels' type."""
+    iptc_tags: tuple[int, ...] = (33723, 34377)
+    """That hold IPTC, alone and among Photoshop's image resources."""
     tags: tuple[Tag, ...] = ()
     """That EXIF has no place for: of GeoTIFF, and private ones."""
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 from underdrawing.core.errors import PictureError
 from underdrawing.data.containers import shared
-from underdrawing.data.containers.tiff import metadata
+from underdrawing.data.containers.tiff import codec, metadata
 from underdrawing.data.containers.tiff.colours import colours_of
-from underdrawing.data.containers.tiff.layout import WHITE_IS_ZERO, Layout, read_layout
+from underdrawing.data.containers.tiff.layout import WHITE_IS_ZERO, YCBCR, Layout, read_layout
 from underdrawing.data.containers.tiff.native import TiffNative
 from underdrawing.data.containers.tiff.samples import read_samples
 from underdrawing.data.containers.tiff.tags import Directory, File
-from underdrawing.data.exif import orientation, upright_exif
 from underdrawing.data.metadata import fitting_icc
 from underdrawing.data.picture import Picture
-from underdrawing.data.xmp import upright_xmp
 
 _SUBFILE, _OLD_SUBFILE, _SUBDIRECTORIES = 254, 255, 330
 _REDUCED, _MASK = 1, 4
@@ -29,25 +28,28 @@ def read(data: bytes, max_pixels: int) -> Picture:
     layout = read_layout(page, max_pixels)
     values, stored = read_samples(page, layout)
     colours = colours_of(values, stored, page)
-    described = metadata.read_description(page)
-    turn = orientation(described.exif, described.xmp)
-    pixels = shared.upright(colours.pixels, turn)
-    size = pixels.shape[1], pixels.shape[0]
-    kept = described.tags
-    if turn != 1 and (kept := metadata.without_geography(kept)) != described.tags:
-        notes.append("the place on the ground (GeoTIFF) left out, as the picture was turned upright")
-    native = replace(_native(page, layout, stored), extras=shared.upright(colours.extras, turn), tags=kept)
+    if layout.bits not in (8, 16):
+        notes.append(f"{layout.bits}-bit samples became {8 * colours.pixels.itemsize}-bit samples")
+    if layout.photometric == YCBCR and layout.compression != codec.JPEG:
+        notes.append("the YCbCr colours became RGB")
+    described = metadata.read_description(page, (layout.width, layout.height))
+    turn = described.turn
     return Picture(
-        pixels=pixels,
+        pixels=shared.upright(colours.pixels, turn),
         alpha=shared.upright(colours.alpha, turn),
         gray=colours.gray,
         format="TIFF",
         icc=fitting_icc(colours.icc, colours.gray),
-        exif=upright_exif(described.exif, size, turn),
-        xmp=upright_xmp(described.xmp, size),
+        exif=described.exif,
+        xmp=described.xmp,
         iptc=described.iptc,
         resolution=described.resolution,
-        native=native,
+        native=replace(
+            _native(page, layout, stored),
+            extras=shared.upright(colours.extras, turn),
+            iptc_tags=described.iptc_tags,
+            tags=described.tags,
+        ),
         notes=(*notes, *colours.notes, *described.notes),
     )
 
@@ -68,7 +70,8 @@ def _native(page: Directory, layout: Layout, stored: Layout) -> TiffNative:
 def _main_page(file: File) -> tuple[Directory, list[str]]:
     """The one page that is neither a reduced copy nor a mask of another, and notes on those."""
     pages = _pages(file)
-    whole = [page for page in pages if not _kind(page)]
+    halves = [page for before, page in itertools.pairwise(pages) if _is_half(page, before)]
+    whole = [page for page in pages if not _kind(page) and page not in halves]
     if not whole:  # thumbnail first, as in camera files
         pages += [
             Directory(file, at)
@@ -79,7 +82,7 @@ def _main_page(file: File) -> tuple[Directory, list[str]]:
     if len(whole) > 1:
         raise PictureError(f"it has {len(whole)} pages; expected one picture")
     main = whole[0]
-    reduced = sum(bool(_kind(page) & _REDUCED) for page in pages if page is not main)
+    reduced = sum(bool(_kind(page) & _REDUCED) or page in halves for page in pages if page is not main)
     reduced += len(main.numbers(_SUBDIRECTORIES))
     masks = sum(page is not main and _kind(page) == _MASK for page in pages)
     notes = [f"{reduced} reduced copies of the picture left out"] if reduced else []
@@ -99,6 +102,13 @@ def _pages(file: File) -> list[Directory]:
         except PictureError:  # cut short behind the first page
             break
     return pages
+
+
+def _is_half(page: Directory, before: Directory) -> bool:
+    """Whether a page has half the size of the one before: a pyramid whose program did not mark it."""
+    return all(
+        page.number(side, 0) in (n // 2, (n + 1) // 2) for side in (256, 257) if (n := before.number(side, 0))
+    )
 
 
 def _kind(page: Directory) -> int:

@@ -25,6 +25,8 @@ from underdrawing.data.containers.tiff.tags import Directory
 _BATCH_BYTES = 1 << 25
 """Decompressed bytes that are in memory beside the result."""
 _BIT_REVERSED = np.packbits(np.unpackbits(np.arange(256, dtype=np.uint8)), bitorder="little")
+_UNPACKED_BYTES = 1 << 20
+"""That become samples at a time: of fewer than 8 bits, every bit becomes a byte."""
 _PICTURE_TAGS = (258, 266, 277, 284, 292, 293, 338, 347, 529, 530, 531, 532)
 """What a decoder of JPEG, CCITT or YCbCr needs to know."""
 _PHOTOMETRIC = {
@@ -46,18 +48,21 @@ def read_samples(page: Directory, layout: Layout) -> tuple[np.ndarray, Layout]:
     )
     rows, columns = layout.grid
     height, width = layout.segment
+    step = max(1, _UNPACKED_BYTES // layout.row_bytes)
     for number, block in _blocks(page, layout):
         plane, place = divmod(number, rows * columns)
         top, left = height * (place // columns), width * (place % columns)
         target = values[top : top + height, left : left + width]
         if layout.planar:
             target = target[..., plane : plane + 1]
-        target[:] = block[: target.shape[0], : target.shape[1]]
+        for first in range(0, len(target), step):
+            part = target[first : first + step]
+            part[:] = _unpacked(block[first : first + len(part)], layout, page.file.order)[:, : part.shape[1]]
     return values, layout
 
 
 def _blocks(page: Directory, layout: Layout) -> Iterator[tuple[int, np.ndarray]]:
-    """Number and samples (rows, columns, samples) of each strip or tile."""
+    """Number and bytes (rows, bytes of a row) of each strip or tile."""
     height = layout.segment[0]
     per_plane = len(layout.places) // (layout.samples if layout.planar else 1)
     batch = 1 if layout.compression == codec.WEBP else max(1, _BATCH_BYTES // (height * layout.row_bytes))
@@ -69,8 +74,7 @@ def _blocks(page: Directory, layout: Layout) -> Iterator[tuple[int, np.ndarray]]
             total = (last - first) * height - short
             packed = _bytes(page, layout, layout.places[first:last].tolist(), total)
             for number in range(first, last):
-                own = packed[(number - first) * height : (number - first + 1) * height]
-                yield number, _unpacked(own, layout, page.file.order)
+                yield number, packed[(number - first) * height : (number - first + 1) * height]
 
 
 def _bytes(page: Directory, layout: Layout, places: list[list[int]], total: int) -> np.ndarray:
@@ -80,7 +84,8 @@ def _bytes(page: Directory, layout: Layout, places: list[list[int]], total: int)
         parts = [np.frombuffer(data, np.uint8, count, start) for start, count in places]
         values = (parts[0] if len(parts) == 1 else np.concatenate(parts)).reshape(shape)
         return _BIT_REVERSED[values] if layout.fill_order == 2 else values
-    segments = [data[start : start + count] for start, count in places]
+    view = memoryview(data)
+    segments = [view[start : start + count] for start, count in places]
     if layout.compression == codec.WEBP:
         with Image.open(io.BytesIO(segments[0]), formats=["WEBP"]) as image:
             if image.size != (layout.segment[1], total) or len(image.getbands()) != layout.chunk:
@@ -104,15 +109,11 @@ def _unpacked(packed: np.ndarray, layout: Layout, order: str) -> np.ndarray:
 
 
 def _unpacked_bits(packed: np.ndarray, shape: tuple[int, int, int], bits: int) -> np.ndarray:
-    """Samples of 1..7 or 9..15 bits; a few rows at a time, as every bit becomes a byte."""
+    """Samples of 1..7 or 9..15 bits."""
     kind = np.uint8 if bits < 8 else np.uint16
     weights = (1 << np.arange(bits)[::-1]).astype(kind)
-    values = np.empty(shape, kind)
-    step = max(1, _BATCH_BYTES // (8 * packed.shape[1]))
-    for top in range(0, len(packed), step):
-        each = np.unpackbits(packed[top : top + step], axis=1, count=shape[1] * shape[2] * bits)
-        values[top : top + step] = (each.reshape(-1, *shape[1:], bits) * weights).sum(axis=-1, dtype=kind)
-    return values
+    each = np.unpackbits(packed, axis=1, count=shape[1] * shape[2] * bits)
+    return (each.reshape(*shape, bits) * weights).sum(axis=-1, dtype=kind)
 
 
 def _decoded(page: Directory, layout: Layout) -> tuple[np.ndarray, Layout]:
@@ -124,7 +125,8 @@ def _decoded(page: Directory, layout: Layout) -> tuple[np.ndarray, Layout]:
     own += (
         [tags.longs(322, [width]), tags.longs(323, [height])] if layout.tiled else [tags.longs(278, [height])]
     )
-    segments = [page.file.data[start : start + count] for start, count in layout.places.tolist()]
+    view = memoryview(page.file.data)
+    segments = [view[start : start + count] for start, count in layout.places.tolist()]
     with codec.picture_of(segments, own, "<", layout.tiled) as image:
         if image.size != (layout.width, layout.height) or image.mode not in _PHOTOMETRIC:
             raise PictureError(f"{layout.bits}-bit pixels in {codec.NAMES[layout.compression]} compression")

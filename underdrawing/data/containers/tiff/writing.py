@@ -38,7 +38,7 @@ _LARGEST_PIXELS = 0xF0000000
 def write(picture: Picture, quality: int | None) -> Written:
     """quality: without effect. PictureError for files larger than classic TIFF holds."""
     native, notes = _fitting(picture)
-    start = written_description(picture, native.tags, native.order)
+    start = written_description(picture, native)
     samples = _Samples(picture, native)
     places: list[tuple[int, int]] = []
     file = io.BytesIO(start.head)
