@@ -13,8 +13,8 @@ from underdrawing.core.errors import PictureError
 from underdrawing.data.containers.tiff import codec, tags
 from underdrawing.data.containers.tiff.layout import (
     BLACK_IS_ZERO,
+    CIELAB,
     CMYK,
-    ICCLAB,
     RGB,
     UNASSOCIATED,
     YCBCR,
@@ -31,7 +31,7 @@ _PICTURE_TAGS = (258, 266, 277, 284, 292, 293, 338, 347, 529, 530, 531, 532)
 """What a decoder of JPEG, CCITT or YCbCr needs to know."""
 _PHOTOMETRIC = {
     "1": BLACK_IS_ZERO, "L": BLACK_IS_ZERO, "LA": BLACK_IS_ZERO, "RGB": RGB, "RGBA": RGB, "CMYK": CMYK,
-    "LAB": ICCLAB,
+    "LAB": CIELAB,
 }  # fmt: skip
 """Of Pillow's modes."""
 
