@@ -222,8 +222,13 @@ def test_what_is_refused():
     with pytest.raises(PictureError, match="2 frames"):
         load_picture(file_of(frames[0], "PNG", save_all=True, append_images=frames[1:]))
     data = bytearray(file_of(photo(), "PNG"))
-    data[-20] ^= 1
-    with pytest.raises(PictureError, match="IDAT"):
+    data[-13] ^= 1  # of the checksum of the chunk
+    assert "IDAT" in load_picture(bytes(data)).notes[0]
+    data[-17] ^= 1  # of the checksum of the pixels
+    with pytest.raises(PictureError, match="damaged"):
+        load_picture(bytes(data))
+    data[29] ^= 1
+    with pytest.raises(PictureError, match="IHDR"):
         load_picture(bytes(data))
 
 

@@ -42,6 +42,11 @@ class Cicp(NamedTuple):
     matrix: int
     full_range: bool
 
+    @property
+    def is_srgb(self) -> bool:
+        """Whether viewers show it as a picture without a statement of colour: sRGB, BT.709 or unspecified."""
+        return self.primaries in (1, 2) and self.transfer in (1, 2, 6, 13)
+
 
 class Native(Protocol):
     """What only one container can carry, as its module reads it."""

@@ -76,7 +76,7 @@ def read(data: bytes, max_pixels: int) -> Picture:
     depth, subsampling = _coding(file)
     notes = [f"{name} left out" for name in file.companions()]
     if depth > 8:
-        pixels, alpha = _deep_pixels(data, depth)
+        pixels, alpha = _deep_pixels(file, depth)
     if file.primary.property(b"clap"):
         notes.append("the clean aperture is not applied: the whole picture is read")
     pixels = shared.upright(pixels, turn)
@@ -114,10 +114,13 @@ def _coding(file: isobmff.ItemFile) -> tuple[int, str]:
     return (8, 10, 12)[high + (high & twelve)], _SUBSAMPLING.get((x, y), "4:2:0")
 
 
-def _deep_pixels(data: bytes, depth: int) -> tuple[np.ndarray, np.ndarray | None]:
+def _deep_pixels(file: isobmff.ItemFile, depth: int) -> tuple[np.ndarray, np.ndarray | None]:
     """Pixels (H, W, 3) and alpha (H, W) or None, uint16, as stored."""
     import cv2
 
+    coded = [file.primary] + ([file.alpha] if file.alpha else [])
+    coded += [file.items[tile] for item in coded for tile in item.references.get(b"dimg", [])]
+    data = isobmff.item_file(file.ftyp, coded)  # without metadata: OpenCV refuses some
     values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     if values is None or values.dtype != np.uint16:
         raise PictureError(f"{depth}-bit pixels that cannot be decoded")
@@ -141,6 +144,8 @@ def write(picture: Picture, quality: int | None) -> Written:
         elif native.subsampling != _coding(coded)[1] and not picture.gray:
             notes.append(f"chroma of {native.subsampling} is written as {_coding(coded)[1]}")
     color, stored = coded.cicp or Cicp(1, 13, 6, True), picture.cicp
+    if picture.icc and not stored:
+        color = color._replace(primaries=2, transfer=2)  # unspecified: the profile says it
     if stored:
         color = color._replace(primaries=stored.primaries, transfer=stored.transfer)
         if native and color != stored and stored.matrix != 2:

@@ -11,6 +11,8 @@ from underdrawing.core.errors import PictureError
 from underdrawing.data.picture import Cicp
 
 _MAX_ITEMS = 1 << 14
+_OPENCV_BYTES = 512
+"""OpenCV tests the first 500 bytes of an AVIF, and refuses it where the items end but not their data."""
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
 _PICTURES = (
     b"av01",
@@ -313,5 +315,8 @@ def item_file(ftyp: bytes, items: list[Item]) -> bytes:
         )  # fmt: skip
 
     head = box(b"ftyp", ftyp)
+    missing = _OPENCV_BYTES - len(head) - len(meta(0))
+    if missing > 0:
+        head += box(b"free", bytes(missing))
     start = len(head) + len(meta(0)) + 8
     return head + meta(start) + box(b"mdat", *(item.data for item in items))

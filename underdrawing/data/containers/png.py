@@ -84,13 +84,18 @@ def _header(chunks: list[Chunk]) -> Header:
     if not chunks or chunks[0].kind != b"IHDR" or len(chunks[0].body) != 13:
         raise PictureError("damaged: a PNG file without a header")
     width, height, depth, color_type, _, _, interlace = struct.unpack(">IIBBBBB", chunks[0].body)
-    return Header(width, height, depth, color_type, interlace == 1)
+    header = Header(width, height, depth, color_type, interlace == 1)
+    if header.palette and not any(chunk.kind == b"PLTE" for chunk in chunks):
+        raise PictureError("damaged: a PNG file without its palette")
+    return header
 
 
 def _check_still(chunks: list[Chunk]) -> None:
     frames = sum(chunk.kind == b"fcTL" for chunk in chunks)
     if frames > 1 or any(chunk.kind == b"fdAT" for chunk in chunks):
-        raise PictureError(f"it has {frames} frames: animated pictures are not supported yet; expected one")
+        raise PictureError(
+            f"animated, {frames} frames: animated pictures are not supported yet; expected one"
+        )
 
 
 def _coding(header: Header, chunks: list[Chunk]) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ class Inflater:
 def parse(data: bytes) -> tuple[list[Chunk], list[str]]:
     """The chunks before IEND, and what is wrong with the file but tolerated by viewers, a sentence each.
 
-    PictureError for a wrong checksum of a critical chunk, which viewers refuse as well.
+    PictureError for a wrong checksum of the header or palette, which viewers refuse as well.
     """
     chunks: list[Chunk] = []
     notes: list[str] = []
@@ -71,9 +71,10 @@ def parse(data: bytes) -> tuple[list[Chunk], list[str]]:
         if kind == b"IEND":
             return chunks, notes
         if checksum != struct.pack(">I", zlib.crc32(kind + chunk.body)) and len(checksum) == 4:
-            if chunk.critical:
+            if chunk.critical and kind != b"IDAT":  # pixels have a checksum of their own
                 raise PictureError(f"damaged: the checksum of its chunk {kind.decode()} is wrong")
-            notes.append(f"the checksum of the PNG chunk {kind.decode()} is wrong; it was read all the same")
+            note = f"the checksum of the PNG chunk {kind.decode()} is wrong; it was read all the same"
+            notes += [note] if note not in notes else []
         chunks.append(chunk)
         at += 12 + length
     if len(chunks) == _MAX_CHUNKS:

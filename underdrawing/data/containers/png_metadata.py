@@ -40,6 +40,8 @@ _KEPT = (
     b"pCAL",
 )
 """Not safe to copy in general, but the change of luma by a mark leaves them true."""
+_CREDENTIALS = b"caBX"
+"""Content Credentials; Picture.credentials says that they were there."""
 _EXIF_PREFIXES = (b"Exif\0\0", b"Exif00")
 _CM_PER_METRE = 100
 
@@ -116,7 +118,7 @@ def metadata_of(header: Header, chunks: list[Chunk]) -> Metadata:
                 damaged.add(chunk.kind.decode())
         elif chunk.kind in _KEPT or chunk.safe_to_copy:
             kept.append(_deepened(chunk, header, palette))
-        else:
+        elif chunk.kind != _CREDENTIALS:
             left_out.add(chunk.kind.decode())
     if left_out:
         found.notes.append(f"PNG chunks are left out that may describe the old pixels: {_list(left_out)}")
@@ -209,7 +211,7 @@ def chunks_of(picture: Picture, gray: bool) -> tuple[list[Chunk], list[Chunk]]:
     """The chunks to write before and behind pixels of one (`gray`) or three colour channels."""
     native = picture.native if isinstance(picture.native, Native) else None
     chunks = []
-    if picture.cicp:
+    if picture.cicp and 2 not in picture.cicp[:2]:  # unspecified
         # RGB is stored, so the matrix is 0
         chunks.append(Chunk(b"cICP", bytes([*picture.cicp[:2], 0, picture.cicp.full_range])))
     if icc := fitting_icc(picture.icc, gray):

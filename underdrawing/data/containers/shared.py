@@ -10,10 +10,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from underdrawing.core.errors import PictureError
-from underdrawing.data.exif import orientation, upright_exif
-from underdrawing.data.metadata import fitting_icc
 from underdrawing.data.picture import Picture, to_8_bits
-from underdrawing.data.xmp import upright_xmp
 
 _TURNS = {
     1: lambda a: a,
@@ -64,26 +61,6 @@ def upright(array: np.ndarray | None, turn: int) -> np.ndarray | None:
     return None if array is None else np.ascontiguousarray(_TURNS.get(turn, _TURNS[1])(array))
 
 
-def read_by_pillow(data: bytes, format: str, max_pixels: int) -> Picture:
-    """A picture with 8 bits a channel and its colour profile, EXIF and XMP."""
-    with opened(data, format, max_pixels) as image:
-        exif, xmp = image.info.get("exif") or exif_in_text(image), image.info.get("xmp")
-        turn = orientation(exif, xmp)
-        image.load()
-        pixels, alpha, gray, icc = channels(image)
-        pixels = upright(pixels, turn)
-        size = (pixels.shape[1], pixels.shape[0])
-        return Picture(
-            pixels=pixels,
-            alpha=upright(alpha, turn),
-            gray=gray,
-            format=format,
-            icc=fitting_icc(icc, gray),
-            exif=upright_exif(exif, size, turn),
-            xmp=upright_xmp(xmp, size),
-        )
-
-
 def lost(picture: Picture, format: str, carries: Collection[str]) -> tuple[str, ...]:
     """Notes on what the picture has and a file of `format` lacks.
 
@@ -91,6 +68,8 @@ def lost(picture: Picture, format: str, carries: Collection[str]) -> tuple[str, 
     texts and cicp; "depth" for 16 bits a channel. Native parts are lost in every format but their own.
     """
     names = [name for field, name in _NAMES.items() if field not in carries and getattr(picture, field)]
+    if picture.cicp and picture.cicp.is_srgb and "cicp" not in carries:
+        names.remove(_NAMES["cicp"])
     if picture.format != format and picture.native is not None:
         names += picture.native.names
     notes = [f"{name} left out: {format} files have no place for it" for name in names]
@@ -138,12 +117,6 @@ def image_of(picture: Picture, *, alpha: bool, gray: bool) -> Image.Image:
         return Image.fromarray(np.ascontiguousarray(pixels[..., 0]) if gray else np.ascontiguousarray(pixels))
     values = picture.alpha if picture.alpha.dtype == np.uint8 else to_8_bits(picture.alpha)
     return Image.fromarray(np.dstack([pixels[..., :1] if gray else pixels, values]))
-
-
-def exif_in_text(image: Image.Image) -> bytes | None:
-    """EXIF from the text chunks, where older programs put it in PNG."""
-    exif = image.getexif()
-    return exif.tobytes() if len(exif) else None
 
 
 def channels(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None, bool, bytes | None]:

@@ -29,6 +29,8 @@ _DEFAULT_QUALITY = 98  # at 95 a quarter of photographs lose their top layer
 _PIXELS = (b"VP8X", b"VP8 ", b"VP8L", b"ALPH")
 _ANIMATION = (b"ANIM", b"ANMF")
 _XMP = (b"XMP ", b"XMP\0")
+_CREDENTIALS = b"C2PA"
+"""Picture.credentials says that they were there."""
 _WITH_ICC, _WITH_ALPHA, _WITH_EXIF, _WITH_XMP = 0x20, 0x10, 0x08, 0x04
 """Flags of VP8X."""
 
@@ -70,7 +72,7 @@ def read(data: bytes, max_pixels: int) -> Picture:
         notes.append("the colour profile is damaged, or not one for RGB, and left out")
     if exif and not upright:
         notes.append("EXIF is damaged and left out")
-    known = (*_PIXELS, *_ANIMATION, *_XMP, b"ICCP", b"EXIF")
+    known = (*_PIXELS, *_ANIMATION, *_XMP, _CREDENTIALS, b"ICCP", b"EXIF")
     return Picture(
         pixels=pixels,
         alpha=shared.upright(alpha, turn),
