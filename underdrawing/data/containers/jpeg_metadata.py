@@ -15,12 +15,12 @@ from underdrawing.data.containers import jpeg_trailer as trailer
 from underdrawing.data.containers.jpeg_coding import Coding
 from underdrawing.data.containers.jpeg_segments import Parsed, Segment
 from underdrawing.data.exif import HEADER
+from underdrawing.data.photoshop import without_thumbnails
 from underdrawing.data.picture import Picture, Resolution
 from underdrawing.data.xmp import EXTENSION, merged, upright_xmp, without_property
 
 _UNITS = ("aspect", "inch", "cm")
 _TIFF_STARTS = (b"II*\0", b"MM\0*")
-_THUMBNAILS = frozenset({0x0409, 0x040C})
 """Photoshop resources."""
 _PER_INCH = {"inch": 1.0, "cm": 2.54}
 _JFIF_VERSION = b"\x01\x02"
@@ -71,7 +71,7 @@ def icc_of(parsed: Parsed) -> bytes | None:
 def resources_of(parsed: Parsed, turn: int) -> bytes | None:
     """Photoshop's resources, IPTC among them; without thumbnails where the picture is turned."""
     resources = b"".join(parsed.bodies(jpeg.APP13, jpeg.PHOTOSHOP))
-    return (jpeg.without_resources(resources, _THUMBNAILS) if turn != 1 else resources) or None
+    return (without_thumbnails(resources) if turn != 1 else resources) or None
 
 
 def xmp_of(parsed: Parsed, size: tuple[int, int], notes: list[str]) -> tuple[bytes, bytes | None] | None:

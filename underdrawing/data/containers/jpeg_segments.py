@@ -187,26 +187,6 @@ def split_xmp(standard: bytes, extended: bytes | None = None) -> Iterator[Segmen
             yield Segment(APP1, head + struct.pack(">I", at) + extended[at : at + room])
 
 
-# ---- Photoshop resources
-
-
-def without_resources(resources: bytes, numbers: frozenset[int]) -> bytes:
-    """Photoshop's image resources without those of some numbers."""
-    kept, at = b"", 0
-    while resources[at : at + 4] == b"8BIM" and at + 7 <= len(resources):
-        (number,) = struct.unpack_from(">H", resources, at + 4)
-        name = at + 6
-        size = name + (resources[name] + 2) // 2 * 2
-        if size + 4 > len(resources):
-            break
-        (length,) = struct.unpack_from(">I", resources, size)
-        end = size + 4 + length + length % 2
-        if number not in numbers:
-            kept += resources[at:end]
-        at = end
-    return kept + resources[at:]
-
-
 # ---- Content Credentials
 
 

@@ -8,6 +8,7 @@ import zlib
 from typing import NamedTuple
 
 from underdrawing.core.errors import PictureError
+from underdrawing.data.photoshop import with_iptc
 from underdrawing.data.picture import Text
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -15,7 +16,6 @@ TEXT_KINDS = (b"tEXt", b"zTXt", b"iTXt")
 COMMENT_KEYWORD = "Comment"
 _MAX_CHUNKS = 1 << 20
 _RAW_PROFILE = "Raw profile type "
-_IPTC_RESOURCE = b"8BIM\x04\x04\0\0"
 _HEX_LINE = 72
 
 
@@ -140,7 +140,7 @@ def raw_profile(keyword: str, text: str) -> tuple[str, bytes] | None:
         kind = "iptc"
     data = data.removeprefix(b"Photoshop 3.0\0")
     if kind == "iptc" and not data.startswith(b"8BIM"):
-        data = _IPTC_RESOURCE + struct.pack(">I", len(data)) + data + bytes(len(data) % 2)
+        data = with_iptc(data)
     return kind, data.removeprefix(adobe)
 
 

@@ -17,6 +17,7 @@ from underdrawing.data.containers.tiff import tags
 from underdrawing.data.containers.tiff.native import TiffNative
 from underdrawing.data.containers.tiff.tags import Directory, File, Subdirectory, Tag
 from underdrawing.data.exif import HEADER, orientation, upright_exif
+from underdrawing.data.photoshop import iptc_of, with_iptc, without_thumbnails
 from underdrawing.data.picture import Picture, Resolution
 from underdrawing.data.xmp import upright_xmp
 
@@ -47,7 +48,6 @@ _NAMED = 8
 """Tags that a note lists."""
 _MAX_VALUE_BYTES = 1 << 24
 _MAX_VALUES_BYTES = 1 << 26
-_IPTC_RESOURCE = b"8BIM\x04\x04"
 
 
 class Description(NamedTuple):
@@ -111,7 +111,7 @@ def read_description(page: Directory, size: tuple[int, int]) -> Description:
         turn=turn,
         exif=upright_exif(_block([*own, *inner], page), size, turn) if needed else None,
         xmp=upright_xmp(xmp, size),
-        iptc=_resources(*(page.raw(id) if id in found else None for id in (PHOTOSHOP, IPTC))),
+        iptc=_resources(page, found, turn),
         resolution=_resolution(found),
         iptc_tags=tuple(id for id in (IPTC, PHOTOSHOP) if id in found),
         tags=tuple(others),
@@ -156,14 +156,13 @@ def _subdirectory(page: Directory, id: int, lost: _Lost) -> Subdirectory | None:
     return Subdirectory(id, found) if found else None
 
 
-def _resources(photoshop: bytes | None, iptc: bytes | None) -> bytes | None:
-    """Photoshop image resources with the IPTC record among them."""
-    if iptc and _IPTC_RESOURCE not in (photoshop or b""):
-        padding = bytes(len(iptc) % 2)
-        photoshop = (
-            (photoshop or b"") + _IPTC_RESOURCE + b"\0\0" + struct.pack(">I", len(iptc)) + iptc + padding
-        )
-    return photoshop or None
+def _resources(page: Directory, found: dict[int, Tag], turn: int) -> bytes | None:
+    """Photoshop image resources with the IPTC of the page."""
+    resources = found[PHOTOSHOP].value if PHOTOSHOP in found else b""
+    resources = resources if turn == 1 else without_thumbnails(resources)
+    if IPTC in found:  # bytes, also where the type is LONG
+        resources = with_iptc(page.raw(IPTC) or b"", resources)
+    return resources or None
 
 
 def _resolution(found: dict[int, Tag]) -> Resolution | None:
@@ -208,7 +207,7 @@ def written_description(picture: Picture, native: TiffNative) -> Start:
         found |= {id: tags.longs(id, [page.number(id, 0)]) for id in (_EXIF, _GPS) if page.number(id, 0)}
     if picture.xmp:
         found[XMP] = tags.octets(XMP, picture.xmp, tags.BYTE)
-    values = {PHOTOSHOP: picture.iptc, IPTC: _iptc_record(picture.iptc or b"")}
+    values = {PHOTOSHOP: picture.iptc, IPTC: iptc_of(picture.iptc or b"")}
     for id, value in values.items():
         if value and id in native.iptc_tags:
             found[id] = tags.octets(id, value, tags.BYTE)
@@ -229,16 +228,6 @@ def _clear_thumbnail(head: bytearray, page: Directory) -> bool:
     if 8 < start <= start + size <= len(head):
         head[start : start + size] = bytes(size)
     return size > 0
-
-
-def _iptc_record(resources: bytes) -> bytes | None:
-    at = resources.find(_IPTC_RESOURCE)
-    if at < 0 or at + 12 > len(resources):
-        return None
-    at += 6
-    at += 1 + resources[at] + (1 + resources[at]) % 2  # its name, padded
-    size = int.from_bytes(resources[at : at + 4], "big")
-    return resources[at + 4 : at + 4 + size] or None
 
 
 def _resolution_tags(resolution: Resolution) -> list[Tag]:

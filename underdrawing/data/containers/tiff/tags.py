@@ -83,9 +83,10 @@ class Directory:
         at += struct.calcsize("=" + head)
         for entry in range(at, min(at + size * count, len(data) - size + 1), size):
             self._add(entry)
-        pointer = order + ("Q" if big else "I")
-        end = at + size * count
-        self.next = struct.unpack_from(pointer, data, end)[0] if end + 8 <= len(data) or not big else 0
+        pointer, end = order + ("Q" if big else "I"), at + size * count
+        self.next = (
+            struct.unpack_from(pointer, data, end)[0] if end + struct.calcsize(pointer) <= len(data) else 0
+        )
 
     def _add(self, entry: int) -> None:
         big, order, data = self.file.big, self.file.order, self.file.data
