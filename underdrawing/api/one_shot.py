@@ -29,6 +29,7 @@ def protect(
     facts: Facts | Mapping[str, Any] | None = None,
     identity: str | bytes | None = None,
     strength: float = 1.0,
+    quality: int | None = None,
     system: str = "photo",
     credentials: CredentialSigner | None = None,
     manifests: str | Path | None = None,
@@ -46,6 +47,7 @@ def protect(
         manifests=manifests,
         system=system,
         strength=strength,
+        quality=quality,
         rendition_px=rendition_px,
     )
     with session:

@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from underdrawing.api.protecting import Embedder, EncodedFile
 from underdrawing.api.read_back import ReadBack, Reader
 from underdrawing.core.errors import CapacityError
+from underdrawing.data.containers import container_of
 from underdrawing.data.sources import SourcePicture
 from underdrawing.registry.facts import Facts
 from underdrawing.report.reports import ProtectReport
 
 _FACTORS = (1.0, 1.45, 2.1)
 """On the strength, tried in turn; the product is at most the last one."""
+FINER_QUALITY = 95
 _STRONGER_NOTE = "embedded stronger than asked for: at strength"
 _NAMES = {"mark": "the mark", "identity": "the identity", "signature": "the signature",
           "middle": "the first part of the content code"}  # fmt: skip
@@ -31,6 +33,8 @@ class Producer:
     reader: Reader
     encode: Callable[[ProtectReport], EncodedFile] | None = None
     """Makes the file; None: the pixels are the product, and are read back."""
+    may_refine: bool = True
+    """Whether a JPEG file may get a finer quantizer than its input has."""
 
     def produce(
         self, source: SourcePicture, identity: bytes | None, facts: Facts | None
@@ -49,18 +53,41 @@ class Producer:
                 continue
             encoded = None if self.encode is None else self.encode(report)
             found = self.reader.read(report.protected.shown if encoded is None else encoded.data)
+            if encoded is not None and found.missing(report):
+                report, encoded, found = self._finer(report, encoded, found)
             lost = [_NAMES[name] for name in found.missing(report) if name in _NAMES]
             if not lost:
-                return _confirmed(report, found, notes), encoded
+                return _confirmed(_with_growth(report, encoded), found, notes), encoded
             what = " and ".join(lost)
             notes = (f"{_STRONGER_NOTE} {strength:.3g}, {what} could not be read back",)
             problem = _not_read(report, found, what)
         raise problem
 
+    def _finer(
+        self, report: ProtectReport, encoded: EncodedFile, found: ReadBack
+    ) -> tuple[ProtectReport, EncodedFile, ReadBack]:
+        """The same with a finer quantizer, where the file is a JPEG in that of its input and more is read."""
+        picture = report.protected
+        own = container_of(encoded.data).FORMAT == picture.format == "JPEG"
+        if self.encode is None or not self.may_refine or not own or (picture.quality or 0) >= FINER_QUALITY:
+            return report, encoded, found
+        finer = replace(report, protected=replace(picture, quality=FINER_QUALITY))
+        other = self.encode(finer)
+        read = self.reader.read(other.data)
+        if len(read.missing(report)) < len(found.missing(report)):
+            return finer, other, read
+        return report, encoded, found
+
 
 def _strengths(asked: float) -> list[float]:
     stronger = (asked * factor for factor in _FACTORS[1:])
     return [asked, *(strength for strength in stronger if strength <= _FACTORS[-1])]
+
+
+def _with_growth(report: ProtectReport, encoded: EncodedFile | None) -> ProtectReport:
+    if encoded is None or not report.source_file:
+        return report
+    return replace(report, growth=len(encoded.data) / len(report.source_file))
 
 
 def _confirmed(report: ProtectReport, found: ReadBack, notes: tuple[str, ...]) -> ProtectReport:

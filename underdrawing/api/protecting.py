@@ -121,16 +121,24 @@ class Embedder:
         )
 
 
-def encode(report: ProtectReport, name: str, signer: CredentialSigner | None, system: str) -> EncodedFile:
+def encode(
+    report: ProtectReport, name: str, signer: CredentialSigner | None, system: str, quality: int | None = None
+) -> EncodedFile:
     """The file of a protected picture in the format of the suffix of `name`, with Content Credentials where
-    there is a signer. Errors: those of encode_picture and of CredentialSigner.sign."""
+    there is a signer. quality: as in `encode_picture`. Errors: those of encode_picture and of
+    CredentialSigner.sign."""
     if signer is None:
-        written = encode_picture(report.protected, Path(name))
+        written = encode_picture(report.protected, Path(name), quality=quality)
         return EncodedFile(written.data, notes=written.notes)
     title = None if report.file is None else storable(Path(report.file).name)
     original = Original(title, report.source_file or b"", report.protected.format)
     written, store = signer.sign_picture(
-        report.protected, Path(name), identity=report.identity, system=system, original=original
+        report.protected,
+        Path(name),
+        identity=report.identity,
+        system=system,
+        original=original,
+        quality=quality,
     )
     return EncodedFile(written.data, store, written.notes)
 

@@ -63,6 +63,9 @@ class Session:
     """The system of the zoo; `verify` needs the same one as `protect`."""
     strength: float = 1.0
     """0.7 is faint (archival), 1 the default, 1.45 and 2.1 more robust; the nearest one is taken."""
+    quality: int | None = None
+    """Of JPEG, WebP, AVIF and HEIF files that `protect` writes, 1 to 100; None takes the quantizer of a JPEG
+    input where the mark is read back from it, else a finer one."""
     rendition_px: int = LONG_SIDE_PX
     """Longest side of the rendition of each original that `protect` keeps in the registry, by which `verify`
     finds edits whoever made them: 256 px to rendition.FULL; 0 keeps none."""
@@ -81,6 +84,8 @@ class Session:
         self._trust = self.trust if isinstance(self.trust, TrustStore) else trust.trust_store(self.trust)
         self._manifests = trust.manifest_repository(self.manifests, self.registry)
         self._opened: Registry | None = None
+        if self.quality is not None and not 1 <= self.quality <= 100:
+            raise UsageError(f"expected a quality from 1 to 100, got {self.quality}")
         if self.rendition_px and not LEAST_PX <= self.rendition_px <= FULL:
             raise UsageError(
                 f"expected a rendition of {LEAST_PX} to {FULL} px, or 0 for none, got {self.rendition_px}"
@@ -147,7 +152,7 @@ class Session:
         OutputError where the format cannot hold the picture; CredentialsError where it cannot be signed.
         """
         signer = self.credentials if credentials else None
-        return protecting.encode(report, str(name), signer, self.system)
+        return protecting.encode(report, str(name), signer, self.system, self.quality)
 
     def judge(self, source: Source) -> VerifyReport:
         """Verify a picture: who protected it, whether and where it was altered, and what was there.
@@ -295,7 +300,7 @@ class Session:
         )
         owner = None if self.owner is None else self.owner.public
         reader = Reader(self._model, owner, self._secret, self.max_pixels)
-        producer = Producer(embedder, reader, encode)
+        producer = Producer(embedder, reader, encode, may_refine=self.quality is None)
         return producer.produce(read, protecting.identity_bytes(identity), given)
 
     def _write(

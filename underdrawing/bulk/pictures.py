@@ -60,6 +60,7 @@ class Worker:
             manifests=settings.manifests,
             system=settings.system,
             strength=settings.strength,
+            quality=settings.quality,
             rendition_px=settings.rendition_px,
         )
 

@@ -90,6 +90,7 @@ def _journal_settings(settings: BulkSettings) -> dict[str, Any]:
         "output": settings.output,
         "system": settings.system,
         "strength": settings.strength,
+        "quality": settings.quality,
         "signed_by": None if owner is None else owner.public.fingerprint,
         "private": settings.secret is not None,
         "registry": settings.registry,

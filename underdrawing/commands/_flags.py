@@ -27,6 +27,13 @@ def _strength(text: str) -> float:
     return value
 
 
+def _quality(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"expected a quality from 1 to 100, got {text}")
+    return value
+
+
 def _rendition(text: str) -> int:
     named = {"none": 0, "full": 16_383}
     value = named[text] if text in named else int(text)
@@ -46,9 +53,11 @@ def _statuses(text: str) -> frozenset[str]:
 
 FAILURES = ("altered", "unprotected", "unvouched", "error")
 """Statuses of verified pictures that end `verify` with another exit code than 0."""
+_quality.__name__ = "quality"
 _rendition.__name__ = "rendition"  # argparse: "invalid rendition value: 'x'"
 processes = count(256, "processes")
 _STRENGTH = "0.7 archival, 1 (default), 1.45, 2.1 robust; the nearest is taken"
+_QUALITY = "of the written files, 1 to 100; by default that of the input where it keeps the mark"
 _RENDITION = "of the original, kept in the registry: long side (1024 by default), none, or full"
 _MANIFESTS = "where Content Credentials are kept; beside the registry by default"
 _CREDENTIALS = "write Content Credentials, signed under these certificates"
@@ -75,6 +84,7 @@ _FLAGS: dict[str, dict[str, Any]] = {
     "--name": {"help": "what the trust store calls the key; the file's name by default"},
     "--password-file": {"metavar": "FILE", "help": "file with the private key's password"},
     "--strength": {"type": _strength, "default": 1.0, "metavar": "S", "help": _STRENGTH},
+    "--quality": {"type": _quality, "metavar": "N", "help": _QUALITY},
     "--registry": {"metavar": "DB", "help": "add a record of each picture; made if not there"},
     "--rendition": {
         "type": _rendition, "default": 1024, "metavar": "PX", "dest": "rendition_px", "help": _RENDITION,
@@ -85,7 +95,7 @@ _FLAGS: dict[str, dict[str, Any]] = {
     "--manifests": {"metavar": "DIR", "help": _MANIFESTS},
 }  # fmt: skip
 CREDENTIALS = ("--credentials", "--credentials-key", "--manifests")
-PROTECTION = ("--strength", "--registry", "--rendition", "--facts", *CREDENTIALS)
+PROTECTION = ("--strength", "--quality", "--registry", "--rendition", "--facts", *CREDENTIALS)
 
 
 def add(parser: argparse.ArgumentParser, *names: str) -> None:

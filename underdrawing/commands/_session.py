@@ -34,6 +34,7 @@ class SessionFlags:
     credentials: str | None = None
     credentials_key: str | None = None
     strength: float = 1.0
+    quality: int | None = None
     thorough: bool = False
     rendition_px: int = 1024
 

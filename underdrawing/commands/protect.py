@@ -72,4 +72,5 @@ def sentence(result: Result) -> str:
     quality = f"{result['psnr_db']:.1f} dB, " if result["psnr_db"] is not None else ""
     identity = f"identity {result['identity']}" if result["identity"] else "no identity"
     output = result["output"] or "stdout"
-    return f"{result['file']} -> {output}: {identity}{signed}, {quality}{result['seconds']} s"
+    growth = f"file {result['growth']:.2f} times as large, " if result["growth"] is not None else ""
+    return f"{result['file']} -> {output}: {identity}{signed}, {quality}{growth}{result['seconds']} s"

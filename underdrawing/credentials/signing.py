@@ -94,11 +94,18 @@ class CredentialSigner:
         return signed.getvalue(), bytes(store)
 
     def sign_picture(
-        self, picture: Picture, path: Path, *, identity: str | None, system: str, original: Original
+        self,
+        picture: Picture,
+        path: Path,
+        *,
+        identity: str | None,
+        system: str,
+        original: Original,
+        quality: int | None = None,
     ) -> tuple[Written, bytes]:
         """`sign` for the file of a picture as `path` would hold it, in its suffix's format, unwritten; and
         the manifest store. Errors: those of `sign` and of encode_picture."""
-        written = encode_picture(replace(picture, credentials=False), path)
+        written = encode_picture(replace(picture, credentials=False), path, quality=quality)
         data, store = self.sign(
             written.data, written.format, identity=identity, system=system, original=original
         )

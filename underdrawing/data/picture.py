@@ -75,7 +75,8 @@ class Picture:
     xmp: bytes | None
     """One packet, with orientation 1, without promises of what only `native` holds."""
     quality: int | None = None
-    """Quality of a JPEG file on libjpeg's scale, 1..100; 100 for lossless WebP; None for other files."""
+    """Quality of a JPEG file on libjpeg's scale, 1..100; 100 for lossless WebP; None for other files. A JPEG
+    file is written with at least this one."""
     iptc: bytes | None = None
     """Photoshop image resources ("8BIM" blocks, with IPTC in resource 0x0404), as in JPEG's APP13."""
     comments: tuple[bytes, ...] = ()

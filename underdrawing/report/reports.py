@@ -46,6 +46,8 @@ class ProtectReport:
     already: tuple[str, str | None] | None = None
     """Identity and key (8 hex digits, or None) of an earlier protection, which this one replaces; None where
     the source had none."""
+    growth: float | None = None
+    """Bytes of the output for one of the original's file; None where one of them is no file."""
     notes: tuple[str, ...] = ()
     """What reading tolerated or converted, what differs from what was asked for, and what the output lacks of
     the source; a sentence each."""
@@ -64,6 +66,7 @@ class ProtectReport:
             "seconds": round(self.seconds, 3),
             "registered": self.registered,
             "credentials": self.credentials,
+            "growth": None if self.growth is None else _number(self.growth, 3),
             "already": None
             if self.already is None
             else dict(zip(("identity", "signed_by"), self.already, strict=True)),

@@ -157,11 +157,12 @@ def write(picture: Picture, quality: int | None) -> Written:
         options["quality"] = shared.checked_quality(quality)
     elif coding is None:
         options["quality"] = max(_DEFAULT_QUALITY, picture.quality or 0)
+    least = max(jpeg_coding.LEAST_QUALITY, picture.quality or 0)
     image = picture.image
     pixels = np.ascontiguousarray(image[..., 0] if picture.gray else image)
     own = replace(picture, icc=fitting_icc(picture.icc, picture.gray))
     segments = list(metadata.segments_of(own, parts, notes))
-    data = jpeg_segments.with_segments(jpeg_coding.encoded(pixels, coding, options), segments)
+    data = jpeg_segments.with_segments(jpeg_coding.encoded(pixels, coding, least, options), segments)
     if parts is not None:
         data = metadata.placed(data, parts.index) + b"".join(parts.parts)
     return Written(data, FORMAT, tuple(dict.fromkeys(notes)))

@@ -96,16 +96,23 @@ def quality_of(tables: dict[int, list[int]] | None) -> int | None:
     """Estimate the quality of a JPEG on libjpeg's scale by its luma table."""
     if not tables:
         return None
-    total = sum(tables[min(tables)])
+    return _quality(sum(tables[min(tables)]))
+
+
+def _quality(total: int) -> int:
+    """By the sum of a luma table."""
     if total <= 64:  # steps of 1 throughout
         return 100
     scale = 100 * total / _LUMA_SUM_50  # inverse of libjpeg's scaling
     return int(np.clip(round(100 - scale / 2 if scale <= 100 else 5000 / scale), 1, 99))
 
 
-def encoded(pixels: np.ndarray, coding: Coding | None, options: dict[str, Any]) -> bytes:
-    """A JPEG file of pixels, (H, W) or (H, W, 3) uint8, coded like the input. options: of Pillow; where they
-    hold no quality, the input's tables are used, with finer luma steps where it had coarse ones."""
+def encoded(pixels: np.ndarray, coding: Coding | None, least: int, options: dict[str, Any]) -> bytes:
+    """A JPEG file of pixels, (H, W) or (H, W, 3) uint8, coded like the input.
+
+    options: of Pillow; where they hold no quality, the input's tables are used. least: quality up to which
+    luma steps are made finer there.
+    """
     options = {"optimize": True, "subsampling": 0} | options
     image = Image.fromarray(pixels)
     if coding is not None:
@@ -114,7 +121,7 @@ def encoded(pixels: np.ndarray, coding: Coding | None, options: dict[str, Any]) 
             options["subsampling"] = coding.subsampling
             image = _with_chroma(image.convert("YCbCr"), coding)
         if "quality" not in options:
-            options["qtables"] = _tables(coding, image.mode == "L")
+            options["qtables"] = _tables(coding, least, image.mode == "L")
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", **options)
     return buffer.getvalue()
@@ -190,11 +197,11 @@ def _with_chroma(image: Image.Image, coding: Coding) -> Image.Image:
     return Image.merge("YCbCr", [Image.fromarray(plane) for plane in exact])
 
 
-def _tables(coding: Coding, gray: bool) -> list[list[int]]:
+def _tables(coding: Coding, least: int, gray: bool) -> list[list[int]]:
     """The tables for Pillow: luma, then chroma."""
-    luma = coding.tables[0]
-    most = _LUMA_SUM_50 * (200 - 2 * LEAST_QUALITY) / 100
-    scale = min(1.0, most / sum(luma))
-    scaled = [max(1, round(step * scale)) for step in luma]
+    luma = list(coding.tables[0])
+    if _quality(sum(luma)) < least:
+        scale = _LUMA_SUM_50 * (200 - 2 * least) / 100 / sum(luma)
+        luma = [max(1, round(step * scale)) for step in luma]
     chroma = [list(table) for table in coding.tables[1:]] if not gray else []
-    return [scaled, *chroma]
+    return [luma, *chroma]
