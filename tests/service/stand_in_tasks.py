@@ -69,6 +69,7 @@ def do(task: dict[str, Any]) -> Any:
         "identity": None, "signature": {"state": "absent", "key": None, "trusted": False, "name": None},
         "altered_fraction": 0.0, "content_matches": None, "assurance": None,
         "previous": None, "layers": ["base"], "details": {"pid": os.getpid()},
-        "seconds": 0.0, "credentials": None, "sha256": "0" * 64, "checked": "2026-01-02T03:04:05Z",
+        "seconds": 0.0, "credentials": None, 
+        "camera": None, "notes": [], "sha256": "0" * 64, "checked": "2026-01-02T03:04:05Z",
     }  # fmt: skip
     return {"report": report, "files": ["picture.received.jpg"]}

@@ -137,6 +137,19 @@ class RecordOut(BaseModel):
     manifest: str | None = Field(None, description="URL of its stored Content Credentials")
 
 
+class CameraOut(BaseModel):
+    """What a camera or a program wrote into the file. It is not signed: anybody can change it."""
+
+    maker: str | None
+    model: str | None
+    lens: str | None
+    software: str | None
+    artist: str | None
+    copyright: str | None
+    taken: str | None = Field(description="by the camera's clock, as 2026-01-02 03:04:05")
+    place: bool = Field(description="whether the file names a place (GPS)")
+
+
 class Verification(BaseModel):
     """The verdict on a picture. Without the role reader: no probabilities, confidence, layers and details."""
 
@@ -154,6 +167,8 @@ class Verification(BaseModel):
     assurance: AssuranceOut | None = Field(description="null where no mark was found")
     previous: EarlierOut | None = Field(description="as the present protector states it")
     credentials: CredentialsOut | None
+    camera: CameraOut | None = Field(description="from EXIF; null where the file has none")
+    notes: list[str] = Field(description="sentences on what reading left out, converted or tolerated")
     sha256: str = Field(description="of the file that was sent")
     checked: str = Field(description="UTC")
     layers: list[str] | None = Field(description="layers of the mark that were read")

@@ -27,6 +27,7 @@ from underdrawing.data.pictures import Picture
 from underdrawing.data.sources import read_source
 from underdrawing.registry.store import Registry
 from underdrawing.report.findings import finding_files
+from underdrawing.service.camera import camera_facts
 from underdrawing.service.settings import Settings
 
 Task = Mapping[str, Any]
@@ -127,7 +128,8 @@ def verify(session: Session, task: Task) -> dict[str, Any]:
     files = finding_files(report, STEM, pdf=True)
     del files[f"{STEM}.report.json"]  # the response has the same fields
     files[f"{STEM}.received.jpg"] = _preview(report.picture)
-    return {"report": report.to_json(), "files": _write(task, files)}
+    camera = camera_facts(report.picture.exif)
+    return {"report": report.to_json() | {"camera": camera}, "files": _write(task, files)}
 
 
 def retrieve(session: Session, task: Task) -> list[dict[str, Any]]:

@@ -1,5 +1,7 @@
 // The card of Content Credentials: those in the file, and stored ones that it lost.
 
+import { at, make, rows } from "/dom.js";
+
 const STATES = {
   none: ["○", "None in this file", "It never had any, or they were removed, as most platforms do."],
   valid: ["✓", "They hold", "A certificate that this server trusts vouches for who signed."],
@@ -10,13 +12,6 @@ const STATES = {
 const ACTIONS = {
   "c2pa.created": "created", "c2pa.opened": "opened", "c2pa.edited": "edited", "c2pa.placed": "put together",
   "c2pa.watermarked": "watermarked", "c2pa.watermarked.bound": "watermarked", "c2pa.watermarked.unbound": "watermarked",
-};
-
-const at = (id) => document.getElementById(id);
-const make = (tag, properties = {}, ...children) => {
-  const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children);
-  return node;
 };
 
 /** Fill the card. found: `credentials` of a response; manifest: the artefact of a recovered manifest, if any. */
@@ -67,6 +62,3 @@ function describe(found) {
   if (all.length) parts.push(make("details", {}, make("summary", { textContent: "All of it" }), make("dl", {}, ...all)));
   return parts.filter((part) => part.textContent);
 }
-
-const rows = (pairs) => pairs.filter(([, value]) => value)
-  .flatMap(([name, value]) => [make("dt", { textContent: name }), make("dd", { textContent: value })]);

@@ -3,6 +3,8 @@
 // A position in the picture, from 0 to 1, appears at  left + position * times  of the stage. All layers of the pane
 // move together, so both halves of the slider and the mask show the same position. There is no animation.
 
+import { at } from "/dom.js";
+
 const MAX_TIMES = 4;
 const STEP = 0.5; // per key press
 const STRIDE = 0.1; // of the visible part, per arrow key
@@ -10,7 +12,6 @@ const NEAR_PX = 24; // from the line between two pictures: a drag moves the line
 const STILL_PX = 5; // a press that moves less is a click
 const QUIET_MS = 300; // until screen readers get the final position
 
-const at = (id) => document.getElementById(id);
 const stage = at("stage");
 const pointers = new Map();
 let times = 1;
@@ -29,12 +30,19 @@ export const across = (part) => Math.min(1, Math.max(0, (part - left) / times));
 /** Show all of the picture. */
 export function showAll() { set(1, 0, 0); }
 
+/** Bring a position, in parts of the picture's sides, to the middle, magnified as far as possible and wanted. */
+export function lookAt(x, y, wanted) {
+  const next = Math.min(MAX_TIMES, Math.max(1, wanted));
+  set(next, 0.5 - x * next, 0.5 - y * next);
+}
+
 function set(wanted, x, y) {
   times = Math.min(MAX_TIMES, Math.max(1, wanted));
   left = Math.min(0, Math.max(1 - times, x));
   top = Math.min(0, Math.max(1 - times, y));
   at("pane").style.transform = `translate(${100 * left}%, ${100 * top}%) scale(${times})`;
   stage.classList.toggle("magnified", times > 1);
+  stage.style.setProperty("--times", times); // outlines keep their width
   at("whole").disabled = times === 1;
   at("zoom").value = Math.round(100 * times);
   at("zoom").setAttribute("aria-valuetext", words());

@@ -1,204 +1,124 @@
-// The page: uploads a picture, waits while the server is busy, and shows the verdict.
+// The page: takes pictures, works through them one after the other, and shows what came out.
 
-import { credentialsInWords, showCredentials } from "/credentials.js";
-import { show } from "/views.js";
-import { notVouched, showWitnesses, vouching } from "/witnesses.js";
+import { announce, at, fail, megabytes, minutes, sentence } from "/dom.js";
+import { protectFields, showProtection } from "/protecting.js";
+import * as queue from "/queue.js";
+import { matches, showMatches } from "/retrieving.js";
+import { TASKS } from "/tasks.js";
+import { showVerdict } from "/verdict.js";
 
-const STATES = {
-  intact: ["✓ Intact", ""],
-  altered: ["⚠ Altered", ""],
-  unvouched: ["? Not vouched for", "A mark is there and nothing contradicts it, but nothing proves the picture."],
-  unprotected: ["? No mark found",
-    "Either it was never protected, or the mark did not survive what was done to it since."],
-};
-const SIGNATURES = {
-  valid: "valid",
-  invalid: "INVALID: it does not hold for this key",
-  absent: "none was read",
-  unknown: "cannot be checked: no key with this fingerprint is at hand",
-};
-const FACTS = {
-  caption: "Caption", who: "Who", where: "Where", when: "When", source: "Source", label: "Label", licence: "Licence",
-};
-const FILES = [
-  ["pdf", "Report (PDF)"], ["report", "Report (HTML)"], ["recovered", "Recovered picture"], ["mask", "Mask"],
-  ["unvouched", "Area that no witness judges"],
-  ["source", "Source map"], ["confidence", "Confidence map"], ["manifest", "Content Credentials that were lost (C2PA)"],
-];
-const TRIES = 8;
-
-const at = (id) => document.getElementById(id);
-const make = (tag, properties = {}, ...children) => {
-  const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children);
-  return node;
-};
+const CARDS = { verify: "answer", protect: "made", retrieve: "found" };
+const ROLES = ["none", "public", "reader", "protector", "admin"];
 let about = { upload_bytes: Infinity, registry: false, role: "public" };
-let current = null; // the running request
-let picture = null;
+let control = null; // of the picture in work
+let shown = null; // the entry on the page
 
-// --- upload ---------------------------------------------------------------------------------------------------
+const may = (role) => ROLES.indexOf(about.role) >= ROLES.indexOf(role);
+const searching = () => about.registry && may("reader");
+const chosen = () => document.querySelector("[name=task]:checked").value;
 
-async function submit(file) {
-  current?.abort();
-  const control = current = new AbortController();
-  picture = file;
-  at("problem").hidden = at("answer").hidden = true;
-  if (file.size > about.upload_bytes) {
-    fail(`This file has ${megabytes(file.size)}; the server takes at most ${megabytes(about.upload_bytes)}.`);
-    return;
-  }
-  at("progress").hidden = false;
-  const started = performance.now();
-  try {
-    const answer = await ask("/v1/verify", file, control.signal);
-    if (control !== current) return;
-    showVerdict(answer);
-    await show(answer.artefacts, answer.status === "altered" ? "altered" : "compare");
-    document.documentElement.dataset.verdictMs = Math.round(performance.now() - started);
-  } catch (error) {
-    if (control === current && error.name !== "AbortError") fail(error.message);
-  } finally {
-    if (control === current) {
-      at("progress").hidden = true;
-      current = null;
+// --- taking ---------------------------------------------------------------------------------------------------
+
+function take(sources) {
+  const task = chosen();
+  const fields = task === "protect" ? protectFields(about.registry) : {};
+  at("problem").hidden = true;
+  if (!control) showNothing(); // the first that is done is shown
+  for (const source of sources) {
+    const entry = queue.add(source, task, fields);
+    if (source.file?.size > about.upload_bytes) {
+      const words = `This file has ${megabytes(source.file.size)}; the server takes at most ${megabytes(about.upload_bytes)}.`;
+      queue.update(entry, { state: "failed", words });
+      fail(words);
     }
   }
+  if (!control) work();
 }
 
-/** The response of the server; tries again while the server is busy. */
-async function ask(path, file, signal) {
-  for (let attempt = 1; ; attempt += 1) {
-    const [status, answer, wait] = await send(path, file, signal);
-    if (status === 200) return answer;
-    if (![429, 503].includes(status) || !wait || attempt === TRIES) {
-      throw new Error(status === 401 ? `${sentence(answer)} Enter one under "Access token".` : sentence(answer));
-    }
-    for (let left = Math.min(wait, 60); left > 0; left -= 1) {
-      showProgress(`The server is busy; trying again in ${left} s`);
-      await pause(1000, signal);
+const takeFiles = (files) => take([...files].map((file) => ({ name: file.name || "pasted", file })));
+
+function takeUrl() {
+  const url = at("url").value.trim();
+  if (!url) return;
+  take([{ name: decodeURIComponent(url.split(/[?#]/)[0].split("/").pop()) || url, url }]);
+}
+
+// --- working --------------------------------------------------------------------------------------------------
+
+async function work() {
+  for (let entry = queue.next(); entry; entry = queue.next()) {
+    control = new AbortController();
+    queue.update(entry, { state: "working" });
+    at("progress").hidden = false;
+    const started = performance.now();
+    try {
+      const { signal } = control;
+      const answer = await TASKS[entry.task](entry.source, { signal, progress: showProgress, fields: entry.fields });
+      queue.update(entry, { state: "done", answer, time: Date.now() });
+      if (!shown) await show(entry);
+      else announce(`${entry.name}: ${queue.outcome(entry)}`);
+      document.documentElement.dataset.verdictMs = Math.round(performance.now() - started);
+    } catch (error) {
+      const stopped = error.name === "AbortError";
+      queue.update(entry, { state: "failed", words: stopped ? "cancelled" : error.message });
+      if (!stopped) fail(error.message);
     }
   }
+  at("progress").hidden = true;
+  control = null;
 }
-
-function send(path, file, signal) {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    const form = new FormData();
-    form.append("picture", file, file.name || "pasted");
-    let clock = 0;
-    request.open("POST", path);
-    if (at("token").value) request.setRequestHeader("Authorization", `Bearer ${at("token").value.trim()}`);
-    request.upload.onprogress = (event) => {
-      if (event.lengthComputable && event.loaded < event.total) showProgress("Sending the photograph", event.loaded / event.total);
-    };
-    request.upload.onload = () => {
-      const since = Date.now();
-      showProgress("Reading the photograph");
-      clock = setInterval(() => showProgress(`Reading the photograph, ${Math.round((Date.now() - since) / 1000)} s`), 1000);
-    };
-    request.onloadend = () => clearInterval(clock);
-    request.onerror = () => reject(new Error("The server cannot be reached, or it broke off."));
-    request.onabort = () => reject(new DOMException("stopped", "AbortError"));
-    request.onload = () => {
-      let answer = null;
-      try { answer = JSON.parse(request.responseText); } catch { answer = { detail: `HTTP ${request.status}` }; }
-      resolve([request.status, answer, Number(request.getResponseHeader("Retry-After"))]);
-    };
-    signal.addEventListener("abort", () => request.abort());
-    showProgress("Sending the photograph", 0);
-    request.send(form);
-  });
-}
-
-const pause = (ms, signal) => new Promise((resolve, reject) => {
-  const timer = setTimeout(resolve, ms);
-  signal.addEventListener("abort", () => { clearTimeout(timer); reject(new DOMException("stopped", "AbortError")); });
-});
 
 function showProgress(words, part) {
-  at("doing").textContent = part ? `${words}, ${Math.round(100 * part)} %` : words;
+  const left = queue.waiting();
+  const more = left ? ` (${left} more)` : "";
+  at("doing").textContent = (part ? `${words}, ${Math.round(100 * part)} %` : words) + more;
   if (part === undefined) at("bar").removeAttribute("value");
   else at("bar").value = part;
   announce(words.replace(/,? \d+ s$/, "")); // screen readers get each step once, not every second
 }
 
-// --- verdict -------------------------------------------------------------------------------------------------
-
-function showVerdict(answer) {
-  const [title, meaning] = answer.content_matches === false
-    ? ["⚠ Mark of another picture", "Somebody moved the mark of another photograph onto this one."]
-    : STATES[answer.status];
-  at("state").className = `verdict ${answer.status}`;
-  at("verdict").textContent = title;
-  at("message").textContent = answer.message;
-  at("vouching").textContent = vouching(answer);
-  at("meaning").textContent = meaning;
-  showWitnesses(answer);
-  at("findings").replaceChildren(...rows(verdictRows(answer)));
-  showCredentials(answer.credentials, answer.artefacts.manifest);
-  showRecords(answer);
-  showFiles(answer);
-  at("answer").hidden = false;
-  announce(`Verdict: ${title.slice(2)}. ${answer.message} ${vouching(answer)} ${credentialsInWords(answer.credentials)}`);
-  at("verdict").focus({ preventScroll: true });
-  at("answer").scrollIntoView({ block: "start" });
+function cancel() {
+  for (let entry = queue.next(); entry; entry = queue.next()) queue.update(entry, { state: "failed", words: "cancelled" });
+  control?.abort();
+  at("progress").hidden = true;
+  announce("Stopped");
+  at("file").focus();
 }
 
-function verdictRows(answer) {
-  const { signature } = answer;
-  const trust = signature.trusted ? `known here as ${signature.name}` : "not in this server's trust store";
-  return [
-    ["File", answer.file],
-    ["Identity", answer.identity ?? "none read"],
-    ["Signature", SIGNATURES[signature.state]],
-    ["Signer's key", signature.key && `${signature.key} (${trust})`],
-    ["Altered area", answer.altered_fraction === null ? null : `${(100 * answer.altered_fraction).toFixed(2)} % of the picture`],
-    ["Signed content", { true: "is this picture's", false: "is ANOTHER picture's" }[answer.content_matches]],
-    ["Not vouched for", notVouched(answer)],
-    ["Protected before as", answer.previous && `${answer.previous.identity}${answer.previous.key
-      ? `, signed by key ${answer.previous.key}...` : ", not signed"} (the present protector says so)`],
-    ["Parts of the code read", answer.layers && (answer.layers.join(", ") || "none")],
-    ["SHA-256 of the file", answer.sha256],
-    ["Time", `${answer.seconds.toFixed(2)} s`],
-  ];
+// --- showing --------------------------------------------------------------------------------------------------
+
+async function show(entry) {
+  shown = entry;
+  const { answer, name } = entry;
+  const expired = queue.expired(entry);
+  hideCards();
+  queue.mark(entry);
+  if (entry.task === "verify") await showVerdict(answer, { expired, searching: searching() && Boolean(entry.source) });
+  else if (entry.task === "protect") showProtection(answer, { name, expired });
+  else showMatches(answer, { name });
 }
 
-function showRecords(answer) {
-  const searching = about.registry && about.role !== "public" && !answer.records.length;
-  at("registry").hidden = !answer.records.length && !searching;
-  at("retrieve").hidden = !searching;
-  const unproven = "Registered under this identity, not proven for this picture; facts are withheld.";
-  at("records").replaceChildren(...answer.records.map((record) => facts(record, record.size ? "" : unproven)));
-  if (answer.identity && searching) at("records").append(make("p", { textContent: "The registry does not know this identity." }));
+function showNothing() {
+  shown = null;
+  queue.mark(null);
+  hideCards();
 }
 
-function facts(record, words) {
-  const said = Object.entries(FACTS).map(([name, title]) => {
-    const value = record.facts[name];
-    return [title, Array.isArray(value) ? value.join(", ") : value];
-  });
-  const list = make("dl", {}, ...rows([
-    ...said, ["Identity", record.identity], ["Registered", record.registered.replace("T", " ").replace("Z", " UTC")],
-    ["Size", record.size && `${record.size[0]} x ${record.size[1]}`], ["Owner's key", record.owner?.fingerprint],
-    ["Original", record.original?.place],
-  ]));
-  const manifestLink = make("a", { href: record.manifest, download: "", textContent: "Its Content Credentials (C2PA)" });
-  return make("div", {}, ...(words ? [make("p", { textContent: words })] : []), list,
-    ...(record.manifest ? [make("p", { className: "files" }, manifestLink)] : []));
+function hideCards() {
+  for (const card of Object.values(CARDS)) at(card).hidden = true;
 }
 
+/** Look for the picture of a verdict in the registry. */
 async function retrieve() {
-  const control = current = new AbortController();
+  const entry = shown;
+  const stop = new AbortController();
+  control ??= stop;
   at("progress").hidden = false;
   at("retrieve").disabled = true;
   try {
-    const found = await ask("/v1/retrieve", picture, control.signal);
-    const sure = found.matches.filter((match) => match.sure);
-    const words = sure.length ? "Found by what it shows" : "Nothing is found for sure. The nearest:";
-    at("records").replaceChildren(...(sure.length ? sure : found.matches.slice(0, 1)).map((match) =>
-      facts(match, `${words} (alike ${match.score.toFixed(2)})`)));
-    if (!found.matches.length) at("records").append(make("p", { textContent: "The registry is empty." }));
+    const answer = await TASKS.retrieve(entry.source, { signal: stop.signal, progress: showProgress });
+    const { nodes, words } = matches(answer);
+    at("records").replaceChildren(...nodes);
     at("retrieve").hidden = true;
     announce(words);
   } catch (error) {
@@ -206,43 +126,14 @@ async function retrieve() {
   } finally {
     at("progress").hidden = true;
     at("retrieve").disabled = false;
-    if (control === current) current = null;
+    if (control === stop) {
+      control = null;
+      work();
+    }
   }
 }
 
-function showFiles(answer) {
-  const links = FILES.filter(([kind]) => answer.artefacts[kind]).map(([kind, title]) =>
-    make("a", { href: `${answer.artefacts[kind].url}?download=true`, textContent: title, download: "" }));
-  at("printed").href = `${answer.artefacts.pdf.url}?download=true`;
-  const json = new Blob([JSON.stringify(answer, null, 2)], { type: "application/json" });
-  links.push(make("a", { href: URL.createObjectURL(json), textContent: "Answer (JSON)", download: "verification.json" }));
-  at("files").replaceChildren(...links.map((link) => make("li", {}, link)));
-  const ends = new Date(Date.now() + 1000 * answer.artefacts_seconds);
-  at("until").textContent = `The server keeps these until ${ends.toLocaleTimeString()}; only this page has their addresses.`;
-}
-
-const rows = (pairs) => pairs.filter(([, value]) => value !== null && value !== undefined && value !== "")
-  .flatMap(([name, value]) => [make("dt", { textContent: name }), make("dd", { textContent: value })]);
-
-function fail(words) {
-  at("problem").textContent = words;
-  at("problem").hidden = false;
-  at("progress").hidden = true;
-}
-
-function announce(words) {
-  if (at("live").textContent !== words) at("live").textContent = words;
-}
-
-function sentence(problem) {
-  const text = String(problem?.detail ?? "Something went wrong");
-  return text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
-}
-
-const megabytes = (bytes) => `${(bytes / 2 ** 20).toFixed(bytes % 2 ** 20 ? 1 : 0)} MB`;
-const minutes = (seconds) => (seconds < 120 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} minutes`);
-
-// --- events --------------------------------------------------------------------------------------------------
+// --- the server and the token -----------------------------------------------------------------------------------
 
 async function introduce() {
   const token = at("token").value.trim();
@@ -253,7 +144,20 @@ async function introduce() {
   at("limits").textContent = `JPEG, PNG, WebP, AVIF, TIFF, BMP or HEIC, up to ${megabytes(about.upload_bytes)} and ${about.megapixels} megapixels. `
     + `The file is deleted once it is read; what this page shows is kept for ${minutes(about.artefacts_seconds)}.`;
   at("problem").hidden = true;
+  at("may-protect").hidden = !may("protector");
+  at("may-retrieve").hidden = !searching();
+  at("tasks").hidden = !may("protector") && !searching();
+  at("facts").hidden = !about.registry;
+  chooseTask();
   return undefined;
+}
+
+function chooseTask() {
+  const option = document.querySelector("[name=task]:checked");
+  if (option.closest("label").hidden) document.querySelector("[name=task][value=verify]").checked = true;
+  const task = chosen();
+  at("fields").hidden = task !== "protect";
+  at("by-url").hidden = !about.fetches || task === "protect";
 }
 
 /** Move the token that `serve` prints behind # from the address to this tab's storage. */
@@ -267,21 +171,23 @@ function takeToken() {
 }
 
 at("drop").addEventListener("submit", (event) => event.preventDefault());
-at("file").addEventListener("change", () => { if (at("file").files[0]) submit(at("file").files[0]); });
-at("cancel").addEventListener("click", () => { current?.abort(); at("progress").hidden = true; announce("Stopped"); at("file").focus(); });
+at("file").addEventListener("change", () => { takeFiles(at("file").files); at("file").value = ""; });
+at("fetch").addEventListener("click", takeUrl);
+at("url").addEventListener("keydown", (event) => { if (event.key === "Enter") takeUrl(); });
+at("cancel").addEventListener("click", cancel);
 at("retrieve").addEventListener("click", retrieve);
+for (const option of document.querySelectorAll("[name=task]")) option.addEventListener("change", chooseTask);
 takeToken();
+queue.attach({ show, cleared: showNothing });
+queue.restore();
 addEventListener("hashchange", () => { takeToken(); introduce(); });
 at("token").addEventListener("change", () => { sessionStorage.setItem("token", at("token").value.trim()); introduce(); });
-document.addEventListener("paste", (event) => { if (event.clipboardData.files[0]) submit(event.clipboardData.files[0]); });
+document.addEventListener("paste", (event) => { if (event.clipboardData.files.length) takeFiles(event.clipboardData.files); });
 for (const name of ["dragenter", "dragover"]) {
   document.addEventListener(name, (event) => { event.preventDefault(); at("drop").classList.add("over"); });
 }
 for (const name of ["dragleave", "drop"]) {
   document.addEventListener(name, (event) => { event.preventDefault(); at("drop").classList.remove("over"); });
 }
-document.addEventListener("drop", (event) => {
-  if (event.dataTransfer.files.length > 1) fail("One photograph at a time, please; the command line takes whole folders.");
-  else if (event.dataTransfer.files[0]) submit(event.dataTransfer.files[0]);
-});
+document.addEventListener("drop", (event) => takeFiles(event.dataTransfer.files));
 introduce();

@@ -1,5 +1,7 @@
 // The stage: one view at a time of the pictures of a verification.
 
+import { hideAreas, showAreas, unhideAreas } from "/areas.js";
+import { at } from "/dom.js";
 import { across, attach, sharpen, showAll } from "/magnifier.js";
 
 const RED = [214, 40, 30];
@@ -9,7 +11,7 @@ const VIEWS = [
   ["compare", "Before and after", ["received", "recovered"],
     "Left of the line: what was handed in. Right of it: what was there."],
   ["altered", "Altered area", ["received", "mask"],
-    "Red: what the evidence says was changed."],
+    "Red, with a double line around it: what the evidence says was changed."],
   ["recovered", "Recovered", ["recovered"], "What was there, where that could be told."],
   ["source", "Source", ["source"], "Where each pixel of the recovered picture comes from."],
   ["confidence", "Confidence", ["confidence"], "How sure each recovered pixel is: white is sure, black is not."],
@@ -29,7 +31,6 @@ const LEGENDS = {
   altered: [["changed", "changed"], ["unjudged", "not vouched for: black, clipped, flat or outside of the protected frame"]],
 };
 
-const at = (id) => document.getElementById(id);
 let urls = {};
 
 /** Offer the views that `artefacts` allow and show `first`. Resolves when the received picture is visible. */
@@ -78,8 +79,10 @@ async function choose(name) {
     at("above").alt = ALT.recovered;
     split();
   }
+  hideAreas();
   if (marking) {
     paint(await load(urls.mask), urls.unvouched && await load(urls.unvouched));
+    unhideAreas();
     fade();
     sharpen();
   }
@@ -106,6 +109,7 @@ function paint(mask, unvouched) {
   const bare = unvouched && pixels(context, unvouched).data;
   const picture = pixels(context, mask);
   const levels = picture.data;
+  showAreas(levels, canvas.width, canvas.height);
   const period = Math.max(6, Math.round(Math.max(canvas.width, canvas.height) / HATCHES));
   for (let i = 0, x = 0, y = 0; i < levels.length; i += 4) {
     const line = bare && bare[i] > 127 && (x + y) % period < period / 3;

@@ -1,17 +1,12 @@
 // The witnesses of a verdict: one sentence for the card, and a table of what each says, covers and would miss.
 
+import { at, make } from "/dom.js";
+
 const NAMES = { mark: "Mark", "signed content": "Signed content", "registered original": "Registered original" };
 const SAYS = {
   agrees: ["✓", "Agrees"], unproven: ["○", "Agrees, proves nothing"], contradicts: ["⚠", "Contradicts"], silent: ["–", "Silent"],
 };
 const HEADINGS = ["Witness", "What it says", "Covers", "Smallest edit it would have found"];
-
-const at = (id) => document.getElementById(id);
-const make = (tag, properties = {}, ...children) => {
-  const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children);
-  return node;
-};
 
 /** A share 0 to 1 with the digits that matter. */
 export const percent = (share) => `${(100 * share).toFixed(share > 0 && share < 0.0995 ? 1 : 0)}\u00a0%`;
