@@ -1,21 +1,25 @@
-"""Low-density parity-check codes for the layers: irregular repeat-accumulate, decoded by belief propagation.
+"""Codes for the layers: irregular repeat-accumulate codes, decoded by belief propagation.
 
 H = [A | staircase] (Jin, Khandekar and McEliece 2000), so encoding is one cumulative XOR. Codes are long and
 of low rate, because many coded bits are erased where a picture is flat. Below rate 1/4 the codeword of a
 higher rate is repeated: belief propagation converges better than on a graph of such a rate and is several
-times as fast. Decoding is done by the package `ldpc`.
+times as fast.
+
+    information bits --A--> sums s_j --chain p_j = p_(j-1) ^ s_j--> parity bits
+
+Each round computes the sum-product messages of A, and those of the chain exactly, forward and backward over
+all of it, so that few rounds are needed although neighbouring parity bits are erased together.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from threading import Lock
-from typing import Any
+from functools import cached_property, lru_cache
 
 import numpy as np
-import scipy.sparse as sp
 
+from underdrawing.coding.belief_chain import LARGEST, chain_beliefs
+from underdrawing.coding.ordered_statistics import likely_codeword
 from underdrawing.core.errors import CodeError
 
 _LOW_DEGREE = 3
@@ -24,9 +28,7 @@ _EDGES_PER_CHECK = 2.0
 _LEAST_HIGH_DEGREE = 8
 _LARGEST_LLR = 25.0
 _LEAST_GRAPH_RATE = 0.25
-_SUM_PRODUCT_WORK = 800_000  # bits times rounds: most of a second
-_LEAST_ROUNDS = 25
-_QUICK_SCALE = 0.93  # of min-sum messages: at low rates .8 and below lose a decibel more
+_SWAP_ROUNDS = 6
 
 
 @dataclass(frozen=True)
@@ -52,63 +54,50 @@ class Code:
         repeats = max(1, int(_LEAST_GRAPH_RATE * n / k))
         self.graph_bits = -(-n // repeats)
         """Bits of the codeword that is repeated to fill n."""
-        checks = self.graph_bits - k
-        rows, cols = _edges(self.graph_bits, k, seed)
-        j = np.arange(checks)
-        rows = np.concatenate([rows, j, j[1:]])
-        cols = np.concatenate([cols, k + j, k + j[1:] - 1])
-        ones = np.ones(len(rows), np.int32)
-        matrix = sp.csr_matrix((ones, (rows, cols)), shape=(checks, self.graph_bits))
-        matrix.data &= 1  # an edge drawn twice cancels
-        matrix.eliminate_zeros()
-        self._information = matrix[:, :k]
-        self.matrix = matrix
-        self._decoders: dict[tuple[str, int], Any] = {}
-        self._lock = Lock()  # the decoders of the package are stateful
+        self._columns = _table(*_edges(self.graph_bits, k, seed), self.graph_bits - k, k)
 
     def encode(self, bits: np.ndarray) -> np.ndarray:
         """(k,) bits -> (n,) uint8 codeword that starts with them."""
         if len(bits) != self.k:
             raise CodeError(f"expected {self.k} bits, got {len(bits)}")
-        parity = np.cumsum(self._information @ bits.astype(np.int32)) & 1
-        return self._repeated(np.concatenate([bits.astype(np.uint8), parity.astype(np.uint8)]))
+        bits = bits.astype(np.uint8)
+        parity = np.bitwise_xor.accumulate(self._sums(bits))
+        return self._repeated(np.concatenate([bits, parity]))
 
     def decode(self, llr: np.ndarray, iterations: int = 60) -> Decoded:
-        """Belief propagation on (n,) log-likelihood ratios, positive for 0; 0 is an erasure.
-
-        Min-sum first, which is several times as fast, then sum-product where that has failed, each with up to
-        `iterations` rounds; fewer for sum-product on long codes, where a failure would take seconds.
-        """
+        """Belief propagation on (n,) log-likelihood ratios, positive for 0; 0 is an erasure."""
         if len(llr) != self.n:
             raise CodeError(f"expected {self.n} soft bits, got {len(llr)}")
-        llr = self._summed(np.asarray(llr, np.float64))
-        hard = (llr < 0).astype(np.uint8)
-        syndrome = self._syndrome(hard)
-        if not syndrome.any():
-            return Decoded(hard[: self.k], True, self._repeated(hard), 0)
-        error = 1 / (1 + np.exp(np.minimum(np.abs(llr), _LARGEST_LLR)))
-        spent = 0
-        for method in self._methods:
-            with self._lock:
-                decoder = self._decoder(method, self._rounds(method, iterations))
-                decoder.update_channel_probs(error)
-                word = hard ^ decoder.decode(syndrome)
-                spent += decoder.iter
-            ok = not self._syndrome(word).any()
-            if ok:
-                break
-        return Decoded(word[: self.k], ok, self._repeated(word), spent)
+        llr = self._summed(np.asarray(llr, np.float32)).clip(-_LARGEST_LLR, _LARGEST_LLR)
+        word, spent = (llr < 0).astype(np.uint8), 0
+        if self._broken(word):
+            word, spent = self._searched(llr, iterations)
+        return Decoded(word[: self.k], not self._broken(word), self._repeated(word), spent)
 
     def information(self, llr: np.ndarray) -> np.ndarray:
         """(n,) soft bits -> (k,) float32 channel soft bits of the information bits, without decoding."""
-        return self._summed(np.asarray(llr, np.float64))[: self.k].astype(np.float32)
+        return self._summed(np.asarray(llr, np.float32))[: self.k]
 
-    _methods: tuple[str, ...] = ("minimum_sum", "product_sum")
+    def _searched(self, llr: np.ndarray, iterations: int) -> tuple[np.ndarray, int]:
+        beliefs, spent = self._propagate(llr, iterations)
+        return (beliefs < 0).astype(np.uint8), spent
 
-    def _rounds(self, method: str, iterations: int) -> int:
-        if method == "minimum_sum":
-            return iterations
-        return min(iterations, max(_LEAST_ROUNDS, _SUM_PRODUCT_WORK // self.graph_bits))
+    def _propagate(self, llr: np.ndarray, iterations: int) -> tuple[np.ndarray, int]:
+        """Log-likelihood ratios (graph_bits,) after sum-product, until every parity check holds or the rounds
+        are spent; and the number of rounds."""
+        channel, parity = llr[: self.k], _tanh(llr[self.k :])
+        bits, messages = channel, np.zeros(self._columns.shape, np.float32)
+        spent, whole = 0, False
+        while spent < iterations and not whole:
+            # a missing edge of a short check is a bit known to be 0
+            edges = _tanh(np.append(bits, np.float32(np.inf))[self._columns] - messages)
+            others, sums = _products(edges)
+            from_chain, chained = chain_beliefs(sums, parity)
+            messages = _atanh(others * from_chain)
+            arrived = np.bincount(self._columns.ravel(), messages.ravel(), self.k + 1)
+            bits = channel + arrived[: self.k].astype(np.float32)
+            spent, whole = spent + 1, not self._broken(np.concatenate([bits, chained]) < 0)
+        return np.concatenate([bits, _atanh(chained)]), spent
 
     def _repeated(self, word: np.ndarray) -> np.ndarray:
         return np.resize(word, self.n)
@@ -117,36 +106,30 @@ class Code:
         short = -self.n % self.graph_bits
         return np.pad(llr, (0, short)).reshape(-1, self.graph_bits).sum(axis=0)
 
-    def _syndrome(self, word: np.ndarray) -> np.ndarray:
-        return ((self.matrix @ word.astype(np.int32)) & 1).astype(np.uint8)
+    def _sums(self, bits: np.ndarray) -> np.ndarray:
+        return np.bitwise_xor.reduce(np.append(bits, np.uint8(0))[self._columns], axis=0)
 
-    def _decoder(self, method: str, iterations: int) -> Any:
-        if (method, iterations) not in self._decoders:
-            self._decoders[method, iterations] = self._new_decoder(
-                error_rate=0.1,
-                max_iter=iterations,
-                bp_method=method,
-                ms_scaling_factor=_QUICK_SCALE,
-                schedule="serial",
-                input_vector_type="syndrome",
-            )
-        return self._decoders[method, iterations]
-
-    def _new_decoder(self, **options: Any) -> Any:
-        from ldpc import BpDecoder
-
-        return BpDecoder(self.matrix.astype(np.uint8), **options)
+    def _broken(self, word: np.ndarray) -> int:
+        """Number of parity checks that do not hold."""
+        parity = word[self.k :]
+        steps = parity ^ np.append(np.zeros(1, word.dtype), parity[:-1])
+        return int(np.count_nonzero(steps != self._sums(word[: self.k])))
 
 
 class ShortCode(Code):
     """A short code with near-optimal decoding: belief propagation, then ordered statistics."""
 
-    _methods = ("product_sum",)
+    @cached_property
+    def _generator(self) -> np.ndarray:
+        rows = (self.encode(row)[: self.graph_bits] for row in np.eye(self.k, dtype=np.uint8))
+        return np.stack(list(rows))
 
-    def _new_decoder(self, **options: Any) -> Any:
-        from ldpc import BpOsdDecoder
-
-        return BpOsdDecoder(self.matrix.astype(np.uint8), osd_method="osd_cs", osd_order=8, **options)
+    def _searched(self, llr: np.ndarray, iterations: int) -> tuple[np.ndarray, int]:
+        beliefs, spent = self._propagate(llr, iterations)
+        word = (beliefs < 0).astype(np.uint8)
+        if self._broken(word):
+            word = likely_codeword(self._generator, llr, beliefs)
+        return word, spent
 
 
 @lru_cache(maxsize=24)
@@ -159,6 +142,38 @@ def code(n: int, k: int) -> Code:
 def short_code(n: int, k: int) -> ShortCode:
     """A shared short code."""
     return ShortCode(n, k)
+
+
+def _tanh(llr: np.ndarray) -> np.ndarray:
+    return np.tanh(llr / 2).clip(-LARGEST, LARGEST)
+
+
+def _atanh(belief: np.ndarray) -> np.ndarray:
+    return np.log((1 + belief) / (1 - belief))
+
+
+def _products(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Products over each column of (d, m): of all other elements, and of all."""
+    others = np.empty_like(edges)
+    product = np.ones(edges.shape[1], np.float32)
+    for i, row in enumerate(edges):
+        others[i] = product
+        product = product * row
+    behind = edges[-1]
+    for i in range(len(edges) - 2, -1, -1):
+        others[i] *= behind
+        behind = behind * edges[i]
+    return others, product
+
+
+def _table(rows: np.ndarray, cols: np.ndarray, checks: int, k: int) -> np.ndarray:
+    """(d, checks) columns of A with a one in each row, k where a row has fewer."""
+    key, count = np.unique(rows * k + cols, return_counts=True)
+    rows, cols = np.divmod(key[count % 2 == 1], k)  # an edge drawn twice cancels
+    rank = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    table = np.full((rank.max(initial=0) + 1, checks), k)
+    table[rank, rows] = cols
+    return table
 
 
 def _degrees(n: int, k: int) -> np.ndarray:
@@ -176,21 +191,29 @@ def _edges(n: int, k: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     total = int(degrees.sum())
     cols = np.repeat(np.arange(k), degrees)
     source = np.random.PCG64(seed)  # raw 64-bit output, which numpy keeps stable between versions
-    rows = (np.arange(total) % checks)[np.argsort(source.random_raw(total), kind="stable")]
+    rows = (np.arange(total) % checks)[np.argsort(source.random_raw(total))]
     first, second = _pairs(cols, int(degrees.max()))
-    for _ in range(6):
-        low, high = np.minimum(rows[first], rows[second]), np.maximum(rows[first], rows[second])
-        bad = high - low <= 1  # the same check, or two that the staircase joins
-        key = low * checks + high
-        order = np.argsort(key, kind="stable")
-        bad[order[1:]] |= key[order[1:]] == key[order[:-1]]  # two columns that share two checks
-        movable = np.unique(second[bad])
+    for _ in range(_SWAP_ROUNDS):
+        movable = np.unique(second[_short_cycles(rows[first], rows[second], checks)])
         if not len(movable):
             break
         partners = (source.random_raw(len(movable)) % np.uint64(total)).astype(np.int64)
+        swapped = rows.tolist()
         for a, b in zip(movable.tolist(), partners.tolist(), strict=True):
-            rows[a], rows[b] = rows[b], rows[a]
+            swapped[a], swapped[b] = swapped[b], swapped[a]
+        rows = np.array(swapped)
     return rows, cols
+
+
+def _short_cycles(first: np.ndarray, second: np.ndarray, checks: int) -> np.ndarray:
+    """Which pairs of checks, each of one column, close a short cycle; of equal pairs all but the first."""
+    low, high = np.minimum(first, second), np.maximum(first, second)
+    bad = high - low <= 1  # the same check, or two that the chain joins
+    width = len(low).bit_length()
+    key = np.sort((low * checks + high) << width | np.arange(len(low)))  # much faster than a stable argsort
+    equal = key[1:][key[1:] >> width == key[:-1] >> width]
+    bad[equal & ((1 << width) - 1)] = True  # two columns that share two checks
+    return bad
 
 
 def _pairs(cols: np.ndarray, largest: int) -> tuple[np.ndarray, np.ndarray]:

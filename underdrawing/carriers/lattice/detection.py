@@ -24,6 +24,7 @@ from underdrawing.core.errors import CodeError
 BASE_CODE_BITS = 512
 """Length of the base layer's codeword."""
 
+_BASE_ROUNDS = 15  # of belief propagation before ordered statistics; more decode hardly more
 _LEAST_AGREEMENT = 3.0  # standard deviations by which the soft bits must favour the base codeword
 _MOST_CLOSER = 4  # likely candidates for which more is tried, in a tenth of a second each at 512x512
 _BLURS = (0.55, 0.85)  # px, assumed where the base layer does not decode, as after a median filter
@@ -140,7 +141,7 @@ def _decoded(lattice: Lattice, received: np.ndarray, view: View, tried: int) -> 
     """The mark of a received luma in this view; None where the base layer does not decode."""
     base_code = short_code(lattice.base_bits, payload.BASE_BITS)
     for llr in _base_attempts(lattice, view, lattice.base_soft_bits(view)):
-        decoded = base_code.decode(llr, iterations=40)
+        decoded = base_code.decode(llr, iterations=_BASE_ROUNDS)
         base = _checked_base(decoded, llr)
         if base is not None:
             lattice = lattice.of_picture(base.identity, (base.rows, base.cols))
