@@ -14,7 +14,7 @@ from PIL import Image, ImageCms
 from tiff_files import DEEP, RAMP, by_tifffile, gray_tags, of_tags
 
 from underdrawing.core.errors import PictureError
-from underdrawing.data.containers.tiff import tags
+from underdrawing.data.containers.tiff import codec, tags
 from underdrawing.data.containers.tiff.tags import Tag, longs, octets, shorts
 from underdrawing.data.picture import Resolution
 from underdrawing.data.pictures import Picture, encode_picture, load_picture
@@ -132,6 +132,15 @@ def test_bits_in_reversed_order():
     strip = np.packbits(np.unpackbits(values), bitorder="little").tobytes()
     data = of_tags(*gray_tags(128, 96), shorts(266, 2), strip=strip)
     assert np.array_equal(load_picture(data).pixels[..., 0], values)
+
+
+@pytest.mark.parametrize("width", [128, 127, 125])
+def test_strips_larger_than_pillow_takes_at_once(monkeypatch, width):
+    monkeypatch.setattr(codec, "_PILLOW_PIXELS", 1000)
+    for shown in (PHOTO[:, :width], DEEP[:, :width], PHOTO[:, :width, 0]):
+        data = by_tifffile(shown, compression="zlib")
+        pixels = load_picture(data).pixels
+        assert np.array_equal(pixels if shown.ndim == 3 else pixels[..., 0], shown)
 
 
 def test_absent_tags_have_defaults():

@@ -204,7 +204,7 @@ def written_description(picture: Picture, native: TiffNative) -> Start:
         if _clear_thumbnail(head, page):
             notes = ("EXIF thumbnail left out: TIFF files are written without",)
         found |= {tag.id: tag for tag in _tags(page, _Lost(), skipped=(*_LAYOUT, *_IN_FIELDS))}
-        found |= {id: tags.longs(id, [page.number(id, 0)]) for id in (_EXIF, _GPS) if page.number(id, 0)}
+        found |= {id: tags.longs(id, [at]) for id in (_EXIF, _GPS) if (at := _directory_at(page, id))}
     if picture.xmp:
         found[XMP] = tags.octets(XMP, picture.xmp, tags.BYTE)
     values = {PHOTOSHOP: picture.iptc, IPTC: iptc_of(picture.iptc or b"")}
@@ -214,6 +214,15 @@ def written_description(picture: Picture, native: TiffNative) -> Start:
     if picture.resolution and not {_X_RESOLUTION, _Y_RESOLUTION} <= set(found):
         found |= {tag.id: tag for tag in _resolution_tags(picture.resolution)}
     return Start(order, head + bytes(len(head) % 2), list(found.values()), notes)
+
+
+def _directory_at(page: Directory, id: int) -> int:
+    """Where the directory is that a tag points to; 0 for none."""
+    at = page.number(id, 0)
+    try:
+        return at if at and Directory(page.file, at).fields else 0
+    except PictureError:
+        return 0
 
 
 def _clear_thumbnail(head: bytearray, page: Directory) -> bool:
