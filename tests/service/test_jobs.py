@@ -117,7 +117,7 @@ def test_large_pictures_may_take_longer_than_direct_ones(start):
 def test_direct_requests_are_answered_while_a_lot_is_worked_on(start):
     server = start()
     caller = Caller(server)
-    url = caller.create(*["sleep 0.3"] * 8).json()["url"]
+    url = caller.create(*["sleep 1"] * 20).json()["url"]
     assert server.client().send("/v1/verify", START).status == 200
     assert caller.get(url).json()["state"] == "running"
     assert caller.http.delete(url).status_code == 204

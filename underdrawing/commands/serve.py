@@ -33,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _flags.add(parser, *_flags.CREDENTIALS)
     parser.add_argument("--anonymous", metavar="ROLE", help="what callers without a token may; public abroad")
     parser.add_argument(
+        "--fetch-hosts", metavar="HOSTS", help="hosts, with commas, that pictures may be fetched from by URL"
+    )
+    parser.add_argument(
         "--workers", type=_flags.processes, metavar="N", help="processes; one a core by default"
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 from typing import Any
 
 from PIL import Image
@@ -25,11 +26,12 @@ def camera_facts(exif: bytes | None) -> dict[str, Any] | None:
         return None
     block = Image.Exif()
     try:
-        block.load(exif)
-        inner, place = block.get_ifd(IFD.Exif), block.get_ifd(IFD.GPSInfo)
+        with warnings.catch_warnings(action="ignore"):  # of damaged blocks
+            block.load(exif)
+            inner, place = block.get_ifd(IFD.Exif), block.get_ifd(IFD.GPSInfo)
+            facts: dict[str, Any] = {name: _text(block.get(tag)) for name, tag in _TAGS.items()}
     except (ValueError, SyntaxError, LookupError, TypeError, OSError, ArithmeticError, struct.error):
         return None  # damaged: the picture is judged all the same
-    facts: dict[str, Any] = {name: _text(block.get(tag)) for name, tag in _TAGS.items()}
     facts["lens"] = _text(inner.get(Base.LensModel))
     facts["taken"] = _time(_text(inner.get(Base.DateTimeOriginal)) or _text(block.get(Base.DateTime)))
     facts["place"] = bool(place and place.get(2) and place.get(4))  # latitude, longitude

@@ -44,10 +44,12 @@ _URL = Form(
 
 def job_routes(server: ServerState) -> APIRouter:
     """POST, GET and DELETE of jobs."""
-    router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[Depends(declared_fields_only)])
+    router = APIRouter(prefix="/v1", tags=["jobs"], dependencies=[Depends(declared_fields_only)])
     store, receivers = server.jobs, OriginList(server.settings.webhook_hosts)
 
-    @router.post("", status_code=202, responses=problems(400, 401, 403, 404, 408, 413, 415, 422, 429, 503))
+    @router.post(
+        "/jobs", status_code=202, responses=problems(400, 401, 403, 404, 408, 413, 415, 422, 429, 503)
+    )
     async def create_job(
         request: Request,
         response: Response,
@@ -77,7 +79,7 @@ def job_routes(server: ServerState) -> APIRouter:
         response.headers["Location"] = f"/v1/jobs/{job.id}"
         return _out(job)
 
-    @router.get("", responses=problems(401, 403, 422))
+    @router.get("/jobs", responses=problems(401, 403, 422))
     async def list_jobs(request: Request) -> Jobs:
         """The jobs of this token, latest first, without their results."""
         owner = request.state.caller.token_sha256
@@ -85,12 +87,12 @@ def job_routes(server: ServerState) -> APIRouter:
             raise Problem(401, "unauthorized", "jobs are listed by their token; without one, keep their URLs")
         return Jobs(jobs=[JobSummary(**_summary(job)) for job in store.of(owner)])
 
-    @router.get("/{id}", responses=problems(401, 403, 404, 422))
+    @router.get("/jobs/{id}", responses=problems(401, 403, 404, 422))
     async def get_job(request: Request, id: JobId) -> JobOut:
         """A job and the results so far, in the order of the pictures."""
         return _out(store.find(id, request.state.caller.token_sha256))
 
-    @router.delete("/{id}", status_code=204, responses=problems(401, 403, 404, 422))
+    @router.delete("/jobs/{id}", status_code=204, responses=problems(401, 403, 404, 422))
     async def delete_job(request: Request, id: JobId) -> None:
         """Stop a job and remove its pictures and results."""
         store.remove(store.find(id, request.state.caller.token_sha256))
