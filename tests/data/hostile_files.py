@@ -96,13 +96,13 @@ def truncated_progressive_jpeg() -> bytes:
     return data[: len(data) // 2]
 
 
-@_case(BROKEN)
+@_case(CUT)
 def truncated_png() -> bytes:
     data = file_of(photo(), "PNG")
     return data[: len(data) // 2]
 
 
-@_case(BROKEN)
+@_case(CUT)
 def truncated_deep_png() -> bytes:
     import cv2
 

@@ -25,6 +25,7 @@ INVENTORY = (
         "primaries and transfer; the matrix becomes the encoder's, BT.601",
     ),
     Item("10 or 12 bits", "kept"),
+    Item("lossless coding of RGB (matrix 0)", "kept"),
     Item("chroma subsampling", "kept", "10 and 12 bits are written as 4:2:0"),
     Item("gray", "kept"),
     Item("alpha", "kept", "premultiplied colours are divided by it"),
@@ -39,6 +40,9 @@ INVENTORY = (
 )
 _CARRIES = ("icc", "exif", "xmp", "cicp", "depth")
 _DEFAULT_QUALITY = 90
+_LOSSLESS = 100
+"""OpenCV then codes RGB with matrix 0."""
+_MOST_BITS = 12
 _KEPT = (b"clli", b"mdcv", b"pasp", b"amve", b"ndwt", b"cclv")
 _CODED = (b"ispe", b"pixi", b"av1C", b"auxC")
 _SUBSAMPLING = {(0, 0): "4:4:4", (1, 0): "4:2:2", (1, 1): "4:2:0"}
@@ -75,7 +79,9 @@ def read(data: bytes, max_pixels: int) -> Picture:
     file = isobmff.parse(data)
     depth, subsampling = _coding(file)
     notes = [f"{name} left out" for name in file.companions()]
-    if depth > 8:
+    if depth > 8 and not _opencv_codes():
+        notes.append(f"{depth} bits a channel became 8: this build of OpenCV has no AVIF")
+    elif depth > 8:
         pixels, alpha = _deep_pixels(file, depth)
     if file.primary.property(b"clap"):
         notes.append("the clean aperture is not applied: the whole picture is read")
@@ -130,19 +136,20 @@ def _deep_pixels(file: isobmff.ItemFile, depth: int) -> tuple[np.ndarray, np.nda
 
 
 def write(picture: Picture, quality: int | None) -> Written:
-    quality = _DEFAULT_QUALITY if quality is None else shared.checked_quality(quality)
     native = picture.native if isinstance(picture.native, Native) else None
     notes = list(shared.lost(picture, FORMAT, _CARRIES))
-    depth = 8 if picture.pixels.dtype == np.uint8 else native.depth if native else 12
-    if depth == 8:
-        limited = picture.cicp is not None and not picture.cicp.full_range
-        coded = isobmff.parse(_coded(picture, quality, native.subsampling if native else "4:4:4", limited))
+    lossless = (
+        quality is None and native is not None and picture.cicp is not None and picture.cicp.matrix == 0
+    )
+    quality = _DEFAULT_QUALITY if quality is None else shared.checked_quality(quality)
+    depth = 8 if picture.pixels.dtype == np.uint8 else native.depth if native else _MOST_BITS
+    if _opencv_codes() and (depth > 8 or lossless):
+        coded = isobmff.parse(_coded_by_opencv(picture, _LOSSLESS if lossless else quality, depth))
     else:
-        coded = isobmff.parse(_deep_coded(picture, quality, depth))
-        if native is None:
-            notes.append("16 bits a channel became 12, the most of AVIF")
-        elif native.subsampling != _coding(coded)[1] and not picture.gray:
-            notes.append(f"chroma of {native.subsampling} is written as {_coding(coded)[1]}")
+        limited = picture.cicp is not None and not picture.cicp.full_range
+        subsampling = native.subsampling if native else "4:4:4"
+        coded = isobmff.parse(_coded_by_pillow(picture, quality, subsampling, limited))
+    notes += _changes(picture, native, _coding(coded))
     color, stored = coded.cicp or Cicp(1, 13, 6, True), picture.cicp
     if picture.icc and not stored:
         color = color._replace(primaries=2, transfer=2)  # unspecified: the profile says it
@@ -154,24 +161,42 @@ def write(picture: Picture, quality: int | None) -> Written:
     return Written(isobmff.item_file(coded.ftyp, items), FORMAT, tuple(notes))
 
 
-def _coded(picture: Picture, quality: int, subsampling: str, limited: bool) -> bytes:
+def _changes(picture: Picture, native: Native | None, coding: tuple[int, str]) -> list[str]:
+    """What the encoder codes otherwise, a sentence each."""
+    depth, subsampling = coding
+    if native and not picture.gray and native.subsampling != subsampling:
+        return [f"chroma of {native.subsampling} is written as {subsampling}"]
+    if picture.pixels.dtype == np.uint16 and (native is None or native.depth != depth):
+        return [f"{native.depth if native else 16} bits a channel became {depth}"]
+    return []
+
+
+def _coded_by_pillow(picture: Picture, quality: int, subsampling: str, limited: bool) -> bytes:
     options: dict[str, Any] = {"quality": quality, "speed": 7, "range": "limited" if limited else "full"}
     options["subsampling"] = "4:0:0" if picture.gray else subsampling
     return shared.written_by_pillow(shared.image_of(picture, alpha=True, gray=picture.gray), FORMAT, options)
 
 
-def _deep_coded(picture: Picture, quality: int, depth: int) -> bytes:
+def _coded_by_opencv(picture: Picture, quality: int, depth: int) -> bytes:
     import cv2
 
     channels = [picture.pixels[..., :1] if picture.gray else picture.pixels[..., ::-1]]
     if picture.alpha is not None:  # the encoder knows no gray with alpha
         channels = [picture.pixels[..., ::-1], picture.alpha[..., None]]
-    values = shared.to_codes(np.concatenate(channels, axis=2), depth)
+    values = np.concatenate(channels, axis=2)
+    values = shared.to_codes(values, depth) if values.dtype == np.uint16 else values
     options = [cv2.IMWRITE_AVIF_DEPTH, depth, cv2.IMWRITE_AVIF_QUALITY, quality, cv2.IMWRITE_AVIF_SPEED, 7]
     done, encoded = cv2.imencode(".avif", values, options)
     if not done:
         raise PictureError("the AVIF encoder gave up")
     return encoded.tobytes()
+
+
+def _opencv_codes() -> bool:
+    """Whether this build of OpenCV has an AVIF encoder."""
+    import cv2
+
+    return cv2.haveImageWriter("a.avif")
 
 
 def _is_gray(item: isobmff.Item) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from underdrawing.core.errors import MissingExtraError, PictureError
-from underdrawing.data.containers import isobmff, shared
+from underdrawing.data.containers import avif, isobmff, shared
 from underdrawing.data.containers.interface import Item, Written
 from underdrawing.data.exif import upright_exif
 from underdrawing.data.metadata import fitting_icc
@@ -83,6 +83,8 @@ def read(data: bytes, max_pixels: int) -> Picture:
             "it is an image sequence: animated pictures are not supported yet; expected one picture"
         )
     file = isobmff.parse(data)
+    if file.coding == b"av01":  # of a general brand
+        return avif.read(data[:8] + b"avif" + data[12:], max_pixels)
     heif = pillow_heif.open_heif(data, convert_hdr_to_8bit=False, hdr_to_16bit=False)
     image = heif[heif.primary_index]
     width, height = image.size
@@ -98,11 +100,14 @@ def read(data: bytes, max_pixels: int) -> Picture:
         notes.append("EXIF is damaged and left out")
     if file.icc and not icc:
         notes.append("the colour profile is damaged, or one for other channels, and left out")
+    metadata = tuple(block for block in image.info.get("metadata", ()) if len(block["type"].encode()) == 4)
+    if len(metadata) < len(image.info.get("metadata", ())):
+        notes.append("a damaged block of metadata is left out")
     hdr = {name: image.info[name] for name in _HDR if name in image.info}
     if "pixel_aspect_ratio" in hdr and (file.primary.property(b"irot") or b"\0")[0] % 2:
         hdr["pixel_aspect_ratio"] = hdr["pixel_aspect_ratio"][::-1]
     chroma = image.info.get("chroma", 420)
-    native = Native(depth, chroma, hdr, tuple(image.info.get("metadata", ())), thumbnails)
+    native = Native(depth, chroma, hdr, metadata, thumbnails)
     return Picture(
         pixels=pixels,
         alpha=alpha,

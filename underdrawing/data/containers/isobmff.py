@@ -65,6 +65,12 @@ class ItemFile(NamedTuple):
     ftyp: bytes
     """The brands, as the file states them."""
 
+    @property
+    def coding(self) -> bytes:
+        """The kind of the primary picture, or of its first tile: av01, hvc1 ..."""
+        tiles = self.primary.references.get(b"dimg") or [self.primary.number]
+        return self.items.get(tiles[0], self.primary).kind
+
     def describing(self, kind: bytes, content_type: bytes = b"") -> bytes | None:
         """The first block of metadata of a kind that describes the primary picture, or no picture."""
         for item in self.items.values():

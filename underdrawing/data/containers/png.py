@@ -7,6 +7,7 @@ chunk that stays true is written again as it was.
 from __future__ import annotations
 
 import struct
+import zlib
 
 import numpy as np
 from PIL import Image
@@ -49,9 +50,14 @@ def is_this(head: bytes) -> bool:
 
 
 def read(data: bytes, max_pixels: int) -> Picture:
-    chunks, notes = parse(data)
+    chunks, notes, complete = parse(data)
     header = _header(chunks)
     _check_still(chunks)
+    rows = header.height
+    if not complete and header.width * header.height <= max_pixels:
+        chunks, rows = _filled(header, chunks)
+    if rows < header.height:
+        notes.append(f"the file is cut short: {header.height - rows} of {header.height} rows are missing")
     pixels, alpha = _decoded(header, chunks, max_pixels)
     found = metadata_of(header, chunks)
     turn = orientation(found.exif, found.xmp)
@@ -76,6 +82,7 @@ def read(data: bytes, max_pixels: int) -> Picture:
         texts=tuple(found.texts),
         cicp=found.cicp,
         native=Native(tuple(found.before), tuple(found.after), found.profile_name, _coding(header, chunks)),
+        incomplete=rows < header.height,
         notes=(*notes, *found.notes),
     )
 
@@ -109,6 +116,24 @@ def _coding(header: Header, chunks: list[Chunk]) -> tuple[str, ...]:
     if header.interlaced:
         notes.append("the pixels are no longer interlaced")
     return tuple(notes)
+
+
+def _filled(header: Header, chunks: list[Chunk]) -> tuple[list[Chunk], int]:
+    """The chunks with zeros for rows that are missing, and the number of rows that are there, as viewers show
+    a file that is cut short; unchanged where that cannot be known."""
+    samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(header.color_type, 1)
+    row_bytes = 1 + -(-header.width * samples * header.depth // 8)
+    stream, wanted = zlib.decompressobj(), row_bytes * header.height
+    try:
+        packed = b"".join(chunk.body for chunk in chunks if chunk.kind == b"IDAT")
+        rows = stream.decompress(packed, wanted)
+    except zlib.error:
+        return chunks, header.height
+    if header.interlaced or not row_bytes <= len(rows) < wanted:
+        return chunks, header.height
+    filled = Chunk(b"IDAT", zlib.compress(rows.ljust(wanted, b"\0"), 1))
+    others = [chunk for chunk in chunks if chunk.kind != b"IDAT"]
+    return [*others, filled], len(rows) // row_bytes
 
 
 def _decoded(header: Header, chunks: list[Chunk], max_pixels: int) -> tuple[np.ndarray, np.ndarray | None]:

@@ -54,8 +54,9 @@ class Inflater:
         return plain
 
 
-def parse(data: bytes) -> tuple[list[Chunk], list[str]]:
-    """The chunks before IEND, and what is wrong with the file but tolerated by viewers, a sentence each.
+def parse(data: bytes) -> tuple[list[Chunk], list[str], bool]:
+    """The chunks before IEND, what is wrong with the file but tolerated by viewers, a sentence each, and
+    whether there is an end.
 
     PictureError for a wrong checksum of the header or palette, which viewers refuse as well.
     """
@@ -69,7 +70,7 @@ def parse(data: bytes) -> tuple[list[Chunk], list[str]]:
         if not kind.isalpha() or (len(checksum) < 4 and not chunk.critical):
             break
         if kind == b"IEND":
-            return chunks, notes
+            return chunks, notes, True
         if checksum != struct.pack(">I", zlib.crc32(kind + chunk.body)) and len(checksum) == 4:
             if chunk.critical and kind != b"IDAT":  # pixels have a checksum of their own
                 raise PictureError(f"damaged: the checksum of its chunk {kind.decode()} is wrong")
@@ -79,7 +80,7 @@ def parse(data: bytes) -> tuple[list[Chunk], list[str]]:
         at += 12 + length
     if len(chunks) == _MAX_CHUNKS:
         raise PictureError(f"it has more than {_MAX_CHUNKS} PNG chunks")
-    return chunks, [*notes, "the PNG file has no end marker; it was read all the same"]
+    return chunks, [*notes, "the PNG file has no end marker; it was read all the same"], False
 
 
 def serialize(chunks: list[Chunk]) -> bytes:
