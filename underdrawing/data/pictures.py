@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -27,6 +28,7 @@ from underdrawing.data.containers.interface import Written
 from underdrawing.data.containers.shared import channels
 from underdrawing.data.exif import upright_exif
 from underdrawing.data.files import write_atomic
+from underdrawing.data.icc import icc_of_cicp
 from underdrawing.data.metadata import fitting_icc
 from underdrawing.data.picture import Picture
 from underdrawing.data.provenance import has_credentials
@@ -92,6 +94,7 @@ def encode_picture(
         name = format or format_of(path) or name
         if name not in FORMATS:
             raise PictureError(f"{name} is no format written here; expected {', '.join(FORMATS)}")
+        picture, notes = _with_profile(picture, FORMATS[name].CARRIES)
         written = FORMATS[name].write(picture, quality)
     except MissingExtraError:
         raise
@@ -99,7 +102,26 @@ def encode_picture(
         raise OutputError(f"{path}: {error}") from error
     except (OSError, ValueError, OverflowError, SystemError) as error:  # sizes beyond the format
         raise OutputError(f"{path}: cannot be written as {name} ({error})") from error
-    return written._replace(notes=(*written.notes, CREDENTIALS_LOST)) if picture.credentials else written
+    notes += (CREDENTIALS_LOST,) if picture.credentials else ()
+    return written._replace(notes=(*written.notes, *notes))
+
+
+def _with_profile(picture: Picture, carries: Collection[str]) -> tuple[Picture, tuple[str, ...]]:
+    """The picture with a colour profile in place of code points, where its file holds only the former."""
+    cicp = picture.cicp
+    if (
+        cicp is None
+        or cicp.is_srgb
+        or picture.icc
+        or picture.gray
+        or "cicp" in carries
+        or "icc" not in carries
+    ):
+        return picture, ()
+    icc = icc_of_cicp(cicp)
+    if icc is None:
+        return picture, ()
+    return replace(picture, icc=icc, cicp=None), ("colour code points (CICP) became a colour profile",)
 
 
 def read_bytes(source: FileSource) -> tuple[str | None, bytes]:

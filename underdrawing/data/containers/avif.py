@@ -38,7 +38,7 @@ INVENTORY = (
     Item("thumbnail, depth map, gain map, second pictures", "left out"),
     Item("animation (avis)", "left out", "refused"),
 )
-_CARRIES = ("icc", "exif", "xmp", "cicp", "depth")
+CARRIES = ("icc", "exif", "xmp", "cicp", "depth")
 _DEFAULT_QUALITY = 90
 _LOSSLESS = 100
 """OpenCV then codes RGB with matrix 0."""
@@ -137,7 +137,7 @@ def _deep_pixels(file: isobmff.ItemFile, depth: int) -> tuple[np.ndarray, np.nda
 
 def write(picture: Picture, quality: int | None) -> Written:
     native = picture.native if isinstance(picture.native, Native) else None
-    notes = list(shared.lost(picture, FORMAT, _CARRIES))
+    notes = list(shared.lost(picture, FORMAT, CARRIES))
     lossless = (
         quality is None and native is not None and picture.cicp is not None and picture.cicp.matrix == 0
     )

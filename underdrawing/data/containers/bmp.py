@@ -19,7 +19,7 @@ INVENTORY = (
     Item("alpha of 32 bits a pixel", "left out", "refused where a pixel is transparent"),
     Item("colour profile, gamma and primaries (versions 4 and 5)", "left out"),
 )
-_CARRIES = ("resolution",)
+CARRIES = ("resolution",)
 _HEADER_BYTES, _BITS, _COMPRESSION, _COLOR_SPACE = 14, 28, 30, 70
 """Offsets in the file; the colour space is in headers of 108 bytes and more."""
 _WITH_COLOR_SPACE = 108
@@ -70,7 +70,7 @@ def read(data: bytes, max_pixels: int) -> Picture:
 
 def write(picture: Picture, quality: int | None) -> Written:
     shared.opaque(picture, FORMAT)
-    notes = shared.lost(picture, FORMAT, _CARRIES)
+    notes = shared.lost(picture, FORMAT, CARRIES)
     if isinstance(picture.native, Native):
         notes += picture.native.coding
     options: dict[str, Any] = {"dpi": (0, 0)}  # not stated

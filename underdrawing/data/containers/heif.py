@@ -34,7 +34,7 @@ INVENTORY = (
     Item("depth map, gain map, second pictures, image sequence", "left out"),
     Item("sequence without a still picture", "left out", "refused"),
 )
-_CARRIES = ("icc", "exif", "xmp", "cicp", "depth")
+CARRIES = ("icc", "exif", "xmp", "cicp", "depth")
 _BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _SEQUENCES = (b"hevc", b"hevx", b"msf1")
 _DEFAULT_QUALITY = 90
@@ -141,7 +141,7 @@ def _pixels(image: Any) -> tuple[np.ndarray, np.ndarray | None, int]:
 
 def write(picture: Picture, quality: int | None) -> Written:
     pillow_heif = _library()
-    notes = shared.lost(picture, FORMAT, _CARRIES)
+    notes = shared.lost(picture, FORMAT, CARRIES)
     native = picture.native if isinstance(picture.native, Native) else None
     options: dict[str, Any] = {
         "quality": _DEFAULT_QUALITY if quality is None else shared.checked_quality(quality)

@@ -36,6 +36,8 @@ class Container(Protocol):
     SUFFIXES: tuple[str, ...]
     """Of its files, lower case; the first is the usual one."""
     INVENTORY: tuple[Item, ...]
+    CARRIES: tuple[str, ...]
+    """The fields of Picture that its files hold, as shared.lost takes them."""
 
     @staticmethod
     def is_this(head: bytes) -> bool:

@@ -28,7 +28,7 @@ INVENTORY = (
     Item("EXIF", "kept"),
     Item("XMP", "kept"),
 )
-_CARRIES = ("icc", "exif", "xmp", "iptc", "comments", "resolution")
+CARRIES = ("icc", "exif", "xmp", "iptc", "comments", "resolution")
 _DEFAULT_QUALITY = 95
 _MOST_PIXELS_OF_PARTS = 120_000_000
 _START = re.compile(rb"[\s\0\xef\xbb\xbf]*(?=\xff\xd8\xff)")
@@ -149,7 +149,7 @@ def _turned(part: bytes, turn: int) -> bytes:
 
 def write(picture: Picture, quality: int | None) -> Written:
     shared.opaque(picture, FORMAT)
-    notes = list(shared.lost(picture, FORMAT, _CARRIES))
+    notes = list(shared.lost(picture, FORMAT, CARRIES))
     parts = picture.native if isinstance(picture.native, metadata.JpegParts) else None
     coding = None if parts is None else parts.coding
     options: dict[str, Any] = {}

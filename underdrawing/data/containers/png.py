@@ -38,10 +38,12 @@ INVENTORY = (
     Item("palette; 1, 2 or 4 bits", "converted", "RGB or gray with 8 bits; the histogram is left out"),
     Item("transparent colour", "converted", "alpha channel"),
     Item("interlacing", "left out"),
-    Item("missing end, wrong checksums beside the pixels", "converted", "read all the same, written right"),
+    Item(
+        "missing end or rows, wrong checksums", "converted", "read all the same; protected only with all rows"
+    ),
     Item("animation (APNG)", "left out", "refused"),
 )
-_CARRIES = ("icc", "exif", "xmp", "iptc", "comments", "resolution", "texts", "cicp", "depth")
+CARRIES = ("icc", "exif", "xmp", "iptc", "comments", "resolution", "texts", "cicp", "depth")
 _OF_PIXELS = (b"IHDR", b"PLTE", b"IDAT")
 
 
@@ -175,7 +177,7 @@ def write(picture: Picture, quality: int | None) -> Written:
     )
     head, *pixels = (chunk for chunk in parse(file)[0] if chunk.kind in _OF_PIXELS)
     before, after = chunks_of(picture, gray)
-    notes = shared.lost(picture, FORMAT, _CARRIES)
+    notes = shared.lost(picture, FORMAT, CARRIES)
     if isinstance(picture.native, Native):
         notes += picture.native.coding
     return Written(serialize([head, *before, *pixels, *after]), FORMAT, notes)

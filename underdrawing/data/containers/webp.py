@@ -24,7 +24,7 @@ INVENTORY = (
     Item("alpha", "kept", "with the colours below alpha 0"),
     Item("animation", "left out", "refused"),
 )
-_CARRIES: tuple[str, ...] = ("icc", "exif", "xmp")
+CARRIES: tuple[str, ...] = ("icc", "exif", "xmp")
 _DEFAULT_QUALITY = 98  # at 95 a quarter of photographs lose their top layer
 _PIXELS = (b"VP8X", b"VP8 ", b"VP8L", b"ALPH")
 _ANIMATION = (b"ANIM", b"ANMF")
@@ -114,7 +114,7 @@ def _without_metadata(data: bytes, chunks: list[Chunk]) -> bytes:
 
 
 def write(picture: Picture, quality: int | None) -> Written:
-    notes = shared.lost(picture, FORMAT, _CARRIES)
+    notes = shared.lost(picture, FORMAT, CARRIES)
     # `exact` keeps the colours of transparent pixels, which contain the mark, too; of lossy files as well
     options: dict[str, Any] = {"method": 4, "quality": _DEFAULT_QUALITY, "exact": True}
     if quality is not None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from underdrawing.data.containers.interface import Item
 from underdrawing.data.containers.tiff.reading import read
-from underdrawing.data.containers.tiff.writing import write
+from underdrawing.data.containers.tiff.writing import CARRIES, write
 
-__all__ = ["FORMAT", "INVENTORY", "SUFFIXES", "is_this", "read", "write"]
+__all__ = ["CARRIES", "FORMAT", "INVENTORY", "SUFFIXES", "is_this", "read", "write"]
 
 FORMAT = "TIFF"
 SUFFIXES = (".tif", ".tiff")

@@ -27,7 +27,7 @@ from underdrawing.data.containers.tiff.tags import Tag
 from underdrawing.data.metadata import fitting_icc
 from underdrawing.data.picture import Picture
 
-_CARRIES = ("icc", "exif", "xmp", "iptc", "resolution", "depth")
+CARRIES = ("icc", "exif", "xmp", "iptc", "resolution", "depth")
 _STRIP_BYTES = 1 << 17
 _BAND_BYTES = 1 << 24
 """Samples that are in memory beside the picture and the file."""
@@ -61,7 +61,7 @@ def write(picture: Picture, quality: int | None) -> Written:
 
 def _fitting(picture: Picture) -> tuple[TiffNative, tuple[str, ...]]:
     """The native part as it fits these pixels and what can be written, and notes."""
-    native, notes = picture.native, list(shared.lost(picture, "TIFF", _CARRIES))
+    native, notes = picture.native, list(shared.lost(picture, "TIFF", CARRIES))
     if not isinstance(native, TiffNative):
         return TiffNative(extra_kinds=() if picture.alpha is None else (UNASSOCIATED,)), tuple(notes)
     if native.planar:
