@@ -27,10 +27,8 @@ from underdrawing import api
 from underdrawing.bench.harness.http_client import Client
 from underdrawing.bench.infrastructure.service import jpeg, server
 from underdrawing.coding.keys import Owner
+from underdrawing.credentials.trial import issue
 from underdrawing.service.tokens import TokenFile
-
-sys.path.append(str(Path(__file__).parents[1] / "tests" / "credentials"))
-from certificates import issue
 
 FACTS = {
     "caption": "Eileen Collins, astronaut", "who": ["Eileen Collins"], "source": "NASA", "when": "1996",

@@ -118,6 +118,7 @@ def test_direct_requests_are_answered_while_a_lot_is_worked_on(start):
     server = start()
     caller = Caller(server)
     url = caller.create(*["sleep 1"] * 20).json()["url"]
+    wait_for(lambda: caller.get(url).json()["state"] == "running", 10)
     assert server.client().send("/v1/verify", START).status == 200
     assert caller.get(url).json()["state"] == "running"
     assert caller.http.delete(url).status_code == 204

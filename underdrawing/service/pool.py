@@ -68,6 +68,7 @@ class Pool:
         self._threads = ThreadPoolExecutor(limits.workers, "worker")
         self._background: set[asyncio.Task] = set()
         self._usual_seconds = 1.0
+        self._closing = False
         self.admitted = 0
         """Tasks that run or wait."""
 
@@ -97,6 +98,7 @@ class Pool:
 
     async def close(self) -> None:
         """Stop all processes; running tasks are lost."""
+        self._closing = True
         for task in self._background:
             task.cancel()
         for worker in self._workers:
@@ -112,7 +114,7 @@ class Pool:
         finally:
             if worker.ready and not worker.worn:
                 self._idle.put_nowait(worker)
-            else:
+            elif not self._closing:
                 self._spawn(self._restart(worker))
         self._usual_seconds += 0.2 * (time.perf_counter() - start - self._usual_seconds)
         if result.kind != "done":
