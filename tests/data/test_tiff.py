@@ -311,6 +311,14 @@ def test_a_broken_exif_costs_only_itself():
     assert value(written(picture), 315) == "abcd"
 
 
+def test_a_resolution_at_which_readers_fail_is_left_out():
+    for wrong in (Tag(282, tags.ASCII, 4, b"300\0"), Tag(282, tags.RATIONAL, 1, bytes(8)), shorts(296, 50)):
+        picture = load_picture(of_tags(*gray_tags(4, 4), wrong, strip=bytes(16)))
+        assert any(str(wrong.id) in note for note in picture.notes)
+        with Image.open(io.BytesIO(written(picture))) as image:
+            image.load()
+
+
 @pytest.mark.parametrize("name", tiff_files.HOSTILE | tiff_files.REFUSED)
 def test_other_files_are_refused_in_words(name):
     make, words = (tiff_files.HOSTILE | tiff_files.REFUSED)[name]

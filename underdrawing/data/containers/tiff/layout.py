@@ -24,7 +24,7 @@ _REFUSED = {
 _FORMATS = {2: "signed integers", 3: "floating-point numbers", 5: "complex integers", 6: "complex numbers"}
 _MAX_SAMPLES = 64
 _MAX_SEGMENTS = 1 << 20
-_MAX_DECODED_BYTES = 2 << 30
+_MAX_DECODED_BYTES = 1 << 30
 _MAX_SHARED_BYTES = 1 << 28
 """Of all segments, where they share bytes of the file."""
 

@@ -136,9 +136,20 @@ def _tags(page: Directory, lost: _Lost, skipped: Iterable[int] = ()) -> list[Tag
             lost.pointers.append(id)
             continue
         total += size
-        found.append(page.tag(id))
+        tag = page.tag(id)
+        if _is_sound(tag):
+            found.append(tag)
+        else:
+            lost.damaged.append(id)
     lost.damaged += page.damaged
     return found
+
+
+def _is_sound(tag: Tag) -> bool:
+    """False for a resolution of another type or of zero, at which readers refuse the whole file."""
+    if tag.id in (_X_RESOLUTION, _Y_RESOLUTION):
+        return (tag.kind, tag.count) == (tags.RATIONAL, 1) and all(struct.unpack("<II", tag.value))
+    return tag.id != _UNIT or ((tag.kind, tag.count) == (tags.SHORT, 1) and tag.value[0] in _UNITS)
 
 
 def _subdirectory(page: Directory, id: int, lost: _Lost) -> Subdirectory | None:
@@ -166,15 +177,11 @@ def _resources(page: Directory, found: dict[int, Tag], turn: int) -> bytes | Non
 
 
 def _resolution(found: dict[int, Tag]) -> Resolution | None:
-    values = []
-    for id in (_X_RESOLUTION, _Y_RESOLUTION):
-        raw = found[id].value[:8] if id in found and found[id].kind == tags.RATIONAL else b""
-        over, under = struct.unpack("<II", raw) if len(raw) == 8 else (0, 0)
-        if not over or not under:
-            return None
-        values.append(over / under)
-    unit = found[_UNIT].value[0] if _UNIT in found and found[_UNIT].value else _INCH
-    return Resolution(*values, _UNITS.get(unit, "aspect"))
+    if not {_X_RESOLUTION, _Y_RESOLUTION} <= set(found):
+        return None
+    x, y = (struct.unpack("<II", found[id].value) for id in (_X_RESOLUTION, _Y_RESOLUTION))
+    unit = found[_UNIT].value[0] if _UNIT in found else _INCH
+    return Resolution(x[0] / x[1], y[0] / y[1], _UNITS[unit])
 
 
 class Start(NamedTuple):

@@ -32,6 +32,9 @@ def read(data: bytes, max_pixels: int) -> Picture:
         notes.append(f"{layout.bits}-bit samples became {8 * colours.pixels.itemsize}-bit samples")
     if layout.photometric == YCBCR and layout.compression != codec.JPEG:
         notes.append("the YCbCr colours became RGB")
+    icc = fitting_icc(colours.icc, colours.gray)
+    if colours.icc and not icc:
+        notes.append("the colour profile left out: it is damaged, or of another colour space")
     described = metadata.read_description(page, (layout.width, layout.height))
     turn = described.turn
     return Picture(
@@ -39,7 +42,7 @@ def read(data: bytes, max_pixels: int) -> Picture:
         alpha=shared.upright(colours.alpha, turn),
         gray=colours.gray,
         format="TIFF",
-        icc=fitting_icc(colours.icc, colours.gray),
+        icc=icc,
         exif=described.exif,
         xmp=described.xmp,
         iptc=described.iptc,
@@ -85,7 +88,8 @@ def _main_page(file: File) -> tuple[Directory, list[str]]:
     reduced = sum(bool(_kind(page) & _REDUCED) or page in halves for page in pages if page is not main)
     reduced += len(main.numbers(_SUBDIRECTORIES))
     masks = sum(page is not main and _kind(page) == _MASK for page in pages)
-    notes = [f"{reduced} reduced copies of the picture left out"] if reduced else []
+    copies = "copy" if reduced == 1 else "copies"
+    notes = [f"{reduced} reduced {copies} of the picture left out"] if reduced else []
     notes += ["a transparency mask on a page of its own left out"] if masks else []
     return main, notes
 

@@ -50,8 +50,11 @@ def write(picture: Picture, quality: int | None) -> Written:
         raise PictureError("TIFF files of 4 GiB and more are not written")
     file.write(bytes(file.tell() % 2))
     own = {tag.id: tag for tag in (*start.tags, *samples.tags(places))}
-    if icc := fitting_icc(picture.icc, samples.gray):
+    icc = fitting_icc(picture.icc, samples.gray)
+    if icc:
         own[ICC] = tags.octets(ICC, icc)
+    elif picture.icc:
+        notes = (*notes, "the colour profile left out: the file is written in another colour space")
     at = file.tell()
     file.write(tags.directory(list(own.values()), at, start.order))
     file.seek(4)
