@@ -32,7 +32,7 @@ def serve(address: str) -> None:
     server = socket.socket(socket.AF_UNIX)
     server.bind(address)
     server.listen()
-    threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+    threading.Thread(target=lambda: (os.read(0, 1), os._exit(0)), daemon=True).start()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for children: they answer themselves
     os.write(1, b"ready\n")
     while True:

@@ -54,16 +54,15 @@ def protect_file(job: Job, *, flags: SessionFlags, **options: Any) -> Result:
 
 
 def warning(result: Result) -> str | None:
-    """Notes about a picture, and that it was protected before; None where there is nothing to say."""
-    notes = list(result.get("notes", ()))
+    """What to know about a picture that was protected before; None for others."""
     already = result.get("already")
-    if already is not None:
-        signed = f", signed by key {already['signed_by']}..." if already["signed_by"] else ""
-        notes.append(
-            f"was protected already as {already['identity']}{signed}; the new mark takes the place of that "
-            "one and names it"
-        )
-    return f"{result['file']}: {'; '.join(notes)}" if notes else None
+    if already is None:
+        return None
+    signed = f", signed by key {already['signed_by']}..." if already["signed_by"] else ""
+    return (
+        f"{result['file']}: was protected already as {already['identity']}{signed}; the new mark takes the "
+        "place of that one and names it"
+    )
 
 
 def sentence(result: Result) -> str:

@@ -62,7 +62,8 @@ def _set_up(arguments: argparse.Namespace, rest: list[str]) -> int:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _add(arguments, arguments.added)
     keys, certificates = len(list(api.trust_store(folder))), len(api.trusted_anchors(folder))
-    lines = [f"{folder}: ready; {keys} public keys, {certificates} files of certificates"]
+    counts = [f"{keys} public key{'s' * (keys != 1)}", f"{certificates} file{'s' * (certificates != 1)}"]
+    lines = [f"{folder}: ready; {', '.join(counts)} of certificates"]
     if not keys:
         lines.append(
             "  no key: `keygen` adds your own; add those of others with `underdrawing trust FILE.pem`"
