@@ -12,8 +12,9 @@ check: ## style, format, layers, types, structure: under half a minute
 test:
 	$(PYTHON) -m pytest
 
-tables: ## tables of the documents from results/*.json; ARGS=--check only compares
+tables: ## tables of the documents from results/*.json, docs/FORMATS.md from the containers; ARGS=--check only compares
 	$(PYTHON) -m underdrawing.bench.tables $(ARGS)
+	$(PYTHON) tools/write_formats.py $(ARGS)
 
 strip: ## the picture at the head of the README, made by the program itself
 	$(PYTHON) tools/draw_readme_strip.py

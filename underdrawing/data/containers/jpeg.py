@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from PIL import Image
@@ -24,9 +24,28 @@ from underdrawing.data.picture import Picture
 FORMAT = "JPEG"
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
 INVENTORY = (
-    Item("colour profile", "kept"),
-    Item("EXIF", "kept"),
-    Item("XMP", "kept"),
+    Item("quantizer", "kept", "luma steps at least as fine as quality 88, so that the mark is read back"),
+    Item("chroma samples of 4:2:0", "kept", "where the picture is not turned"),
+    Item("chroma subsampling 4:4:4, 4:2:2, 4:2:0", "kept", "others, and 4:2:2 turned, become 4:4:4"),
+    Item("baseline or progressive, restart interval", "kept"),
+    Item("gray", "kept"),
+    Item("arithmetic coding", "converted", "Huffman coding"),
+    Item("RGB components", "converted", "YCbCr"),
+    Item("CMYK", "converted", "sRGB by the colour profile of the file; refused without one"),
+    Item("colour profile", "kept", "also over several segments; one of another colour space is left out"),
+    Item("EXIF, GPS, maker notes", "kept", "in place, also over several segments"),
+    Item("orientation and recorded sizes", "converted", "of the upright picture, in EXIF and XMP"),
+    Item("thumbnail", "kept", "turned with the picture; taken out where that fails"),
+    Item("XMP, extended XMP", "kept"),
+    Item("IPTC and Photoshop resources", "kept", "thumbnails of turned pictures are left out"),
+    Item("comments", "kept"),
+    Item("JFIF density and pixel aspect", "kept"),
+    Item("Adobe segment, unknown application segments", "kept"),
+    Item("gain map, further pictures (MPF)", "kept", "turned with the picture; index and lengths follow"),
+    Item("motion video, other data behind the picture", "kept"),
+    Item("Content Credentials", "left out", "with --credentials they are an ingredient of the new ones"),
+    Item("missing end marker, bytes before the start", "converted", "read all the same, written right"),
+    Item("missing rows", "left out", "verify reads the rest; protect refuses"),
 )
 CARRIES = ("icc", "exif", "xmp", "iptc", "comments", "resolution")
 _DEFAULT_QUALITY = 95
@@ -40,7 +59,14 @@ def is_this(head: bytes) -> bool:
 
 
 def read(data: bytes, max_pixels: int) -> Picture:
-    return _read(data, max_pixels, None)
+    picture = _read(data, max_pixels, None)
+    native = cast(metadata.JpegParts, picture.native)
+    if native.parts:
+        return picture
+    plain, notes = metadata.without_parts(native), picture.notes
+    if plain.xmp != native.xmp:
+        notes += ("XMP that promises a gain map or video left out: the file lacks it",)
+    return replace(picture, native=plain, notes=notes)
 
 
 def _read(data: bytes, max_pixels: int, turn: int | None) -> Picture:
@@ -133,10 +159,8 @@ def _parts(
         parts=tuple(new),
         names=names + metadata.names_of(others),
     )
-    if not new:
-        found = metadata.without_parts(found)
-        if xmp is not None and found.xmp != xmp:
-            notes.append("XMP that promises a gain map or video left out: the file lacks it")
+    if found.index is None and parsed.bodies(jpeg_segments.APP2, jpeg_segments.MPF):
+        notes.append("index of further pictures (MPF) left out: they are not where it says")
     return found
 
 

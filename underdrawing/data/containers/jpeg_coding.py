@@ -19,7 +19,7 @@ from underdrawing.data.containers.shared import upright
 
 _LUMA_SUM_50 = 3688
 """Sum of the luma table of ITU-T T.81, table K.1, which is libjpeg's quality 50."""
-LEAST_QUALITY = 90
+LEAST_QUALITY = 88
 """Luma tables of inputs are scaled to at least this quality: coarser ones remove the mark's top layer."""
 _SUBSAMPLINGS = {(1, 1): 0, (2, 1): 1, (2, 2): 2}
 """Pillow's numbers of the chroma subsamplings that its encoder writes."""

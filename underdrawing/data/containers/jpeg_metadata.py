@@ -21,7 +21,6 @@ from underdrawing.data.xmp import EXTENSION, merged, upright_xmp, without_proper
 
 _UNITS = ("aspect", "inch", "cm")
 _TIFF_STARTS = (b"II*\0", b"MM\0*")
-"""Photoshop resources."""
 _PER_INCH = {"inch": 1.0, "cm": 2.54}
 _JFIF_VERSION = b"\x01\x02"
 _LARGEST_DENSITY = 0xFFFF

@@ -67,8 +67,8 @@ def without_promises(xmp: bytes) -> bytes:
     """The packet without properties that promise gain map, video or container items."""
     for namespace, name in _PROMISES:
         for prefix in re.findall(rb"xmlns:(\w+)\s*=\s*[\"']" + re.escape(namespace) + rb"[\"']", xmp):
-            xmp = without_property(xmp, prefix + b":" + name)
-            xmp = without_namespace(xmp, prefix)
+            without = without_property(xmp, prefix + b":" + name)
+            xmp = xmp if without == xmp else without_namespace(without, prefix)
     return xmp
 
 
