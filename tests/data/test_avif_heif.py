@@ -178,6 +178,16 @@ def test_other_pictures_are_named():
     assert "clean aperture" in notes[3]
 
 
+def test_video_and_what_promises_it_are_left_out():
+    xmp = b'<x xmlns:GCamera="http://ns.google.com/photos/1.0/camera/" GCamera:MotionPhoto="1" a="b"/>'
+    for data in (heic(xmp=xmp), file_of(photo(), "AVIF", xmp=xmp)):
+        loaded = load_picture(data + isobmff.box(b"mpvd", b"video"))
+        assert b"MotionPhoto" not in loaded.xmp
+        assert b'a="b"' in loaded.xmp
+        assert "video of a motion photo left out" in loaded.notes
+        assert any("promises" in note for note in loaded.notes)
+
+
 def test_hdr_and_thumbnails_of_a_heif_come_back():
     light = {"max_content_light_level": 1000, "max_pic_average_light_level": 400}
     block = {"type": "mime", "content_type": "text/plain", "data": b"hello"}
@@ -187,6 +197,46 @@ def test_hdr_and_thumbnails_of_a_heif_come_back():
     assert not loaded.notes
     assert again.native == loaded.native
     assert loaded.native.thumbnails_px == (64,)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_grid_of_a_heif_is_one_picture(mode):
+    wide = np.tile(PHOTO, (2, 2, 1))
+    values = wide if mode == "RGB" else wide[..., 1]
+    buffer = io.BytesIO()
+    pillow_heif.encode(mode, (256, 192), values.tobytes(), buffer, quality=95, tile_size=64)
+    loaded = load_picture(buffer.getvalue())
+    assert not loaded.notes
+    assert loaded.gray == (mode == "L")
+    assert close(loaded.pixels, wide if mode == "RGB" else np.repeat(values[..., None], 3, 2), 5)
+
+
+@pytest.mark.parametrize("depth", [8, 10])
+def test_grid_of_an_avif_is_one_picture(depth):
+    halves = PHOTO[:64, :64], PHOTO[:64, 64:]
+    options = [cv2.IMWRITE_AVIF_DEPTH, depth, cv2.IMWRITE_AVIF_QUALITY, 95]
+    tiles = []
+    for number, half in enumerate(halves, 2):
+        values = half[..., ::-1].astype(np.uint8 if depth == 8 else np.uint16) << (depth - 8)
+        tile = isobmff.parse(cv2.imencode(".avif", values, options)[1].tobytes()).primary
+        tile.number = number
+        tiles.append(tile)
+    size = isobmff.Box(b"ispe", bytes(4) + struct.pack(">II", 128, 64))
+    properties = [size, *(entry for entry in tiles[0].properties if entry.kind in (b"pixi", b"colr"))]
+    layout = bytes([0, 0, 0, 1]) + struct.pack(">HH", 128, 64)
+    grid = isobmff.Item(1, b"grid", b"", layout, properties, {b"dimg": [2, 3]})
+    loaded = load_picture(isobmff.item_file(b"avif" + bytes(4) + b"avifmif1miaf", [grid, *tiles]))
+    assert not loaded.notes
+    assert loaded.native.depth == depth
+    assert close(loaded.image, PHOTO[:64], 4)
+
+
+def test_premultiplied_colours_are_divided():
+    alpha = np.full((96, 128), 128, np.uint8)
+    values = np.dstack([(PHOTO.astype(int) * 128 // 255).astype(np.uint8), alpha])
+    buffer = io.BytesIO()
+    pillow_heif.encode("RGBa", (128, 96), values.tobytes(), buffer, quality=95)
+    assert close(load_picture(buffer.getvalue()).pixels, PHOTO, 4)
 
 
 def test_second_picture_of_a_heif_is_named():

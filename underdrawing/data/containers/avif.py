@@ -10,6 +10,7 @@ import numpy as np
 from underdrawing.core.errors import PictureError
 from underdrawing.data.containers import isobmff, shared
 from underdrawing.data.containers.interface import Item, Written
+from underdrawing.data.containers.jpeg_trailer import without_promises
 from underdrawing.data.exif import orientation, upright_exif
 from underdrawing.data.metadata import fitting_icc
 from underdrawing.data.picture import Cicp, Picture
@@ -35,7 +36,7 @@ INVENTORY = (
     Item("light levels, mastering display, shape of pixels", "kept", "clli, mdcv, pasp"),
     Item("clean aperture (clap)", "left out", "the whole picture is read"),
     Item("grid of tiles", "converted", "one picture"),
-    Item("thumbnail, depth map, gain map, second pictures", "left out"),
+    Item("thumbnail, depth map, gain map, second pictures", "left out", "with what XMP says of them"),
     Item("animation (avis)", "left out", "refused"),
 )
 CARRIES = ("icc", "exif", "xmp", "cicp", "depth")
@@ -90,6 +91,9 @@ def read(data: bytes, max_pixels: int) -> Picture:
     exif, icc = upright_exif(file.exif, size, turn), fitting_icc(file.icc, gray)
     if file.exif and not exif:
         notes.append("EXIF is damaged and left out")
+    xmp = without_promises(file.xmp or b"")
+    if xmp != (file.xmp or b""):
+        notes.append("XMP that promises a gain map or video left out: the file lacks it")
     if file.icc and not icc:
         notes.append("the colour profile is damaged, or one for other channels, and left out")
     properties = [entry for entry in file.primary.properties if entry.kind in _KEPT]
@@ -103,7 +107,7 @@ def read(data: bytes, max_pixels: int) -> Picture:
         format=FORMAT,
         icc=icc,
         exif=exif,
-        xmp=upright_xmp(file.xmp, size),
+        xmp=upright_xmp(xmp, size),
         cicp=file.cicp,
         native=Native(depth, subsampling, tuple(properties), metadata),
         notes=tuple(notes),

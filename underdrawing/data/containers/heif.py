@@ -11,6 +11,7 @@ import numpy as np
 from underdrawing.core.errors import MissingExtraError, PictureError
 from underdrawing.data.containers import avif, isobmff, shared
 from underdrawing.data.containers.interface import Item, Written
+from underdrawing.data.containers.jpeg_trailer import without_promises
 from underdrawing.data.exif import upright_exif
 from underdrawing.data.metadata import fitting_icc
 from underdrawing.data.picture import Cicp, Picture
@@ -31,7 +32,7 @@ INVENTORY = (
     Item("light levels, mastering display, surroundings, shape of pixels", "kept", "clli, mdcv, amve, pasp"),
     Item("grid of tiles", "converted", "one picture"),
     Item("thumbnail", "converted", "made anew"),
-    Item("depth map, gain map, second pictures, image sequence", "left out"),
+    Item("depth map, gain map, second pictures, sequence, video", "left out", "with what XMP says of them"),
     Item("sequence without a still picture", "left out", "refused"),
 )
 CARRIES = ("icc", "exif", "xmp", "cicp", "depth")
@@ -98,6 +99,9 @@ def read(data: bytes, max_pixels: int) -> Picture:
     notes = [f"{name} left out" for name in file.companions() if name != "thumbnail" or not thumbnails]
     if file.exif and not exif:
         notes.append("EXIF is damaged and left out")
+    xmp = without_promises(file.xmp or b"")
+    if xmp != (file.xmp or b""):
+        notes.append("XMP that promises a gain map or video left out: the file lacks it")
     if file.icc and not icc:
         notes.append("the colour profile is damaged, or one for other channels, and left out")
     metadata = tuple(block for block in image.info.get("metadata", ()) if len(block["type"].encode()) == 4)
@@ -115,7 +119,7 @@ def read(data: bytes, max_pixels: int) -> Picture:
         format=FORMAT,
         icc=icc,
         exif=exif,
-        xmp=upright_xmp(file.xmp, size),
+        xmp=upright_xmp(xmp, size),
         cicp=file.cicp,
         native=native,
         notes=tuple(notes),

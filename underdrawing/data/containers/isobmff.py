@@ -14,20 +14,9 @@ _MAX_ITEMS = 1 << 14
 _OPENCV_BYTES = 512
 """OpenCV tests the first 500 bytes of an AVIF, and refuses it where the items end but not their data."""
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
-_PICTURES = (
-    b"av01",
-    b"hvc1",
-    b"hev1",
-    b"avc1",
-    b"jpeg",
-    b"j2k1",
-    b"vvc1",
-    b"unci",
-    b"grid",
-    b"iovl",
-    b"iden",
-    b"tmap",
-)
+_CODINGS = (b"av01", b"hvc1", b"hev1", b"avc1", b"jpeg", b"j2k1", b"vvc1", b"unci")
+_PICTURES = (*_CODINGS, b"grid", b"iovl", b"iden", b"tmap")
+_TOP_PARTS = {b"moov": "image sequence", b"mpvd": "video of a motion photo"}
 _KNOWN = (*_PICTURES, b"Exif")
 
 
@@ -109,19 +98,20 @@ class ItemFile(NamedTuple):
 
     @property
     def unknown(self) -> list[Item]:
-        """Blocks of metadata other than EXIF and XMP."""
-        of_xmp = (b"mime", b"application/rdf+xml")
-        items = self.items.values()
-        return [
-            item for item in items if item.kind not in _KNOWN and (item.kind, item.content_type) != of_xmp
-        ]
+        """Blocks of metadata of the primary picture, other than EXIF and XMP."""
+        number, found = self.primary.number, []
+        for item in self.items.values():
+            of_xmp = (item.kind, item.content_type) == (b"mime", b"application/rdf+xml")
+            if item.kind not in _KNOWN and not of_xmp and number in item.references.get(b"cdsc", [number]):
+                found.append(item)
+        return found
 
     def companions(self) -> list[str]:
         """What else of pictures is in the file, beside the primary one with its tiles and alpha plane."""
         parts = set(self.primary.references.get(b"dimg", [])) | {self.primary.number}
         if alpha := self.alpha:
             parts |= {alpha.number, *alpha.references.get(b"dimg", [])}
-        names: list[str] = ["image sequence"] if b"moov" in self.kinds else []
+        names = [name for kind, name in _TOP_PARTS.items() if kind in self.kinds]
         others = [item for item in self.items.values() if item.kind in _PICTURES and item.number not in parts]
         tiles = {number for item in others for number in item.references.get(b"dimg", [])}
         for item in others:
