@@ -173,6 +173,24 @@ def test_lab_becomes_srgb(depth):
     assert not np.array_equal(load_picture(icc_lab).pixels, picture.pixels)
 
 
+@pytest.mark.parametrize("depth", [8, 16])
+def test_cmyk_becomes_srgb_by_its_profile(monkeypatch, depth):
+    def convert(image, source, target, outputMode):  # no CMYK profile comes with what is installed
+        assert image.mode == "CMYK"
+        return image.convert(outputMode)
+
+    monkeypatch.setattr(ImageCms, "profileToProfile", convert)
+    inks = np.asarray(photo().convert("CMYK"))
+    stored = inks if depth == 8 else inks.astype(np.uint16) * 257
+    profile = [(34675, 7, len(srgb()), srgb(), True)]
+    samples = np.dstack([stored, stored[..., 0]])
+    data = by_tifffile(samples, photometric="separated", extrasamples=["unassalpha"], extratags=profile)
+    picture = load_picture(data)
+    assert np.array_equal(picture.pixels, np.asarray(photo().convert("CMYK").convert("RGB")))
+    assert np.array_equal(picture.alpha, inks[..., 0])
+    assert picture.icc and "CMYK" in picture.notes[0]
+
+
 def test_reduced_copies_are_left_out_and_named():
     buffer = io.BytesIO()
     half = np.ascontiguousarray(PHOTO[::2, ::2])

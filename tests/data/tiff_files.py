@@ -119,6 +119,10 @@ HOSTILE = {
         lambda: of_tags(*gray_tags(9_999, 9_999), shorts(259, 8), strip=b"\x78\x9c" + bytes(90)), "cut short",
     ),
     "tiles of nothing": (lambda: of_tags(*gray_tags(4, 4), shorts(322, 0), shorts(323, 0)), "tiles of 0x0"),
+    "giant tile": (
+        lambda: of_tags(*gray_tags(4, 4), longs(322, [1 << 19]), longs(323, [1 << 19]), strip=bytes(9)),
+        "tiles of",
+    ),
     "sixty-five samples": (lambda: of_tags(*gray_tags(4, 4), shorts(277, 65)), "65 samples"),
     "tiny strips": (
         lambda: of_tags(*gray_tags(1, 9_000_000), longs(278, [1]), strip=bytes(9)), "strips or tiles",

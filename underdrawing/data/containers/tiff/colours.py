@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -41,7 +42,7 @@ def colours_of(values: np.ndarray, layout: Layout, page: Directory) -> Colours:
     """Colours of samples (H, W, n). PictureError for CMYK without a usable profile, and damaged palettes."""
     icc, notes = page.raw(34675), []
     if layout.photometric == CMYK and values.dtype == np.uint16:
-        values = to_8_bits(_scaled(values, layout.bits))
+        values, layout = to_8_bits(_scaled(values, layout.bits)), replace(layout, bits=8)
     if layout.bits not in (8, 16) and layout.photometric in (CIELAB, ICCLAB):
         raise PictureError(f"L*a*b* with {layout.bits} bits a sample cannot be read")
     n, gray = layout.colours, layout.colours == 1 and layout.photometric != PALETTE

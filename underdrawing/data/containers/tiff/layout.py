@@ -102,6 +102,8 @@ def read_layout(page: Directory, max_pixels: int) -> Layout:
         fill_order=page.number(266, 1),
         tiled=tiled, segment=segment, places=np.zeros((0, 2), np.int64),
     )  # fmt: skip
+    if segment[0] * layout.row_bytes > _MAX_DECODED_BYTES:
+        raise PictureError(f"tiles of {segment[1]}x{segment[0]} pixels")
     return _with_places(layout, page)
 
 

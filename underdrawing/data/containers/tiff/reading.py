@@ -8,8 +8,8 @@ from dataclasses import replace
 from underdrawing.core.errors import PictureError
 from underdrawing.data.containers import shared
 from underdrawing.data.containers.tiff import codec, metadata
-from underdrawing.data.containers.tiff.colours import colours_of
-from underdrawing.data.containers.tiff.layout import WHITE_IS_ZERO, YCBCR, Layout, read_layout
+from underdrawing.data.containers.tiff.colours import Colours, colours_of
+from underdrawing.data.containers.tiff.layout import PALETTE, WHITE_IS_ZERO, YCBCR, Layout, read_layout
 from underdrawing.data.containers.tiff.native import TiffNative
 from underdrawing.data.containers.tiff.samples import read_samples
 from underdrawing.data.containers.tiff.tags import Directory, File
@@ -28,13 +28,8 @@ def read(data: bytes, max_pixels: int) -> Picture:
     layout = read_layout(page, max_pixels)
     values, stored = read_samples(page, layout)
     colours = colours_of(values, stored, page)
-    if layout.bits not in (8, 16):
-        notes.append(f"{layout.bits}-bit samples became {8 * colours.pixels.itemsize}-bit samples")
-    if layout.photometric == YCBCR and layout.compression != codec.JPEG:
-        notes.append("the YCbCr colours became RGB")
     icc = fitting_icc(colours.icc, colours.gray)
-    if colours.icc and not icc:
-        notes.append("the colour profile left out: it is damaged, or of another colour space")
+    notes += _notes(layout, stored, colours, icc)
     described = metadata.read_description(page, (layout.width, layout.height))
     turn = described.turn
     return Picture(
@@ -53,8 +48,23 @@ def read(data: bytes, max_pixels: int) -> Picture:
             iptc_tags=described.iptc_tags,
             tags=described.tags,
         ),
-        notes=(*notes, *colours.notes, *described.notes),
+        notes=(*notes, *described.notes),
     )
+
+
+def _notes(layout: Layout, stored: Layout, colours: Colours, icc: bytes | None) -> list[str]:
+    """What became of the samples. layout: of the file; stored: of the samples as decoded."""
+    notes = list(colours.notes)
+    if layout.bits not in (8, 16) and layout.photometric != PALETTE:
+        notes.append(f"{layout.bits}-bit samples became {8 * colours.pixels.itemsize}-bit samples")
+    if layout.photometric == YCBCR and layout.compression != codec.JPEG:
+        notes.append("the YCbCr colours became RGB")
+    if len(stored.extra_kinds) < len(layout.extra_kinds):
+        name = codec.NAMES[layout.compression]
+        notes.append(f"samples beside colours and alpha left out: the {name} decoder has no place for them")
+    if colours.icc and not icc:
+        notes.append("colour profile left out: it is damaged, or of another colour space")
+    return notes
 
 
 def _native(page: Directory, layout: Layout, stored: Layout) -> TiffNative:

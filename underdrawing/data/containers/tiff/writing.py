@@ -31,6 +31,7 @@ CARRIES = ("icc", "exif", "xmp", "iptc", "resolution", "depth")
 _STRIP_BYTES = 1 << 17
 _BAND_BYTES = 1 << 24
 """Samples that are in memory beside the picture and the file."""
+_LARGEST_TILE = 4096
 _LARGEST_PIXELS = 0xF0000000
 """Offsets of classic TIFF have 32 bits; the rest is for the directory."""
 
@@ -54,7 +55,7 @@ def write(picture: Picture, quality: int | None) -> Written:
     if icc:
         own[ICC] = tags.octets(ICC, icc)
     elif picture.icc:
-        notes = (*notes, "the colour profile left out: the file is written in another colour space")
+        notes = (*notes, "colour profile left out: the file is written in another colour space")
     at = file.tell()
     file.write(tags.directory(list(own.values()), at, start.order))
     file.seek(4)
@@ -74,6 +75,8 @@ def _fitting(picture: Picture) -> tuple[TiffNative, tuple[str, ...]]:
             name = codec.NAMES[native.compression]
             notes.append(f"{name} compression became Deflate, which loses nothing")
         native = replace(native, compression=codec.DEFLATE, predictor=True)
+    if native.tile and any(side % 16 or side > _LARGEST_TILE for side in native.tile):
+        native = replace(native, tile=None)
     extras, place = native.extras, alpha_place(native.extra_kinds)
     if extras is not None and (
         extras.shape[:2] != picture.pixels.shape[:2] or extras.dtype != picture.pixels.dtype
