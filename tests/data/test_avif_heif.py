@@ -169,13 +169,13 @@ def test_other_pictures_are_named():
     depth = b"urn:mpeg:mpegB:cicp:systems:auxiliary:depth"
     items = [second(3, b"", thmb=[1]), second(4, depth, auxl=[1]), second(5, b"")]
     clap = isobmff.Box(b"clap", struct.pack(">8I", 64, 1, 64, 1, 0, 1, 0, 1))
-    notes = load_picture(avif_with([clap], items)).notes
+    notes = load_picture(avif_with([clap, isobmff.Box(b"odd ", b"")], items)).notes
     assert [note.partition(" left out")[0] for note in notes[:3]] == [
         "depth map",
         "second picture",
         "thumbnail",
     ]
-    assert "clean aperture" in notes[3]
+    assert "clean aperture" in notes[4]
 
 
 def test_video_and_what_promises_it_are_left_out():

@@ -33,7 +33,12 @@ INVENTORY = (
     Item("EXIF", "kept", "with orientation 1"),
     Item("XMP, other blocks of metadata", "kept"),
     Item("rotation and mirroring (irot, imir)", "converted", "upright pixels"),
-    Item("light levels, mastering display, shape of pixels", "kept", "clli, mdcv, pasp"),
+    Item(
+        "light levels, mastering display, shape of pixels, descriptions, times",
+        "kept",
+        "clli, mdcv, pasp, udes",
+    ),
+    Item("other properties of the picture", "left out"),
     Item("clean aperture (clap)", "left out", "the whole picture is read"),
     Item("grid of tiles", "converted", "one picture"),
     Item("thumbnail, depth map, gain map, second pictures", "left out", "with what XMP says of them"),
@@ -44,7 +49,7 @@ _DEFAULT_QUALITY = 90
 _LOSSLESS = 100
 """OpenCV then codes RGB with matrix 0."""
 _MOST_BITS = 12
-_KEPT = (b"clli", b"mdcv", b"pasp", b"amve", b"ndwt", b"cclv")
+_KEPT = (b"clli", b"mdcv", b"pasp", b"amve", b"ndwt", b"cclv", b"udes", b"altt", b"crtt", b"mdft")
 _CODED = (b"ispe", b"pixi", b"av1C", b"auxC")
 _SUBSAMPLING = {(0, 0): "4:4:4", (1, 0): "4:2:2", (1, 1): "4:2:0"}
 
@@ -79,7 +84,7 @@ def read(data: bytes, max_pixels: int) -> Picture:
         pixels, alpha, gray, _ = shared.channels(image)
     file = isobmff.parse(data)
     depth, subsampling = _coding(file)
-    notes = [f"{name} left out" for name in file.companions()]
+    notes = [f"{name} left out" for name in file.left_out(_KEPT)]
     if depth > 8 and not _opencv_codes():
         notes.append(f"{depth} bits a channel became 8: this build of OpenCV has no AVIF")
     elif depth > 8:

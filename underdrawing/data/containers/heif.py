@@ -30,6 +30,7 @@ INVENTORY = (
     Item("XMP, other blocks of metadata", "kept"),
     Item("rotation, mirroring, clean aperture (irot, imir, clap)", "converted", "upright pixels"),
     Item("light levels, mastering display, surroundings, shape of pixels", "kept", "clli, mdcv, amve, pasp"),
+    Item("other properties of the picture", "left out"),
     Item("grid of tiles", "converted", "one picture"),
     Item("thumbnail", "converted", "made anew"),
     Item("depth map, gain map, second pictures, sequence, video", "left out", "with what XMP says of them"),
@@ -52,6 +53,7 @@ _HDR = (
     "nominal_diffuse_white_luminance",
 )
 """Names of pillow-heif of what is read and written again as it is."""
+_KEPT = (b"pasp", b"clli", b"mdcv", b"amve", b"ndwt")
 
 
 class Native(NamedTuple):
@@ -96,7 +98,7 @@ def read(data: bytes, max_pixels: int) -> Picture:
     size = (pixels.shape[1], pixels.shape[0])
     exif, icc = upright_exif(file.exif, size), fitting_icc(file.icc, gray)
     thumbnails = tuple(side for side in image.info.get("thumbnails", ()) if side)
-    notes = [f"{name} left out" for name in file.companions() if name != "thumbnail" or not thumbnails]
+    notes = [f"{name} left out" for name in file.left_out(_KEPT) if name != "thumbnail" or not thumbnails]
     if file.exif and not exif:
         notes.append("EXIF is damaged and left out")
     xmp = without_promises(file.xmp or b"")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,6 +17,21 @@ _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:a
 _CODINGS = (b"av01", b"hvc1", b"hev1", b"avc1", b"jpeg", b"j2k1", b"vvc1", b"unci")
 _PICTURES = (*_CODINGS, b"grid", b"iovl", b"iden", b"tmap")
 _TOP_PARTS = {b"moov": "image sequence", b"mpvd": "video of a motion photo"}
+_CODING = (
+    b"ispe",
+    b"pixi",
+    b"av1C",
+    b"hvcC",
+    b"a1op",
+    b"a1lx",
+    b"lsel",
+    b"colr",
+    b"irot",
+    b"imir",
+    b"clap",
+    b"auxC",
+)
+"""Properties of which the modules of AVIF and HEIF take care."""
 _KNOWN = (*_PICTURES, b"Exif")
 
 
@@ -106,8 +121,13 @@ class ItemFile(NamedTuple):
                 found.append(item)
         return found
 
-    def companions(self) -> list[str]:
-        """What else of pictures is in the file, beside the primary one with its tiles and alpha plane."""
+    def left_out(self, kept: Collection[bytes]) -> list[str]:
+        """Names of what is in the file beside the primary picture with its tiles, alpha plane and metadata.
+        kept: its properties that are written again."""
+        kinds = {entry.kind for entry in self.primary.properties} - {*_CODING, *kept}
+        return self._companions() + sorted(f"property {kind.decode('latin-1')}" for kind in kinds)
+
+    def _companions(self) -> list[str]:
         parts = set(self.primary.references.get(b"dimg", [])) | {self.primary.number}
         if alpha := self.alpha:
             parts |= {alpha.number, *alpha.references.get(b"dimg", [])}
