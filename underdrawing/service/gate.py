@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from underdrawing.core.errors import KeyFileError
 from underdrawing.service.hosts import Host, is_loopback
+from underdrawing.service.job_store import JOBS_PATH
 from underdrawing.service.origins import Origin, OriginList
 from underdrawing.service.problems import Problem
 from underdrawing.service.settings import Settings
@@ -29,12 +30,11 @@ REQUIRED_ROLES = {
     "/v1/records": "public",
     "/v1/retrieve": "reader",
     "/v1/protect": "protector",
-    "/v1/jobs": "reader",
+    JOBS_PATH: "reader",
     "/metrics": "admin",
 }
 """By path prefix; other paths require none."""
-PICTURE_PATHS = ("/v1/verify", "/v1/retrieve", "/v1/protect", "/v1/jobs")
-JOBS_PATH = "/v1/jobs"
+PICTURE_PATHS = ("/v1/verify", "/v1/retrieve", "/v1/protect", JOBS_PATH)
 OVER_LIMIT = "over limit"
 """Key in the state of requests whose connection exceeds the limit."""
 _OVER_LIMIT_SECONDS = 2.0
@@ -58,14 +58,15 @@ class Caller:
 class Gate:
     """The checks before the app.
 
-    check_room: raises Problem while the queue is full. start_token: the token of this run, if there is one.
+    check_room: gets a path and the hash of a token, and raises Problem while there is no room for pictures.
+    start_token: the token of this run, if there is one.
     """
 
     def __init__(
         self,
         app: ASGIApp,
         settings: Settings,
-        check_room: Callable[[], None],
+        check_room: Callable[[str, str | None], None],
         start_token: StartToken | None = None,
     ) -> None:
         self.app, self.settings, self._check_room = app, settings, check_room
@@ -141,8 +142,7 @@ class Gate:
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "multipart/form-data":
             raise Problem(415, "unsupported-media-type", "expected multipart/form-data with a part `picture`")
-        if scope["path"] != JOBS_PATH:
-            self._check_room()
+        self._check_room(scope["path"], caller.token_sha256)
 
     def _body_limits(self, path: str) -> BodyLimits:
         settings = self.settings

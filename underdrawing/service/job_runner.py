@@ -24,7 +24,7 @@ from underdrawing.service.webhooks import deliver
 _LOG = logging.getLogger("underdrawing.service")
 _POLL_SECONDS = 0.2
 _MAX_WAIT_SECONDS = 2.0
-_MAX_DELIVERIES = 100
+_DELIVERIES_AT_ONCE = 2
 
 
 class JobRunner:
@@ -34,7 +34,7 @@ class JobRunner:
         self._server, self._store = server, store
         self._receivers = OriginList(server.settings.webhook_hosts)
         self._tasks: set[asyncio.Task] = set()
-        self._deliveries = asyncio.Semaphore(_MAX_DELIVERIES)
+        self._turn = asyncio.Semaphore(_DELIVERIES_AT_ONCE)
 
     def start(self) -> None:
         """Start the runners; where there are several workers, half of them stay free for direct requests."""
@@ -93,8 +93,7 @@ class JobRunner:
 
     async def _notify(self, job: Job) -> None:
         assert job.webhook is not None
-        async with self._deliveries:
-            await deliver(job.webhook, message(job), self._receivers)
+        await deliver(job.webhook, message(job), self._receivers, self._turn)
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)

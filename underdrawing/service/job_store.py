@@ -14,6 +14,7 @@ from underdrawing.service.artefacts import Artefacts
 from underdrawing.service.problems import Problem
 from underdrawing.service.webhooks import Webhook
 
+JOBS_PATH = "/v1/jobs"
 _ID_BYTES = 24
 _MAX_ATTEMPTS = 2
 Done = Literal["done", "failed"]

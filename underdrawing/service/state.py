@@ -18,7 +18,7 @@ from underdrawing.core.errors import CredentialsError, RegistryError
 from underdrawing.credentials.reading import kept_for
 from underdrawing.credentials.repository import ManifestRepository
 from underdrawing.service.artefacts import Artefacts
-from underdrawing.service.job_store import JobLimits, JobStore
+from underdrawing.service.job_store import JOBS_PATH, JobLimits, JobStore
 from underdrawing.service.observe import Metrics
 from underdrawing.service.pool import BusyError, Pool, TaskError
 from underdrawing.service.problems import Problem
@@ -57,8 +57,12 @@ class ServerState:
         )
         self.jobs = JobStore(self.artefacts, limits)
 
-    def check_room(self) -> None:
-        """Problem 503 while the queue is full."""
+    def check_room(self, path: str, owner: str | None) -> None:
+        """Before a body is read: Problem 503 while the queue is full; for jobs, 503 or 429 while there are
+        too many. owner: hash of the caller's token."""
+        if path == JOBS_PATH:
+            self.jobs.check_room(owner)
+            return
         try:
             self.pool.check_room()
         except BusyError as error:

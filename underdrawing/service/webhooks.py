@@ -31,13 +31,19 @@ class Webhook:
     attempts: int = 0
 
 
-async def deliver(hook: Webhook, message: Mapping[str, Any], allowed: OriginList) -> None:
-    """Send a message until the receiver answers with 2xx; redirects are failures, as any other status."""
+async def deliver(
+    hook: Webhook, message: Mapping[str, Any], allowed: OriginList, turn: asyncio.Semaphore
+) -> None:
+    """Send a message until the receiver answers with 2xx; redirects are failures, as any other status.
+
+    turn: limits how many are sent at once, as each takes a thread that requests need as well.
+    """
     body = json.dumps(message).encode()
     for pause in (*PAUSES_S, None):
         hook.attempts += 1
         try:
-            status = (await asyncio.to_thread(send, _request(hook, body, allowed))).status
+            async with turn:
+                status = (await asyncio.to_thread(send, _request(hook, body, allowed))).status
             reason = f"HTTP {status}"
         except OutgoingError as error:
             status, reason = 0, str(error)
