@@ -34,15 +34,22 @@ class StandIn:
 
     def __init__(self) -> None:
         self.key: str | None = None
+        self.identity = IDENTITY
         self.calls: list[dict] = []
+        """Options of every protect."""
+        self.verified: list[dict] = []
+        """Options of every verify, and of every reading back by protect."""
         self.loaded: list[str] = []
 
     def protect(self, image, *, owner, identity, secret, strength):
         self.calls.append({"owner": owner, "identity": identity, "secret": secret, "strength": strength})
-        return Protection(4 * self._pattern(*image.shape[:2]), identity.hex() if identity else IDENTITY)
+        self.identity = identity.hex() if identity else IDENTITY
+        if owner is not None:
+            self.key = owner.public.fingerprint
+        return Protection(4 * self._pattern(*image.shape[:2]), self.identity)
 
     def verify(self, image, *, secret, find_key):
-        self.calls.append({"secret": secret, "find_key": find_key})
+        self.verified.append({"secret": secret})
         height, width = image.shape[:2]
         rows, cols = height // 32, width // 32
         luma = image[: rows * 32, : cols * 32].mean(axis=2, dtype=np.float32)
@@ -58,7 +65,7 @@ class StandIn:
             "altered" if altered > 0.01 else "intact",
             True,
             "A sentence for people <&>.",
-            identity=IDENTITY,
+            identity=self.identity,
             signature=Signature("valid" if self.key else "absent", self.key),
             tampered_prob=prob,
             recovered=image,
