@@ -137,6 +137,19 @@ def heic_turned(turn: int) -> bytes:
     return buffer.getvalue()
 
 
+def test_what_only_xmp_says_turns_nothing_and_broken_exif_is_named():
+    xmp = b'<x tiff:Orientation="6"/>'
+    loaded = load_picture(file_of(photo(), "AVIF", quality=95, xmp=xmp))
+    assert close(loaded.pixels, PHOTO)
+    assert loaded.xmp == xmp.replace(b"6", b"1")
+    block = isobmff.Item(3, b"Exif", b"", bytes(4) + b"no EXIF", [], {b"cdsc": [1]})
+    picture = Picture(PHOTO, None, False, "PNG", None, None, None)
+    file = isobmff.parse(encode_picture(picture, AVIF).data)
+    loaded = load_picture(isobmff.item_file(file.ftyp, [file.primary, block]))
+    assert loaded.notes == ("EXIF is damaged and left out",)
+    assert loaded.exif is None
+
+
 def avif_with(properties=(), items=()) -> bytes:
     """The photograph with more properties and items."""
     picture = Picture(PHOTO, None, False, "PNG", None, exif_block(1), None)

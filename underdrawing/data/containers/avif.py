@@ -78,17 +78,18 @@ def is_this(head: bytes) -> bool:
 
 
 def read(data: bytes, max_pixels: int) -> Picture:
-    with shared.opened(data, FORMAT, max_pixels) as image:
-        image.load()
-        turn = orientation(image.getexif().tobytes())  # Pillow turns irot and imir into it
-        pixels, alpha, gray, _ = shared.channels(image)
     file = isobmff.parse(data)
+    plain = data if b"moov" in file.kinds else _without_metadata(file)
+    with shared.opened(plain, FORMAT, max_pixels) as image:
+        image.load()
+        turn = orientation(image.info.get("exif"))  # made by Pillow of irot and imir
+        pixels, alpha, gray, _ = shared.channels(image)
     depth, subsampling = _coding(file)
     notes = [f"{name} left out" for name in file.left_out(_KEPT)]
     if depth > 8 and not _opencv_codes():
         notes.append(f"{depth} bits a channel became 8: this build of OpenCV has no AVIF")
     elif depth > 8:
-        pixels, alpha = _deep_pixels(file, depth)
+        pixels, alpha = _deep_pixels(plain, depth)
     if file.primary.property(b"clap"):
         notes.append("the clean aperture is not applied: the whole picture is read")
     pixels = shared.upright(pixels, turn)
@@ -129,13 +130,17 @@ def _coding(file: isobmff.ItemFile) -> tuple[int, str]:
     return (8, 10, 12)[high + (high & twelve)], _SUBSAMPLING.get((x, y), "4:2:0")
 
 
-def _deep_pixels(file: isobmff.ItemFile, depth: int) -> tuple[np.ndarray, np.ndarray | None]:
+def _without_metadata(file: isobmff.ItemFile) -> bytes:
+    """The file of the pixels alone: OpenCV and Pillow refuse some blocks of metadata."""
+    coded = [file.primary] + ([file.alpha] if file.alpha else [])
+    coded += [file.items[tile] for item in coded for tile in item.references.get(b"dimg", [])]
+    return isobmff.item_file(file.ftyp, coded)
+
+
+def _deep_pixels(data: bytes, depth: int) -> tuple[np.ndarray, np.ndarray | None]:
     """Pixels (H, W, 3) and alpha (H, W) or None, uint16, as stored."""
     import cv2
 
-    coded = [file.primary] + ([file.alpha] if file.alpha else [])
-    coded += [file.items[tile] for item in coded for tile in item.references.get(b"dimg", [])]
-    data = isobmff.item_file(file.ftyp, coded)  # without metadata: OpenCV refuses some
     values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     if values is None or values.dtype != np.uint16:
         raise PictureError(f"{depth}-bit pixels that cannot be decoded")
