@@ -46,9 +46,12 @@ class Client:
         identity: str | None = None,
         facts: Mapping[str, Any] | None = None,
         credentials: bool | None = None,
+        quality: int | None = None,
     ) -> Protection:
         """Protect a picture with the key of the server; `save` writes the protected file."""
-        fields = _fields(strength=strength, identity=identity, facts=facts, credentials=credentials)
+        fields = _fields(
+            strength=strength, identity=identity, facts=facts, credentials=credentials, quality=quality
+        )
         return Protection.of(self._post("/v1/protect", fields, [picture]))
 
     def retrieve(self, picture: Source, *, limit: int = 5) -> Found:

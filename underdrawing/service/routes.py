@@ -18,6 +18,7 @@ from underdrawing.service.described import (
     Limit,
     NewIdentity,
     Picture,
+    Quality,
     Responses,
     Strength,
     WithCredentials,
@@ -75,9 +76,10 @@ def _pictures(server: ServerState) -> APIRouter:
         identity: NewIdentity = None,
         facts: FactsText = None,
         credentials: WithCredentials = None,
+        quality: Quality = None,
     ) -> Protection:
         """Hide a content code and an identity in a picture, signed with the key of the server."""
-        task = protect_task(server, ProtectOptions(strength, identity, facts, credentials))
+        task = protect_task(server, ProtectOptions(strength, identity, facts, credentials, quality))
         task["name"] = responses.display_name(picture.filename)
         name, result = await server.run_task(picture, task)
         role = request.state.caller.role

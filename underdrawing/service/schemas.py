@@ -197,6 +197,7 @@ class Protection(BaseModel):
     signed_by: str | None = Field(description="fingerprint of the key of the server")
     psnr_db: float | None
     ssim: float | None
+    growth: float | None = Field(description="bytes of the protected file for one of the picture sent")
     bits: dict[str, int] = Field(description="of each part of the mark")
     seconds: float
     registered: int | None = Field(description="number of the new record")

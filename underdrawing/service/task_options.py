@@ -23,6 +23,7 @@ class ProtectOptions:
     facts: str | None
     """JSON."""
     credentials: bool | None
+    quality: int | None = None
 
 
 def protect_task(server: ServerState, options: ProtectOptions) -> Task:
@@ -32,6 +33,7 @@ def protect_task(server: ServerState, options: ProtectOptions) -> Task:
     return {
         "do": "protect",
         "strength": options.strength,
+        "quality": options.quality,
         "identity": options.identity,
         "facts": _facts(server, options.facts),
         "credentials": options.credentials,

@@ -99,7 +99,7 @@ def protect(session: Session, task: Task) -> dict[str, Any]:
         raise PictureError(
             f"{format} files hold no Content Credentials; send another format, or leave them out"
         )
-    embedding = replace(session, strength=task["strength"])
+    embedding = replace(session, strength=task["strength"], quality=task["quality"])
     name = "protected" + next(suffix for suffix, known in SUFFIXES.items() if known == format)
     credentials = task["credentials"] is not False and format in MIME
     try:
