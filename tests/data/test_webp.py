@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hostile_files import PHOTO, exif_block, file_of, photo, srgb, stored_turned
+from hostile_files import PHOTO, exif_block, file_of, gray_profile, photo, srgb, stored_turned
 from PIL import Image
 
 from underdrawing.core.errors import PictureError
@@ -79,3 +79,10 @@ def test_other_spelling_of_xmp():
     loaded = load_picture(data.replace(b"XMP ", b"XMP\0"))
     assert loaded.xmp == XMP
     assert np.array_equal(loaded.pixels, PHOTO)
+
+
+def test_gray_profile_is_named():
+    gray = load_picture(file_of(photo().convert("L"), "PNG", icc_profile=gray_profile()))
+    written = encode_picture(gray, WEBP)
+    assert written.notes == ("colour profile left out: it is one for gray, and WebP files hold RGB",)
+    assert load_picture(written.data).icc is None

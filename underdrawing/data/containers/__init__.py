@@ -28,7 +28,7 @@ def container_of(data: bytes) -> Container:
         if container.is_this(head):
             return container
     if head[:6] in (b"GIF87a", b"GIF89a"):
-        raise PictureError("GIF pictures cannot be worked with yet; convert it to PNG")
+        raise PictureError("GIF is not supported, animated or not; convert a still picture to PNG")
     raise PictureError(f"no picture of a known type, or a damaged one ({', '.join(FORMATS)})")
 
 

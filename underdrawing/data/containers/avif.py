@@ -171,6 +171,8 @@ def write(picture: Picture, quality: int | None) -> Written:
         color = color._replace(primaries=stored.primaries, transfer=stored.transfer)
         if native and color != stored and stored.matrix != 2:
             notes.append(f"the colours are coded by matrix {color.matrix} and full range, not as the input")
+    if picture.icc and not fitting_icc(picture.icc, _is_gray(coded.primary)):
+        notes.append("colour profile left out: it is one for gray, and the file holds RGB")
     items = _items(picture, coded, color, native)
     return Written(isobmff.item_file(coded.ftyp, items), FORMAT, tuple(notes))
 

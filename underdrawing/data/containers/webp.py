@@ -125,6 +125,8 @@ def write(picture: Picture, quality: int | None) -> Written:
     plain, _ = _chunks(shared.written_by_pillow(image, FORMAT, options))
     unknown = picture.native.unknown if isinstance(picture.native, Native) else ()
     icc = fitting_icc(picture.icc, False)
+    if picture.icc and not icc:
+        notes += ("colour profile left out: it is one for gray, and WebP files hold RGB",)
     flags = _WITH_ALPHA * (image.mode == "RGBA") | _WITH_ICC * bool(icc)
     flags |= _WITH_EXIF * bool(picture.exif) | _WITH_XMP * bool(picture.xmp)
     sizes = b"".join((side - 1).to_bytes(3, "little") for side in image.size)
