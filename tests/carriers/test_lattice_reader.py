@@ -13,6 +13,7 @@ from underdrawing.carriers.lattice.lattice import Lattice, View
 from underdrawing.carriers.lattice.locator import (
     Locator,
     block_features,
+    drop_marked_regions,
     drop_unlikely_regions,
     log_ratios,
     measured,
@@ -104,6 +105,18 @@ def test_shortfall_is_that_of_the_altered_blocks(lattice, protected, edit):
     inside, outside = missing[share == 1].sum(), missing[share == 0].mean() * (share == 1).sum()
     assert inside > 16
     assert outside < inside / 4
+
+
+def test_a_flagged_area_that_carries_the_known_bits_is_dropped(lattice, protected, edit):
+    """Replaced content agrees by chance; an untouched area that the network doubts agrees with the bits."""
+    received = Jpeg(70)(edit[0], np.random.default_rng(1))
+    view = see(lattice, received)
+    known = bits_of(lattice, view, protected[1], ("base", "middle"))
+    altered = np.where(edit[1], np.float32(0.9), np.float32(0))
+    away = edit[1][::-1, ::-1] & ~edit[1]
+    untouched = np.where(away, np.float32(0.9), np.float32(0))
+    assert (drop_marked_regions(altered, view, known) == altered).all()
+    assert drop_marked_regions(untouched, view, known).max() < 0.5
 
 
 def test_flagged_areas_need_something_to_be_missing():

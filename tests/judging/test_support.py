@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 from skimage import data
 
-from underdrawing.judging.regions import drop_unsupported_regions, gradients
+from underdrawing.attacks.channel import Palette
+from underdrawing.judging.regions import drop_palette_regions, drop_unsupported_regions, gradients
 
 
 def test_an_area_that_shows_what_the_code_tells_is_not_altered_unless_it_lost_its_gradient():
@@ -43,3 +44,19 @@ def test_a_line_along_the_rim_is_no_alteration_and_a_bar_is():
         probability = np.zeros((128, 128), np.float32)
         probability[-width:, 10:120] = 0.9
         assert (drop_unsupported_regions(probability, against, bright).max() > 0.5) == altered
+
+
+def test_a_region_that_a_palette_left_few_colours_counts_only_where_the_content_contradicts():
+    probability = np.zeros((256, 256), np.float32)
+    probability[64:128, 64:128] = 0.9
+    photo = data.astronaut()[:256, 128:384].copy()
+    photo[48:144, 48:144] = (200, 30, 60)
+    reduced = Palette(64)(photo, np.random.default_rng(0))
+    denied, contradicting = np.full((32, 32), -2.0), np.full((32, 32), -2.0)
+    contradicting[9, 9] = 1.0
+    assert drop_palette_regions(probability, photo, denied).max() > 0.5
+    assert drop_palette_regions(probability, reduced, denied).max() < 0.5
+    assert drop_palette_regions(probability, reduced).max() < 0.5
+    assert drop_palette_regions(probability, reduced, contradicting).max() > 0.5
+    gray = np.repeat(photo.mean(2).astype(np.uint8)[..., None], 3, 2)
+    assert drop_palette_regions(probability, gray, denied).max() > 0.5

@@ -30,6 +30,18 @@ class Scale(Channel):
         return resize(image_u8, round(height * self.factor), round(width * self.factor), self.resampling)
 
 
+@dataclass(frozen=True)
+class Fit(Channel):
+    """Resize to a long side of at most `side` px, as platforms do; smaller pictures stay."""
+
+    side: int
+    label: ClassVar = "{.side}px"
+
+    def attack(self, image_u8, rng):
+        factor = min(1.0, self.side / max(image_u8.shape[:2]))
+        return resize(image_u8, *(round(length * factor) for length in image_u8.shape[:2]))
+
+
 def resize(
     image_u8: np.ndarray, height: int, width: int, resampling: Image.Resampling = Image.Resampling.LANCZOS
 ) -> tuple[np.ndarray, Placement]:

@@ -24,8 +24,10 @@ from underdrawing.attacks.channel import (
 from underdrawing.attacks.geometry import (
     JPEG_TWICE,
     SCREENSHOT,
+    Chain,
     Crop,
     CropBack,
+    Fit,
     Flip,
     Rotate,
     Scale,
@@ -47,6 +49,24 @@ PHOTO_BENIGN: tuple[Channel, ...] = (
     SCREENSHOT,
 )
 """Degradations of photographs posted on the web."""
+
+_ENCODED: tuple[Channel, ...] = (
+    Webp(75),
+    Avif(60),
+    *(Palette(colours, dithered) for colours in (256, 128) for dithered in (False, True)),
+    DisplayP3(),
+)
+
+POSTED: tuple[Channel, ...] = (
+    *(
+        Chain(f"{side}px-jpeg{quality}", (Fit(side), Jpeg(quality)))
+        for side in (2048, 1600, 1080)
+        for quality in (85, 75)
+    ),
+    *(Chain(f"scale{factor}-jpeg{q}", (Scale(factor), Jpeg(q))) for factor, q in ((0.75, 85), (0.5, 75))),
+    *_ENCODED,
+)
+"""What publishing does to a file: other sizes, formats and colour spaces."""
 
 IMUGE: tuple[Channel, ...] = (
     *(Jpeg(quality) for quality in (90, 70, 50)),
@@ -80,6 +100,7 @@ GEOMETRY: tuple[Channel, ...] = (
 
 SUITES: dict[str, tuple[Channel, ...]] = {
     "photo-benign": PHOTO_BENIGN,
+    "posted": POSTED,
     "imuge": IMUGE,
     "waves": WAVES,
     "geometry": GEOMETRY,
@@ -106,22 +127,13 @@ _SAMPLED: tuple[tuple[type[Channel], float, float, float], ...] = (
 """Channels of training with their range of strengths and their share."""
 
 
-_POSTED: tuple[Channel, ...] = (
-    *(Palette(colours, dithered) for colours in (256, 128) for dithered in (False, True)),
-    Webp(75),
-    Avif(60),
-    DisplayP3(),
-)
-
-
 def sample_posted(image_u8: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """What publishing does to a file: half of the pictures at a random other size, most of them encoded again
-    at a strength that pages use, others reduced to a palette or converted from Display P3."""
+    """A random channel of the kind of POSTED, half of them at a random other size."""
     if rng.random() < 0.5:
         image_u8 = Scale(float(rng.uniform(0.4, 1.1)))(image_u8, rng)
     if rng.random() < 0.4:
         return Jpeg(int(rng.choice((70, 75, 80, 85))))(image_u8, rng)
-    return _POSTED[rng.integers(len(_POSTED))](image_u8, rng)
+    return _ENCODED[rng.integers(len(_ENCODED))](image_u8, rng)
 
 
 def sample_channel(image_u8: np.ndarray, rng: np.random.Generator) -> np.ndarray:

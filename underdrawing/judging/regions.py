@@ -21,6 +21,9 @@ _MIN_INNER_RADIUS_PX = 3.0  # thinner regions lie along the frame or along edges
 _LEAST_MEAN = 0.9  # probability of a region; three quarters of the edits of half a per cent have more
 _LEAST_EVIDENCE = 20.0  # sum of log-likelihood ratios of a region, where nothing else supports it
 _BELOW_THRESHOLD = 0.49
+_PALETTE = 256  # colours
+_SAMPLED = 8  # px
+_FEW_COLOURS = 20.0  # perplexity of the colours of a region
 _EXPLAINED = 0.25  # flagged share of a region, from which it is the same edit
 
 
@@ -67,6 +70,43 @@ def drop_unsupported_regions(
         if same or void or small or doubtful:
             result[inside] = np.minimum(result[inside], _BELOW_THRESHOLD)
     return result
+
+
+def drop_palette_regions(
+    probability: np.ndarray, pixels: np.ndarray, logits: np.ndarray | None = None
+) -> np.ndarray:
+    """The probability (8 r, 8 c), lowered below the threshold in regions that a palette left few colours.
+
+    pixels: (8 r, 8 c, 3) uint8 of the received picture, not interpolated. A palette of the whole picture has
+    one or two entries for a rare colour, and no mark survives there. logits: (r, c) of the signed hash, that
+    a block is altered; regions in which one is positive stay.
+    """
+    colours = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    coloured = (pixels != pixels[..., :1]).any()
+    every = (
+        np.unique(part) for part in (colours[::_SAMPLED, ::_SAMPLED], colours)
+    )  # the sample excludes most
+    if not coloured or any(len(different) > _PALETTE for different in every):
+        return probability
+    flagged = probability > ALTERED_PROBABILITY
+    count, labels = cv2.connectedComponents(flagged.astype(np.uint8), connectivity=8)
+    contradicted = np.zeros_like(flagged) if logits is None else regions_with(flagged, logits > 0)
+    poor = np.zeros(count, bool)
+    for region in range(1, count):
+        inside = labels == region
+        share = np.unique(colours[inside], return_counts=True)[1] / inside.sum()
+        poor[region] = np.exp(-(share * np.log(share)).sum()) < _FEW_COLOURS
+    return np.where(poor[labels] & ~contradicted, np.minimum(probability, _BELOW_THRESHOLD), probability)
+
+
+def regions_with(regions: np.ndarray, blocks: np.ndarray) -> np.ndarray:
+    """The connected regions (8 r, 8 c) bool that touch one of the blocks (r, c) bool."""
+    count, labels = cv2.connectedComponents(regions.astype(np.uint8), connectivity=8)
+    size = regions.shape[::-1]
+    touched = np.zeros(count, bool)
+    touched[labels[cv2.resize(blocks.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0]] = True
+    touched[0] = False
+    return touched[labels]
 
 
 def unexplained_regions(regions: np.ndarray, probability: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from underdrawing.core.types import DECODED, FILLED, UNTOUCHED
 from underdrawing.judging.agreement import correlation
 from underdrawing.judging.blending import blend
 from underdrawing.judging.contradiction import contradicted
+from underdrawing.judging.regions import regions_with
 
 LOCAL_BITS = 250
 """Bits of a sketch from which content describes single places; a shorter code describes the whole only."""
@@ -20,9 +21,18 @@ _CONTRADICTED = np.float32(0.9)  # probability of an alteration that only the si
 _LEAST_CORRELATION = 0.5  # below it the signed content is that of another picture
 
 
-def add_contradictions(image: np.ndarray, content: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """The probability (8 r, 8 c) of alteration, raised where image and content, (8 r, 8 c, 3), contradict."""
-    return np.where(contradicted(image, content, probability), _CONTRADICTED, probability)
+def add_contradictions(
+    image: np.ndarray, content: np.ndarray, probability: np.ndarray, logits: np.ndarray | None = None
+) -> np.ndarray:
+    """The probability (8 r, 8 c) of alteration, raised where image and content, (8 r, 8 c, 3), contradict.
+
+    logits: (r, c) of the signed hash, that a block is altered. Regions that it denies are left out: lettering
+    and colours that a file format changed differ from a short code, too.
+    """
+    regions = contradicted(image, content, probability)
+    if logits is not None:
+        regions = regions_with(regions, logits > 0)
+    return np.where(regions, _CONTRADICTED, probability)
 
 
 def matches_content(image: np.ndarray, content: np.ndarray, weight: np.ndarray) -> bool | None:

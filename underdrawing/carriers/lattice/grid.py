@@ -67,6 +67,15 @@ class Alignment:
         straight = not self.angle and self.displacement is None
         return self.scaled == self.oriented_size and whole and straight
 
+    def nearest(self, received: np.ndarray) -> np.ndarray:
+        """(8 r, 8 c, 3) of the part in view, each pixel the nearest one of the received picture."""
+        y, x = np.ogrid[: 8 * self.blocks[0], : 8 * self.blocks[1]]
+        columns, rows = (
+            np.rint(a * x + b * y + c).clip(0, last - 1).astype(np.intp)
+            for (a, b, c), last in zip(self.matrix(), (self.width, self.height), strict=True)
+        )
+        return received[rows, columns]
+
     def matrix(self) -> np.ndarray:
         """(2, 3) float64: grid pixel centre (x, y, 1) of the part in view -> received pixel centre (x, y),
         without displacement."""

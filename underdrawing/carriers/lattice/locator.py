@@ -12,6 +12,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from scipy.special import ive
 
 from underdrawing.carriers.lattice.lattice import View
 from underdrawing.carriers.lattice.parameters import LAYERS
@@ -26,6 +27,11 @@ _LARGEST_LOGIT = 30.0
 _LEAST_AREA_PX = 32
 _LEAST_SHORTFALL = 16.0  # nats: evidence below that of an unaltered area, that a flagged area needs
 _SHORTFALL_PER_BLOCK = 0.02  # the same, per block
+_PRESENT = (
+    2.2  # standard deviations of chance by which an area agrees with the known bits: it carries the mark
+)
+_PRESENT_SHARE = 0.1  # of the agreement of an unaltered area, which that has to be at least
+_SMALL_BLOCKS, _SMALL_SHORTFALL = 12, 120.0  # a smaller area needs at least so many nats of shortfall
 _ROUNDS = 2  # of measuring the channel with the altered blocks discounted
 
 
@@ -118,6 +124,41 @@ def drop_unlikely_regions(probability: np.ndarray, missing: np.ndarray) -> np.nd
         unlikely[area] = part[near].sum() < least
     unlikely[0] = False
     return np.where(unlikely[labels], np.minimum(probability, np.float32(0.49)), probability)
+
+
+def drop_marked_regions(probability: np.ndarray, view: View, known: dict[str, np.ndarray]) -> np.ndarray:
+    """The probability (8 r, 8 c), lowered below one half in flagged areas that carry the known bits, and in
+    small ones that lack little of them.
+
+    A palette, or JPEG in lettering, is a worse channel in some places than in others of the same activity, so
+    that such a place looks altered; but the mark is there, only weaker. Replaced content agrees by chance.
+    known: as in Locator.locate.
+    """
+    flagged = (probability > ALTERED_PROBABILITY).astype(np.uint8)
+    count, labels = cv2.connectedComponents(flagged, connectivity=8)
+    if count == 1:
+        return probability
+    reading = measured(view.reading, known)
+    agreements, missing = agreement(reading, known), shortfall(reading, known)
+    dropped = np.zeros(count, bool)
+    for area in range(1, count):
+        inside = (labels == area).astype(np.float32)
+        share = cv2.resize(inside, agreements.shape[1::-1], interpolation=cv2.INTER_AREA)
+        blocks = share > 0.5 if (share > 0.5).any() else share > 0
+        found, expected, variance = agreements[blocks].sum(0)
+        dropped[area] = found > max(_PRESENT * np.sqrt(variance), _PRESENT_SHARE * expected) > 0
+        dropped[area] |= blocks.sum() < _SMALL_BLOCKS and missing[blocks].sum() < _SMALL_SHORTFALL
+    return np.where(dropped[labels], np.minimum(probability, np.float32(0.49)), probability)
+
+
+def agreement(reading: Reading, known: dict[str, np.ndarray]) -> np.ndarray:
+    """(r, c, 3) float32: sum over a block's known coefficients of their cosine to the known bit; its mean in
+    an unaltered block; its variance in an altered one, where the mean is 0."""
+    sign, is_known = _signs(known, reading.cosine.shape)
+    use = reading.evidential_use * is_known
+    moment = ive(1, reading.kappa) / ive(0, reading.kappa)
+    parts = use * sign * reading.cosine, use * moment, use**2 / 2
+    return np.stack([part.sum(2) for part in parts], 2).astype(np.float32)
 
 
 def block_features(reading: Reading, known: dict[str, np.ndarray]) -> np.ndarray:

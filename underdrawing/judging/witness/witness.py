@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from underdrawing.coding.payload import cell_grid
+from underdrawing.judging.witness.tone import with_tone_of
 from underdrawing.nets.graph import Graph
 from underdrawing.nets.weights import read_metadata
 
@@ -131,6 +132,9 @@ class Witness:
         at = origin[0] - 4 * first[0], origin[1] - 4 * first[1]
         size = 4 * (last[0] - first[0]), 4 * (last[1] - first[1])
         at_rim = origin[0] + rows == signed.rows, origin[1] + cols == signed.cols
+        if signed.sketch is not None:
+            top, left = 8 * origin[0], 8 * origin[1]
+            image = with_tone_of(signed.sketch[top : top + 8 * rows, left : left + 8 * cols], image)
         received, shown = _placed(image, at, size, at_rim)
         cells = signed.cells[:, first[0] : last[0], first[1] : last[1]]
         part = slice(32 * first[0], 32 * last[0]), slice(32 * first[1], 32 * last[1])

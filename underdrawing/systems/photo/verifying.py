@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from underdrawing.carriers.lattice.locator import drop_marked_regions
 from underdrawing.carriers.lattice.soft_bits import clipped_share
 from underdrawing.coding import payload
 from underdrawing.coding.keys import PublicKey
@@ -22,7 +23,7 @@ from underdrawing.judging.assurance import (
     unvouched_blocks,
 )
 from underdrawing.judging.blending import inpainted, recovery_region
-from underdrawing.judging.regions import abs_error, drop_unsupported_regions, extreme
+from underdrawing.judging.regions import abs_error, drop_palette_regions, drop_unsupported_regions, extreme
 from underdrawing.judging.signed_content import LOCAL_BITS, add_contradictions, recover_region
 from underdrawing.judging.witness.witness import Finding, SignedContent
 from underdrawing.systems.photo.decoding import Marked
@@ -43,9 +44,12 @@ def judge(received: np.ndarray, marked: Marked, parts: Parts, find_key: FindKey)
     decoded = None if content is None else _part_in_view(content, marked, image)
     error = None if decoded is None else abs_error(image, decoded)
     by_mark = drop_unsupported_regions(by_mark, marked.evidence(), clipped, error, by_locator=True)
-    if decoded is not None and signed.sketch_bits >= LOCAL_BITS:
-        by_mark = add_contradictions(image, decoded, by_mark)
+    by_mark = drop_marked_regions(by_mark, marked.view, marked.known)
     finding = None if signed is None else parts.witness.compare(image, alignment.origin, signed)
+    logits = None if finding is None or not signed.cells.size else finding.logits
+    if decoded is not None and signed.sketch_bits >= LOCAL_BITS:
+        by_mark = add_contradictions(image, decoded, by_mark, logits)
+    by_mark = drop_palette_regions(by_mark, _grid_image(received, marked, nearest=True), logits)
     probability, rewritten = join_evidence(by_mark, finding)
     in_frame = np.clip(alignment.to_received(probability), 0, 1)
     altered = in_frame > ALTERED_PROBABILITY
@@ -155,9 +159,10 @@ def read_signature(marked: Marked, find_key: FindKey) -> Signature:
     return Signature("valid" if valid else "invalid", public.fingerprint, trusted=known is not None)
 
 
-def _grid_image(received: np.ndarray, marked: Marked) -> np.ndarray:
-    rows, cols = marked.reading.altered.shape
-    return np.ascontiguousarray(marked.view.alignment.sample(received)[: 8 * rows, : 8 * cols])
+def _grid_image(received: np.ndarray, marked: Marked, *, nearest: bool = False) -> np.ndarray:
+    (rows, cols), alignment = marked.reading.altered.shape, marked.view.alignment
+    sampled = alignment.nearest(received) if nearest else alignment.sample(received)
+    return np.ascontiguousarray(sampled[: 8 * rows, : 8 * cols])
 
 
 def _signed_content(marked: Marked, sketch: SketchCodec) -> SignedContent | None:
