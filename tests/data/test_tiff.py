@@ -9,32 +9,16 @@ import numpy as np
 import pytest
 import tiff_files
 import tifffile
-from hostile_files import PHOTO, exif_block, file_of, photo, srgb
+from hostile_files import PHOTO, file_of, photo, srgb
 from PIL import Image, ImageCms
-from tiff_files import DEEP, RAMP, by_tifffile, gray_tags, of_tags
+from tiff_files import DEEP, RAMP, by_tifffile, gray_tags, of_tags, page_of, value, written
 
 from underdrawing.core.errors import PictureError
-from underdrawing.data.containers.tiff import codec, tags
-from underdrawing.data.containers.tiff.tags import Tag, longs, octets, shorts
-from underdrawing.data.picture import Resolution
-from underdrawing.data.pictures import Picture, encode_picture, load_picture
+from underdrawing.data.containers.tiff import codec
+from underdrawing.data.containers.tiff.tags import longs, shorts
+from underdrawing.data.pictures import encode_picture, load_picture
 
 KINDS = tiff_files.kinds()
-IPTC = b"\x1c\x02\x50\0\x02Me"
-RESOURCES = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(IPTC)) + IPTC + b"\0"
-
-
-def written(picture: Picture) -> bytes:
-    return encode_picture(picture, Path("a.tif")).data
-
-
-def page_of(data: bytes) -> tifffile.TiffPage:
-    return tifffile.TiffFile(io.BytesIO(data)).pages[0]
-
-
-def value(data: bytes, tag: int):
-    found = page_of(data).tags.get(tag)
-    return None if found is None else found.value
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -209,132 +193,6 @@ def test_reduced_copies_are_left_out_and_named():
         file.write(half, photometric="rgb", subfiletype=1, subifds=1)
         file.write(PHOTO, photometric="rgb")
     assert np.array_equal(load_picture(thumbnail_first.getvalue()).pixels, PHOTO)
-
-
-def described(order: str = "<", **options) -> bytes:
-    """A TIFF with every sort of tag."""
-    maker_note = octets(37500, b"maker's note")
-    interoperability = tags.Subdirectory(40965, [Tag(1, tags.ASCII, 4, b"R98\0")])
-    exif = tags.Subdirectory(
-        34665, [Tag(33434, tags.RATIONAL, 1, struct.pack("<II", 1, 250)), maker_note, interoperability]
-    )
-    gps = tags.Subdirectory(34853, [Tag(1, tags.ASCII, 2, b"N\0")])
-    own = [
-        Tag(id, tags.ASCII, 5, b"abcd\0")
-        for id in (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432, 42112)
-    ]
-    own += [
-        Tag(282, tags.RATIONAL, 1, struct.pack("<II", 300, 1)),
-        Tag(283, tags.RATIONAL, 1, struct.pack("<II", 150, 1)),
-    ]
-    own += [
-        shorts(296, 3),
-        octets(700, b"<x:xmpmeta/>", tags.BYTE),
-        octets(33723, IPTC),
-        octets(34377, RESOURCES),
-    ]
-    own += [
-        octets(34675, srgb()),
-        Tag(33550, 12, 3, struct.pack("<3d", 1, 1, 0)),
-        Tag(65001, tags.SHORT, 3, b"\1\0\2\0\3\0"),
-    ]
-    own += [octets(37724, b"layers"), Tag(65002, 13, 1, b"\x08\0\0\0")]
-    layout = [longs(256, [128]), longs(257, [96]), shorts(258, 8, 8, 8), shorts(262, 2), shorts(277, 3)]
-    more = [shorts(274, options.get("turn", 1))]
-    return of_tags(*own, exif, gps, *layout, *more, strip=PHOTO.tobytes(), order=order)
-
-
-@pytest.mark.parametrize("order", ["<", ">"])
-def test_tags_that_describe_the_photograph_are_kept(order):
-    data = described(order)
-    picture = load_picture(data)
-    again = written(picture)
-    for tag in (
-        269,
-        270,
-        271,
-        272,
-        282,
-        283,
-        285,
-        296,
-        305,
-        306,
-        315,
-        316,
-        700,
-        33432,
-        33550,
-        33723,
-        34377,
-        34665,
-        34675,
-        34853,
-        42112,
-        65001,
-    ):
-        before, after = value(data, tag), value(again, tag)
-        for directory in (before, after):
-            if isinstance(directory, dict):
-                directory.pop("InteroperabilityTag", None)  # an offset
-        assert after == before, tag
-    assert b"R98" in again
-    assert value(again, 37724) is None
-    assert value(again, 65002) is None
-    assert picture.resolution == Resolution(300, 150, "cm")
-    assert picture.iptc == RESOURCES
-    assert any("Photoshop layers" in note for note in picture.notes)
-    assert any("65002" in note for note in picture.notes)
-    jpeg = load_picture(encode_picture(picture, Path("a.jpg")).data)
-    for exif in (picture.exif, jpeg.exif):  # the same in other containers
-        block = Image.Exif()
-        block.load(exif)
-        assert block[315] == "abcd"
-        assert block.get_ifd(0x8769)[37500] == b"maker's note"
-        assert block.get_ifd(0x8825)[1] == "N"
-    lost = encode_picture(picture, Path("a.png")).notes
-    assert any("TIFF tags" in note and "65001" in note for note in lost)
-
-
-@pytest.mark.parametrize("turn", range(2, 9))
-def test_a_turned_picture_and_its_tags(turn):
-    picture = load_picture(described(turn=turn))
-    with Image.open(io.BytesIO(described(turn=turn))) as image:
-        image.load()  # Pillow turns it too
-        assert np.array_equal(picture.pixels, np.asarray(image))
-    again = written(picture)
-    assert value(again, 274) == 1
-    assert picture.resolution[:2] == ((300, 150) if turn < 5 else (150, 300))
-    assert value(again, 282) == ((300, 1) if turn < 5 else (150, 1))
-    assert value(again, 33550) is None
-    assert any("GeoTIFF" in note for note in picture.notes)
-
-
-def test_maker_notes_stay_where_their_offsets_expect_them():
-    note = b"a note whose offsets count from the header of its block"
-    block = exif_block(1, extra=note)
-    picture = load_picture(file_of(photo(), "JPEG", exif=block))
-    again = written(picture)
-    assert again.index(note) == picture.exif.index(note) - len(b"Exif\0\0")
-    with Image.open(io.BytesIO(again)) as image:
-        assert image.getexif()[0x010F] == "abc"
-
-
-def test_a_broken_exif_costs_only_itself():
-    data = bytearray(described())
-    at = data.index(struct.pack("<HHI", 34665, 4, 1)) + 8
-    data[at : at + 4] = struct.pack("<I", 1 << 30)
-    picture = load_picture(bytes(data))
-    assert any("34665" in note and "damaged" in note for note in picture.notes)
-    assert value(written(picture), 315) == "abcd"
-
-
-def test_a_resolution_at_which_readers_fail_is_left_out():
-    for wrong in (Tag(282, tags.ASCII, 4, b"300\0"), Tag(282, tags.RATIONAL, 1, bytes(8)), shorts(296, 50)):
-        picture = load_picture(of_tags(*gray_tags(4, 4), wrong, strip=bytes(16)))
-        assert any(str(wrong.id) in note for note in picture.notes)
-        with Image.open(io.BytesIO(written(picture))) as image:
-            image.load()
 
 
 @pytest.mark.parametrize("name", tiff_files.HOSTILE | tiff_files.REFUSED)

@@ -2,15 +2,19 @@
 
 import io
 import struct
+from pathlib import Path
 
 import numpy as np
 import tifffile
-from hostile_files import PHOTO, file_of, photo
+from hostile_files import PHOTO, file_of, photo, srgb
 from PIL import Image
 
 from underdrawing.data.containers.tiff import tags
-from underdrawing.data.containers.tiff.tags import Tag, longs, shorts
+from underdrawing.data.containers.tiff.tags import Tag, longs, octets, shorts
+from underdrawing.data.pictures import Picture, encode_picture
 
+IPTC = b"\x1c\x02\x50\0\x02Me"
+RESOURCES = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(IPTC)) + IPTC + b"\0"
 LOW_BITS = np.random.default_rng(0).integers(0, 257, PHOTO.shape)
 DEEP = np.clip(PHOTO.astype(int) * 257 + LOW_BITS - 128, 0, 65535).astype(np.uint16)
 RAMP = np.tile(np.linspace(0, 255, PHOTO.shape[1]).astype(np.uint8), (len(PHOTO), 1))
@@ -83,6 +87,51 @@ def with_extra_samples(pixels: np.ndarray, *names: str) -> bytes:
         colours = ((pixels.astype(np.uint64) * ramp[..., None] + limit // 2) // limit).astype(pixels.dtype)
     samples = [ramp, pixels[..., 0], pixels[..., 1]][: len(names)]
     return by_tifffile(np.dstack([colours, *samples]), photometric="rgb", extrasamples=list(names))
+
+
+def written(picture: Picture) -> bytes:
+    return encode_picture(picture, Path("a.tif")).data
+
+
+def page_of(data: bytes) -> tifffile.TiffPage:
+    return tifffile.TiffFile(io.BytesIO(data)).pages[0]
+
+
+def value(data: bytes, tag: int):
+    found = page_of(data).tags.get(tag)
+    return None if found is None else found.value
+
+
+def described(order: str = "<", turn: int = 1) -> bytes:
+    """A TIFF with every sort of tag."""
+    maker_note = octets(37500, b"maker's note")
+    interoperability = tags.Subdirectory(40965, [Tag(1, tags.ASCII, 4, b"R98\0")])
+    exif = tags.Subdirectory(
+        34665, [Tag(33434, tags.RATIONAL, 1, struct.pack("<II", 1, 250)), maker_note, interoperability]
+    )
+    gps = tags.Subdirectory(34853, [Tag(1, tags.ASCII, 2, b"N\0")])
+    own = [
+        Tag(id, tags.ASCII, 5, b"abcd\0")
+        for id in (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432, 42112)
+    ]
+    own += [
+        Tag(282, tags.RATIONAL, 1, struct.pack("<II", 300, 1)),
+        Tag(283, tags.RATIONAL, 1, struct.pack("<II", 150, 1)),
+    ]
+    own += [
+        shorts(296, 3),
+        octets(700, b"<x:xmpmeta/>", tags.BYTE),
+        octets(33723, IPTC),
+        octets(34377, RESOURCES),
+    ]
+    own += [
+        octets(34675, srgb()),
+        Tag(33550, 12, 3, struct.pack("<3d", 1, 1, 0)),
+        Tag(65001, tags.SHORT, 3, b"\1\0\2\0\3\0"),
+    ]
+    own += [octets(37724, b"layers"), Tag(65002, 13, 1, b"\x08\0\0\0")]
+    layout = [longs(256, [128]), longs(257, [96]), shorts(258, 8, 8, 8), shorts(262, 2), shorts(277, 3)]
+    return of_tags(*own, exif, gps, *layout, shorts(274, turn), strip=PHOTO.tobytes(), order=order)
 
 
 def _loop() -> bytes:

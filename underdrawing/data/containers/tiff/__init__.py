@@ -20,7 +20,8 @@ INVENTORY = (
     Item("8 or 16 bits a sample, gray or RGB", "kept"),
     Item("alpha, also premultiplied; further samples", "kept", "with the kinds that ExtraSamples states"),
     Item("colour profile", "kept"),
-    Item("EXIF, GPS and interoperability directories, maker notes", "kept"),
+    Item("EXIF, GPS and interoperability directories", "kept"),
+    Item("maker notes", "kept", "byte for byte; offsets in those of a TIFF may count from another place"),
     Item("EXIF thumbnail", "left out", "of a JPEG, HEIF ... that becomes a TIFF"),
     Item("descriptive tags (artist, copyright, description, software, date ...)", "kept"),
     Item("resolution and its unit", "kept"),
@@ -41,6 +42,8 @@ INVENTORY = (
     Item("L*a*b*", "converted", "to sRGB"),
     Item("reduced copies, pyramids, mask pages", "left out", "they show the picture without the mark"),
     Item("Photoshop layers", "left out", "they show the picture without the mark"),
+    Item("several pages", "left out", "refused"),
+    Item("floating-point, signed or 32-bit samples, sensor data, other compressions", "left out", "refused"),
 )
 
 
