@@ -36,7 +36,7 @@ def _systematic(generator: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     packed = np.packbits(generator, axis=1)
     packed = np.pad(packed, ((0, 0), (0, -packed.shape[1] % 8))).view(np.uint64)
     bits = packed.view(np.uint8)
-    basis = []
+    basis: list[int] = []
     for column in range(length):
         has = bits[:, column >> 3] >> (7 - (column & 7)) & 1
         row = len(basis)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
 
 from underdrawing.core.errors import ShapeError
 
@@ -62,7 +61,8 @@ def mask_auc(prob: np.ndarray, mask: np.ndarray) -> float:
     negative = mask.size - positive
     if not positive or not negative:
         return float("nan")
-    ranks = rankdata(prob.ravel())
+    _, level, count = np.unique(prob.ravel(), return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(count) - (count - 1) / 2)[level]
     return float((ranks[mask.ravel()].sum() - positive * (positive + 1) / 2) / (positive * negative))
 
 

@@ -21,10 +21,10 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from scipy.special import ndtr
 
 from underdrawing.carriers.lattice.parameters import FREQUENCIES
 from underdrawing.coding.keystream import keyed_uniforms, stream
+from underdrawing.ops.special import normal_cdf
 
 CELL = 4
 """Blocks along each side of a cell."""
@@ -117,7 +117,7 @@ def likely_states(projections: np.ndarray) -> Candidates:
     # the neighbouring state across the nearer limit
     sign = np.where(projections >= 0, 1, -1)
     other = np.where(nominal == 0, sign, 0).astype(np.int8)
-    changed = np.maximum(ndtr(-distance / _ERROR), 1e-30)
+    changed = np.maximum(normal_cdf(-distance / _ERROR), 1e-30)
     odds = np.log(changed) - np.log1p(-changed)
     unchanged = np.log1p(-changed).sum(1)
     nearest = np.argsort(-odds, axis=1, kind="stable")[:, :_UNCERTAIN]

@@ -13,7 +13,6 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-from scipy import sparse
 
 from underdrawing.carriers.lattice.activity import activity
 from underdrawing.carriers.lattice.grid import Alignment, resize
@@ -188,13 +187,33 @@ class DensePlanes:
 
 
 @dataclass(frozen=True)
+class Groups:
+    """A partition of elements."""
+
+    order: np.ndarray
+    """Elements, group by group."""
+    starts: np.ndarray
+    """First of each group in that order."""
+
+    @classmethod
+    def of(cls, group: np.ndarray) -> Groups:
+        """Elements with equal numbers are together."""
+        order = np.argsort(group, kind="stable")
+        return cls(order, np.flatnonzero(np.diff(group[order], prepend=-1)))
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """(n, elements) -> (n, groups)."""
+        return np.add.reduceat(values[:, self.order], self.starts, axis=1)
+
+
+@dataclass(frozen=True)
 class Repeats:
     """The coefficients of the base in view, by place in the tile and by the coded bit they carry."""
 
-    places: sparse.csr_array
-    """(p, m) ones where a coefficient has a place in the tile."""
-    bits: sparse.csr_array
-    """(coded bits, p) ones where a place carries a bit."""
+    places: Groups
+    """Coefficients by their place in the tile."""
+    bits: Groups
+    """Places by the coded bit that they carry."""
     dither: np.ndarray
     """(m,) of the coefficients (r, c, 2), flattened."""
     rank: np.ndarray
@@ -210,7 +229,7 @@ class Repeats:
         used, place = np.unique(place, return_inverse=True)
         bit = tables.base_index[..., :BASE_COUNT].ravel()[used]
         dither, rank = (table[i, j, np.arange(BASE_COUNT)].ravel() for table in (tables.dither, tables.rank))
-        return cls(_members(place), _members(bit), dither, rank)
+        return cls(Groups.of(place), Groups.of(bit), dither, rank)
 
     def agreement(self, ratio: np.ndarray, share: np.ndarray, lean: np.ndarray) -> np.ndarray:
         """(n,) agreement in standard deviations of chance of n readings (n, m), in steps.
@@ -223,19 +242,14 @@ class Repeats:
         turn = np.float32(2 * np.pi)
         weight = np.where(self.rank < share, share, 0).astype(np.float32)
         angle = turn * (ratio - self.dither)
-        real = self.places @ ((np.cos(angle) - lean * np.cos(turn * self.dither)) * weight).T
-        imaginary = self.places @ ((np.sin(angle) + lean * np.sin(turn * self.dither)) * weight).T
+        real = self.places.sums((np.cos(angle) - lean * np.cos(turn * self.dither)) * weight)
+        imaginary = self.places.sums((np.sin(angle) + lean * np.sin(turn * self.dither)) * weight)
         power = real**2 + imaginary**2
-        own = ((real**2 - imaginary**2) / np.sqrt(power + 1e-6)).sum(0) / np.sqrt(power.sum(0) / 2 + 1)
-        total, chance = self.bits @ real, self.bits @ power
-        pairs = (total**2).sum(0) - (real**2).sum(0)
-        pairs /= np.sqrt(((chance**2).sum(0) - (power**2).sum(0)) / 2 + 1)
+        own = ((real**2 - imaginary**2) / np.sqrt(power + 1e-6)).sum(1) / np.sqrt(power.sum(1) / 2 + 1)
+        total, chance = self.bits.sums(real), self.bits.sums(power)
+        pairs = (total**2).sum(1) - (real**2).sum(1)
+        pairs /= np.sqrt(((chance**2).sum(1) - (power**2).sum(1)) / 2 + 1)
         return np.maximum(np.maximum(pairs, own), (pairs + own) / np.sqrt(2))
-
-
-def _members(group: np.ndarray) -> sparse.csr_array:
-    """(groups, n) ones where an element belongs to a group."""
-    return sparse.csr_array((np.ones(len(group), np.float32), (group, np.arange(len(group)))))
 
 
 def lean_of(ratio: np.ndarray, texture: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import ndtr
+
+from underdrawing.ops.special import normal_cdf
 
 _LARGEST = 64
 _SMALLEST = 3  # a finer one is hidden by the rounding of pixels, and has no effect
@@ -67,7 +68,8 @@ def log_density_table(width: float, spread: float, short: float = 0.0) -> np.nda
     """
     left = short * (np.arange(9) - 4) / 9
     error = np.arccos(COSINES)[:, None, None] / (2 * np.pi) + left[:, None] + np.arange(-3, 4)
-    inside = ndtr((error + width / 2) / spread) - ndtr((error - width / 2) / spread)
+    error = error.astype(np.float32)
+    inside = normal_cdf((error + width / 2) / spread) - normal_cdf((error - width / 2) / spread)
     return np.log((1 - _OUTLIERS) * inside.sum(2).mean(1) / width + _OUTLIERS).astype(np.float32)
 
 

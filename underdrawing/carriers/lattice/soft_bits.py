@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from scipy.special import ive
 
 from underdrawing.carriers.lattice.activity import activity_before
 from underdrawing.carriers.lattice.parameters import (
@@ -30,10 +29,10 @@ from underdrawing.carriers.lattice.parameters import (
 )
 from underdrawing.carriers.lattice.quantizer import expected_log_density, log_density_table
 from underdrawing.ops.dct import analyse
+from underdrawing.ops.special import von_mises
 
 _KAPPAS = np.concatenate([[0.0], np.geomspace(0.02, 60, 160)])
-_FIRST_MOMENTS = ive(1, _KAPPAS) / ive(0, _KAPPAS)
-_LOG_I0 = np.log(ive(0, _KAPPAS)) + _KAPPAS
+_FIRST_MOMENTS, _LOG_I0 = von_mises(_KAPPAS)
 _BINS = np.array([2.0, 4.5, 10.0])  # activity, levels; codecs treat flat and busy blocks differently
 _TRUSTED_MOMENT = 0.15  # below it the blind estimate is invalid: a wrapped uniform error can reach it
 _LEAST_KAPPA = 1.0  # assumed of the base layer, which is read first
@@ -89,7 +88,7 @@ class Reading:
 
     def expected_log_density(self) -> np.ndarray:
         """Mean of log_density of the correct bit in unaltered blocks, (rows, cols, n)."""
-        power = ive(1, self.kappa) / ive(0, self.kappa)
+        power = np.interp(self.kappa, _KAPPAS, _FIRST_MOMENTS)
         result = np.maximum(self.kappa * power - self.log_i0, 0)
         for k, box in enumerate(self.box):
             if box[0]:

@@ -12,11 +12,11 @@ The estimate is the mean of that truncated normal density. Spread and noise are 
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtr
 
 from underdrawing.carriers.lattice.parameters import FREQUENCIES, LAYERS, MOVES
 from underdrawing.carriers.lattice.soft_bits import Reading
 from underdrawing.ops.dct import analyse, synthesise
+from underdrawing.ops.special import normal_cdf
 
 _LEAST_BLOCKS = 8  # of a class of activity, that spread and noise are measured in
 _LEAST_SPREAD = 1.0  # levels, of the original around the decoded content
@@ -76,7 +76,7 @@ def _before(shift: np.ndarray, guess: np.ndarray, used: np.ndarray, step: float,
 def _truncated_mean(mean: np.ndarray, deviation: float, reach: float) -> np.ndarray:
     """Mean of a normal density of that mean and deviation, cut off at -reach and reach."""
     low, high = (-reach - mean) / deviation, (reach - mean) / deviation
-    share = ndtr(high) - ndtr(low)
+    share = normal_cdf(high) - normal_cdf(low)
     slope = (np.exp(-0.5 * low * low) - np.exp(-0.5 * high * high)) / np.sqrt(2 * np.pi)
     inside = mean + deviation * slope / np.maximum(share, _UNLIKELY)
     return np.clip(np.where(share > _UNLIKELY, inside, mean), -reach, reach)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from scipy.special import erf
 
 from underdrawing.judging.blending import spread
 from underdrawing.nets.graph import Graph
+from underdrawing.ops.special import erfc
 
 WEIGHTS = Path(__file__).parent / "weights" / "fusion.safetensors"
 ALTERED = 0.5
@@ -51,7 +51,7 @@ class Fusion:
         output = output[0].transpose(1, 2, 0)
         written = np.clip(np.rint(base(planes) + output[..., :3] * _SCALE), 0, 255).astype(np.uint8)
         deviation = np.exp(0.5 * output[..., 3]) * _SCALE
-        sure = erf(CONFIDENT_LEVELS / np.sqrt(2) / np.maximum(deviation, 0.1)).astype(np.float32)
+        sure = 1 - erfc(np.float32(CONFIDENT_LEVELS / 2**0.5) / np.maximum(deviation, 0.1))
         recovered, confidence = image.copy(), np.ones(altered.shape, np.float32)
         recovered[part][here] = written[here]
         confidence[part][here] = sure[here]

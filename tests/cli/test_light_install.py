@@ -1,0 +1,65 @@
+"""The main job without PyTorch, SciPy and the packages of extras, and what other systems answer then."""
+
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+from skimage import data
+
+ABSENT = "torch", "scipy", "matplotlib", "skimage", "onnx", "ldpc", "pytest", "pandas", "reportlab", "fastapi"
+PROGRAM = f"""
+import sys
+for name in {ABSENT!r}:
+    sys.modules[name] = None  # an import of it fails
+from underdrawing.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def underdrawing(*arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-c", PROGRAM, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory):
+    path = tmp_path_factory.mktemp("light") / "photo.png"
+    Image.fromarray(data.coffee()[100:356, 100:356]).save(path)
+    return path
+
+
+def test_protect_verify_and_retrieve(photo):
+    folder = photo.parent
+    registry = "--registry", str(folder / "photos.db")
+    protected = underdrawing("protect", str(photo), "-o", str(folder / "protected.png"), *registry)
+    assert protected.returncode == 0, protected.stderr
+    edited = Image.open(folder / "protected.png")
+    edited.paste((128, 128, 128), (80, 80, 150, 150))
+    edited.save(folder / "edited.png")
+    found = underdrawing("verify", str(folder / "edited.png"), "-o", str(folder / "findings"))
+    assert found.returncode == 1 and "altered" in found.stdout.lower(), found.stdout + found.stderr
+    matches = underdrawing("retrieve", str(folder / "edited.png"), *registry)
+    assert matches.returncode == 0, matches.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extra"),
+    [
+        (("protect", "PHOTO", "-o", "OUT", "--system", "imuge"), "research"),
+        (("verify", "PHOTO", "--system", "hidden-code"), "research"),
+        (("train", "imuge", "--data", ".", "-o", "OUT"), "train"),
+        (("bench",), "bench"),
+    ],
+)
+def test_what_needs_pytorch_names_its_extra(photo, arguments, extra):
+    places = {"PHOTO": str(photo), "OUT": str(photo.parent / "out.png")}
+    answer = underdrawing(*(places.get(argument, argument) for argument in arguments))
+    assert answer.returncode in (3, 64)
+    assert f'pip install "underdrawing[{extra}]"' in answer.stderr
+
+
+def test_the_zoo_lists_every_system_and_its_extra():
+    answer = underdrawing("zoo")
+    assert answer.returncode == 0
+    assert "imuge" in answer.stdout and 'pip install "underdrawing[research]"' in answer.stdout
