@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from underdrawing.core.errors import ShapeError
+from underdrawing.data.exif import upright_exif
 from underdrawing.data.metadata import fitting_icc
 
 _STEP = 257
@@ -146,7 +147,10 @@ class Picture:
         if self.pixels.dtype == np.uint16:
             pixels = _changed(self.pixels, image_u8) if same_size else image_u8 * np.uint16(_STEP)
         icc = fitting_icc(self.icc, gray) if gray != self.gray else self.icc
-        return replace(self, pixels=pixels, alpha=self.alpha if same_size else None, gray=gray, icc=icc)
+        if same_size:
+            return replace(self, pixels=pixels, gray=gray, icc=icc)
+        exif = upright_exif(self.exif, (image_u8.shape[1], image_u8.shape[0]))
+        return replace(self, pixels=pixels, alpha=None, gray=gray, icc=icc, exif=exif)
 
 
 def to_8_bits(values: np.ndarray) -> np.ndarray:

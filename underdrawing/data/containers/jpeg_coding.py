@@ -203,5 +203,5 @@ def _tables(coding: Coding, least: int, gray: bool) -> list[list[int]]:
     if _quality(sum(luma)) < least:
         scale = _LUMA_SUM_50 * (200 - 2 * least) / 100 / sum(luma)
         luma = [max(1, round(step * scale)) for step in luma]
-    chroma = [list(table) for table in coding.tables[1:]] if not gray else []
+    chroma = [] if gray else [list(table) for table in dict.fromkeys(coding.tables[1:])]
     return [luma, *chroma]
