@@ -183,6 +183,7 @@ REFUSED = {
     "signed": (lambda: by_tifffile(DEEP[..., 0].astype(np.int16)), "signed"),
     "32 bits": (lambda: by_tifffile(DEEP[..., 0].astype(np.uint32)), "32 bits a sample"),
     "raw": (lambda: of_tags(*gray_tags(4, 4), shorts(262, 32803), strip=bytes(16)), "raw sensor data"),
+    "CR2": (lambda: b"II*\0\x10\0\0\0CR\2\0" + bytes(40), "Canon"),
     "CMYK": (lambda: file_of(photo().convert("CMYK"), "TIFF"), "CMYK without a colour profile"),
     "LERC": (lambda: of_tags(*gray_tags(4, 4), shorts(259, 34887), strip=bytes(16)), "LERC compression"),
     "old JPEG": (lambda: of_tags(*gray_tags(4, 4), shorts(259, 6), strip=bytes(16)), "old-style JPEG"),

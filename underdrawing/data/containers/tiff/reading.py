@@ -20,10 +20,14 @@ _SUBFILE, _OLD_SUBFILE, _SUBDIRECTORIES = 254, 255, 330
 _REDUCED, _MASK = 1, 4
 """Bits of NewSubfileType."""
 _MAX_PAGES = 64
+_CANON_RAW = b"CR"
+"""Behind the TIFF header of CR2 files."""
 
 
 def read(data: bytes, max_pixels: int) -> Picture:
     """The picture of the one page that is no reduced copy. PictureError."""
+    if data[8:10] == _CANON_RAW:
+        raise PictureError("raw sensor data of a Canon camera; develop it to TIFF, PNG or JPEG")
     page, notes = _main_page(File(data))
     layout = read_layout(page, max_pixels)
     values, stored = read_samples(page, layout)
