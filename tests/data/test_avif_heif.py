@@ -137,7 +137,7 @@ def heic_turned(turn: int) -> bytes:
     return buffer.getvalue()
 
 
-def test_what_only_xmp_says_turns_nothing_and_broken_exif_is_named():
+def test_orientation_in_xmp_alone_turns_nothing_and_broken_exif_is_named():
     xmp = b'<x tiff:Orientation="6"/>'
     loaded = load_picture(file_of(photo(), "AVIF", quality=95, xmp=xmp))
     assert close(loaded.pixels, PHOTO)

@@ -40,6 +40,8 @@ CARRIES = ("icc", "exif", "xmp", "cicp", "depth")
 _BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _SEQUENCES = (b"hevc", b"hevx", b"msf1")
 _DEFAULT_QUALITY = 90
+_PRESET = "fast"
+"""Of x265: half the time of its default, 3 % more bytes, no more error (astronaut, quality 90)."""
 _DEEP_BITS = 10
 """Of 16-bit pictures from other containers; few decoders know 12 bits of HEVC."""
 _UNUSABLE_MATRICES = (0, 2)
@@ -153,6 +155,7 @@ def write(picture: Picture, quality: int | None) -> Written:
         "quality": _DEFAULT_QUALITY if quality is None else shared.checked_quality(quality)
     }
     options["chroma"] = native.chroma if native else 444
+    options["enc_params"] = {"preset": _PRESET}
     colors = picture.pixels[..., :1] if picture.gray else picture.pixels
     values = colors if picture.alpha is None else np.dstack([colors, picture.alpha])
     mode = ("L" if picture.gray else "RGB") + ("" if picture.alpha is None else "A")
