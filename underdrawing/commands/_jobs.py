@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from underdrawing.batch import Job
 from underdrawing.core.errors import PictureError, UsageError
@@ -127,7 +126,11 @@ def _inputs(paths: Sequence[str]) -> tuple[list[tuple[Job, Path]], dict[Path, st
 
 def _local(path: str) -> str:
     """The path of a file:// URL; other arguments as they are."""
-    return url2pathname(urlsplit(path).path) if path.startswith("file://") else path
+    if not path.startswith("file://"):
+        return path
+    from urllib.request import url2pathname  # brings the whole HTTP client
+
+    return url2pathname(urlsplit(path).path)
 
 
 def _read_stdin() -> bytes:

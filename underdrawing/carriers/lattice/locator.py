@@ -12,11 +12,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from scipy.special import ive
 
 from underdrawing.carriers.lattice.lattice import View
 from underdrawing.carriers.lattice.parameters import LAYERS
-from underdrawing.carriers.lattice.soft_bits import Reading, altered_probability
+from underdrawing.carriers.lattice.soft_bits import Reading, altered_probability, first_moment
 from underdrawing.core.types import ALTERED_PROBABILITY
 from underdrawing.nets.graph import Graph
 
@@ -156,7 +155,7 @@ def agreement(reading: Reading, known: dict[str, np.ndarray]) -> np.ndarray:
     an unaltered block; its variance in an altered one, where the mean is 0."""
     sign, is_known = _signs(known, reading.cosine.shape)
     use = reading.evidential_use * is_known
-    moment = ive(1, reading.kappa) / ive(0, reading.kappa)
+    moment = first_moment(reading.kappa)
     parts = use * sign * reading.cosine, use * moment, use**2 / 2
     return np.stack([part.sum(2) for part in parts], 2).astype(np.float32)
 

@@ -23,6 +23,7 @@ _CHANCE = 3.5  # standard deviations
 _AS_GOOD = 0.85  # divisors of the quantizer score as high: the largest with nearly the best score is used
 _OUTLIERS = 0.03  # share of coefficients rounded differently by the encoder, or clipped
 _LEAST_SPREAD = 0.4  # levels
+_DENSITY_POINTS = 2049
 COSINES = np.linspace(-1, 1, 2049)
 
 
@@ -67,10 +68,12 @@ def log_density_table(width: float, spread: float, short: float = 0.0) -> np.nda
     of distortion compensation. All in steps.
     """
     left = short * (np.arange(9) - 4) / 9
-    error = np.arccos(COSINES)[:, None, None] / (2 * np.pi) + left[:, None] + np.arange(-3, 4)
-    error = error.astype(np.float32)
-    inside = normal_cdf((error + width / 2) / spread) - normal_cdf((error - width / 2) / spread)
-    return np.log((1 - _OUTLIERS) * inside.sum(2).mean(1) / width + _OUTLIERS).astype(np.float32)
+    error = np.abs(np.arccos(COSINES)[:, None] / (2 * np.pi) + left)
+    grid = np.linspace(0, error.max(), _DENSITY_POINTS, dtype=np.float32)
+    around = grid[:, None] + np.arange(-3, 4, dtype=np.float32)
+    inside = normal_cdf((around + width / 2) / spread) - normal_cdf((around - width / 2) / spread)
+    mean = np.interp(error, grid, inside.sum(1)).mean(1)
+    return np.log((1 - _OUTLIERS) * mean / width + _OUTLIERS).astype(np.float32)
 
 
 def expected_log_density(width: float, spread: float, short: float = 0.0) -> float:

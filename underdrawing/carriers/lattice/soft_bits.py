@@ -88,8 +88,7 @@ class Reading:
 
     def expected_log_density(self) -> np.ndarray:
         """Mean of log_density of the correct bit in unaltered blocks, (rows, cols, n)."""
-        power = np.interp(self.kappa, _KAPPAS, _FIRST_MOMENTS)
-        result = np.maximum(self.kappa * power - self.log_i0, 0)
+        result = np.maximum(self.kappa * first_moment(self.kappa) - self.log_i0, 0)
         for k, box in enumerate(self.box):
             if box[0]:
                 result[..., k] = expected_log_density(*box)
@@ -127,6 +126,11 @@ class Reading:
         whole = ("box",) if isinstance(self.evidence_weight, np.ndarray) else ("box", "evidence_weight")
         parts = {f: getattr(self, f)[rows, cols] for f in self.__dataclass_fields__ if f not in whole}
         return replace(self, **parts)
+
+
+def first_moment(kappa: np.ndarray) -> np.ndarray:
+    """Mean of cos theta, I1(kappa) / I0(kappa), by table."""
+    return np.interp(kappa, _KAPPAS, _FIRST_MOMENTS).astype(np.float32)
 
 
 def log_i0(kappa: np.ndarray) -> np.ndarray:
