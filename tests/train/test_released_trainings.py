@@ -75,3 +75,20 @@ def step(training, module, out: Path) -> None:
     assert row["step"] == 0 and all(np.isfinite(value) for value in row.values())
     assert saved["steps"] == "1"
     assert (out / "checkpoint.pt").stat().st_size > 1000
+
+
+def test_the_comparison_is_trained_alone_and_released_hash_bits_stay():
+    rng, recipe = (
+        np.random.default_rng(2),
+        replace(training_witness.RECIPES["comparison"], sides=(64,), batch=2),
+    )
+    facts = np.array([[kind, 300, 0, 100, 2] for kind in (0, 1, 2, 4)], np.int32)
+    planes = rng.integers(0, 256, (4, 16, 16, 12), np.uint8)
+    samples = {64: {"planes": planes, "mask": np.full((4, 8, 8), 255, np.uint8), "facts": facts}}
+    training = witness_training.WitnessTraining(samples, recipe)
+    for _, terms in training.losses(training.batch(rng), rng):
+        sum(terms.values()).backward()
+    assert all(p.grad is None for p in training.module.hash.parameters())
+    assert all(p.grad is not None for p in training.module.comparison.parameters())
+    trained = {id(p) for group in training.players["witness"] for p in group["params"]}
+    assert trained == {id(p) for p in training.module.comparison.parameters()}
