@@ -30,6 +30,9 @@ INTERRUPTED = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. argv: without the program's name; None: of the process."""
     _print_any_name()
+    os.environ.setdefault(
+        "OMP_NUM_THREADS", "1"
+    )  # of NumPy, OpenCV and the networks; waiting threads cost CPU
     given = list(sys.argv[1:] if argv is None else argv)
     parser = program_parser(given)
     if not given:

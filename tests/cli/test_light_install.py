@@ -1,11 +1,14 @@
 """The main job without PyTorch, SciPy and the packages of extras, and what other systems answer then."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 from PIL import Image
 from skimage import data
+
+from underdrawing.cli import main
 
 ABSENT = "torch", "scipy", "matplotlib", "skimage", "onnx", "ldpc", "pytest", "pandas", "reportlab", "fastapi"
 PROGRAM = f"""
@@ -57,6 +60,16 @@ def test_what_needs_pytorch_names_its_extra(photo, arguments, extra):
     answer = underdrawing(*(places.get(argument, argument) for argument in arguments))
     assert answer.returncode in (3, 64)
     assert f'pip install "underdrawing[{extra}]"' in answer.stderr
+
+
+@pytest.mark.parametrize(("asked", "threads"), [(None, "1"), ("2", "2")])
+def test_one_inner_thread_unless_more_are_asked_for(monkeypatch, capsys, asked, threads):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if asked:
+        monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    assert main(["zoo"]) == 0
+    assert os.environ["OMP_NUM_THREADS"] == threads
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
 def test_the_zoo_lists_every_system_and_its_extra():

@@ -42,8 +42,11 @@ class SessionFlags:
 @lru_cache(maxsize=1)
 def open_session(flags: SessionFlags) -> Session:
     """The session of this process. Errors: those of Session."""
+    import cv2
+
     from underdrawing import api
 
+    cv2.setNumThreads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     options = asdict(flags)
     password = read_password(options.pop("password_file"))
     chain, key = options.pop("credentials"), options.pop("credentials_key")
