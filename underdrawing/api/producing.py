@@ -44,7 +44,8 @@ class Producer:
         Errors: those of embedding and encoding; CapacityError, which names what was promised and what was
         found, where the strongest mark is not read back either.
         """
-        problem, notes = CapacityError("nothing was tried"), ()
+        problem = CapacityError("nothing was tried")
+        notes: tuple[str, ...] = ()
         for strength in _strengths(self.embedder.strength):
             try:
                 report = replace(self.embedder, strength=strength).embed(source, identity, facts)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from underdrawing.carriers.lattice.equalize import Equalizer
 from underdrawing.carriers.lattice.grid import Alignment
 from underdrawing.carriers.lattice.lattice import Lattice, View, is_small
 from underdrawing.carriers.lattice.local_alignment import refine_locally
@@ -112,11 +113,11 @@ def detect_whole(received: np.ndarray, lattice: Lattice) -> Mark | None:
     """What `detect_mark` finds in a whole picture at its own size and upright; the usual strength is tried
     first."""
     usual = nearest_strength(default_strength_for_size(max(received.shape)))
-    return (
-        detect_unchanged(received, lattice, (usual,))
-        or detect_unchanged(received, lattice)
-        or detect_mark(received, lattice, moved=False)
-    )
+    found = detect_unchanged(received, lattice, (usual,))
+    strength = None if found is None else found.view.alignment.level.strength
+    if found is not None and strength == usual and found.view.equalizer == Equalizer():
+        return found  # else another strength may agree better
+    return detect_unchanged(received, lattice) or detect_mark(received, lattice, moved=False)
 
 
 def _views(lattice: Lattice, received: np.ndarray, alignment: Alignment, is_likely: bool) -> Iterator[View]:
