@@ -40,7 +40,7 @@ def _systematic(generator: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     for column in range(length):
         has = bits[:, column >> 3] >> (7 - (column & 7)) & 1
         row = len(basis)
-        below = has[row:].argmax()
+        below = int(has[row:].argmax())
         if not has[row + below]:
             continue
         if below:

@@ -27,6 +27,7 @@ _CODES = {_BYTE: "B", _SHORT: "H", _LONG: "I"}
 _ENTRY_BYTES = 12
 _LARGEST_SHORT = 0xFFFF
 _THUMBNAIL_QUALITIES = (92, 85, 75, 60)
+_LARGEST_THUMBNAIL_PX = 4096
 TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -150,7 +151,7 @@ def _turn_thumbnail(block: _Block, size: tuple[int, int], turn: int) -> None:
         struct.pack_into(block.order + "I", block.data, at, 0)
         block.data[start : start + len(stored)] = bytes(len(stored))
         return
-    block.data[start : start + length] = turned.ljust(length, b"\0")
+    block.data[start : start + len(stored)] = turned.ljust(len(stored), b"\0")
     with Image.open(io.BytesIO(turned)) as image:
         width, height = image.size
     sizes = {_IMAGE_WIDTH: width, _IMAGE_LENGTH: height, _THUMBNAIL_BYTES: len(turned)}
@@ -163,6 +164,8 @@ def _turned(stored: bytes, size: tuple[int, int], turn: int) -> bytes | None:
     try:
         with Image.open(io.BytesIO(stored), formats=["JPEG"]) as image:
             width, height = image.size
+            if max(width, height) > _LARGEST_THUMBNAIL_PX:
+                return None
             if turn > 4 and width != height and (width > height) == (size[0] > size[1]):
                 return stored
             upright = image.transpose(TRANSPOSITIONS[turn])

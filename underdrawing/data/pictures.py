@@ -8,6 +8,7 @@ Pixels stay in the picture's own colour profile; only CMYK is converted, to sRGB
 from __future__ import annotations
 
 import os
+import struct
 import warnings
 from collections.abc import Collection
 from dataclasses import replace
@@ -41,6 +42,10 @@ CREDENTIALS_LOST = (
     "Content Credentials left out: they describe the bytes of the original; signing new ones (--credentials) "
     "makes them part of those"
 )
+_BEYOND_FORMAT = (OSError, ValueError, OverflowError, SystemError, struct.error)
+"""What encoders raise for sizes and numbers that a format does not hold."""
+_MOST_NOTES, _NOTE_CHARS = 40, 400
+"""A hostile file can have a million faults, and names as long as itself."""
 FileSource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 """A path, the bytes of a picture file, or an open binary file."""
 
@@ -100,10 +105,10 @@ def encode_picture(
         raise
     except UnderdrawingError as error:
         raise OutputError(f"{path}: {error}") from error
-    except (OSError, ValueError, OverflowError, SystemError) as error:  # sizes beyond the format
+    except _BEYOND_FORMAT as error:
         raise OutputError(f"{path}: cannot be written as {name} ({error})") from error
     notes += (CREDENTIALS_LOST,) if picture.credentials else ()
-    return written._replace(notes=(*written.notes, *notes))
+    return written._replace(notes=_limited((*written.notes, *notes)))
 
 
 def _with_profile(picture: Picture, carries: Collection[str]) -> tuple[Picture, tuple[str, ...]]:
@@ -164,7 +169,16 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
     if len(data) > MAX_FILE_BYTES:
         raise PictureError(f"larger than {MAX_FILE_BYTES >> 20} MiB")
     picture = container_of(data).read(data, max_pixels)
-    return replace(picture, credentials=has_credentials(data))
+    return replace(picture, credentials=has_credentials(data), notes=_limited(picture.notes))
+
+
+def _limited(notes: tuple[str, ...]) -> tuple[str, ...]:
+    """The notes, where they are many or long not all of them."""
+    more = len(notes) - _MOST_NOTES
+    short = [
+        note if len(note) <= _NOTE_CHARS else f"{note[:_NOTE_CHARS]} ..." for note in notes[:_MOST_NOTES]
+    ]
+    return (*short, f"and {more} more notes on this file") if more > 0 else tuple(short)
 
 
 def picture_of(image: Image.Image, format: str | None = None) -> Picture:

@@ -15,8 +15,10 @@ _SIZES = {
 }
 EXTENSION = rb"xmpNote:HasExtendedXMP"
 _PROVENANCE = rb"dcterms:provenance"
-_RDF = re.compile(rb"<rdf:RDF\b([^>]*)>(.*)</rdf:RDF\s*>", re.DOTALL)
+_RDF, _RDF_END = re.compile(rb"<rdf:RDF\b[^<>]*>"), b"</rdf:RDF"
 _DECLARATION = re.compile(rb"\sxmlns:(\w+)\s*=\s*(?:\"[^\"]*\"|'[^']*')")
+_MOST_UNCLOSED = 16
+"""Elements without an end, after which a packet is searched no further: damaged, or made to take long."""
 _WIDTHS = (b"exif:PixelXDimension", b"tiff:ImageWidth")
 
 
@@ -50,8 +52,19 @@ def upright_xmp(xmp: bytes | str | None, size: tuple[int, int] | None = None) ->
 def without_property(xmp: bytes, name: bytes) -> bytes:
     """The packet without a property. name: with its prefix, a regular expression."""
     attribute = rb"\s" + name + rb"\s*=\s*(?:\"[^\"]*\"|'[^']*')"
-    element = rb"<(?P<name>" + name + rb")(?=[\s/>])(?:[^>]*/>|.*?</(?P=name)\s*>)"
-    return re.sub(attribute + rb"|" + element, b"", xmp, flags=re.DOTALL)
+    pattern = re.compile(attribute + rb"|<(?P<name>" + name + rb")(?=[\s/>])[^<>]*>")
+    kept, copied, at, unclosed = [], 0, 0, 0
+    while unclosed < _MOST_UNCLOSED and (found := pattern.search(xmp, at)):
+        at = found.end()
+        if found["name"] and not found[0].endswith(b"/>"):
+            closing = re.compile(rb"</" + found["name"] + rb"\s*>").search(xmp, at)
+            if closing is None:
+                unclosed += 1
+                continue
+            at = closing.end()
+        kept.append(xmp[copied : found.start()])
+        copied = at
+    return b"".join([*kept, xmp[copied:]])
 
 
 def without_namespace(xmp: bytes, prefix: bytes) -> bytes:
@@ -63,11 +76,18 @@ def without_namespace(xmp: bytes, prefix: bytes) -> bytes:
 
 def merged(standard: bytes, extended: bytes) -> bytes | None:
     """One packet of a standard and an extended one; None where that one has no properties."""
-    head, inner = _RDF.search(standard), _RDF.search(extended)
+    head, inner = _inside(standard), _inside(extended)
     if head is None or inner is None:
         return None
-    known = set(_DECLARATION.findall(standard[: head.start(2)]))
-    outer = extended[: inner.start(2)]
+    known = set(_DECLARATION.findall(standard[: head.start]))
+    outer = extended[: inner.start]
     missing = b"".join(found[0] for found in _DECLARATION.finditer(outer) if found[1] not in known)
-    whole = standard[: head.end(1)] + missing + b">" + head[2] + inner[2] + standard[head.end(2) :]
+    own = standard[: head.start - 1] + missing + b">" + standard[head]
+    whole = own + extended[inner] + standard[head.stop :]
     return without_namespace(without_property(whole, EXTENSION), b"xmpNote")
+
+
+def _inside(packet: bytes) -> slice | None:
+    """What stands in the element rdf:RDF; None without one."""
+    opening, end = _RDF.search(packet), packet.rfind(_RDF_END)
+    return None if opening is None or end < opening.end() else slice(opening.end(), end)

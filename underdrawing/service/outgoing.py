@@ -108,7 +108,7 @@ def _address(origin: Origin, request: Outgoing) -> tuple:
     host = origin.host.strip("[]")
     try:
         found = socket.getaddrinfo(host, origin.port, type=socket.SOCK_STREAM)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: a label of more than 63 characters
         raise OutgoingError(f"{origin} has no address") from error
     listed = request.allowed.names(origin) and (request.private_names or _is_address(host))
     addresses = [place for *_, place in found]

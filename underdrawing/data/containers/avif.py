@@ -134,7 +134,7 @@ def _without_metadata(file: isobmff.ItemFile) -> bytes:
     """The file of the pixels alone: OpenCV and Pillow refuse some blocks of metadata."""
     coded = [file.primary] + ([file.alpha] if file.alpha else [])
     coded += [file.items[tile] for item in coded for tile in item.references.get(b"dimg", [])]
-    return isobmff.item_file(file.ftyp, coded)
+    return isobmff.item_file(file.ftyp, list({item.number: item for item in coded}.values()))
 
 
 def _deep_pixels(data: bytes, depth: int) -> tuple[np.ndarray, np.ndarray | None]:

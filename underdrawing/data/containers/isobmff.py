@@ -11,6 +11,8 @@ from underdrawing.core.errors import PictureError
 from underdrawing.data.picture import Cicp
 
 _MAX_ITEMS = 1 << 14
+_MAX_EXTENTS = 1 << 17
+"""Parts of all items together."""
 _OPENCV_BYTES = 512
 """OpenCV tests the first 500 bytes of an AVIF, and refuses it where the items end but not their data."""
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
@@ -228,6 +230,7 @@ def _locate(items: dict[int, Item], iloc: bytes, data: bytes, idat: bytes) -> No
     sizes = number(2)
     offset_size, length_size, base_size = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15
     index_size = sizes & 15 if version else 0
+    extents_left, bytes_left = _MAX_EXTENTS, 4 * len(data)  # items may share bytes; many that do are a bomb
     for _ in range(number(4 if version == 2 else 2)):
         item = items.get(number(4 if version == 2 else 2))
         method = number(2) & 15 if version else 0
@@ -240,9 +243,10 @@ def _locate(items: dict[int, Item], iloc: bytes, data: bytes, idat: bytes) -> No
             start = base + number(offset_size)
             length = number(length_size)
             extents.append(source[start : start + length] if length else source[start:])
+            extents_left, bytes_left = extents_left - 1, bytes_left - len(extents[-1])
+            if extents_left < 0 or bytes_left < 0:
+                raise PictureError("damaged: the parts of its items are more than the file")
         if item is not None:
-            if sum(map(len, extents)) > len(data):  # overlapping extents: a bomb
-                raise PictureError("damaged: the parts of an item are larger than the file")
             item.data = b"".join(extents)
 
 

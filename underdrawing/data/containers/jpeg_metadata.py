@@ -78,7 +78,10 @@ def xmp_of(parsed: Parsed, size: tuple[int, int], notes: list[str]) -> tuple[byt
     bodies = parsed.bodies(jpeg.APP1, jpeg.XMP)
     standard = upright_xmp(bodies[0], size) if bodies else None
     chunks = parsed.bodies(jpeg.APP1, jpeg.EXTENDED_XMP)
+    if len(bodies) > 1:
+        notes.append("second XMP packet left out: readers take the first")
     if standard is None:
+        notes += ["extended XMP left out: no standard packet names it"] if chunks else []
         return None
     extended = jpeg.joined_extended_xmp(standard, chunks)
     if extended is None:

@@ -18,6 +18,9 @@ from underdrawing.data.containers.jpeg_segments import parse
 from underdrawing.data.xmp import without_namespace, without_property
 
 _JPEG = b"\xff\xd8\xff"
+_PADDED = re.compile(rb"\0*(?=\xff\xd8\xff)")
+_MOST_PICTURES = 64
+"""That are told apart; what stands behind them is kept as the rest."""
 _MP_ENTRY = 0xB002
 _GAIN_MAP = (b"hdr-gain-map", b"urn:iso:std:iso:ts:21496", b"hdrgainmap")
 _VIDEO = (b"ftyp", b"MotionPhoto_Data")
@@ -26,6 +29,8 @@ _HDR, _CAMERA, _CONTAINER = (
     b"http://ns.google.com/photos/1.0/camera/",
     b"http://ns.google.com/photos/1.0/container/",
 )
+_MOST_PREFIXES = 8
+"""Of one namespace in a packet; programs write one."""
 _PROMISES = ((_HDR, rb"\w+"), (_CAMERA, rb"(?:MicroVideo|MotionPhoto)\w*"), (_CONTAINER, rb"Directory"))
 """Properties that promise a part of the file, by namespace."""
 
@@ -33,16 +38,16 @@ _PROMISES = ((_HDR, rb"\w+"), (_CAMERA, rb"(?:MicroVideo|MotionPhoto)\w*"), (_CO
 def parts_of(trailer: bytes) -> list[bytes]:
     """The JPEG pictures at the start of the trailer, the padding before each, and the rest; joined, they are
     the trailer."""
-    parts = []
-    while (pictures := trailer.lstrip(b"\0")).startswith(_JPEG):
-        parsed = parse(pictures)
-        if not parsed.complete:
+    parts, at = [], 0
+    for _ in range(_MOST_PICTURES):
+        start = _PADDED.match(trailer, at)
+        parsed = parse(trailer, start.end()) if start else None
+        if start is None or parsed is None or not parsed.complete:
             break
-        padding = len(trailer) - len(pictures)
-        parts += [trailer[:padding]] if padding else []
-        parts.append(pictures[: parsed.end])
-        trailer = pictures[parsed.end :]
-    return [*parts, trailer] if trailer else parts
+        parts += [trailer[at : start.end()]] if start.end() > at else []
+        parts.append(trailer[start.end() : parsed.end])
+        at = parsed.end
+    return [*parts, trailer[at:]] if at < len(trailer) else parts
 
 
 def is_picture(part: bytes) -> bool:
@@ -66,7 +71,8 @@ def names_of(parts: Sequence[bytes], primary_head: bytes) -> tuple[str, ...]:
 def without_promises(xmp: bytes) -> bytes:
     """The packet without properties that promise gain map, video or container items."""
     for namespace, name in _PROMISES:
-        for prefix in re.findall(rb"xmlns:(\w+)\s*=\s*[\"']" + re.escape(namespace) + rb"[\"']", xmp):
+        declared = re.findall(rb"xmlns:(\w+)\s*=\s*[\"']" + re.escape(namespace) + rb"[\"']", xmp)
+        for prefix in list(dict.fromkeys(declared))[:_MOST_PREFIXES]:
             without = without_property(xmp, prefix + b":" + name)
             xmp = xmp if without == xmp else without_namespace(without, prefix)
     return xmp

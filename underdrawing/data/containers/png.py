@@ -93,6 +93,8 @@ def _header(chunks: list[Chunk]) -> Header:
     if not chunks or chunks[0].kind != b"IHDR" or len(chunks[0].body) != 13:
         raise PictureError("damaged: a PNG file without a header")
     width, height, depth, color_type, _, _, interlace = struct.unpack(">IIBBBBB", chunks[0].body)
+    if not width or not height:
+        raise PictureError("damaged: a PNG file without pixels")
     header = Header(width, height, depth, color_type, interlace == 1)
     if header.palette and not any(chunk.kind == b"PLTE" for chunk in chunks):
         raise PictureError("damaged: a PNG file without its palette")

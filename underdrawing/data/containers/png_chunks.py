@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import struct
 import zlib
 from typing import NamedTuple
@@ -62,6 +61,7 @@ def parse(data: bytes) -> tuple[list[Chunk], list[str], bool]:
     """
     chunks: list[Chunk] = []
     notes: list[str] = []
+    damaged: set[bytes] = set()
     at = len(SIGNATURE)
     while at + 8 <= len(data) and len(chunks) < _MAX_CHUNKS:
         length, kind = struct.unpack_from(">I4s", data, at)
@@ -70,12 +70,17 @@ def parse(data: bytes) -> tuple[list[Chunk], list[str], bool]:
         if not kind.isalpha() or (len(checksum) < 4 and not chunk.critical):
             break
         if kind == b"IEND":
+            if data[at + 12 + length :].strip(b"\0"):
+                notes.append("data behind the end marker of the PNG file left out")
             return chunks, notes, True
         if checksum != struct.pack(">I", zlib.crc32(kind + chunk.body)) and len(checksum) == 4:
             if chunk.critical and kind != b"IDAT":  # pixels have a checksum of their own
                 raise PictureError(f"damaged: the checksum of its chunk {kind.decode()} is wrong")
-            note = f"the checksum of the PNG chunk {kind.decode()} is wrong; it was read all the same"
-            notes += [note] if note not in notes else []
+            if kind not in damaged:
+                damaged.add(kind)
+                notes.append(
+                    f"the checksum of the PNG chunk {kind.decode()} is wrong; it was read all the same"
+                )
         chunks.append(chunk)
         at += 12 + length
     if len(chunks) == _MAX_CHUNKS:
@@ -128,11 +133,14 @@ def raw_profile(keyword: str, text: str) -> tuple[str, bytes] | None:
     """
     if not keyword.startswith(_RAW_PROFILE):
         return None
-    match = re.match(r"\s*\S+\s+(\d+)\s+([0-9a-fA-F\s]*)\Z", text)
-    if match is None:
+    words = text.split()
+    if len(words) < 2 or not words[1].isdecimal():
         return None
-    digits = "".join(match[2].split())
-    data = bytes.fromhex(digits[: len(digits) & ~1])
+    digits = "".join(words[2:])
+    try:
+        data = bytes.fromhex(digits[: len(digits) & ~1])
+    except ValueError:
+        return None
     kind = keyword.removeprefix(_RAW_PROFILE).lower()
     adobe = b"http://ns.adobe.com/xap/1.0/\0"
     if kind == "app1":

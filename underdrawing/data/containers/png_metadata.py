@@ -142,6 +142,8 @@ def _take_text(found: Metadata, chunk: Chunk, inflate: Inflater) -> bool:
         found.notes.append(f"the text {keyword!r} could not be unpacked; it is kept as it is")
         return False
     if keyword == _XMP_KEYWORD:
+        if found.xmp:
+            found.notes.append("a second packet of XMP is left out")
         found.xmp = found.xmp or text.encode("utf-8" if chunk.kind == b"iTXt" else "latin-1")
         return True
     kind, profile = raw_profile(keyword, text) or ("", b"")
@@ -186,6 +188,8 @@ def _take_resolution(found: Metadata, body: bytes, header: Header, inflate: Infl
     if len(body) != 9:
         return False
     x, y, metre = struct.unpack(">IIB", body)
+    if not x or not y:
+        return False
     if not metre:
         found.resolution = Resolution(x, y, "aspect")
     else:

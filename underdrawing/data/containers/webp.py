@@ -99,6 +99,8 @@ def _chunks(data: bytes) -> tuple[list[Chunk], list[str]]:
             break
         chunks.append(Chunk(kind, body))
         at += 8 + length + length % 2
+    if data[end + end % 2 :].strip(b"\0"):
+        notes.append("data behind the end of the WebP file left out")
     return chunks, notes
 
 

@@ -150,6 +150,8 @@ def _with_places(layout: Layout, page: Directory) -> Layout:
     needed = rows * columns * (layout.samples if layout.planar else 1)
     if needed > _MAX_SEGMENTS:
         raise PictureError(f"{needed} strips or tiles; at most {_MAX_SEGMENTS} are read")
+    if needed * layout.segment[0] * layout.row_bytes > 2 * _MAX_DECODED_BYTES:
+        raise PictureError("strips or tiles with many more pixels than the picture")
     offsets = page.numbers(324 if 324 in page.fields else 273).astype(np.int64)[:needed]
     counts = page.numbers(325 if 325 in page.fields else 279).astype(np.int64)[:needed]
     if len(offsets) < needed:
@@ -167,7 +169,7 @@ def _with_places(layout: Layout, page: Directory) -> Layout:
         if (counts < whole).any():
             raise PictureError("damaged or cut short: a strip or tile has too few bytes")
         counts = whole
-    if (offsets < 0).any() or (counts < 1).any() or (offsets + counts > size).any():
+    if (offsets < 0).any() or (counts < 1).any() or (counts > size - offsets).any():
         raise PictureError("damaged or cut short: a strip or tile lies beyond the end of the file")
     if counts.sum() > max(8 * size, _MAX_SHARED_BYTES):
         raise PictureError("strips or tiles that overlap")

@@ -90,11 +90,8 @@ def _main_page(file: File) -> tuple[Directory, list[str]]:
     halves = [page for before, page in itertools.pairwise(pages) if _is_half(page, before)]
     whole = [page for page in pages if not _kind(page) and page not in halves]
     if not whole:  # thumbnail first, as in camera files
-        pages += [
-            Directory(file, at)
-            for page in pages
-            for at in page.numbers(_SUBDIRECTORIES)[:_MAX_PAGES].tolist()
-        ]
+        places = (at for page in pages for at in page.numbers(_SUBDIRECTORIES)[:_MAX_PAGES].tolist())
+        pages += [Directory(file, at) for at in list(dict.fromkeys(places))[:_MAX_PAGES]]
         whole = [page for page in pages if not _kind(page)] or pages[:1]
     if len(whole) > 1:
         raise PictureError(f"it has {len(whole)} pages; expected one picture")
