@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cryptography import x509
-
 from underdrawing.core.errors import KeyFileError
 
 _LARGEST_FILE = 1 << 24
@@ -35,7 +33,7 @@ def add_anchor(store: Path, path: Path, name: str) -> Path:
         data = path.read_bytes()
         if len(data) > _LARGEST_FILE:
             raise KeyFileError(f"{path}: too large for certificates")
-        x509.load_pem_x509_certificates(data)
+        _parse(data)
         if target.exists() and target.read_bytes() != data:
             raise KeyFileError(f"{target.parent}: {name!r} is another already; give this one another name")
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -54,8 +52,15 @@ def anchors(store: Path) -> dict[str, str]:
     for path in sorted(folder.glob("*.pem")) if folder.is_dir() else ():
         try:
             text = path.read_text(encoding="ascii")
-            x509.load_pem_x509_certificates(text.encode("ascii"))
+            _parse(text.encode("ascii"))
         except (OSError, ValueError):
             continue
         found[path.stem] = text.strip() + "\n"
     return found
+
+
+def _parse(data: bytes) -> None:
+    """ValueError where there are no certificates in PEM form."""
+    from cryptography.x509 import load_pem_x509_certificates  # slow to import
+
+    load_pem_x509_certificates(data)

@@ -7,9 +7,8 @@ import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -19,6 +18,9 @@ from underdrawing.credentials import manifest
 from underdrawing.credentials.package import MIME, c2pa, context
 from underdrawing.data.containers.interface import Written
 from underdrawing.data.pictures import Picture, encode_picture
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 _CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 _MANIFEST = b"jumdc2ma"
@@ -130,10 +132,12 @@ def _add_original(builder: Any, original: Original, data: bytes, format: str) ->
     builder.add_ingredient(definition, MIME[format], io.BytesIO(data))
 
 
-def _certificates(path: Path) -> list[x509.Certificate]:
+def _certificates(path: Path) -> list[Certificate]:
+    from cryptography.x509 import load_pem_x509_certificates  # slow to import
+
     data = _read(path)
     try:
-        return x509.load_pem_x509_certificates(data)
+        return load_pem_x509_certificates(data)
     except ValueError as error:
         raise KeyFileError(f"{path}: expected certificates in PEM form ({error})") from error
 
