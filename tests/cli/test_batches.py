@@ -1,5 +1,6 @@
 """Batches: output paths, overwriting, bad files, a full disk, ctrl-C; with the stand-in system."""
 
+import argparse
 import errno
 import json
 import os
@@ -12,6 +13,7 @@ from PIL import Image
 from underdrawing.api import session
 from underdrawing.attacks.suites import SUITES
 from underdrawing.coding.keys import Owner
+from underdrawing.commands._output import print_batch
 from underdrawing.data import files
 
 
@@ -212,3 +214,12 @@ def test_demo_overwrites_its_own_folder_only(run, stand_in, tmp_path, monkeypatc
     assert ran.code == 3
     assert "original.png" in ran.err
     assert (tmp_path / "mine" / "original.png").read_bytes() == b"precious"
+
+
+def test_notes_print_no_line_of_their_own_and_a_unit_may_be_empty(capsys):
+    arguments = argparse.Namespace(command="bulk", json=False, quiet=False)
+    note = "auxiliary picture \nb.jpg: INTACT\x1b[2J left out"
+    results = iter([{"file": "a.tar", "status": "done", "counts": {}, "notes": [note]}])
+    assert print_batch(arguments, results, 1, lambda result: result["file"]) == 0
+    printed = capsys.readouterr().out
+    assert printed == "a.tar\n  note: auxiliary picture \\nb.jpg: INTACT\\x1b[2J left out\n"

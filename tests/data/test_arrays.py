@@ -106,3 +106,13 @@ def test_other_sources(tmp_path):
     with pytest.raises(FileNotFoundError, match="nothing") as raised:
         read_source(tmp_path / "nothing.png")
     assert isinstance(raised.value, MissingPictureError)
+
+
+def test_an_animated_pil_image_is_refused_and_its_frame_is_read():
+    buffer = io.BytesIO()
+    first, second = Image.fromarray(PHOTO), Image.fromarray(PHOTO[::-1])
+    first.save(buffer, "GIF", save_all=True, append_images=[second])
+    with Image.open(buffer) as animated:
+        with pytest.raises(PictureError, match="2 frames"):
+            read_source(animated)
+        assert read_source(animated.copy()).picture.pixels.shape == PHOTO.shape

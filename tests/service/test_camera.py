@@ -1,5 +1,8 @@
 """What a camera wrote into the file, as the answer to a verification has it."""
 
+import resource
+import struct
+
 import pytest
 from PIL import Image
 from PIL.ExifTags import IFD
@@ -48,3 +51,11 @@ def test_damage_is_no_error(position):
     for value in (0, 0x7F, 0xFF):
         whole[position] = value
         camera_facts(bytes(whole))
+
+
+def test_a_block_whose_tags_share_its_bytes_costs_no_memory():
+    tags = b"".join(struct.pack("<HHII", number, 7, 1 << 20, 0) for number in range(4000))
+    hostile = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 4000) + tags + bytes(1 << 20)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    camera_facts(hostile)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10

@@ -1,6 +1,7 @@
 """The Python client against real servers."""
 
 import io
+import os
 import subprocess
 import sys
 
@@ -9,7 +10,8 @@ import pytest
 from PIL import Image
 from stand_in_tasks import order
 
-from underdrawing.client import Client, ServerError
+from underdrawing.client import Client, ServerError, check_webhook
+from underdrawing.client.multipart import Form
 from underdrawing.core.errors import CredentialsError, PictureError, RegistryError, UsageError
 
 
@@ -83,3 +85,13 @@ def test_it_loads_neither_arrays_nor_the_server():
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.strip() == "[]"
+
+
+def test_a_header_of_any_bytes_is_no_valid_signature():
+    assert not check_webhook("secret of sixteen", b"{}", "t=1,v1=\xe9")
+
+
+def test_names_that_are_no_utf_8_are_sent_escaped(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.jpg")
+    path.write_bytes(b"picture")
+    assert b'filename="caf\\udce9.jpg"' in b"".join(Form({}, [path]))

@@ -93,4 +93,5 @@ def _name(source: Source) -> str:
         return "picture"
     path = source if isinstance(source, str | os.PathLike) else getattr(source, "name", "picture")
     name = Path(path).name if isinstance(path, str | os.PathLike) else "picture"
-    return "".join(quote(letter) if letter in '"\r\n' else letter for letter in name)
+    name = "".join(quote(letter) if letter in '"\r\n' else letter for letter in name)
+    return name.encode("utf-8", "backslashreplace").decode()  # bytes that are no UTF-8

@@ -30,4 +30,5 @@ def check_webhook(secret: str, body: bytes, header: str, *, tolerance_s: float =
     if not (stamp.isascii() and stamp.isdecimal() and len(stamp) < 16):
         return False
     fresh = abs(time.time() - int(stamp)) <= tolerance_s
-    return hmac.compare_digest(sign(secret, body, int(stamp)), header) and fresh
+    expected = sign(secret, body, int(stamp)).encode()
+    return hmac.compare_digest(expected, header.encode("utf-8", "replace")) and fresh

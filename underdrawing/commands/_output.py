@@ -95,13 +95,13 @@ def print_batch(
             print_error(f"underdrawing {arguments.command}: {warned}")
         if arguments.json or (not failed and not arguments.quiet):
             text = "" if failed or arguments.json else sentence(shown)
-            notes = (f"  note: {note}" for note in result.get("notes") or ())
+            notes = (f"  note: {note}" for note in shown.get("notes") or ())
             print_result(arguments, result, "\n".join([text, *notes]))
         if progress and number < total:
             line = progress_line(number, total, time.monotonic() - start)
             print(line, end="", file=sys.stderr, flush=True)
         statuses = [result["status"]] if "counts" not in result else result["counts"]
-        code = max(code, *(exit_code(arguments, status) for status in statuses), key=_SEVERITY.index)
+        code = max([code, *(exit_code(arguments, status) for status in statuses)], key=_SEVERITY.index)
     return code
 
 
@@ -121,9 +121,14 @@ def progress_line(done: int, total: int, seconds: float) -> str:
 
 
 def _on_one_line(result: Result) -> Result:
-    """A result in whose texts control characters are escapes: a file's name must not look like a verdict."""
-    texts = ((name, value) for name, value in result.items() if isinstance(value, str))
-    return result | {name: _CONTROL.sub(lambda found: repr(found[0])[1:-1], text) for name, text in texts}
+    """A result in whose texts control characters are escapes: neither a file's name nor what a note quotes
+    of it must look like a verdict."""
+    shown = {name: _escaped(value) for name, value in result.items() if isinstance(value, str)}
+    return result | shown | {"notes": [_escaped(note) for note in result.get("notes") or ()]}
+
+
+def _escaped(text: str) -> str:
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def _counted(results: Iterator[Result], counts: Counter[str]) -> Iterator[Result]:

@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 
 from underdrawing.core.errors import PictureError, ShapeError, UnderdrawingError
 from underdrawing.data.arrays import ArrayLike, picture_from_array
+from underdrawing.data.containers.shared import check_size
 from underdrawing.data.pictures import MAX_PIXELS, FileSource, Picture, load_picture, picture_of, read_bytes
 
 
@@ -106,9 +107,10 @@ def _read(source: Source, max_pixels: int) -> SourcePicture:
 
 def _from_pil(image: Image.Image) -> Picture:
     try:
+        check_size(image, image.width * image.height)  # one frame
         image.load()
         upright = ImageOps.exif_transpose(image)
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise PictureError(f"the PIL image cannot be decoded ({error})") from error
     if upright.mode.startswith("I;16"):
         return picture_from_array(np.asarray(upright).astype(np.uint16))

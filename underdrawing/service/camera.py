@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import struct
-import warnings
 from typing import Any
 
-from PIL import Image
-from PIL.ExifTags import IFD, Base
+from PIL.ExifTags import GPS, IFD, Base
 
-_TEXT_CHARS = 100
+from underdrawing.core.errors import PictureError
+from underdrawing.data.containers.tiff.tags import ASCII, UNDEFINED, Directory, File
+from underdrawing.data.exif import HEADER
+
+_TEXT_CHARS, _TEXT_BYTES = 100, 1000
 _TAGS = {
     "maker": Base.Make,
     "model": Base.Model,
@@ -22,28 +23,34 @@ _TAGS = {
 def camera_facts(exif: bytes | None) -> dict[str, Any] | None:
     """Maker, model, lens, software, artist, copyright, time of exposure (by the camera's clock) and whether
     there is a place (GPS). exif: as in data.picture.Picture. None where nothing of it is there."""
-    if not exif:
-        return None
-    block = Image.Exif()
     try:
-        with warnings.catch_warnings(action="ignore"):  # of damaged blocks
-            block.load(exif)
-            inner, place = block.get_ifd(IFD.Exif), block.get_ifd(IFD.GPSInfo)
-            facts: dict[str, Any] = {name: _text(block.get(tag)) for name, tag in _TAGS.items()}
-    except (ValueError, SyntaxError, LookupError, TypeError, OSError, ArithmeticError, struct.error):
-        return None  # damaged: the picture is judged all the same
-    facts["lens"] = _text(inner.get(Base.LensModel))
-    facts["taken"] = _time(_text(inner.get(Base.DateTimeOriginal)) or _text(block.get(Base.DateTime)))
-    facts["place"] = bool(place and place.get(2) and place.get(4))  # latitude, longitude
+        file = File((exif or b"").removeprefix(HEADER))
+        page = Directory(file, file.first)
+    except PictureError:
+        return None  # none, or damaged: the picture is judged all the same
+    inner, place = _inner(page, IFD.Exif), _inner(page, IFD.GPSInfo)
+    facts: dict[str, Any] = {name: _text(page, tag) for name, tag in _TAGS.items()}
+    facts["lens"] = _text(inner, Base.LensModel)
+    facts["taken"] = _time(_text(inner, Base.DateTimeOriginal) or _text(page, Base.DateTime))
+    facts["place"] = place is not None and {GPS.GPSLatitude, GPS.GPSLongitude} <= place.fields.keys()
     return facts if any(facts.values()) else None
 
 
-def _text(value: Any) -> str | None:
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    if not isinstance(value, str):
+def _inner(page: Directory, tag: int) -> Directory | None:
+    """The directory that a tag points to; None where there is none."""
+    at = page.number(tag, 0)
+    try:
+        return Directory(page.file, at) if at else None
+    except PictureError:
         return None
-    shown = "".join(letter for letter in value.partition("\0")[0] if letter.isprintable())
+
+
+def _text(directory: Directory | None, tag: int) -> str | None:
+    field = None if directory is None else directory.fields.get(tag)
+    if directory is None or field is None or field.kind not in (ASCII, UNDEFINED):
+        return None
+    value = (directory.raw(tag) or b"")[:_TEXT_BYTES].partition(b"\0")[0].decode("utf-8", "replace")
+    shown = "".join(letter for letter in value if letter.isprintable())
     return shown.strip()[:_TEXT_CHARS] or None
 
 

@@ -67,11 +67,12 @@ def job_routes(server: ServerState) -> APIRouter:
         items: list[Item] = []
         try:
             for part in picture:
-                items.append(await _item(server, part))
+                items.append(Item(responses.display_name(part.filename), server.new_upload()))
+                await _receive(server, part, items[-1])
             if all(item.state == "failed" for item in items):
                 raise Problem(415, "unsupported-media-type", "no part `picture` is one of a known type")
             job = store.add(caller.token_sha256, caller.role, task, items, hook)
-        except Problem:
+        except BaseException:  # also a full disk, and a client that is gone
             for item in items:
                 item.upload.unlink(missing_ok=True)
             raise
@@ -151,16 +152,14 @@ def _webhook(server: ServerState, fields: JobFields, receivers: OriginList) -> W
     return Webhook(fields.webhook, secret)
 
 
-async def _item(server: ServerState, picture: UploadFile) -> Item:
-    """A picture of a job; one that is none has failed already, and the others go on."""
-    item = Item(responses.display_name(picture.filename), server.new_upload())
+async def _receive(server: ServerState, picture: UploadFile, item: Item) -> None:
+    """Store the upload of a picture; one that is none has failed already, and the others go on."""
     try:
         await server.copy(picture, item.upload)
     except Problem as problem:
         if problem.status_code >= 500:
             raise
         item.finish("failed", problem=problem.content)
-    return item
 
 
 def _summary(job: Job) -> dict:

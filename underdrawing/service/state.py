@@ -14,9 +14,10 @@ from typing import Any
 
 from fastapi import UploadFile
 
-from underdrawing.core.errors import CredentialsError, RegistryError
+from underdrawing.core.errors import CredentialsError, PictureError, RegistryError
 from underdrawing.credentials.reading import kept_for
 from underdrawing.credentials.repository import ManifestRepository
+from underdrawing.data.containers import HEAD_BYTES, container_of
 from underdrawing.service.artefacts import Artefacts
 from underdrawing.service.job_store import JOBS_PATH, JobLimits, JobStore
 from underdrawing.service.observe import Metrics
@@ -31,9 +32,7 @@ _STORES = {
     "CredentialsError": "the signing or keeping of Content Credentials",
 }
 """What failed, by the kind of the TaskError."""
-_HEAD_BYTES = 32
 _MIN_FREE_BYTES = 256 << 20
-_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+", b"BM")
 
 
 @dataclass
@@ -96,8 +95,11 @@ class ServerState:
 
     async def copy(self, picture: UploadFile, path: Path) -> None:
         """Copy an uploaded picture. Problem 415 where it is none of a known type, 503 for a full disk."""
-        if not is_picture(await picture.read(_HEAD_BYTES)):
-            raise Problem(415, "unsupported-media-type", "the part `picture` is no picture of a known type")
+        try:
+            container_of(await picture.read(HEAD_BYTES))
+        except PictureError as error:
+            problem = "the part `picture` is no picture of a known type"
+            raise Problem(415, "unsupported-media-type", problem) from error
         try:
             await asyncio.to_thread(_copy, picture, path)
         except OSError as error:
@@ -171,13 +173,6 @@ class ServerState:
             registry = False
         disk = shutil.disk_usage(self.artefacts.root).free > _MIN_FREE_BYTES
         return {"workers": self.pool.ready, "registry": registry, "disk": disk}
-
-
-def is_picture(head: bytes) -> bool:
-    """Whether a file starts like one of a supported format; others are refused before they reach a worker."""
-    return (
-        head.startswith(_SIGNATURES) or (head[:4], head[8:12]) == (b"RIFF", b"WEBP") or head[4:8] == b"ftyp"
-    )
 
 
 def _copy(picture: UploadFile, path: Path) -> None:

@@ -18,12 +18,13 @@ from underdrawing.data.containers.interface import Container
 CONTAINERS: tuple[Container, ...] = (jpeg, png, webp, avif, tiff, heif, bmp)
 FORMATS = {container.FORMAT: container for container in CONTAINERS}
 SUFFIXES = {suffix: container.FORMAT for container in CONTAINERS for suffix in container.SUFFIXES}
-_HEAD_BYTES = 64
+HEAD_BYTES = 64
+"""By which a container is known."""
 
 
 def container_of(data: bytes) -> Container:
-    """The container of a file by its first bytes. PictureError where it is none of ours."""
-    head = data[:_HEAD_BYTES]
+    """The container of a file, by its first HEAD_BYTES. PictureError where it is none of ours."""
+    head = data[:HEAD_BYTES]
     for container in CONTAINERS:
         if container.is_this(head):
             return container
