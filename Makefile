@@ -9,7 +9,8 @@ check: ## style, format, layers, types, structure: under half a minute
 	$(PYTHON) -m mypy
 	$(PYTHON) tools/check_structure.py
 
-test:
+test: ## with the packages that tests need, installed here if they are missing
+	@$(PYTHON) -c 'import pytest, skimage, torch' 2>/dev/null || $(PYTHON) -m pip install -e '.[dev]'
 	$(PYTHON) -m pytest
 
 tables: ## tables of the documents from results/*.json, docs/FORMATS.md from the containers; ARGS=--check only compares
