@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ from underdrawing.core.errors import (
     is_out_of_memory,
 )
 from underdrawing.data.pictures import MAX_FILE_BYTES
+
+_USER = re.compile(r"^([^/]*://)[^/@]*@")
+"""User name and password in a URL."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +47,14 @@ class Job:
 
     @property
     def name(self) -> str:
-        """What results and messages call the picture."""
-        return self.url or str(self.path)
+        """What results and messages call the picture; of a URL without user name and password."""
+        return str(self.path) if self.url is None else _USER.sub(r"\1", self.url)
 
     def source(self) -> Path | BinaryIO:
         """The picture for a Session. PictureError, MissingExtraError where its URL cannot be read."""
         if self.data is not None:
             return _NamedBytes(self.data, self.name)
-        return self.path if self.url is None else _NamedBytes(_download(self.url), self.url)
+        return self.path if self.url is None else _NamedBytes(_download(self.url, self.name), self.name)
 
 
 class _NamedBytes(io.BytesIO):
@@ -59,18 +63,20 @@ class _NamedBytes(io.BytesIO):
         self.name = name
 
 
-def _download(url: str) -> bytes:
+def _download(url: str, name: str) -> bytes:
     import fsspec
 
     try:
         with fsspec.open(url, "rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except (ImportError, ValueError) as error:  # an unknown protocol, or its package is missing
-        raise MissingExtraError(f"{url}: fsspec cannot open it ({error})") from error
+        reason = str(error).replace(url, name)
+        raise MissingExtraError(f"{name}: fsspec cannot open it ({reason})") from error
     except Exception as error:  # every file system of fsspec has its own errors
-        raise PictureError(f"{url}: cannot be read ({str(error) or type(error).__name__})") from error
+        reason = str(error).replace(url, name) or type(error).__name__
+        raise PictureError(f"{name}: cannot be read ({reason})") from error
     if len(data) > MAX_FILE_BYTES:
-        raise PictureError(f"{url}: larger than {MAX_FILE_BYTES >> 20} MiB")
+        raise PictureError(f"{name}: larger than {MAX_FILE_BYTES >> 20} MiB")
     return data
 
 

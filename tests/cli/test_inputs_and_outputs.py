@@ -97,10 +97,11 @@ def test_pictures_are_read_from_urls(run, stand_in, photo, tmp_path):
     ran = run("protect", "memory://desk/a.png", photo.as_uri(), "-o", tmp_path / "out", "--json")
     assert [found["file"] for found in ran.objects] == ["memory://desk/a.png", str(photo)]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"a.png", "photo.png"}
-    ran = run("verify", "memory://desk/none.png", "nobody://x/y.png", photo, "--json")
+    ran = run("verify", "memory://desk/none.png", "nobody://ann:secret@x/y.png", photo, "--json")
     assert ran.code == 3
     assert [found["status"] for found in ran.objects] == ["error", "error", "unprotected"]
     assert "memory://desk/none.png: cannot be read" in ran.err and "nobody://x/y.png: fsspec" in ran.err
+    assert "secret" not in ran.err + ran.out
     ran = run("protect", photo, "-o", "s3://bucket/out.png")
     assert ran.code == 64 and "bulk" in ran.err and not Path("s3:").exists()
 

@@ -239,6 +239,19 @@ def end_marker(path):
         assert written.endswith(b"\xff\xd9")
 
 
+@check("second blocks of EXIF and XMP")
+def second_blocks(path):
+    head = b"http://ns.adobe.com/xap/1.0/\0"
+    packets = [files.segment(0xE1, head + files.packet(name)) for name in (b'a:b="1"', b'a:b="2"')]
+    blocks = [files.segment(0xE1, b"Exif\0\0" + exif_block(1)[6:])] * 2
+    picture, _, notes = again(files.inserted(files.plain(), *packets, *blocks), path)
+    assert b'a:b="1"' in picture.xmp
+    assert "second XMP packet left out" in notes
+    assert "second EXIF block left out" in notes
+    extended = files.segment(0xE1, b"http://ns.adobe.com/xmp/extension/\0" + bytes(60))
+    assert "no standard packet names it" in again(files.inserted(files.plain(), extended), path)[2]
+
+
 @check("missing rows")
 def rows(path):
     for options in ({}, {"progressive": True}):

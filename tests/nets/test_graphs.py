@@ -51,6 +51,13 @@ def test_the_fusion_is_that_of_pytorch(height, width):
     same(found, torch_outputs(net, planes), 1e-4)
 
 
+@pytest.mark.parametrize("threads", ["2,1", "0", "many", ""])
+def test_any_number_of_threads_in_the_environment(monkeypatch, threads):
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    planes = normal(1, fusion_net.CHANNELS, 16, 16)
+    assert Graph(fusion.WEIGHTS.with_suffix(".onnx"), fusion.WEIGHTS)(planes=planes)
+
+
 @pytest.mark.parametrize(("rows", "cols"), [(2, 2), (3, 9), (16, 12)])
 def test_the_witness_is_that_of_pytorch(rows, cols):
     """rows, cols: cells."""

@@ -40,7 +40,7 @@ class Graph:
     def _session(self) -> ort.InferenceSession:
         tensors = read_tensors(self._weights, self._prefix)
         options = ort.SessionOptions()
-        options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or 1)
+        options.intra_op_num_threads = _threads(os.environ.get("OMP_NUM_THREADS", ""))
         options.inter_op_num_threads = 1
         options.log_severity_level = 4  # errors are raised
         values = [ort.OrtValue.ortvalue_from_numpy(value) for value in tensors.values()]
@@ -50,3 +50,9 @@ class Graph:
         except Exception as error:  # the errors of onnxruntime have no other common class
             text = f"{self._weights}: its tensors do not fit the network {self._graph.name} ({error})"
             raise WeightsError(text) from error
+
+
+def _threads(setting: str) -> int:
+    """Of OMP_NUM_THREADS, the first number of its list; 1 where it names none."""
+    first = setting.partition(",")[0].strip()
+    return max(1, int(first)) if first.isdecimal() else 1

@@ -45,6 +45,7 @@ INVENTORY = (
     Item("motion video, other data behind the picture", "kept"),
     Item("Content Credentials", "left out", "with --credentials they are an ingredient of the new ones"),
     Item("missing end marker, bytes before the start", "converted", "read all the same, written right"),
+    Item("second blocks of EXIF and XMP", "left out", "readers take the first"),
     Item("missing rows", "left out", "verify reads the rest; protect refuses"),
 )
 CARRIES = ("icc", "exif", "xmp", "iptc", "comments", "resolution")

@@ -41,6 +41,7 @@ INVENTORY = (
     Item(
         "missing end or rows, wrong checksums", "converted", "read all the same; protected only with all rows"
     ),
+    Item("data behind the end marker, second packets of XMP", "left out"),
     Item("animation (APNG)", "left out", "refused"),
 )
 CARRIES = ("icc", "exif", "xmp", "iptc", "comments", "resolution", "texts", "cicp", "depth")

@@ -22,6 +22,7 @@ INVENTORY = (
     Item("unknown chunks", "kept", "behind the pixels, in their order"),
     Item("lossless coding", "kept", "lossy files stay lossy"),
     Item("alpha", "kept", "with the colours below alpha 0"),
+    Item("data behind the end", "left out"),
     Item("animation", "left out", "refused"),
 )
 CARRIES: tuple[str, ...] = ("icc", "exif", "xmp")
