@@ -120,12 +120,15 @@ def test_what_is_signed_is_not_signed_again(archive, signed_by, tmp_path):
 def test_a_shard_that_was_cut_off_before_its_line_keeps_what_it_has(archive, signed_by, tmp_path):
     """Pictures that failed stand in the shard as reports, and do not shift those that follow."""
     (tmp_path / "in").mkdir()
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(photo(5))).quantize(200).save(buffer, "PNG")  # its report has a note
     samples = [("a.jpg", b"none"), ("b.txt", b"1"), ("c.jpg", photo(3)), ("d.jpg", photo(4)), ("e.jpg", b"")]
+    samples.append(("f.png", buffer.getvalue()))
     (tmp_path / "in" / "s.tar").write_bytes(shard(samples))
     run(tmp_path / "in", tmp_path / "out", **signed_by)
     before = tree(tmp_path / "out")
     (tmp_path / "out.journal").unlink()
-    assert run(tmp_path / "in", tmp_path / "out", **signed_by)[0]["counts"] == {"protected": 2, "error": 2}
+    assert run(tmp_path / "in", tmp_path / "out", **signed_by)[0]["counts"] == {"protected": 3, "error": 2}
     assert tree(tmp_path / "out") == before
 
 

@@ -13,6 +13,7 @@ from underdrawing import api
 from underdrawing.bulk.places import Place
 from underdrawing.bulk.settings import BulkSettings
 from underdrawing.bulk.signed import is_signed
+from underdrawing.data.pictures import CREDENTIALS_LOST
 from underdrawing.registry.facts import Facts
 from underdrawing.registry.record import Record
 from underdrawing.report.findings import paths_by_kind, picture_files
@@ -80,14 +81,18 @@ class Worker:
         report, encoded = self.session.produce(
             data, name, identity=identity, facts=self.facts, credentials=False
         )
-        report = replace(report, file=name, output=name, credentials=self.signer is not None)
-        left_out = (*_UNREPEATABLE, "registered") + (() if self.signer else ("credentials",))
-        fields = _without(report.to_json(), left_out)
+        report = replace(report, file=name)
         if self.signer is not None:
             if existing is not None and is_signed(existing, encoded.data, report.identity, self.signer.chain):
-                return Outcome({name: existing}, fields, report.record)
-            encoded = self.session.encode(report, name)
-        fields["notes"] = [*report.notes, *encoded.notes]
+                notes = tuple(note for note in encoded.notes if note != CREDENTIALS_LOST)  # as when signed
+                encoded = replace(encoded, data=existing, notes=notes)
+            else:
+                encoded = self.session.encode(report, name)
+            report = replace(report, growth=len(encoded.data) / len(data))
+        notes, signed = report.notes + encoded.notes, self.signer is not None
+        report = replace(report, output=name, credentials=signed, notes=notes)
+        left_out = (*_UNREPEATABLE, "registered") + (() if self.signer else ("credentials",))
+        fields = _without(report.to_json(), left_out)
         manifest = None
         if report.identity is not None and encoded.manifest is not None:
             manifest = (report.identity, encoded.manifest)
