@@ -72,6 +72,15 @@ class Native(NamedTuple):
         return (f"AVIF boxes {', '.join(kinds)}",) if kinds else ()
 
 
+class Metadata(NamedTuple):
+    """Blocks of metadata that a picture keeps, and notes on what they lack."""
+
+    icc: bytes | None
+    exif: bytes | None
+    xmp: bytes | None
+    notes: list[str]
+
+
 def is_this(head: bytes) -> bool:
     brands = head[8 : max(16, min(int.from_bytes(head[:4]), len(head)))]
     return head[4:8] == b"ftyp" and (b"avif" in brands or b"avis" in brands)
@@ -94,14 +103,7 @@ def read(data: bytes, max_pixels: int) -> Picture:
         notes.append("the clean aperture is not applied: the whole picture is read")
     pixels = shared.upright(pixels, turn)
     size = (pixels.shape[1], pixels.shape[0])
-    exif, icc = upright_exif(file.exif, size, turn), fitting_icc(file.icc, gray)
-    if file.exif and not exif:
-        notes.append("EXIF is damaged and left out")
-    xmp = without_promises(file.xmp or b"")
-    if xmp != (file.xmp or b""):
-        notes.append("XMP that promises a gain map or video left out: the file lacks it")
-    if file.icc and not icc:
-        notes.append("the colour profile is damaged, or one for other channels, and left out")
+    described = metadata_of(file, gray, size, turn)
     properties = [entry for entry in file.primary.properties if entry.kind in _KEPT]
     if turn >= 5:
         properties = [isobmff.turned(entry) for entry in properties]
@@ -111,13 +113,27 @@ def read(data: bytes, max_pixels: int) -> Picture:
         alpha=shared.upright(alpha, turn),
         gray=gray,
         format=FORMAT,
-        icc=icc,
-        exif=exif,
-        xmp=upright_xmp(xmp, size),
+        icc=described.icc,
+        exif=described.exif,
+        xmp=described.xmp,
         cicp=file.cicp,
         native=Native(depth, subsampling, tuple(properties), metadata),
-        notes=tuple(notes),
+        notes=(*notes, *described.notes),
     )
+
+
+def metadata_of(file: isobmff.ItemFile, gray: bool, size: tuple[int, int], turn: int = 1) -> Metadata:
+    """Of an AVIF or HEIF, for the upright picture of this size. turn: orientation of the stored one."""
+    exif, icc, xmp = upright_exif(file.exif, size, turn), fitting_icc(file.icc, gray), file.xmp or b""
+    notes = []
+    if file.exif and not exif:
+        notes.append("EXIF is damaged and left out")
+    kept = without_promises(xmp)
+    if kept != xmp:
+        notes.append("XMP that promises a gain map or video left out: the file lacks it")
+    if file.icc and not icc:
+        notes.append("the colour profile is damaged, or one for other channels, and left out")
+    return Metadata(icc, exif, upright_xmp(kept, size), notes)
 
 
 def _coding(file: isobmff.ItemFile) -> tuple[int, str]:

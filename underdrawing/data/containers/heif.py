@@ -11,11 +11,8 @@ import numpy as np
 from underdrawing.core.errors import MissingExtraError, PictureError
 from underdrawing.data.containers import avif, isobmff, shared
 from underdrawing.data.containers.interface import Item, Written
-from underdrawing.data.containers.jpeg_trailer import without_promises
-from underdrawing.data.exif import upright_exif
 from underdrawing.data.metadata import fitting_icc
 from underdrawing.data.picture import Cicp, Picture
-from underdrawing.data.xmp import upright_xmp
 
 FORMAT = "HEIF"
 SUFFIXES = (".heic", ".heif", ".hif")
@@ -98,16 +95,10 @@ def read(data: bytes, max_pixels: int) -> Picture:
     gray = (file.primary.property(b"pixi") or bytes(5))[4] == 1
     pixels, alpha, depth = _pixels(image)
     size = (pixels.shape[1], pixels.shape[0])
-    exif, icc = upright_exif(file.exif, size), fitting_icc(file.icc, gray)
+    described = avif.metadata_of(file, gray, size)
     thumbnails = tuple(side for side in image.info.get("thumbnails", ()) if side)
     notes = [f"{name} left out" for name in file.left_out(_KEPT) if name != "thumbnail" or not thumbnails]
-    if file.exif and not exif:
-        notes.append("EXIF is damaged and left out")
-    xmp = without_promises(file.xmp or b"")
-    if xmp != (file.xmp or b""):
-        notes.append("XMP that promises a gain map or video left out: the file lacks it")
-    if file.icc and not icc:
-        notes.append("the colour profile is damaged, or one for other channels, and left out")
+    notes += described.notes
     metadata = tuple(block for block in image.info.get("metadata", ()) if len(block["type"].encode()) == 4)
     if len(metadata) < len(image.info.get("metadata", ())):
         notes.append("a damaged block of metadata is left out")
@@ -121,9 +112,9 @@ def read(data: bytes, max_pixels: int) -> Picture:
         alpha=alpha,
         gray=gray,
         format=FORMAT,
-        icc=icc,
-        exif=exif,
-        xmp=upright_xmp(xmp, size),
+        icc=described.icc,
+        exif=described.exif,
+        xmp=described.xmp,
         cicp=file.cicp,
         native=native,
         notes=tuple(notes),
