@@ -116,3 +116,13 @@ def test_an_animated_pil_image_is_refused_and_its_frame_is_read():
         with pytest.raises(PictureError, match="2 frames"):
             read_source(animated)
         assert read_source(animated.copy()).picture.pixels.shape == PHOTO.shape
+
+
+def test_what_a_pil_image_loses_is_named():
+    buffer = io.BytesIO()
+    Image.fromarray(PHOTO).save(buffer, "JPEG", dpi=(300, 300), comment="by hand")
+    with Image.open(buffer) as image:
+        assert read_source(image).picture.notes == (
+            "resolution, comment of the PIL image left out; give its file to keep that",
+        )
+    assert not read_source(Image.fromarray(PHOTO)).picture.notes

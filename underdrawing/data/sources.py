@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,10 @@ class SourcePicture:
 Source = FileSource | Image.Image | ArrayLike | Picture | SourcePicture
 """What is read as a picture; see read_source."""
 _CONTENTS = (str, os.PathLike, bytes, bytearray, memoryview)
+_LEFT_IN_PIL = {
+    "dpi": "resolution", "comment": "comment", "photoshop": "IPTC and Photoshop resources", "text": "texts",
+}  # fmt: skip
+"""By their names in PIL: what a PIL image of a file has, and a Picture made of it lacks."""
 
 SHORTEST_SIDE_PX = 64
 """Pictures with a shorter side are refused: they cannot carry a code."""
@@ -114,4 +118,6 @@ def _from_pil(image: Image.Image) -> Picture:
         raise PictureError(f"the PIL image cannot be decoded ({error})") from error
     if upright.mode.startswith("I;16"):
         return picture_from_array(np.asarray(upright).astype(np.uint16))
-    return picture_of(upright, image.format)
+    lost = [name for key, name in _LEFT_IN_PIL.items() if image.info.get(key) or getattr(image, key, None)]
+    notes = (f"{', '.join(lost)} of the PIL image left out; give its file to keep that",) if lost else ()
+    return replace(picture_of(upright, image.format), notes=notes)
