@@ -22,7 +22,8 @@ from underdrawing import __version__
 from underdrawing.service.origins import Origin, OriginList
 
 _CHUNK_BYTES = 64 << 10
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""Outside of it are NAT64, site-local and IPv4-compatible addresses, which may lead inwards."""
 
 
 class OutgoingError(Exception):
@@ -96,10 +97,8 @@ def check(url: str, allowed: OriginList) -> Origin:
 def is_public(address: str) -> bool:
     """Whether an IP address belongs to the public internet, also by the IPv4 address inside of it."""
     ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
-        if ip in _NAT64 or any(inner):
-            return False
+    if isinstance(ip, ipaddress.IPv6Address) and (ip not in _GLOBAL_UNICAST or ip.sixtofour or ip.teredo):
+        return False
     return ip.is_global and not ip.is_multicast
 
 

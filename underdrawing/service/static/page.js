@@ -40,7 +40,16 @@ const takeFiles = (files) => take([...files].map((file) => ({ name: file.name ||
 function takeUrl() {
   const url = at("url").value.trim();
   if (!url) return;
-  take([{ name: decodeURIComponent(url.split(/[?#]/)[0].split("/").pop()) || url, url }]);
+  take([{ name: nameIn(url) || url, url }]);
+}
+
+function nameIn(url) {
+  const name = url.split(/[?#]/)[0].split("/").pop();
+  try {
+    return decodeURIComponent(name);
+  } catch { // a % that is no escape
+    return name;
+  }
 }
 
 // --- working --------------------------------------------------------------------------------------------------
