@@ -43,8 +43,8 @@ def mark_witness(fraction: float, share: float = 1.0, *, private: bool = False) 
         message = "The mark is whole. Without the secret nobody could have written it over an edit."
     else:
         message = (
-            "The mark is whole. This excludes edits by ordinary software; somebody with this program could "
-            "have written the mark over an edit."
+            "The mark is whole. This excludes edits by ordinary software, but for very small ones; somebody "
+            "with this program could have written the mark over an edit."
         )
     state: WitnessState = "contradicts" if fraction > 0 else "agrees"
     return Witness("mark", state, private, share, None, message)
