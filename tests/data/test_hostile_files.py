@@ -35,12 +35,14 @@ def test_broken_files_are_refused_by_name(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", CUT)
-def test_files_that_lack_rows_are_read_and_not_protected(name):
+def test_files_that_lack_rows_are_decoded_and_not_judged(name):
     loaded = load_picture(CUT[name]())
     assert loaded.incomplete
     assert "cut short" in " ".join(loaded.notes)
     with pytest.raises(PictureError, match="cut short"), Session() as session:
         session.embed(CUT[name]())
+    with pytest.raises(PictureError, match="cut short"), Session() as session:
+        session.judge(CUT[name]())
 
 
 @pytest.mark.parametrize("name", ODD)

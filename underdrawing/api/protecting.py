@@ -12,7 +12,7 @@ import numpy as np
 
 from underdrawing.coding.keys import Owner
 from underdrawing.coding.payload import Previous
-from underdrawing.core.errors import KeyFileError, PictureError
+from underdrawing.core.errors import KeyFileError
 from underdrawing.credentials.signing import CredentialSigner, Original
 from underdrawing.data.files import storable
 from underdrawing.data.pictures import Picture, encode_picture
@@ -57,8 +57,6 @@ class Embedder:
     def embed(self, source: SourcePicture, identity: bytes | None, facts: Facts | None) -> ProtectReport:
         """Protect a picture in memory. facts: of the record; None makes no record."""
         picture, start = source.picture, time.perf_counter()
-        if picture.incomplete:
-            raise PictureError("the file is cut short; a picture is protected as a whole only")
         earlier = self._earlier(picture)
         already = None if earlier is None else _stated(earlier)
         stated = {} if earlier is None else {"previous": earlier}

@@ -50,10 +50,13 @@ def read_source(source: Source, max_pixels: int = MAX_PIXELS) -> SourcePicture:
 
     Arrays and tensors: see arrays.picture_from_array. PIL images are turned upright by their EXIF.
     Larger files than `max_pixels` are refused before they are decoded.
-    Errors: those of load_picture; PictureError for another type of source; ShapeError for arrays of another
-    shape or range, and for sides below SHORTEST_SIDE_PX or beyond LONGEST_ASPECT.
+    Errors: those of load_picture; PictureError for a file that lacks rows and for another type of source;
+    ShapeError for arrays of another shape or range, and for sides below SHORTEST_SIDE_PX or beyond
+    LONGEST_ASPECT.
     """
     read = source if isinstance(source, SourcePicture) else _read(source, max_pixels)
+    if read.picture.incomplete:
+        raise PictureError("the file is cut short: rows are missing, and only whole pictures are judged")
     height, width = read.picture.pixels.shape[:2]
     if min(height, width) < SHORTEST_SIDE_PX:
         raise ShapeError(

@@ -43,7 +43,10 @@ class Photo:
 
     def load(self) -> np.ndarray:
         """(H, W, 3) uint8 RGB at its own size."""
-        return load_picture(self.read_bytes()).image
+        picture = load_picture(self.read_bytes())
+        if picture.incomplete:
+            raise PictureError("the file is cut short")
+        return picture.image
 
     def square(self, side: int) -> tuple[np.ndarray, Outlines]:
         """The centre square by Lanczos to (side, side, 3) uint8 with its outlines; side 0: as it is."""

@@ -46,7 +46,7 @@ INVENTORY = (
     Item("Content Credentials", "left out", "with --credentials they are an ingredient of the new ones"),
     Item("missing end marker, bytes before the start", "converted", "read all the same, written right"),
     Item("second blocks of EXIF and XMP", "left out", "readers take the first"),
-    Item("missing rows", "left out", "verify reads the rest; protect refuses"),
+    Item("missing rows", "left out", "the last 16 are noted; a file that lacks more is refused"),
 )
 CARRIES = ("icc", "exif", "xmp", "iptc", "comments", "resolution")
 _DEFAULT_QUALITY = 95

@@ -38,9 +38,7 @@ INVENTORY = (
     Item("palette; 1, 2 or 4 bits", "converted", "RGB or gray with 8 bits; the histogram is left out"),
     Item("transparent colour", "converted", "alpha channel"),
     Item("interlacing", "left out"),
-    Item(
-        "missing end or rows, wrong checksums", "converted", "read all the same; protected only with all rows"
-    ),
+    Item("missing end, wrong checksums", "converted", "read all the same; a file that lacks rows is refused"),
     Item("data behind the end marker, second packets of XMP", "left out"),
     Item("animation (APNG)", "left out", "refused"),
 )
