@@ -44,12 +44,15 @@ def judge(received: np.ndarray, marked: Marked, parts: Parts, find_key: FindKey)
     decoded = None if content is None else _part_in_view(content, marked, image)
     error = None if decoded is None else abs_error(image, decoded)
     by_mark = drop_unsupported_regions(by_mark, marked.evidence(), clipped, error, by_locator=True)
-    by_mark = drop_marked_regions(by_mark, marked.view, marked.known)
+    public = marked.binds is None  # a private mark is proof by itself, and a cleared area would be intact
+    if public:
+        by_mark = drop_marked_regions(by_mark, marked.view, marked.known)
     finding = None if signed is None else parts.witness.compare(image, alignment.origin, signed)
-    logits = None if finding is None or not signed.cells.size else finding.logits
+    logits = finding.logits if public and finding is not None and signed.cells.size else None
     if decoded is not None and signed.sketch_bits >= LOCAL_BITS:
         by_mark = add_contradictions(image, decoded, by_mark, logits)
-    by_mark = drop_palette_regions(by_mark, _grid_image(received, marked, nearest=True), logits)
+    if public:
+        by_mark = drop_palette_regions(by_mark, _grid_image(received, marked, nearest=True), logits)
     probability, rewritten = join_evidence(by_mark, finding)
     in_frame = np.clip(alignment.to_received(probability), 0, 1)
     altered = in_frame > ALTERED_PROBABILITY
