@@ -42,7 +42,8 @@ def add_routes(app: FastAPI, server: ServerState) -> None:
     """Add all routes to the app."""
     app.include_router(_pictures(server))
     app.include_router(job_routes(server))
-    app.include_router(_lookups(server))
+    app.include_router(_records(server))
+    app.include_router(_artefacts_and_about(server))
     app.include_router(_operations(server))
 
 
@@ -99,7 +100,7 @@ def _pictures(server: ServerState) -> APIRouter:
     return router
 
 
-def _lookups(server: ServerState) -> APIRouter:
+def _records(server: ServerState) -> APIRouter:
     router = APIRouter(prefix="/v1", dependencies=[Depends(declared_fields_only)])
 
     @router.get("/records/{identity}", tags=["records"], responses=problems(401, 403, 404, 422, 503))
@@ -122,6 +123,12 @@ def _lookups(server: ServerState) -> APIRouter:
         store = await to_thread(server.manifest, identity)
         name = f'attachment; filename="{identity}.c2pa"'
         return Response(store, media_type=responses.MEDIA[".c2pa"], headers={"Content-Disposition": name})
+
+    return router
+
+
+def _artefacts_and_about(server: ServerState) -> APIRouter:
+    router = APIRouter(prefix="/v1", dependencies=[Depends(declared_fields_only)])
 
     @router.get(
         "/artefacts/{name}/{file}",
