@@ -14,6 +14,7 @@ from underdrawing.coding.keys import Owner, PublicKey
 from underdrawing.coding.payload import Previous
 from underdrawing.core.errors import CapacityError, ShapeError
 from underdrawing.core.types import DECODED, UNTOUCHED
+from underdrawing.systems.photo import verifying
 from underdrawing.systems.photo.model import Photo
 
 IDENTITY = bytes.fromhex("0123456789abcdef")
@@ -237,3 +238,18 @@ def test_rates_are_monotone_and_choose_the_largest_that_fits():
     assert 0 < k_middle <= 0.7 * 4000 and 0 < k_top <= 0.7 * 8000
     poor = {"middle": dict.fromkeys((0, 50, 90, 100), 300.0), "top": {90: 100.0}}
     assert rates.sizes(rates.choose(poor, 32, 64, least_middle=700), 32, 64)[0] == 0
+
+
+def test_no_rule_clears_a_region_where_the_mark_alone_is_proof(system, monkeypatch):
+    for rule in ("drop_marked_regions", "drop_palette_regions"):
+        monkeypatch.setattr(verifying, rule, lambda probability, *_: np.zeros_like(probability))
+    photo = np.ascontiguousarray(data.astronaut()[:320, :320])
+    secret = bytes(range(7, 39))
+    states = {}
+    for key in (None, secret):
+        received = system.protect(photo, secret=key, identity=IDENTITY).apply(photo)
+        received[100:200, 100:200] = data.coffee()[100:200, 100:200]
+        verdict = system.verify(received, secret=key)
+        states[key] = verdict.assurance.witness("mark").state
+    assert states[secret] == "contradicts"  # the rules are not asked
+    assert states[None] != "contradicts"  # they are
