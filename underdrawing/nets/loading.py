@@ -18,13 +18,23 @@ from underdrawing.core.errors import WeightsError
 from underdrawing.nets.weights import UNREADABLE, read_config, read_tensors
 
 
-def save_network(network: nn.Module, path: Path, metadata: dict[str, str]) -> None:
-    """Write parameters, `network.config` where it has one, and metadata; floats at half precision."""
+def save_network(
+    network: nn.Module,
+    path: Path,
+    metadata: dict[str, str],
+    *,
+    prefix: str = "",
+    others: dict[str, torch.Tensor] | None = None,
+) -> None:
+    """Write parameters, `network.config` where it has one, and metadata; floats at half precision.
+
+    prefix: of the parameters' names. others: tensors that are stored beside them as they are.
+    """
     state = {name: v.half() if v.is_floating_point() else v for name, v in network.state_dict().items()}
-    state = {name: value.cpu().contiguous() for name, value in state.items()}
+    state = {prefix + name: value.cpu().contiguous() for name, value in state.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     config = {"config": json.dumps(asdict(network.config))} if hasattr(network, "config") else {}
-    save_file(state, path, config | metadata)
+    save_file(state | (others or {}), path, config | metadata)
 
 
 def load_network(path: Path, config_class: Any, network_class: type, prefix: str = "") -> Any:

@@ -6,8 +6,9 @@
             sum(terms).backward();  clip;  step
 
 A system has `module` (nn.Module), `players` ({name: list of optimizer groups}), `batch(rng)` and
-`losses(batch, rng)`; where it has `begin(step, progress)`, that is called before each step. The run lasts for
-a given number of minutes of work (or steps); the schedule follows the time used, so it always ends annealed.
+`losses(batch, rng)`; where it has `begin(step, progress)`, that is called before each step. Where it has
+`optimizer(groups)` and `rate(step, progress)`, they replace Adam and the warm cosine. The run lasts for a
+given number of minutes of work (or steps); the schedule follows the time used, so it always ends annealed.
 """
 
 import json
@@ -62,12 +63,12 @@ class Run:
 
 def train(system: System, run: Run, out: Path, *, resume: bool = False) -> list[dict[str, float]]:
     """Train and write out/checkpoint.pt and out/log.jsonl; returns the log's rows of this call."""
-    optimizers = {
-        name: torch.optim.Adam(groups, betas=(0.9, 0.99)) for name, groups in system.players.items()
-    }
+    make = getattr(system, "optimizer", _adam)
+    optimizers = {name: make(groups) for name, groups in system.players.items()}
     peaks = {
         name: [group["lr"] for group in optimizer.param_groups] for name, optimizer in optimizers.items()
     }
+    rate = getattr(system, "rate", lambda step, progress: warm_cosine(progress, run.warmup, run.floor))
     average = Average(system.module, run.average)
     step, used_s = 0, 0.0
     if resume:
@@ -83,7 +84,7 @@ def train(system: System, run: Run, out: Path, *, resume: bool = False) -> list[
     while (progress := _progress(run, step, time.monotonic() - started)) < 1.0:
         for name, optimizer in optimizers.items():
             for group, peak in zip(optimizer.param_groups, peaks[name], strict=True):
-                group["lr"] = peak * warm_cosine(progress, run.warmup, run.floor)
+                group["lr"] = peak * rate(step, progress)
         # One generator per step: a resumed run draws the same batches as an uninterrupted one.
         rng = np.random.default_rng((run.seed, step))
         row = {"step": float(step), "progress": progress}
@@ -101,6 +102,10 @@ def train(system: System, run: Run, out: Path, *, resume: bool = False) -> list[
             saved = time.monotonic()
     _save(out, system, optimizers, average, step, time.monotonic() - started)
     return rows
+
+
+def _adam(groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    return torch.optim.Adam(groups, betas=(0.9, 0.99))
 
 
 def _progress(run: Run, step: int, used_s: float) -> float:

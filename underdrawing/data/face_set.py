@@ -1,0 +1,128 @@
+"""Labelled sets of real and forged faces in a folder, as `underdrawing forge` writes them.
+
+SET/manifest.jsonl      one object a line: file, mask, kind, split, identity, donor, source, landmarks
+SET/train/swap/*.png    crops of SIDE px: a square around the face, CONTEXT times the side of its box
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from underdrawing.core.errors import UsageError
+
+MANIFEST = "manifest.jsonl"
+SIDE = 256
+"""Side of the pictures, px."""
+CONTEXT = 1.6
+"""Side of a picture in sides of the face's box."""
+REAL = "real"
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class FaceEntry:
+    """One picture of a set."""
+
+    file: str
+    """Relative to the folder of the set."""
+    kind: str
+    """REAL, or the kind of forgery."""
+    split: str
+    """Of SPLITS; no identity is in two of them."""
+    identity: str
+    """Of the person; of the target where the face was replaced."""
+    source: str
+    """Name of the set of real pictures."""
+    landmarks: list[list[float]]
+    """Five points [x, y], px."""
+    mask: str | None = None
+    """File of the changed pixels (8 bits); None for a real picture or where it is unknown."""
+    donor: str | None = None
+    """Identity of the donor."""
+    original: str | None = None
+    """The real picture of the set that was forged."""
+
+    def line(self) -> str:
+        """Its line in the manifest."""
+        return json.dumps(asdict(self)) + "\n"
+
+
+def read_manifest(folder: Path) -> Iterator[FaceEntry]:
+    """Entries of a set in the order of its manifest. UsageError where it is missing or damaged."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file; `underdrawing forge FACES -o {folder}` makes a set of faces")
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                yield FaceEntry(**json.loads(line))
+            except (ValueError, TypeError) as error:
+                raise UsageError(
+                    f"{path}, line {number}: not an entry of a set of faces ({error})"
+                ) from error
+
+
+@dataclass(frozen=True)
+class FaceSet:
+    """One split of a set, with its pictures in memory."""
+
+    entries: tuple[FaceEntry, ...]
+    pictures: np.ndarray
+    """(N, SIDE, SIDE, 3) uint8 RGB."""
+
+    @property
+    def kinds(self) -> list[str]:
+        """Kinds of forgeries, sorted."""
+        return sorted({entry.kind for entry in self.entries} - {REAL})
+
+    def indices(self, kind: str) -> np.ndarray:
+        """Positions of the pictures of a kind."""
+        return np.flatnonzero([entry.kind == kind for entry in self.entries])
+
+    def originals(self) -> np.ndarray:
+        """(N,) position of the real picture of each forgery; -1 where there is none in the set."""
+        places = {entry.file: place for place, entry in enumerate(self.entries)}
+        return np.array([places.get(entry.original or "", -1) for entry in self.entries])
+
+    @classmethod
+    def read(cls, folder: Path, split: str, without: Collection[str] = ()) -> FaceSet:
+        """A split without some kinds. UsageError where nothing is left or a picture cannot be read.
+
+        The decoded pictures are cached beside the manifest, and mapped into memory from there.
+        """
+        every = [entry for entry in read_manifest(folder) if entry.split == split]
+        chosen = [number for number, entry in enumerate(every) if entry.kind not in without]
+        if not chosen:
+            raise UsageError(f"{folder}: no faces in the split {split!r}")
+        pictures = _cached(folder, split, every)
+        if len(chosen) < len(every):
+            pictures = pictures[chosen]
+        return cls(tuple(every[number] for number in chosen), pictures)
+
+
+def _cached(folder: Path, split: str, entries: list[FaceEntry]) -> np.ndarray:
+    cache, manifest = folder / f"{split}.npy", folder / MANIFEST
+    if not cache.is_file() or cache.stat().st_mtime < manifest.stat().st_mtime:
+        partial = cache.with_suffix(".partial.npy")
+        shape = (len(entries), SIDE, SIDE, 3)
+        target = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
+        for number, entry in enumerate(entries):
+            target[number] = _picture(folder / entry.file)
+        target.flush()
+        partial.replace(cache)
+    return np.load(cache, mmap_mode="r")
+
+
+def _picture(path: Path) -> np.ndarray:
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+    if image is None:
+        raise UsageError(f"{path}: the manifest names it, but it is missing or not a picture")
+    if image.shape[:2] != (SIDE, SIDE):
+        image = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    return image
