@@ -17,7 +17,7 @@ from underdrawing.bench import tables
 from underdrawing.bench.harness.avif import avif_at, picture_bits
 from underdrawing.bench.harness.measures import Edits, Trial, strength_for
 from underdrawing.bench.harness.photographs import PhotoSets, hash_photos
-from underdrawing.bench.harness.run import Run, figure, rate, summarize, wilson
+from underdrawing.bench.harness.run import Run, figure, rate, summarize
 from underdrawing.bench.harness.subjects import Subject
 from underdrawing.bench.studies import imuge, photo_core
 from underdrawing.core.errors import OutputError, PictureError, UsageError
@@ -183,7 +183,6 @@ def test_figures_by_hand():
     assert figure("psnr_db", values)["worst_decile"] == 0.5
     assert figure("flagged", values)["worst_decile"] == 18.5
     assert rate([True, False, True, True])["mean"] == 0.75
-    assert wilson(0, 1000)[1] == pytest.approx(0.00383, abs=1e-4)
     assert summarize([("a", {"f1": float("nan")}), ("a", {"iou": None})]) == {}
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from underdrawing.core.errors import ShapeError
+from underdrawing.metrics.classification import auc
 
 THRESHOLD = 0.5
 
@@ -57,13 +58,7 @@ def count_mask(prob: np.ndarray, mask: np.ndarray) -> MaskCounts:
 
 def mask_auc(prob: np.ndarray, mask: np.ndarray) -> float:
     """Area under the ROC curve over pixels (ties count half); nan where the mask is empty or full."""
-    positive = int(np.count_nonzero(mask))
-    negative = mask.size - positive
-    if not positive or not negative:
-        return float("nan")
-    _, level, count = np.unique(prob.ravel(), return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(count) - (count - 1) / 2)[level]
-    return float((ranks[mask.ravel()].sum() - positive * (positive + 1) / 2) / (positive * negative))
+    return float(auc(prob.ravel(), mask.ravel()))
 
 
 def mask_bce(prob: np.ndarray, mask: np.ndarray) -> float:

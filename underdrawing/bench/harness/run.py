@@ -21,6 +21,7 @@ from underdrawing.bench.harness.record import Columns, Protocol, Store, conditio
 from underdrawing.bench.harness.render import Block
 from underdrawing.bench.harness.subjects import Subject, load_subject
 from underdrawing.core.errors import OutputError, UsageError
+from underdrawing.metrics.classification import wilson
 
 Row = tuple[str, Mapping[str, float | bool | None]]
 """A place ("edited/512/jpeg70") and the values by metric; None and NaN are left out. A bool gives a rate."""
@@ -58,14 +59,6 @@ def rate(values: list[bool]) -> dict[str, float]:
     low, high = wilson(sum(values), len(values))
     mean = sum(values) / len(values)
     return {"mean": _round(mean), "low95": _round(low), "high95": _round(high), "n": len(values)}
-
-
-def wilson(hits: int, trials: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a rate."""
-    z, share = 1.959964, hits / trials
-    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def _round(value: float) -> float:
