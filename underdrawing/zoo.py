@@ -1,10 +1,11 @@
 """The zoo: systems, carriers and blocks by their cards; every weight is checked by its sha256 before use.
 
     systems/NAME/card.toml                  a system: protector, carrier, detector, localizer or codec
-    carriers/*/*.toml, content/*/*.toml, judging/*/*.toml     carriers, and blocks that several systems use
+    carriers/*/*.toml, content/*/*.toml, judging/*/*.toml, faces/*.toml
+                                            carriers, and blocks that several systems use
 
 A `card.toml` is named after its folder, any other card after its file. Folders are searched on the `__path__`
-of the three packages, so that a system can live outside this one.
+of the packages, so that a system can live outside this one.
 """
 
 from __future__ import annotations
@@ -17,13 +18,19 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from underdrawing import carriers, content, judging, systems
+from underdrawing import carriers, content, faces, judging, systems
 from underdrawing.core.errors import MissingExtraError, UsageError, WeightsError
 from underdrawing.core.extras import needs_extra
 
 KINDS = ("protector", "carrier", "detector", "localizer", "codec", "block")
 _SYSTEMS = ((systems, "*/card.toml"),)
-_ROOMS = (*_SYSTEMS, (carriers, "*/*.toml"), (content, "*/*.toml"), (judging, "*/*.toml"))
+_ROOMS = (
+    *_SYSTEMS,
+    (carriers, "*/*.toml"),
+    (content, "*/*.toml"),
+    (judging, "*/*.toml"),
+    (faces, "*.toml"),
+)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,6 @@
+"""Faces: detection with five landmarks, square crops aligned ones, their way back into the picture."""
+
+from underdrawing.faces.crop import FaceCrop, align, crop, paste
+from underdrawing.faces.detect import DetectedFace, detect
+
+__all__ = ["DetectedFace", "FaceCrop", "align", "crop", "detect", "paste"]
