@@ -13,8 +13,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from underdrawing.data.face_set import CONTEXT
-
 
 @dataclass(frozen=True)
 class Camera:
@@ -26,6 +24,8 @@ class Camera:
     """Quality of JPEG, for half of the samples."""
     webp: tuple[int, int] = (70, 96)
     """Quality of WebP, for a sixth; a third stays uncompressed."""
+    context: float = 1.6
+    """Side of the crop in sides of the face's box, as in a set of faces."""
     margin: tuple[float, float] = (1.2, 1.42)
     """Side of the square in sides of the face's box."""
     shift: float = 0.04
@@ -70,7 +70,7 @@ class Camera:
         )
 
     def _square(self, image: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
-        width = rng.uniform(*self.margin) / CONTEXT * len(image)
+        width = rng.uniform(*self.margin) / self.context * len(image)
         centre = len(image) / 2 + rng.uniform(-self.shift, self.shift, 2) * width
         mirror, angle = rng.random() < 0.5, np.deg2rad(rng.uniform(-self.turn, self.turn))
         if rng.random() < 0.5:  # as a face is cut out by `examine`

@@ -1,0 +1,16 @@
+"""Forgery laboratory: forged faces with their masks, for training and measurement of detectors.
+
+forged = KINDS["swap"](Face(target_u8, landmarks), Face(donor_u8, donor_landmarks), rng)
+forged.image, forged.mask
+"""
+
+from underdrawing.attacks.face_forgery.attribute import attribute
+from underdrawing.attacks.face_forgery.blend import blend
+from underdrawing.attacks.face_forgery.face import Face, Forged, Forgery
+from underdrawing.attacks.face_forgery.reenact import reenact
+from underdrawing.attacks.face_forgery.swap import swap
+
+KINDS: dict[str, Forgery] = {"swap": swap, "reenact": reenact, "blend": blend, "attribute": attribute}
+"""Every kind of forgery by name."""
+
+__all__ = ["KINDS", "Face", "Forged", "Forgery"]
