@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from underdrawing.core.errors import ShapeError
-from underdrawing.faces.detect import DetectedFace
+from underdrawing.faces.detection import DetectedFace
 
 MARGIN = 1.3
 """Side of the crop over the longer side of the box, as in FaceForensics++ (ICCV 2019, sec. 4)."""
