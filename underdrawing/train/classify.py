@@ -1,0 +1,193 @@
+"""Training of detectors of forged faces, shared by all of them: batches, loss, statistics, calibration.
+
+    FaceSet + Camera -> pairs of a forged and a real face -> network -> losses      the loop: train.loop
+    val split -> logits, embeddings -> Platt scaling, distance to known faces    stored with the weights
+
+A weight file holds the parameters under "network.", and the tensors of metrics.calibration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from underdrawing.attacks.face_forgery.camera import Camera
+from underdrawing.data.face_set import REAL, FaceSet
+from underdrawing.metrics.calibration import Outside, Platt, fit_outside, fit_platt
+from underdrawing.nets.face_outputs import FaceOutputs
+from underdrawing.nets.loading import save_network
+from underdrawing.train.run import SEED, Recipe, run_recipe
+
+PREFIX = "network."
+"""Of the names of the parameters in a weight file."""
+_STATISTICS = 40  # batches for statistics of normalization and of embeddings
+_VIEWS = 3  # paths of each held-out face, on average
+
+
+@dataclass(frozen=True)
+class ClassifyRecipe(Recipe):
+    """Settings of the training of a detector."""
+
+    batch: int = 32
+    """Faces a step: half of them real."""
+    side: int = 128
+    """Of the input, px."""
+    camera: Camera = field(default_factory=Camera)
+    """Path of both classes from the crop to the input."""
+    paired: float = 0.5
+    """Share of forged faces whose real counterpart takes the same path in the same batch."""
+    without: tuple[str, ...] = ()
+    """Kinds of forgeries that are left out, of training and of calibration."""
+
+
+Losses = Callable[[FaceOutputs, Tensor, Tensor, np.random.Generator], dict[str, Tensor]]
+"""(outputs, labels (B,) float32 with 1 for forged, kinds (B,) int64 with 0 for real, rng) -> named losses."""
+
+
+@dataclass(frozen=True)
+class FaceBatch:
+    """Inputs of a step."""
+
+    faces: Tensor
+    """(B, 3, side, side) float32, RGB in 0..255."""
+    labels: Tensor
+    """(B,) float32: 1 for a forged face."""
+    kinds: Tensor
+    """(B,) int64: 0 for a real face, else 1 + position in FaceSet.kinds."""
+
+
+class FaceBatches:
+    """Random batches of a face set: as many real as forged faces, every kind as often as the others."""
+
+    def __init__(self, faces: FaceSet, recipe: ClassifyRecipe):
+        self.faces, self.recipe, self.kinds = faces, recipe, faces.kinds
+        self._forged = [faces.indices(kind) for kind in self.kinds]
+        self._real, self._originals = faces.indices(REAL), faces.originals()
+
+    def draw(self, rng: np.random.Generator) -> FaceBatch:
+        """A batch; every second face is forged."""
+        inputs, kinds = [], []
+        for _ in range(self.recipe.batch // 2):
+            kind = int(rng.integers(len(self.kinds)))
+            forged = int(rng.choice(self._forged[kind]))
+            real, seed = int(self._originals[forged]), int(rng.integers(2**32))
+            paired = real >= 0 and rng.random() < self.recipe.paired
+            if not paired:
+                real = int(rng.choice(self._real))
+            inputs += [self._input(forged, seed), self._input(real, seed if paired else seed + 1)]
+            kinds += [kind + 1, 0]
+        return to_batch(np.stack(inputs), np.array(kinds))
+
+    def _input(self, place: int, seed: int) -> np.ndarray:
+        camera, rng = self.recipe.camera, np.random.default_rng(seed)
+        return camera.picture(self.faces.pictures[place], self.recipe.side, rng)
+
+
+def to_batch(faces: np.ndarray, kinds: np.ndarray) -> FaceBatch:
+    """A batch of faces (B, side, side, 3) uint8 and their kinds (B,)."""
+    inputs = torch.from_numpy(faces).permute(0, 3, 1, 2).float()
+    labels = torch.from_numpy(kinds).long()
+    return FaceBatch(inputs.contiguous(memory_format=torch.channels_last), (labels > 0).float(), labels)
+
+
+def cross_entropy(
+    outputs: FaceOutputs, labels: Tensor, kinds: Tensor, rng: np.random.Generator
+) -> dict[str, Tensor]:
+    """Binary cross-entropy of the logit."""
+    return {"loss": F.binary_cross_entropy_with_logits(outputs.logit, labels)}
+
+
+class Classification:
+    """A network and its losses, as the loop trains them."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        faces: FaceSet,
+        recipe: ClassifyRecipe,
+        losses: Losses = cross_entropy,
+        groups: list[dict] | None = None,
+    ):
+        """groups: of the optimizer, where not all parameters have the recipe's rate."""
+        self.module, self.recipe, self._losses = network.to(memory_format=torch.channels_last), recipe, losses
+        self.batches = FaceBatches(faces, recipe)
+        everything = [{"params": list(network.parameters()), "lr": recipe.learning_rate}]
+        self.players = {"detector": groups or everything}
+        self.batch = self.batches.draw
+
+    def losses(self, batch: FaceBatch, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        """The losses of one step."""
+        yield "detector", self._losses(self.module(batch.faces), batch.labels, batch.kinds, rng)
+
+
+def run(
+    build: Callable[[FaceSet], Classification],
+    recipe: ClassifyRecipe,
+    data: Path,
+    weights: Path,
+    *,
+    minutes: float | None = None,
+    resume: bool = False,
+) -> dict[str, float]:
+    """Train on the set of faces in `data` and write the calibrated weights; the last row of the log.
+
+    build: the system for the train split; initial parameters are drawn from torch's generator, seeded here.
+    The folder of `weights` gets the checkpoint and the log.
+    """
+    faces = FaceSet.read(data, "train", recipe.without)
+
+    def make(device: torch.device) -> Classification:
+        with torch.random.fork_rng():
+            torch.manual_seed(SEED)
+            return build(faces)
+
+    def save(system: Classification, metadata: dict[str, str]) -> dict[str, float]:
+        recompute_statistics(system)
+        platt, outside, scores = calibrate(system, FaceSet.read(data, "val", recipe.without))
+        tensors = {name: torch.from_numpy(v) for name, v in (platt.tensors() | outside.tensors()).items()}
+        save_network(system.module, weights, metadata, prefix=PREFIX, others=tensors)
+        return scores
+
+    photos = len(faces.entries)
+    return run_recipe(make, recipe, weights.parent, save, photos=photos, minutes=minutes, resume=resume)
+
+
+@torch.no_grad()
+def recompute_statistics(system: Classification) -> None:
+    """Batch normalization statistics of the averaged parameters: those of the last ones do not fit."""
+    for layer in system.module.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.reset_running_stats()
+            layer.momentum = None  # cumulative mean over all batches
+    system.module.train()
+    for number in range(_STATISTICS):
+        system.module(system.batch(np.random.default_rng((SEED, 1, number))).faces)
+    system.module.eval()
+
+
+@torch.no_grad()
+def calibrate(system: Classification, held_out: FaceSet) -> tuple[Platt, Outside, dict[str, float]]:
+    """Calibration of the logit, distance of embeddings, and balanced accuracy on a split that was not trained
+    on. Both classes, and the kinds of forgeries, weigh the same."""
+    known = [system.batch(np.random.default_rng((SEED, 2, number))) for number in range(_STATISTICS)]
+    embeddings = np.concatenate([system.module(batch.faces).embedding.numpy() for batch in known])
+    groups = np.concatenate([batch.kinds.numpy() for batch in known])
+    batches = FaceBatches(held_out, system.recipe)
+    count = max(_STATISTICS, _VIEWS * len(held_out.entries) // system.recipe.batch)
+    logits, others, labels = [], [], []
+    for number in range(count):
+        batch = batches.draw(np.random.default_rng((SEED, 3, number)))
+        outputs = system.module(batch.faces)
+        logits.append(outputs.logit.double().numpy())
+        others.append(outputs.embedding.numpy())
+        labels.append(batch.labels.numpy() > 0)
+    logit, label = np.concatenate(logits), np.concatenate(labels)
+    platt = fit_platt(logit, label)
+    right = (platt.prob(logit) > 0.5) == label
+    return platt, fit_outside(embeddings, groups, np.concatenate(others)), {"accuracy": float(right.mean())}
