@@ -82,7 +82,7 @@ class Card:
     title: str
     summary: str
     abilities: tuple[str, ...]
-    """Of: protect, verify, locate, recover, identify, sign, detect, trace, embed, read, encode, decode."""
+    """Of: protect, verify, locate, recover, identify, sign, examine, trace, embed, read, encode, decode."""
     class_path: str
     """"package.module:Class"."""
     licence: str

@@ -61,12 +61,32 @@ def test_an_embedded_message_is_read_and_a_longer_one_is_refused(name):
         carrier.capacity_bits(IMAGE[..., 0])
 
 
+def faces():
+    """A face in colour and in gray, whole, small, odd and dark, and a picture of none."""
+    face = np.ascontiguousarray(data.astronaut()[60:220, 140:300])
+    gray = np.repeat(face.mean(2, keepdims=True).astype(np.uint8), 3, 2)
+    odd = np.ascontiguousarray(face[:77, :77])
+    return [face, gray, odd, face[40:56, 40:56], face // 8, np.full((300, 300, 3), 255, np.uint8)]
+
+
 @cards("detector")
-def test_a_detector_gives_a_probability(name):
+def test_a_detector_gives_a_probability_and_whether_it_knows_such_faces(name):
     detector = load(name)
-    probability = detector.examine(IMAGE)
-    assert probability is None or 0 <= probability <= 1
-    assert probability == detector.examine(IMAGE)
+    for face in faces():
+        before, evidence = face.copy(), detector.evidence(face)
+        assert 0 <= evidence.fake_prob <= 1 and evidence.distance >= 0
+        assert evidence.outside == (evidence.distance > 1)
+        assert detector.examine(face) == (None if evidence.outside else evidence.fake_prob)
+        assert detector.evidence(face) == evidence and np.array_equal(face, before)
+
+
+@cards("detector")
+def test_a_detector_gives_a_heat_map_of_the_face(name):
+    detector = load(name)
+    for face in faces():
+        heat = detector.heat(face)
+        assert heat.shape == face.shape[:2] and heat.dtype == np.float32 and np.isfinite(heat).all()
+        assert np.array_equal(heat, detector.heat(face))
 
 
 @cards("localizer")
@@ -98,7 +118,7 @@ def test_a_folder_is_a_system_of_the_zoo_and_can_be_trained(kind, toys, train, t
 FIGURES = {
     "protector": lambda subject, image: psnr_db(image, subject.protect(image)),
     "carrier": lambda subject, image: float(subject.model.capacity_bits(image)),
-    "detector": lambda subject, image: subject.model.examine(image),
+    "detector": lambda subject, image: subject.model.evidence(image).fake_prob,
     "localizer": lambda subject, image: float(subject.model.examine(image).reliability.mean()),
     "codec": lambda subject, image: 8 * len(subject.model.encode(image)) / image.size,
 }
@@ -145,7 +165,7 @@ def test_a_replaced_weight_is_refused(toys):
     with pytest.raises(WeightsError, match="sha256"):
         zoo.load("toy-detector")
     path.write_bytes(content)
-    assert zoo.load("toy-detector").examine(IMAGE) > 0
+    assert zoo.load("toy-detector").evidence(IMAGE).fake_prob > 0
 
 
 def test_the_weights_of_a_block_are_checked_with_the_system():

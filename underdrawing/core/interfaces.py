@@ -3,7 +3,7 @@
     kind        calls                               answer
     protector   protect(image), verify(image)       Protection; Verdict, None: not determined
     carrier     capacity_bits, embed, read          bits; Protection; Reading
-    detector    examine(face)                       probability that the face is fake, or None
+    detector    examine, evidence, heat (face)      probability that the face is forged, or None
     localizer   examine(image)                      Localization
     codec       encode(image), decode(data)         bytes; the same image
 
@@ -123,12 +123,30 @@ class Generator(_MessageReader, Protocol):
         """A new image (H, W, 3) uint8 with the message. CapacityError above the capacity."""
 
 
+@dataclass(frozen=True)
+class FaceEvidence:
+    """What a detector finds in one face."""
+
+    fake_prob: float
+    """Calibrated probability in [0, 1] that the face is forged, if it is like those of the training."""
+    distance: float
+    """Of the face to those of the training; 1.0 = the threshold."""
+    outside: bool
+    """Whether the face is unlike those of the training: fake_prob then means nothing."""
+
+
 @runtime_checkable
 class Detector(Protocol):
-    """Detects manipulated faces."""
+    """Detects forged faces. A face is a square crop of 16 px or more, 1.3 times the box around the face."""
 
-    def examine(self, image: np.ndarray) -> float | None:
-        """Calibrated probability that one face crop is fake; None where the detector cannot decide."""
+    def examine(self, face: np.ndarray) -> float | None:
+        """Calibrated probability that the face is forged; None: outside what the detector knows."""
+
+    def evidence(self, face: np.ndarray) -> FaceEvidence:
+        """The probability in any case, and the distance to the faces of the training."""
+
+    def heat(self, face: np.ndarray) -> np.ndarray:
+        """(H, W) float32 contribution of each place to the decision; positive: towards forged."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ Both are fitted on the validation split after a training, and stored as tensors 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,8 +21,7 @@ not rule the distance."""
 _INSIDE = 0.99  # share of the held-out embeddings below the threshold
 
 
-@dataclass(frozen=True)
-class Platt:
+class Platt(NamedTuple):
     """prob = sigmoid(scale * logit + offset)."""
 
     scale: float
@@ -37,8 +36,7 @@ class Platt:
         return {f"calibration.{name}": np.float32([getattr(self, name)]) for name in ("scale", "offset")}
 
 
-@dataclass(frozen=True)
-class Outside:
+class Outside(NamedTuple):
     """Gaussians about the means of K groups of embeddings, with one covariance."""
 
     mean: np.ndarray
@@ -101,15 +99,17 @@ def _cross_entropy(z: np.ndarray, target: np.ndarray) -> float:
     return float((np.logaddexp(0, z) - target * z).sum())
 
 
-def fit_outside(embeddings: np.ndarray, groups: np.ndarray, held_out: np.ndarray) -> Outside:
+def fit_outside(
+    embeddings: np.ndarray, groups: np.ndarray | None = None, held_out: np.ndarray | None = None
+) -> Outside:
     """Means of the groups, their common covariance, shrunk to a sphere, and the threshold.
 
-    embeddings: (N, D) of training pictures; groups: (N,) labels, such as the kinds of forgery, real among
-    them; held_out: (M, D) of pictures of the same kinds that were not trained on. The weight of the sphere is
-    the oracle approximating one (Chen et al. 2010), .05 at least.
+    embeddings: (N, D) of known pictures; groups: (N,) labels, such as the kinds of forgery, real among them;
+    None: one group. held_out: (M, D) of pictures of the same kinds that the network was not trained on; None:
+    the same ones. The weight of the sphere is the oracle approximating one (Chen et al. 2010), .05 at least.
     """
     e = np.asarray(embeddings, np.float64)
-    names, place = np.unique(groups, return_inverse=True)
+    names, place = np.unique(np.zeros(len(e)) if groups is None else groups, return_inverse=True)
     mean = np.stack([e[place == k].mean(0) for k in range(len(names))])
     n, d = e.shape
     rest = e - mean[place]
@@ -122,5 +122,7 @@ def fit_outside(embeddings: np.ndarray, groups: np.ndarray, held_out: np.ndarray
     shrunk = (1 - weight) * covariance + weight * max(level, 1e-12) * np.eye(d)
     whitening = np.linalg.inv(np.linalg.cholesky(shrunk)).T
     unscaled = Outside(mean.astype(np.float32), whitening.astype(np.float32), 1.0)
-    threshold = float(np.quantile(unscaled.distance(np.asarray(held_out, np.float32)), _INSIDE))
+    threshold = float(
+        np.quantile(unscaled.distance(np.asarray(embeddings if held_out is None else held_out)), _INSIDE)
+    )
     return Outside(unscaled.mean, unscaled.whitening, threshold)
