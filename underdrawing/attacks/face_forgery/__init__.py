@@ -7,10 +7,17 @@ forged.image, forged.mask
 from underdrawing.attacks.face_forgery.attribute import attribute
 from underdrawing.attacks.face_forgery.blend import blend
 from underdrawing.attacks.face_forgery.face import Face, Forged, Forgery
+from underdrawing.attacks.face_forgery.parts import parts
 from underdrawing.attacks.face_forgery.reenact import reenact
 from underdrawing.attacks.face_forgery.swap import swap
 
-KINDS: dict[str, Forgery] = {"swap": swap, "reenact": reenact, "blend": blend, "attribute": attribute}
+KINDS: dict[str, Forgery] = {
+    "swap": swap,
+    "reenact": reenact,
+    "blend": blend,
+    "attribute": attribute,
+    "parts": parts,
+}
 """Every kind of forgery by name."""
 
 __all__ = ["KINDS", "Face", "Forged", "Forgery"]

@@ -10,7 +10,7 @@ import numpy as np
 
 from underdrawing.attacks.face_forgery import blending
 from underdrawing.attacks.face_forgery.blending import from_lab, polygon, to_lab
-from underdrawing.attacks.face_forgery.face import Face, Forged
+from underdrawing.attacks.face_forgery.face import Face, Forged, forged
 
 Layer = tuple[np.ndarray, np.ndarray]
 """Changed picture (H, W, 3) float32 and its weight (H, W)."""
@@ -29,9 +29,7 @@ def attribute(target: Face, donor: Face, rng: np.random.Generator) -> Forged:
     if kept.min() > 0.5:
         changed, weight = skin(target, picture, rng)
         picture, kept = picture + weight[..., None] * (changed - picture), kept * (1 - weight)
-    mask = np.where(kept > 1 - 1 / 255, 0, 1 - kept)
-    forged = np.where(mask[..., None] > 0, np.clip(np.rint(picture), 0, 255), target.image).astype(np.uint8)
-    return Forged(forged, mask.astype(np.float32))
+    return forged(target.image, picture, 1 - kept)
 
 
 def hair(face: Face, picture: np.ndarray, rng: np.random.Generator) -> Layer:
@@ -133,7 +131,7 @@ def brows(face: Face, picture: np.ndarray, rng: np.random.Generator) -> Layer:
         return from_lab(around + np.float32([6, 0, 0])), area * np.maximum(dark, 0.25) * rng.uniform(0.5, 0.9)
     hairs = rng.standard_normal((height, width), np.float32)
     hairs = 0.5 + cv2.GaussianBlur(hairs, (0, 0), 0.7, sigmaY=1.6) * 1.4
-    weight = area * np.clip(np.maximum(dark, hairs * rng.uniform(0.2, 0.8)), 0, 1)
+    weight = area * np.clip(np.maximum(dark, hairs * rng.uniform(0.1, 0.45)), 0, 1)
     return from_lab(lab * (rng.uniform(0.35, 0.65), 0.7, 0.7)), weight * rng.uniform(0.5, 0.9)
 
 
@@ -142,7 +140,7 @@ def glasses(face: Face, picture: np.ndarray, rng: np.random.Generator) -> Layer:
     height, width = picture.shape[:2]
     zoom, unit = 4, face.unit
     canvas = np.zeros((2, height * zoom, width * zoom), np.uint8)
-    thick = max(1, round(zoom * unit * rng.uniform(0.018, 0.06)))
+    thick = max(1, round(zoom * unit * rng.choice([rng.uniform(0.016, 0.03), rng.uniform(0.03, 0.055)])))
     power, half = rng.uniform(2.0, 5.0), np.array([rng.uniform(0.36, 0.44), rng.uniform(0.26, 0.36)])
     drop, angles = rng.uniform(0.02, 0.10), np.linspace(0, 2 * np.pi, 64)
     cos, sin = np.cos(angles), np.sin(angles)
@@ -154,12 +152,9 @@ def glasses(face: Face, picture: np.ndarray, rng: np.random.Generator) -> Layer:
         lens = np.rint(np.array(lens) * zoom).astype(np.int32)
         cv2.fillPoly(canvas[1], [lens], 255)
         cv2.polylines(canvas[0], [lens], True, 255, thick)
-        _stroke(
-            canvas[0],
-            face,
-            [(sign * (0.5 + half[0]), drop - 0.1, 0.2), (sign * 1.1, drop - 0.12, -0.7)],
-            thick,
-        )
+        if sign * face.turn < 0.2:  # the other temple is hidden behind the face
+            ends = [(sign * (0.5 + half[0]), drop - 0.1, 0.2), (sign * 1.12, drop - 0.1, -0.6)]
+            _stroke(canvas[0], face, ends, thick)
     bridge = [
         (x, drop - 0.12 - 0.05 * np.cos(x * 12), 0.3) for x in np.linspace(half[0] - 0.5, 0.5 - half[0], 9)
     ]
@@ -191,8 +186,8 @@ def _shaded(
     changed += (rng.uniform(0, 0.22) * lens * wave)[..., None] * (245 - changed)
     light = cv2.GaussianBlur(frame, (0, 0), max(0.6, 0.015 * unit))
     edge = np.clip(light - cv2.warpAffine(light, np.float32([[1, 0, 1], [0, 1, 1]]), (width, height)), 0, 1)
-    colour = rng.uniform(5, 70) + rng.uniform(-5, 25, 3) * (1, 0.5, 0.2)
-    changed += frame[..., None] * (colour + 110 * edge[..., None] - changed)
+    colour = rng.uniform(4, 45) + rng.uniform(0, 30, 3) * (1, 0.5, 0.2)
+    changed += 0.94 * frame[..., None] * (colour + rng.uniform(20, 120) * edge[..., None] - changed)
     return changed.astype(np.float32), np.clip(4 * np.maximum(np.maximum(frame, shadow), lens), 0, 1)
 
 

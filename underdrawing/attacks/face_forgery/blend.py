@@ -34,9 +34,9 @@ def blend(target: Face, donor: Face, rng: np.random.Generator) -> Forged:
 def _colour(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Shift of RGB (20 levels), of hue, saturation and value, and of brightness and contrast (0.1)."""
     picture = image.astype(np.float32)
-    if rng.random() < 0.5:
+    if rng.random() < 0.3:
         picture = np.clip(picture + rng.uniform(-20, 20, 3).astype(np.float32), 0, 255)
-    if rng.random() < 0.5:
+    if rng.random() < 0.4:
         hsv = cv2.cvtColor(picture / 255, cv2.COLOR_RGB2HSV)
         hsv[..., 0] = (hsv[..., 0] + rng.uniform(-8, 8)) % 360
         hsv[..., 1:] = np.clip(hsv[..., 1:] * (1 + rng.uniform(-0.3, 0.3, 2)).astype(np.float32), 0, 1)

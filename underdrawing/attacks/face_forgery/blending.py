@@ -10,8 +10,8 @@ from underdrawing.attacks.face_forgery.face import Face
 
 _POISSON_STEPS = 60
 """Steps of conjugate gradients at each of the levels, at most."""
-_POISSON_RESIDUAL = 0.25
-"""8-bit levels of the Laplacian: below, no rounded pixel depends on a further step."""
+_POISSON_RESIDUAL = 0.02
+"""Root mean square of the Laplacian, in 8-bit levels, at which the steps end."""
 
 
 def polygon(points: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -46,6 +46,14 @@ def face_region(face: Face, rng: np.random.Generator) -> np.ndarray:
     return warp.warped(region, warp.identity(height, width) + field, cv2.INTER_LINEAR)
 
 
+def bounds(region: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns of the pixels above zero of a region (H, W), and two pixels around them."""
+    rows, columns = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))
+    if not len(rows):
+        return np.s_[0:1, 0:1]
+    return np.s_[max(0, rows[0] - 2) : rows[-1] + 3, max(0, columns[0] - 2) : columns[-1] + 3]
+
+
 def feathered(region: np.ndarray, radius: float) -> np.ndarray:
     """(H, W) soft mask inside a region: about `radius` pixels from its rim to the full weight."""
     if radius < 0.5:
@@ -67,10 +75,13 @@ def from_lab(lab: np.ndarray) -> np.ndarray:
 
 def lab_transfer(source: np.ndarray, target: np.ndarray, region: np.ndarray) -> np.ndarray:
     """Source with mean and deviation of each Lab channel as in the target (Reinhard et al., 2001)."""
-    lab, goal, inside = to_lab(source), to_lab(target), region > 0.5
-    mean, spread = lab[inside].mean(0), lab[inside].std(0) + 1e-3
-    ratio = np.clip((goal[inside].std(0) + 1e-3) / spread, 0.5, 2.0)
-    return from_lab((lab - mean) * ratio + goal[inside].mean(0))
+    lab, inside = to_lab(source), (region > 0.5).astype(np.uint8)
+    (mean, spread), (goal, goal_spread) = (
+        (value.ravel().astype(np.float32) for value in cv2.meanStdDev(picture, mask=inside))
+        for picture in (lab, to_lab(target))
+    )
+    ratio = np.clip((goal_spread + 0.1) / (spread + 0.1), 0.5, 2.0)
+    return from_lab((lab - mean) * ratio + goal)
 
 
 def covariance_transfer(source: np.ndarray, target: np.ndarray, region: np.ndarray) -> np.ndarray:
@@ -149,16 +160,17 @@ def _conjugate_gradients(start: np.ndarray, inside: np.ndarray) -> np.ndarray:
     solution = start
     residual = -_negative_laplacian(solution) * weight
     direction = residual.copy()
-    power = (residual**2).sum((0, 1))
+    power = np.vdot(residual, residual)
+    enough = _POISSON_RESIDUAL**2 * residual.size
     for _ in range(_POISSON_STEPS):
-        if np.abs(residual).max() < _POISSON_RESIDUAL:
+        if power <= enough:
             break
         image = _negative_laplacian(direction) * weight
-        step = power / np.maximum((direction * image).sum((0, 1)), 1e-12)
+        step = power / np.vdot(direction, image)
         solution = solution + step * direction
         residual -= step * image
-        renewed = (residual**2).sum((0, 1))
-        direction = residual + renewed / np.maximum(power, 1e-12) * direction
+        renewed = np.vdot(residual, residual)
+        direction = residual + renewed / power * direction
         power = renewed
     return solution
 

@@ -13,6 +13,8 @@ from underdrawing.core.errors import ShapeError
 
 LEAST_SIDE = 64
 """Pixels of the shorter side of a crop."""
+MOST_TURN = 0.77
+"""Sine of the angle by which a face may be turned aside: 50 degrees; beyond, one half of it has no pixels."""
 LEAST_EYE_DISTANCE = 10.0
 """Pixels between the eyes, or from the eyes to the mouth: below, parts of the face have no pixels."""
 
@@ -51,6 +53,16 @@ class Face:
                 "the face is not upright, in profile, or too small"
             )
 
+        if abs(self.turn) > MOST_TURN:
+            raise ShapeError(
+                f"the face is turned by {np.degrees(np.arcsin(self.turn)):.0f} degrees, at most 50"
+            )
+
+    @property
+    def turn(self) -> float:
+        """Sine of the angle by which the face is turned to the right of the picture."""
+        return float(np.clip(self.shape.rotation[0, 2], -1, 1))
+
     @cached_property
     def shape(self) -> Shape:
         """Outline and parts of the face, derived from the five landmarks."""
@@ -84,7 +96,11 @@ Forgery = Callable[[Face, Face, np.random.Generator], Forged]
 def composed(target: np.ndarray, changed: np.ndarray, mask: np.ndarray) -> Forged:
     """Forged of a changed picture (H, W, 3) of any number type, laid over the target by its mask (H, W)."""
     mask = np.clip(mask, 0, 1).astype(np.float32)
-    mask[mask < 1 / 255] = 0
-    mixed = target + mask[..., None] * (changed.astype(np.float32) - target)
-    image = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+    return forged(target, target + mask[..., None] * (changed.astype(np.float32) - target), mask)
+
+
+def forged(target: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> Forged:
+    """Forged of a finished picture (H, W, 3) of levels 0..255 and the weight (H, W) of its change."""
+    mask = np.where(mask < 1 / 255, 0, np.clip(mask, 0, 1)).astype(np.float32)
+    image = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
     return Forged(np.where(mask[..., None] > 0, image, target), mask)

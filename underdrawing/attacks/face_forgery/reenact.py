@@ -13,7 +13,7 @@ from underdrawing.attacks.face_forgery.face import Face, Forged, composed
 from underdrawing.attacks.face_forgery.shape import OUTLINE
 
 Field = np.ndarray
-_RING = 1.25
+_RING = 1.3
 """Distance of the fixed points around a moved face, in parts of its outline's radius."""
 
 
@@ -39,7 +39,7 @@ def mouth(face: Face, rng: np.random.Generator) -> Field:
         shape.part("nose", "left_nostril", "right_nostril", "left_cheek", "right_cheek"),
         shape.part("left_jaw", "right_jaw"),
     ])  # fmt: skip
-    smile, wide = rng.choice([-1, 1]) * rng.uniform(0.04, 0.12), rng.uniform(-0.08, 0.12)
+    smile, wide = rng.choice([-1, 1]) * rng.uniform(0.04, 0.12), rng.uniform(-0.04, 0.12)
     drop = rng.choice([-1, 1], p=[0.3, 0.7]) * rng.uniform(0.03, 0.12)
     moves = np.zeros((2 + 7 + 1 + len(still), 2))
     moves[0], moves[1] = (-wide, -smile), (wide, -smile)
@@ -88,10 +88,12 @@ def pose(face: Face, rng: np.random.Generator) -> Field:
     points, moves = face.shape.points, face.shape.turned(rotation)
     outline = points[OUTLINE]
     middle = outline.mean(0)
-    moves[OUTLINE] *= 0.35
+    moves[OUTLINE] *= 0.5
     fixed = middle + _RING * (outline - middle)
-    points = np.concatenate([points, fixed])
-    return _field(face, points, np.concatenate([moves, np.zeros_like(fixed)]), 0.45)
+    height, width = face.image.shape[:2]
+    goals = np.concatenate([points + moves, fixed])
+    sources = warp.moving_least_squares(goals, np.concatenate([points, fixed]), height, width)
+    return _tapered(face, warp.identity(height, width) - sources, fixed, 0.12)
 
 
 MOVES = (mouth, eyes, gaze, brows, pose)
@@ -106,7 +108,11 @@ def _axes(face: Face) -> np.ndarray:
 def _field(face: Face, points: np.ndarray, moves: np.ndarray, sigma: float) -> Field:
     """Displacement of the moves, tapered to zero outside the hull of the points and one `sigma` around it."""
     height, width = face.image.shape[:2]
-    field = warp.displacement(points, moves, sigma * face.unit, height, width)
+    return _tapered(face, warp.displacement(points, moves, sigma * face.unit, height, width), points, sigma)
+
+
+def _tapered(face: Face, field: Field, points: np.ndarray, sigma: float) -> Field:
+    height, width = face.image.shape[:2]
     hull = blending.polygon(points, height, width)
     distance = cv2.distanceTransform((hull < 0.5).astype(np.uint8), cv2.DIST_L2, 5)
     taper = np.clip(1 - distance / (2 * sigma * face.unit), 0, 1)

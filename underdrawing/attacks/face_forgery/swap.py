@@ -11,28 +11,25 @@ from underdrawing.attacks.face_forgery.face import Face, Forged, composed
 
 def swap(target: Face, donor: Face, rng: np.random.Generator) -> Forged:
     """The donor's face on the target: warp, colour transfer, then Poisson or alpha blending."""
-    if _turn(target) * _turn(donor) < -0.02:
+    if target.turn * donor.turn < -0.02:
         donor = donor.mirrored()
-    height, width = target.image.shape[:2]
-    fit = warp.delaunay if rng.random() < 0.5 else warp.moving_least_squares
-    sources = fit(target.shape.points, _fitted_points(target, donor, rng), height, width)
-    face = warp.warped(donor.image, sources, rng.choice(warp.INTERPOLATIONS)).astype(np.float32)
     region = blending.face_region(target, rng)
-    if rng.random() < 0.9:
-        transfer = blending.TRANSFERS[rng.integers(len(blending.TRANSFERS))]
-        moved = transfer(face, target.image, region)
-        face += rng.uniform(0.75, 1.0) * (moved - face)
-    face = _same_sharpness(face, target.image, region, rng)
+    window = blending.bounds(region)
+    image, region = target.image[window], region[window]
+    corner = (window[1].start, window[0].start)
+    fit = warp.delaunay if rng.random() < 0.5 else warp.moving_least_squares
+    sources = fit(target.shape.points - corner, _fitted_points(target, donor, rng), *region.shape)
+    face = warp.warped(donor.image, sources, rng.choice(warp.INTERPOLATIONS)).astype(np.float32)
+    transfer = blending.TRANSFERS[rng.integers(len(blending.TRANSFERS))]
+    face += rng.uniform(0.75, 1.0) * (transfer(face, image, region) - face)
+    face = _same_sharpness(face, image, region, rng)
     feather = target.unit * rng.choice([rng.uniform(0.02, 0.06), rng.uniform(0.06, 0.22)])
     if rng.random() < 0.5:
-        face = blending.poisson(face, target.image, region > 0.5)
+        face = blending.poisson(face, image, region > 0.5)
         feather = min(feather, 0.08 * target.unit)
-    return composed(target.image, face, blending.feathered(region, feather))
-
-
-def _turn(face: Face) -> float:
-    """Sine of the angle by which the face is turned to the right of the picture."""
-    return float(face.shape.rotation[0, 2])
+    changed, mask = target.image.astype(np.float32), np.zeros(target.image.shape[:2], np.float32)
+    changed[window], mask[window] = face, blending.feathered(region, feather)
+    return composed(target.image, changed, mask)
 
 
 def _fitted_points(target: Face, donor: Face, rng: np.random.Generator) -> np.ndarray:

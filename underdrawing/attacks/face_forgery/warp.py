@@ -35,22 +35,24 @@ def delaunay(points: np.ndarray, sources: np.ndarray, height: int, width: int) -
     for x, y in points:
         graph.insert((float(x), float(y)))
     labels = np.zeros((height, width), np.int32)
-    maps = [_affine(points, sources)]
+    triangles = []
     for corners in graph.getTriangleList().reshape(-1, 3, 2):
         rows = [keys.get((round(float(x), 3), round(float(y), 3))) for x, y in corners]
-        if None in rows:
-            continue
-        cv2.fillConvexPoly(labels, np.rint(corners * 16).astype(np.int32), len(maps), shift=4)
-        maps.append(_affine(points[rows], sources[rows]))
-    places = identity(height, width)
-    chosen = np.stack(maps).astype(np.float32)[labels]
-    return np.einsum("hwij,hwj->hwi", chosen[..., :2], places) + chosen[..., 2]
+        if None not in rows:
+            triangles.append(rows)
+            cv2.fillConvexPoly(labels, np.rint(corners * 16).astype(np.int32), len(triangles), shift=4)
+    homogeneous = np.concatenate([points[triangles], np.ones((len(triangles), 3, 1))], axis=2)
+    inside = np.linalg.solve(homogeneous, sources[triangles])
+    maps = np.concatenate([_affine(points, sources)[None], inside]).astype(np.float32)
+    x, y = cv2.split(identity(height, width))
+    chosen = maps[labels]
+    return chosen[:, :, 0] * x[..., None] + chosen[:, :, 1] * y[..., None] + chosen[:, :, 2]
 
 
 def _affine(points: np.ndarray, sources: np.ndarray) -> np.ndarray:
-    """(2, 3) affine map of least squared error from points to sources."""
+    """(3, 2) affine map of least squared error: [x y 1] of a point times it is the source."""
     homogeneous = np.column_stack([points, np.ones(len(points))])
-    return np.linalg.lstsq(homogeneous, sources, rcond=None)[0].T
+    return np.linalg.lstsq(homogeneous, sources, rcond=None)[0]
 
 
 def moving_least_squares(points: np.ndarray, sources: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -59,9 +61,11 @@ def moving_least_squares(points: np.ndarray, sources: np.ndarray, height: int, w
     weights = 1 / (((places[:, None] - points) ** 2).sum(2) + 1.0)
     total = weights.sum(1, keepdims=True)
     p_star, q_star = weights @ points / total, weights @ sources / total
-    p_hat, q_hat = points - p_star[:, None], sources - q_star[:, None]
-    moments = np.einsum("nk,nki,nkj->nij", weights, p_hat, p_hat)
-    mixed = np.einsum("nk,nki,nkj->nij", weights, p_hat, q_hat)
+    moments, mixed = (
+        (weights @ np.einsum("ki,kj->kij", points, other).reshape(-1, 4)).reshape(-1, 2, 2)
+        - total[..., None] * np.einsum("ni,nj->nij", p_star, star)
+        for other, star in ((points, p_star), (sources, q_star))
+    )
     linear = np.linalg.solve(moments, mixed)
     values = np.einsum("ni,nij->nj", places - p_star, linear) + q_star
     return _dense(values, height, width)
