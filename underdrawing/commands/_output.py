@@ -21,6 +21,7 @@ DONE, ALTERED, NOT_FOUND, FAILED, UNVOUCHED = 0, 1, 2, 3, 4
 _SEVERITY = (DONE, UNVOUCHED, ALTERED, NOT_FOUND, FAILED)
 EXIT_CODES = {
     "protected": DONE, "intact": DONE, "found": DONE, "attacked": DONE, "planned": DONE,
+    "collected": DONE, "no face": DONE, "forged": DONE,
     "altered": ALTERED, "unvouched": UNVOUCHED,
     "unprotected": NOT_FOUND, "not found": NOT_FOUND, "unknown": FAILED, "error": FAILED,
 }  # fmt: skip

@@ -1,0 +1,241 @@
+"""Labelled sets of real and forged faces, from folders of real photographs; the two steps of `forge`.
+
+    picture -> collect -> real crops of SET          (detection, context, identity, split)
+    real crop -> forge -> its forgeries and masks    (donors of the same split and of another identity)
+
+The random choices of a picture depend on the seed, its name and the kind, so neither the number of processes
+nor the other kinds change them. Files that exist are kept, so that a stopped run can go on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from underdrawing import faces
+from underdrawing.attacks.face_forgery import KINDS, Face, Forged, Forgery
+from underdrawing.attacks.face_forgery.alignment import to_frame
+from underdrawing.attacks.face_forgery.autoencoder import AutoencoderSwap
+from underdrawing.core.errors import PictureError, ShapeError, UsageError
+from underdrawing.data.face_identity import Identify, by_file, split_of
+from underdrawing.data.face_set import CONTEXT, MANIFEST, REAL, SIDE, FaceEntry, read_manifest
+from underdrawing.data.files import write_atomic
+from underdrawing.data.pictures import load_picture
+
+_DONORS = 8
+"""Candidates of a donor; the one with the nearest pose is taken."""
+_LEAST_CHANGE = 1.0
+"""8-bit levels: a forgery that changes the pixels of its mask by less, on average, is drawn again."""
+_TRIES = 4
+Reals = dict[str, FaceEntry]
+_CHOICES = "settings.json"
+
+
+@dataclass(frozen=True)
+class ForgeSettings:
+    """What a set is made of."""
+
+    kinds: tuple[str, ...] = tuple(KINDS)
+    """Of KINDS."""
+    each: int = 1
+    """Forgeries of each kind for each real face."""
+    seed: int = 0
+    side: int = SIDE
+    """Sides of the pictures, px."""
+    least_px: float = 64.0
+    """Faces with a smaller box are left out."""
+    every: int = 3
+    """Of a clip, every so many frames are taken."""
+    split: str | None = None
+    """train, val or test for all pictures; None: by identity."""
+
+
+@dataclass(frozen=True)
+class Collected:
+    """Entries of one picture, and how many of its faces no forgery can use (in profile, tiny)."""
+
+    entries: list[FaceEntry]
+    unusable: int = 0
+
+
+def collect(
+    path: Path,
+    relative: Path,
+    source: str,
+    out: Path,
+    settings: ForgeSettings,
+    *,
+    kind: str = REAL,
+    identify: Identify = by_file,
+) -> Collected:
+    """Write the faces of a picture or clip to the set `out`, as real ones or as ready forgeries of a kind.
+
+    Of a clip and of a forgery the largest face is taken. PictureError for a file that is no picture.
+    """
+    identity = identify(source, relative)
+    split = settings.split or split_of(identity)
+    frames = _frames(path, settings.every)
+    one = kind != REAL or len(frames) > 1
+    entries, unusable = [], 0
+    for number, image in frames:
+        found = faces.detect(image, least_px=settings.least_px)
+        for place, face in enumerate(found[:1] if one else found):
+            crop = faces.crop(image, face, settings.side, CONTEXT)
+            try:
+                Face(crop.image, crop.landmarks)
+            except ShapeError:
+                unusable += 1
+                continue
+            stem = f"{source}-{'-'.join(relative.with_suffix('').parts)}"
+            name = f"{split}/{kind}/{stem}" + (f"-f{number}" if len(frames) > 1 else "") + f"-{place}.png"
+            _write(out / name, crop.image)
+            landmarks = [[round(float(x), 2), round(float(y), 2)] for x, y in crop.landmarks]
+            entries.append(FaceEntry(name, kind, split, identity, source, landmarks))
+    return Collected(entries, unusable)
+
+
+def forge(out: Path, file: str, settings: ForgeSettings) -> list[FaceEntry]:
+    """Write the forgeries of a real face of the set `out`, and their masks; donors are its other real faces.
+
+    file: as the manifest names it.
+    """
+    reals = real_faces(out)
+    entry = reals[file]
+    target = _face(out, entry)
+    made = []
+    for kind in settings.kinds:
+        for number in range(settings.each):
+            rng = np.random.default_rng(_seed(settings.seed, entry.file, kind, number))
+            name = f"{entry.split}/{kind}/{Path(entry.file).stem}-{number}.png"
+            mask = name.replace(".png", ".mask.png")
+            forgery, donor, identity = _drawn(kind, out, entry, reals, rng)
+            if not ((out / name).exists() and (out / mask).exists()):
+                forged = _visible(forgery, target, donor, rng)
+                if forged is None:
+                    continue
+                _write(out / mask, np.rint(255 * forged.mask).astype(np.uint8))
+                _write(out / name, forged.image)
+            made.append(replace(entry, file=name, kind=kind, mask=mask, donor=identity, original=entry.file))
+    return made
+
+
+def _drawn(
+    kind: str, out: Path, entry: FaceEntry, reals: Reals, rng: np.random.Generator
+) -> tuple[Forgery, Face, str | None]:
+    """The forgery, a donor of the same split and its identity; None where the donor is the target."""
+    forgery = KINDS[kind]
+    chosen = _donor(entry, reals, rng)
+    donor = _face(out, chosen)
+    if isinstance(forgery, AutoencoderSwap):
+        identity = _decoder(forgery.identities, entry, rng)
+        return forgery.of(identity), donor, identity
+    uses_donor = kind in ("swap", "parts", "resynthesis") and chosen is not entry
+    return forgery, donor, chosen.identity if uses_donor else None
+
+
+def _decoder(identities: tuple[str, ...], entry: FaceEntry, rng: np.random.Generator) -> str:
+    """An identity of the entry's split (of train where it has none), not that of the entry."""
+    own = [name for name in identities if split_of(name) == entry.split]
+    usable = [name for name in own or identities if name != entry.identity]
+    return str(rng.choice(usable or list(identities)))
+
+
+def _donor(entry: FaceEntry, reals: Reals, rng: np.random.Generator) -> FaceEntry:
+    """Of some other identities of the split, the face with the nearest pose; the entry itself if none."""
+    others = [
+        other for other in reals.values() if other.split == entry.split and other.identity != entry.identity
+    ]
+    if not others:
+        return entry
+    places = rng.choice(len(others), min(_DONORS, len(others)), replace=False)
+    pose = _pose(entry)
+    return min((others[place] for place in places), key=lambda other: np.abs(_pose(other) - pose).sum())
+
+
+def _pose(entry: FaceEntry) -> np.ndarray:
+    """Landmarks after removal of place, size and angle: what is left is mostly the turn of the head."""
+    points = np.array(entry.landmarks, np.float32)
+    matrix = to_frame(points, 1)
+    return points @ matrix[:, :2].T + matrix[:, 2]
+
+
+def real_faces(out: Path) -> Reals:
+    """Real faces of a set by their files."""
+    found = (out / MANIFEST).stat()
+    return _real_faces(out, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=1)
+def _real_faces(out: Path, changed_ns: int, size: int) -> Reals:
+    return {entry.file: entry for entry in read_manifest(out) if entry.kind == REAL}
+
+
+def _visible(forgery: Forgery, target: Face, donor: Face, rng: np.random.Generator) -> Forged | None:
+    """A forgery that changes the target; None where none of some tries does."""
+    for _ in range(_TRIES):
+        forged = forgery(target, donor, rng)
+        change = np.abs(forged.image.astype(np.float32) - target.image).mean(-1)
+        if (change * forged.mask).sum() >= _LEAST_CHANGE * max(1.0, forged.mask.sum()):
+            return forged
+    return None
+
+
+def _seed(*parts: object) -> int:
+    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "big")
+
+
+def _face(out: Path, entry: FaceEntry) -> Face:
+    image = cv2.imread(str(out / entry.file), cv2.IMREAD_COLOR_RGB)
+    if image is None:
+        raise PictureError(f"{out / entry.file}: the set names it, but it is missing or not a picture")
+    return Face(image, np.array(entry.landmarks, np.float32))
+
+
+def _frames(path: Path, every: int) -> list[tuple[int, np.ndarray]]:
+    """(number, (H, W, 3) uint8) of every so many frames of a clip; of a photograph, the picture."""
+    try:
+        with Image.open(path) as file:
+            count = getattr(file, "n_frames", 1)
+            if count > 1:
+                frames = []
+                for number in range(0, count, every):
+                    file.seek(number)
+                    frames.append((number, np.array(file.convert("RGB"))))
+                return frames
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, EOFError):
+        pass  # load_picture says what is wrong with the file
+    return [(0, np.ascontiguousarray(load_picture(path).image))]
+
+
+def _write(path: Path, image: np.ndarray) -> None:
+    if path.exists():
+        return
+    pixels = image[..., ::-1] if image.ndim == 3 else image
+    _, data = cv2.imencode(".png", pixels)
+    write_atomic(path, data.tobytes())
+
+
+def write_manifest(out: Path, entries: Iterable[FaceEntry]) -> None:
+    """Write the manifest of a set, in the order of the files."""
+    ordered = sorted(entries, key=lambda entry: entry.file)
+    write_atomic(out / MANIFEST, "".join(entry.line() for entry in ordered).encode(), overwrite=True)
+
+
+def claim(out: Path, settings: ForgeSettings) -> None:
+    """Note the settings of a set in its folder. UsageError where it was begun with others."""
+    path, fixed = out / _CHOICES, asdict(settings)
+    for free in ("kinds", "each"):
+        del fixed[free]
+    if not path.exists():
+        write_atomic(path, json.dumps(fixed).encode())
+        return
+    if (begun := json.loads(path.read_text(encoding="utf-8"))) != fixed:
+        raise UsageError(f"{out}: the set was begun with {begun}, not {fixed}; name another folder")

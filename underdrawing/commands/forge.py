@@ -1,0 +1,189 @@
+"""Make a labelled set of real and forged faces from photographs, to train and measure detectors."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from underdrawing.commands import _flags
+from underdrawing.commands._output import DONE, FAILED, print_batch, print_error, print_result
+from underdrawing.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from underdrawing.api.forging import ForgeSettings
+    from underdrawing.batch import Job, Result
+    from underdrawing.data.face_identity import Identify
+    from underdrawing.data.face_set import FaceEntry
+
+EXAMPLES = (
+    "underdrawing forge portraits/ -o set/ --kinds swap,blend --each 2",
+    "underdrawing forge news=photos/2024 clips/ -o set/ --identity people.csv --fakes gan=stylegan/ --jobs 2",
+)
+EXIT_HELP = "0 done; 3 a file could not be read or forged (the others are done); 64 wrong usage."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Photographs, output, and what is made of them."""
+    faces = "folder or file of real photographs or clips; NAME=FOLDER gives the set another name"
+    parser.add_argument("faces", nargs="+", metavar="FACES", help=faces)
+    parser.add_argument("-o", "--output", required=True, metavar="SET", help="folder of the set")
+    parser.add_argument("--kinds", metavar="LIST", help="kinds of forgery, as swap,blend; all by default")
+    parser.add_argument("--each", type=_flags.count(100, "forgeries"), default=1, metavar="N",
+                        help="forgeries of each kind for each face; 1 by default")  # fmt: skip
+    parser.add_argument("--fakes", action="append", default=[], metavar="KIND=FOLDER",
+                        help="add ready forgeries, as pictures of a GAN; may be repeated")  # fmt: skip
+    identity = "who is in a picture: file (default), folder, or a CSV of lines SET/STEM,IDENTITY"
+    parser.add_argument("--identity", default="file", metavar="RULE", help=identity)
+    parser.add_argument("--split", choices=["train", "val", "test"],
+                        help="of all pictures; by default 75, 5 and 20 %% of the identities")  # fmt: skip
+    parser.add_argument("--size", type=_flags.count(1024, "px"), default=256, metavar="PX",
+                        help="sides of the pictures; 256 by default")  # fmt: skip
+    parser.add_argument(
+        "--least", type=float, default=64.0, metavar="PX", help="smallest face; 64 by default"
+    )
+    parser.add_argument("--every", type=_flags.count(10**6, "frames"), default=3, metavar="N",
+                        help="of a clip, take every N-th frame; 3 by default")  # fmt: skip
+    parser.add_argument("--seed", type=int, default=0, help="of all random choices")
+    _flags.add(parser, "--jobs")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Collect the faces, then forge them; a stopped run goes on when it is started again."""
+    from underdrawing import batch
+    from underdrawing.api import forging
+    from underdrawing.data.face_set import REAL
+
+    settings, out = _settings(arguments), Path(arguments.output)
+    places = [(REAL, *_named(argument)) for argument in arguments.faces]
+    places += [(*_kind(argument),) for argument in arguments.fakes]
+    identify = _identify(arguments.identity)
+    forging.claim(out, settings)
+    entries: list[FaceEntry] = []
+    codes = [DONE]
+
+    def do(jobs: list[Job], work: Callable[[Job], Result]) -> None:
+        results = _taken(batch.run(jobs, work, arguments.jobs), entries)
+        codes.append(print_batch(arguments, results, len(jobs), sentence, _warning))
+
+    for kind, source, path in places:
+        found = partial(collect_file, source=source, out=out, settings=settings, kind=kind, identify=identify)
+        do(_jobs_below(path), partial(found, root=path))
+    if not any(entry.kind == REAL for entry in entries):
+        raise UsageError(f"no real face was found in {', '.join(arguments.faces)}")
+    forging.write_manifest(out, entries)
+    reals = [batch.Job(out / entry.file) for entry in entries if entry.kind == REAL]
+    do(reals, partial(forge_file, out=out, settings=settings))
+    forging.write_manifest(out, entries)
+    _summarize(arguments, entries)
+    return max(codes, key=[DONE, FAILED].index)
+
+
+def collect_file(
+    job: Job, *, source: str, out: Path, settings: ForgeSettings, kind: str, identify: Identify, root: Path
+) -> Result:
+    """The faces of one picture, written to the set."""
+    from underdrawing.api import forging
+
+    relative = job.path.relative_to(root) if root.is_dir() else Path(job.path.name)
+    found = forging.collect(job.path, relative, source, out, settings, kind=kind, identify=identify)
+    status = "collected" if found.entries else "no face"
+    result = {"file": job.name, "status": status, "faces": len(found.entries), "unusable": found.unusable}
+    return result | {"entries": found.entries}
+
+
+def forge_file(job: Job, *, out: Path, settings: ForgeSettings) -> Result:
+    """The forgeries of one real face."""
+    from underdrawing.api import forging
+
+    made = forging.forge(out, job.path.relative_to(out).as_posix(), settings)
+    return {"file": job.name, "status": "forged", "forgeries": len(made), "entries": made}
+
+
+def sentence(result: Result) -> str:
+    """A picture or a face as text."""
+    if result["status"] == "forged":
+        return f"{result['file']}: {result['forgeries']} forgeries"
+    unusable = f", {result['unusable']} in profile or too small" if result["unusable"] else ""
+    return f"{result['file']}: {result['faces'] or 'no'} faces{unusable}"
+
+
+def _warning(result: Result) -> str | None:
+    return f"{result['file']}: no face that can be used" if result["status"] == "no face" else None
+
+
+def _taken(results: Iterator[Result], entries: list[FaceEntry]) -> Iterator[Result]:
+    """The results without their entries, which are added to the list."""
+    for result in results:
+        entries += result.pop("entries", [])
+        yield result
+
+
+def _settings(arguments: argparse.Namespace) -> ForgeSettings:
+    from underdrawing.api.forging import ForgeSettings
+    from underdrawing.attacks.face_forgery import KINDS
+
+    kinds = tuple(arguments.kinds.split(",")) if arguments.kinds else tuple(KINDS)
+    if unknown := set(kinds) - set(KINDS):
+        raise UsageError(f"no kind of forgery is called {min(unknown)!r}; there are: {', '.join(KINDS)}")
+    if arguments.size < 64:
+        raise UsageError(f"--size {arguments.size}: expected 64 to 1024 px")
+    return ForgeSettings(
+        kinds=kinds,
+        each=arguments.each,
+        seed=arguments.seed,
+        side=arguments.size,
+        least_px=arguments.least,
+        every=arguments.every,
+        split=arguments.split,
+    )
+
+
+def _identify(rule: str) -> Identify:
+    from underdrawing.data.face_identity import IdentityTable, by_file, by_folder
+
+    return {"file": by_file, "folder": by_folder}.get(rule) or IdentityTable.read(Path(rule))
+
+
+def _named(argument: str) -> tuple[str, Path]:
+    """(name of the set, path) of FOLDER or NAME=FOLDER."""
+    name, equals, place = argument.partition("=")
+    path = Path(place if equals else argument)
+    if not path.exists():
+        raise UsageError(f"{path}: no such folder or file")
+    return (name if equals else path.resolve().stem), path
+
+
+def _kind(argument: str) -> tuple[str, str, Path]:
+    from underdrawing.data.face_set import REAL
+
+    kind, equals, place = argument.partition("=")
+    if not equals or kind in ("", REAL):
+        raise UsageError(f"--fakes {argument}: expected KIND=FOLDER, as gan=pictures/")
+    return (kind, *_named(f"{kind}={place}"))
+
+
+def _jobs_below(path: Path) -> list[Job]:
+    from underdrawing.batch import Job
+    from underdrawing.data.files import find_pictures
+
+    return [Job(found.path) for found in find_pictures([path])]
+
+
+def _summarize(arguments: argparse.Namespace, entries: list[FaceEntry]) -> None:
+    """Print what is in the set, by split and kind."""
+    counts: dict[str, dict[str, int]] = {}
+    for entry in entries:
+        split = counts.setdefault(entry.split, {})
+        split[entry.kind] = split.get(entry.kind, 0) + 1
+    text = "\n".join(
+        f"{split}: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        for split, kinds in sorted(counts.items())
+    )
+    result: dict[str, Any] = {"status": "forged", "output": arguments.output, "pictures": counts}
+    if arguments.quiet and not arguments.json:
+        return
+    print_result(arguments, result, text)
+    print_error(f"{len(entries)} pictures in {arguments.output}")
