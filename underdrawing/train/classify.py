@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from underdrawing.attacks.face_forgery.camera import Camera
+from underdrawing.core.errors import UsageError
 from underdrawing.data.face_set import REAL, FaceSet
 from underdrawing.metrics.calibration import Outside, Platt, fit_outside, fit_platt
 from underdrawing.nets.face_outputs import FaceOutputs
@@ -69,6 +70,8 @@ class FaceBatches:
         self.faces, self.recipe, self.kinds = faces, recipe, faces.kinds
         self._forged = [faces.indices(kind) for kind in self.kinds]
         self._real, self._originals = faces.indices(REAL), faces.originals()
+        if not self.kinds or not len(self._real):
+            raise UsageError("a detector is trained on real and on forged faces; one of the two is missing")
 
     def draw(self, rng: np.random.Generator) -> FaceBatch:
         """A batch; every second face is forged."""
@@ -150,7 +153,8 @@ def run(
     def save(system: Classification, metadata: dict[str, str]) -> dict[str, float]:
         recompute_statistics(system)
         platt, outside, scores = calibrate(system, FaceSet.read(data, "val", recipe.without))
-        tensors = {name: torch.from_numpy(v) for name, v in (platt.tensors() | outside.tensors()).items()}
+        stored = platt.tensors() | outside.tensors()
+        tensors = {name: torch.from_numpy(value).contiguous() for name, value in stored.items()}
         save_network(system.module, weights, metadata, prefix=PREFIX, others=tensors)
         return scores
 

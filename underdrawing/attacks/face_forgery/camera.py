@@ -94,7 +94,7 @@ def _turned(
         turn[0] *= -1
     if zoom < 0.8:
         image = cv2.GaussianBlur(image, (0, 0), 0.45 * (1 / zoom - 0.6))
-    matrix = np.column_stack([turn, side / 2 - turn @ centre])
+    matrix = np.column_stack([turn, (side - 1) / 2 - turn @ (centre - 0.5)])
     size = (side, side)
     return cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
 
