@@ -24,14 +24,15 @@ from underdrawing import faces
 from underdrawing.attacks.face_forgery import KINDS, Face, Forged, Forgery
 from underdrawing.attacks.face_forgery.alignment import to_frame
 from underdrawing.attacks.face_forgery.autoencoder import AutoencoderSwap
+from underdrawing.attacks.face_forgery.donor import mismatch
 from underdrawing.core.errors import PictureError, ShapeError, UsageError
 from underdrawing.data.face_identity import Identify, by_file, split_of
 from underdrawing.data.face_set import CONTEXT, MANIFEST, REAL, SIDE, FaceEntry, read_manifest
 from underdrawing.data.files import write_atomic
 from underdrawing.data.pictures import load_picture
 
-_DONORS = 8
-"""Candidates of a donor; the one with the nearest pose is taken."""
+_DONORS, _NEAREST = 12, 4
+"""Candidates of a donor; of those with the nearest pose, the one that fits best is taken."""
 _LEAST_CHANGE = 1.0
 """8-bit levels: a forgery that changes the pixels of its mask by less, on average, is drawn again."""
 _TRIES = 4
@@ -116,7 +117,7 @@ def forge(out: Path, file: str, settings: ForgeSettings) -> list[FaceEntry]:
             rng = np.random.default_rng(_seed(settings.seed, entry.file, kind, number))
             name = f"{entry.split}/{kind}/{Path(entry.file).stem}-{number}.png"
             mask = name.replace(".png", ".mask.png")
-            forgery, donor, identity = _drawn(kind, out, entry, reals, rng)
+            forgery, donor, identity = _drawn(kind, out, (entry, target), reals, rng)
             if not ((out / name).exists() and (out / mask).exists()):
                 forged = _visible(forgery, target, donor, rng)
                 if forged is None:
@@ -128,11 +129,12 @@ def forge(out: Path, file: str, settings: ForgeSettings) -> list[FaceEntry]:
 
 
 def _drawn(
-    kind: str, out: Path, entry: FaceEntry, reals: Reals, rng: np.random.Generator
+    kind: str, out: Path, faced: tuple[FaceEntry, Face], reals: Reals, rng: np.random.Generator
 ) -> tuple[Forgery, Face, str | None]:
     """The forgery, a donor of the same split and its identity; None where the donor is the target."""
     forgery = KINDS[kind]
-    chosen = _donor(entry, reals, rng)
+    entry, target = faced
+    chosen = _donor(out, entry, target, reals, rng)
     donor = _face(out, chosen)
     if isinstance(forgery, AutoencoderSwap):
         identity = _decoder(forgery.identities, entry, rng)
@@ -148,8 +150,8 @@ def _decoder(identities: tuple[str, ...], entry: FaceEntry, rng: np.random.Gener
     return str(rng.choice(usable or list(identities)))
 
 
-def _donor(entry: FaceEntry, reals: Reals, rng: np.random.Generator) -> FaceEntry:
-    """Of some other identities of the split, the face with the nearest pose; the entry itself if none."""
+def _donor(out: Path, entry: FaceEntry, target: Face, reals: Reals, rng: np.random.Generator) -> FaceEntry:
+    """Of some other identities of the split, the face that fits best; the entry itself if there is none."""
     others = [
         other for other in reals.values() if other.split == entry.split and other.identity != entry.identity
     ]
@@ -157,7 +159,8 @@ def _donor(entry: FaceEntry, reals: Reals, rng: np.random.Generator) -> FaceEntr
         return entry
     places = rng.choice(len(others), min(_DONORS, len(others)), replace=False)
     pose = _pose(entry)
-    return min((others[place] for place in places), key=lambda other: np.abs(_pose(other) - pose).sum())
+    near = sorted((others[place] for place in places), key=lambda other: np.abs(_pose(other) - pose).sum())
+    return min(near[:_NEAREST], key=lambda other: mismatch(target, _face(out, other)))
 
 
 def _pose(entry: FaceEntry) -> np.ndarray:

@@ -16,6 +16,10 @@ Layer = tuple[np.ndarray, np.ndarray]
 """Changed picture (H, W, 3) float32 and its weight (H, W)."""
 
 
+_LEAST_AREA = 0.003
+"""Share of the picture: below, the skin is edited too, so that something changes that an eye can find."""
+
+
 def attribute(target: Face, donor: Face, rng: np.random.Generator) -> Forged:
     """One to three edits of the target; the donor is not used."""
     picture = target.image.astype(np.float32)
@@ -26,7 +30,7 @@ def attribute(target: Face, donor: Face, rng: np.random.Generator) -> Forged:
         changed, weight = EDITS[edit](target, picture, rng)
         picture = picture + weight[..., None] * (changed - picture)
         kept *= 1 - np.clip(weight, 0, 1)
-    if kept.min() > 0.5:
+    if (1 - kept).mean() < _LEAST_AREA:
         changed, weight = skin(target, picture, rng)
         picture, kept = picture + weight[..., None] * (changed - picture), kept * (1 - weight)
     return forged(target.image, picture, 1 - kept)
@@ -42,7 +46,9 @@ def hair(face: Face, picture: np.ndarray, rng: np.random.Generator) -> Layer:
     around = [face.shape.at(1.75 * np.cos(a), 0.0 + 1.75 * np.sin(a), -0.5) for a in np.linspace(0, 6.28, 40)]
     beyond = np.concatenate([lab[:6].reshape(-1, 3), lab[:, :6].reshape(-1, 3), lab[:, -6:].reshape(-1, 3)])
     seeds = _disks(np.array(arc), 0.10 * face.unit, height, width)
-    costs = [_distance(lab, lab[seeds > 0]), _distance(lab, lab[_cheeks(face) > 0]), _distance(lab, beyond)]
+    costs = [_distance(lab, lab[_cheeks(face) > 0]), _distance(lab, beyond)]
+    own = (seeds > 0) & (costs[0] > 4) & (costs[1] > 4)
+    costs.insert(0, _distance(lab, lab[own]))
     hairy = 1 / (1 + np.exp(np.clip((costs[0] - np.minimum(costs[1], 0.5 * costs[2] + 2)) / 2, -20, 20)))
     near = blending.feathered(polygon(np.array(around), height, width), 0.15 * face.unit)
     inner = face.shape.part("left_brow", "right_brow", "left_jaw", "right_jaw", "chin")
