@@ -158,6 +158,17 @@ class Blur(_InPlace):
 
 
 @dataclass(frozen=True)
+class Mean(_InPlace):
+    """Mean filter over squares of `side` pixels."""
+
+    side: int
+    label: ClassVar = "mean{.side}"
+
+    def _change(self, image_u8, rng):
+        return cv2.blur(image_u8, (self.side, self.side))
+
+
+@dataclass(frozen=True)
 class Noise(_InPlace):
     """White Gaussian noise, `sigma` in 8-bit levels, independent in the three channels."""
 

@@ -15,6 +15,7 @@ from underdrawing.attacks.channel import (
     Erase,
     Gamma,
     Jpeg,
+    Mean,
     Noise,
     Nothing,
     Palette,
@@ -98,12 +99,20 @@ GEOMETRY: tuple[Channel, ...] = (
 )
 """Transforms that synchronization has to invert."""
 
+FACE_KNOWN: tuple[Channel, ...] = (Jpeg(90), Jpeg(75), Webp(80), Scale(0.7))
+"""Post-processing within the ranges of face_forgery.camera, which detectors of faces are trained on."""
+
+FACE_UNKNOWN: tuple[Channel, ...] = (Jpeg(60), Webp(50), Mean(5), Scale(0.5), Noise(5.0), JPEG_TWICE)
+"""Post-processing that no detector of faces is trained on; the first and the third are those of HFF."""
+
 SUITES: dict[str, tuple[Channel, ...]] = {
     "photo-benign": PHOTO_BENIGN,
     "posted": POSTED,
     "imuge": IMUGE,
     "waves": WAVES,
     "geometry": GEOMETRY,
+    "face-known": FACE_KNOWN,
+    "face-unknown": FACE_UNKNOWN,
 }
 
 
