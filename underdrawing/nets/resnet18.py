@@ -1,0 +1,98 @@
+"""ResNet-18 without its classifier (He et al. 2016, table 1): maps of a picture at 1/32 of its sides.
+
+    stem -> 4 stages of 2 basic blocks, w, 2w, 4w, 8w channels, w = 64 as published
+
+    basic block:  relu( attention( bn(conv3x3( relu(bn(conv3x3(x))) )) ) + shortcut(x) )
+
+`attention` is the place where a system adds its own module; without one it is the identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+STAGES = 4
+PUBLISHED_WIDTH = 64
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of red, green and blue on [0, 1]."""
+
+
+@dataclass(frozen=True)
+class TrunkConfig:
+    """Size of a trunk."""
+
+    width: int = PUBLISHED_WIDTH
+    """Channels of the first stage; each later one has twice as many."""
+    fine_stem: bool = False
+    """True: 3x3 convolution of stride 2 without pooling, maps at 1/16; False: 7x7 of stride 2, pooling."""
+
+    @property
+    def channels(self) -> int:
+        """Of the last maps."""
+        return self.width << (STAGES - 1)
+
+    def map_side(self, side: int) -> int:
+        """Side of the last maps of a picture of `side` px."""
+        for _ in range(STAGES if self.fine_stem else STAGES + 1):
+            side = (side + 1) // 2
+        return side
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions with batch normalization and a shortcut; (B, C, H, W) -> (B, wanted, H/s, W/s)."""
+
+    def __init__(self, channels: int, wanted: int, stride: int, attention: nn.Module | None) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, wanted, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(wanted)
+        self.conv2 = nn.Conv2d(wanted, wanted, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(wanted)
+        self.attention = attention or nn.Identity()
+        self.shortcut: nn.Module = nn.Identity()
+        if stride > 1 or channels != wanted:
+            conv = nn.Conv2d(channels, wanted, 1, stride, bias=False)
+            self.shortcut = nn.Sequential(conv, nn.BatchNorm2d(wanted))
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = self.bn1(self.conv1(x)).relu()
+        return (self.attention(self.bn2(self.conv2(inner))) + self.shortcut(x)).relu()
+
+
+class ResNet18(nn.Module):
+    """(B, inputs, H, W) -> (B, 8 * width, h, w); first weights by He et al. 2015 (fan out, ReLU).
+
+    attention: channels -> a new module, called once a block.
+    """
+
+    def __init__(
+        self, config: TrunkConfig, *, inputs: int = 3, attention: Callable[[int], nn.Module] | None = None
+    ) -> None:
+        super().__init__()
+        width = config.width
+        kernel = 3 if config.fine_stem else 7
+        self.conv = nn.Conv2d(inputs, width, kernel, 2, kernel // 2, bias=False)
+        self.bn = nn.BatchNorm2d(width)
+        self.pool = nn.Identity() if config.fine_stem else nn.MaxPool2d(3, 2, 1)
+        blocks, channels = [], width
+        for stage in range(STAGES):
+            wanted = width << stage
+            for stride in (1 if stage == 0 else 2, 1):
+                blocks.append(BasicBlock(channels, wanted, stride, attention(wanted) if attention else None))
+                channels = wanted
+        self.blocks = nn.Sequential(*blocks)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.blocks(self.pool(self.bn(self.conv(x)).relu()))
+
+
+def normalized(faces: Tensor) -> Tensor:
+    """(B, 3, H, W) RGB in 0..255 with the mean and the standard deviation of ImageNet taken out."""
+    mean, std = (torch.tensor(values).view(3, 1, 1) * 255 for values in (IMAGENET_MEAN, IMAGENET_STD))
+    return (faces - mean) / std

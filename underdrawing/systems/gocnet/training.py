@@ -1,0 +1,61 @@
+"""Training of GocNet by a named recipe; the calibrated weights go to OUT/gocnet.safetensors.
+
+    underdrawing train gocnet --data SET -o runs/gocnet [--recipe NAME] [--resume]
+
+SET is a folder of `underdrawing forge`. OUT gets checkpoint.pt and log.jsonl.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from underdrawing.systems.gocnet.network import Config, GocNet
+from underdrawing.train import classify
+
+DEFAULT = "lean"
+
+
+@dataclass(frozen=True)
+class GocNetRecipe(classify.ClassifyRecipe):
+    """Training of a network."""
+
+    network: Config = field(default_factory=Config)
+
+
+_LEAN = GocNetRecipe(network=Config(side=128, width=16, mta="gate"), learning_rate=2e-3, minutes=25.0)
+_ABLATION = replace(_LEAN, minutes=5.0)
+
+
+def _with(**changes: object) -> GocNetRecipe:
+    """The recipe of the ablations with another network."""
+    return replace(_ABLATION, network=replace(_ABLATION.network, **changes))
+
+
+RECIPES: dict[str, GocNetRecipe] = {
+    "paper": GocNetRecipe(side=299, learning_rate=1e-4, warmup=0.0, epochs=10, average=0.0),
+    "lean": _LEAN,
+    "front-end-rgb": _with(one_trunk=True, front_end="rgb"),
+    "front-end-srm": _with(one_trunk=True, front_end="srm"),
+    "front-end-bayar": _with(one_trunk=True, front_end="bayar"),
+    "front-end-tp": _with(one_trunk=True),
+    "mta-none": _with(mta="none"),
+    "mta-replace": _with(mta="replace"),
+    "mta-gate": _ABLATION,
+    "smoke": replace(_LEAN, network=Config(side=64, width=4), side=64, batch=8, steps=20),
+}
+"""By the name that `--recipe` takes."""
+
+
+def make(
+    recipe: GocNetRecipe, data: Path, out: Path, *, minutes: float | None, resume: bool
+) -> dict[str, float]:
+    """Train on a set of faces; see train.classify."""
+    return classify.run(
+        lambda faces: classify.Classification(GocNet(recipe.network), faces, recipe),
+        recipe,
+        data,
+        out / "gocnet.safetensors",
+        minutes=minutes,
+        resume=resume,
+    )

@@ -1,0 +1,19 @@
+"""GRnet: whether a face is forged, by its pixels and its guided residual; runs without PyTorch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from underdrawing.judging.face_scorer import FaceScorer
+
+WEIGHTS = Path(__file__).parent / "weights" / "grnet.safetensors"
+SIDE = 128
+"""Of the input of the released network, px."""
+
+
+class GRNet:
+    """Detector of forged faces with the released weights, or those of a file of the same architecture."""
+
+    def __init__(self, weights: Path | None = None) -> None:
+        scorer = FaceScorer(WEIGHTS.with_suffix(".onnx"), weights or WEIGHTS, SIDE)
+        self.examine, self.evidence, self.heat = scorer.examine, scorer.evidence, scorer.heat
