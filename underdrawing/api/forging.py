@@ -27,7 +27,7 @@ from underdrawing.attacks.face_forgery.autoencoder import AutoencoderSwap
 from underdrawing.attacks.face_forgery.donor import mismatch
 from underdrawing.core.errors import PictureError, ShapeError, UsageError
 from underdrawing.data.face_identity import Identify, by_file, split_of
-from underdrawing.data.face_set import CONTEXT, MANIFEST, REAL, SIDE, FaceEntry, read_manifest
+from underdrawing.data.face_set import MANIFEST, REAL, SIDE, FaceEntry, read_manifest
 from underdrawing.data.files import write_atomic
 from underdrawing.data.pictures import load_picture
 
@@ -89,7 +89,7 @@ def collect(
     for number, image in frames:
         found = faces.detect(image, least_px=settings.least_px)
         for place, face in enumerate(found[:1] if one else found):
-            crop = faces.crop(image, face, settings.side, CONTEXT)
+            crop = faces.crop(image, face, settings.side, faces.CONTEXT)
             try:
                 Face(crop.image, crop.landmarks)
             except ShapeError:

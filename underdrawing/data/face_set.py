@@ -1,13 +1,14 @@
 """Labelled sets of real and forged faces in a folder, as `underdrawing forge` writes them.
 
 SET/manifest.jsonl      one object a line: file, mask, kind, split, identity, donor, source, landmarks
-SET/train/swap/*.png    crops of SIDE px: a square around the face, CONTEXT times the side of its box
+SET/train/swap/*.png    crops of SIDE px: a square around the face, faces.CONTEXT times its box
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+import os
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,8 +20,8 @@ from underdrawing.core.errors import UsageError
 MANIFEST = "manifest.jsonl"
 SIDE = 256
 """Side of the pictures, px."""
-CONTEXT = 1.6
-"""Side of a picture in sides of the face's box."""
+MASK_SIDE = 64
+"""Side of the masks in memory, px."""
 REAL = "real"
 SPLITS = ("train", "val", "test")
 
@@ -75,6 +76,9 @@ class FaceSet:
     entries: tuple[FaceEntry, ...]
     pictures: np.ndarray
     """(N, SIDE, SIDE, 3) uint8 RGB."""
+    masks: np.ndarray
+    """(N, MASK_SIDE, MASK_SIDE) uint8, 255 where all was changed; 0 for a real picture, 255 everywhere for a
+    forgery without a mask."""
 
     @property
     def kinds(self) -> list[str]:
@@ -100,29 +104,46 @@ class FaceSet:
         chosen = [number for number, entry in enumerate(every) if entry.kind not in without]
         if not chosen:
             raise UsageError(f"{folder}: no faces in the split {split!r}")
-        pictures = _cached(folder, split, every)
+        pictures = _cached(folder, split, every, (SIDE, SIDE, 3), _picture)
+        masks = _cached(folder, f"{split}-masks", every, (MASK_SIDE, MASK_SIDE), _mask)
         if len(chosen) < len(every):
-            pictures = pictures[chosen]
-        return cls(tuple(every[number] for number in chosen), pictures)
+            pictures, masks = pictures[chosen], masks[chosen]
+        return cls(tuple(every[number] for number in chosen), pictures, masks)
 
 
-def _cached(folder: Path, split: str, entries: list[FaceEntry]) -> np.ndarray:
-    cache, manifest = folder / f"{split}.npy", folder / MANIFEST
+def _cached(
+    folder: Path,
+    name: str,
+    entries: list[FaceEntry],
+    shape: tuple[int, ...],
+    read: Callable[[Path, FaceEntry], np.ndarray],
+) -> np.ndarray:
+    """Arrays of all entries (N, *shape) uint8, from folder/NAME.npy where it is newer than the manifest."""
+    cache, manifest = folder / f"{name}.npy", folder / MANIFEST
     if not cache.is_file() or cache.stat().st_mtime < manifest.stat().st_mtime:
-        partial = cache.with_suffix(".partial.npy")
-        shape = (len(entries), SIDE, SIDE, 3)
-        target = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
+        partial = cache.with_suffix(f".{os.getpid()}.npy")
+        target = np.lib.format.open_memmap(partial, "w+", np.uint8, (len(entries), *shape))
         for number, entry in enumerate(entries):
-            target[number] = _picture(folder / entry.file)
+            target[number] = read(folder, entry)
         target.flush()
         partial.replace(cache)
     return np.load(cache, mmap_mode="r")
 
 
-def _picture(path: Path) -> np.ndarray:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+def _picture(folder: Path, entry: FaceEntry) -> np.ndarray:
+    return _decoded(folder / entry.file, cv2.IMREAD_COLOR_RGB, SIDE)
+
+
+def _mask(folder: Path, entry: FaceEntry) -> np.ndarray:
+    if entry.mask is None:
+        return np.full((MASK_SIDE, MASK_SIDE), 0 if entry.kind == REAL else 255, np.uint8)
+    return _decoded(folder / entry.mask, cv2.IMREAD_GRAYSCALE, MASK_SIDE)
+
+
+def _decoded(path: Path, flags: int, side: int) -> np.ndarray:
+    image = cv2.imread(str(path), flags)
     if image is None:
         raise UsageError(f"{path}: the manifest names it, but it is missing or not a picture")
-    if image.shape[:2] != (SIDE, SIDE):
-        image = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    if image.shape[:2] != (side, side):
+        image = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
     return image

@@ -10,6 +10,8 @@ import numpy as np
 from underdrawing.core.errors import ShapeError
 from underdrawing.faces.detection import DetectedFace
 
+CONTEXT = 1.6
+"""Side of a crop with context, as sets of faces store it, in sides of the box."""
 MARGIN = 1.3
 """Side of the crop over the longer side of the box, as in FaceForensics++ (ICCV 2019, sec. 4)."""
 _TEMPLATE = np.float64(

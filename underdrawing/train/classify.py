@@ -1,7 +1,11 @@
 """Training of detectors of forged faces, shared by all of them: batches, loss, statistics, calibration.
 
     FaceSet + Camera -> pairs of a forged and a real face -> network -> losses      the loop: train.loop
+    maps of the network -> 1x1 convolution -> changed positions, against the mask   deep supervision
     val split -> logits, embeddings -> Platt scaling, distance to known faces    stored with the weights
+
+Few faces can be made in hours on a CPU, and a mask has more bits than a label: networks that give maps, by
+names that start with MAPS, learn where a face was changed as well. The convolutions for it are not released.
 
 A weight file holds the parameters under "network.", and the tensors of metrics.calibration.
 """
@@ -27,6 +31,8 @@ from underdrawing.train.run import SEED, Recipe, run_recipe
 
 PREFIX = "network."
 """Of the names of the parameters in a weight file."""
+MAPS = "maps."
+"""Of the names of FaceOutputs.parts (B, C, h, w) that are supervised by the mask."""
 _STATISTICS = 40  # batches for statistics of normalization and of embeddings
 _VIEWS = 3  # paths of each held-out face, on average
 
@@ -41,6 +47,8 @@ class ClassifyRecipe(Recipe):
     """Of the input, px."""
     camera: Camera = field(default_factory=Camera)
     """Path of both classes from the crop to the input."""
+    dense: float = 1.0
+    """Weight of the loss of the masks; 0: the label alone, as the papers have it."""
     paired: float = 0.5
     """Share of forged faces whose real counterpart takes the same path in the same batch."""
     without: tuple[str, ...] = ()
@@ -61,6 +69,8 @@ class FaceBatch:
     """(B,) float32: 1 for a forged face."""
     kinds: Tensor
     """(B,) int64: 0 for a real face, else 1 + position in FaceSet.kinds."""
+    masks: Tensor
+    """(B, 1, side / 4, side / 4) float32 in [0, 1]: changed pixels."""
 
 
 class FaceBatches:
@@ -75,28 +85,30 @@ class FaceBatches:
 
     def draw(self, rng: np.random.Generator) -> FaceBatch:
         """A batch; every second face is forged."""
-        inputs, kinds = [], []
+        pictures, masks, kinds = [], [], []
+        side, camera = self.recipe.side, self.recipe.camera
         for _ in range(self.recipe.batch // 2):
             kind = int(rng.integers(len(self.kinds)))
             forged = int(rng.choice(self._forged[kind]))
-            real, seed = int(self._originals[forged]), int(rng.integers(2**32))
-            paired = real >= 0 and rng.random() < self.recipe.paired
-            if not paired:
-                real = int(rng.choice(self._real))
-            inputs += [self._input(forged, seed), self._input(real, seed if paired else seed + 1)]
+            real, view = int(self._originals[forged]), camera.draw(rng)
+            if real >= 0 and rng.random() < self.recipe.paired:
+                views = view, view
+            else:
+                real, views = int(rng.choice(self._real)), (view, camera.draw(rng))
+            for place, one in zip((forged, real), views, strict=True):
+                pictures.append(one.picture(self.faces.pictures[place], side))
+                masks.append(one.mask(self.faces.masks[place], side // 4))
             kinds += [kind + 1, 0]
-        return to_batch(np.stack(inputs), np.array(kinds))
-
-    def _input(self, place: int, seed: int) -> np.ndarray:
-        camera, rng = self.recipe.camera, np.random.default_rng(seed)
-        return camera.picture(self.faces.pictures[place], self.recipe.side, rng)
+        return _batch(np.stack(pictures), np.stack(masks), np.array(kinds))
 
 
-def to_batch(faces: np.ndarray, kinds: np.ndarray) -> FaceBatch:
-    """A batch of faces (B, side, side, 3) uint8 and their kinds (B,)."""
-    inputs = torch.from_numpy(faces).permute(0, 3, 1, 2).float()
+def _batch(pictures: np.ndarray, masks: np.ndarray, kinds: np.ndarray) -> FaceBatch:
+    faces = torch.from_numpy(pictures).permute(0, 3, 1, 2).float()
     labels = torch.from_numpy(kinds).long()
-    return FaceBatch(inputs.contiguous(memory_format=torch.channels_last), (labels > 0).float(), labels)
+    changed = torch.from_numpy(masks).float()[:, None] / 255
+    return FaceBatch(
+        faces.contiguous(memory_format=torch.channels_last), (labels > 0).float(), labels, changed
+    )
 
 
 def cross_entropy(
@@ -118,15 +130,46 @@ class Classification:
         groups: list[dict] | None = None,
     ):
         """groups: of the optimizer, where not all parameters have the recipe's rate."""
-        self.module, self.recipe, self._losses = network.to(memory_format=torch.channels_last), recipe, losses
+        self.network, self.recipe, self._losses = (
+            network.to(memory_format=torch.channels_last),
+            recipe,
+            losses,
+        )
         self.batches = FaceBatches(faces, recipe)
-        everything = [{"params": list(network.parameters()), "lr": recipe.learning_rate}]
-        self.players = {"detector": groups or everything}
         self.batch = self.batches.draw
+        rate = {"lr": recipe.learning_rate}
+        heads = _dense_heads(network, recipe)
+        self.module = nn.ModuleDict({"network": network, "heads": heads})
+        self.players = {"detector": [*(groups or [{"params": list(network.parameters()), **rate}])]}
+        if len(heads):
+            self.players["detector"].append({"params": list(heads.parameters()), **rate})
 
     def losses(self, batch: FaceBatch, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """The losses of one step."""
-        yield "detector", self._losses(self.module(batch.faces), batch.labels, batch.kinds, rng)
+        yield "detector", self.terms(self.network(batch.faces), batch, rng)
+
+    def terms(self, outputs: FaceOutputs, batch: FaceBatch, rng: np.random.Generator) -> dict[str, Tensor]:
+        """The losses of outputs: the system's, and those of the masks."""
+        terms = self._losses(outputs, batch.labels, batch.kinds, rng)
+        heads = self.module["heads"]
+        for name in heads:
+            maps = outputs.parts[MAPS + name]
+            changed = F.interpolate(batch.masks, maps.shape[2:], mode="area")
+            loss = F.binary_cross_entropy_with_logits(heads[name](maps), changed)
+            terms[name] = self.recipe.dense * loss / len(heads)
+        return terms
+
+
+@torch.no_grad()
+def _dense_heads(network: nn.Module, recipe: ClassifyRecipe) -> nn.ModuleDict:
+    """A 1x1 convolution for each of the network's maps, by the rest of their names."""
+    if recipe.dense == 0:
+        return nn.ModuleDict()
+    training = network.training
+    outputs = network.eval()(torch.zeros(1, 3, recipe.side, recipe.side))
+    network.train(training)
+    maps = {name.removeprefix(MAPS): part for name, part in outputs.parts.items() if name.startswith(MAPS)}
+    return nn.ModuleDict({name: nn.Conv2d(part.shape[1], 1, 1) for name, part in maps.items()})
 
 
 def run(
@@ -155,7 +198,7 @@ def run(
         platt, outside, scores = calibrate(system, FaceSet.read(data, "val", recipe.without))
         stored = platt.tensors() | outside.tensors()
         tensors = {name: torch.from_numpy(value).contiguous() for name, value in stored.items()}
-        save_network(system.module, weights, metadata, prefix=PREFIX, others=tensors)
+        save_network(system.network, weights, metadata, prefix=PREFIX, others=tensors)
         return scores
 
     photos = len(faces.entries)
@@ -165,14 +208,14 @@ def run(
 @torch.no_grad()
 def recompute_statistics(system: Classification) -> None:
     """Batch normalization statistics of the averaged parameters: those of the last ones do not fit."""
-    for layer in system.module.modules():
+    for layer in system.network.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.reset_running_stats()
             layer.momentum = None  # cumulative mean over all batches
-    system.module.train()
+    system.network.train()
     for number in range(_STATISTICS):
-        system.module(system.batch(np.random.default_rng((SEED, 1, number))).faces)
-    system.module.eval()
+        system.network(system.batch(np.random.default_rng((SEED, 1, number))).faces)
+    system.network.eval()
 
 
 @torch.no_grad()
@@ -180,14 +223,14 @@ def calibrate(system: Classification, held_out: FaceSet) -> tuple[Platt, Outside
     """Calibration of the logit, distance of embeddings, and balanced accuracy on a split that was not trained
     on. Both classes, and the kinds of forgeries, weigh the same."""
     known = [system.batch(np.random.default_rng((SEED, 2, number))) for number in range(_STATISTICS)]
-    embeddings = np.concatenate([system.module(batch.faces).embedding.numpy() for batch in known])
+    embeddings = np.concatenate([system.network(batch.faces).embedding.numpy() for batch in known])
     groups = np.concatenate([batch.kinds.numpy() for batch in known])
     batches = FaceBatches(held_out, system.recipe)
     count = max(_STATISTICS, _VIEWS * len(held_out.entries) // system.recipe.batch)
     logits, others, labels = [], [], []
     for number in range(count):
         batch = batches.draw(np.random.default_rng((SEED, 3, number)))
-        outputs = system.module(batch.faces)
+        outputs = system.network(batch.faces)
         logits.append(outputs.logit.double().numpy())
         others.append(outputs.embedding.numpy())
         labels.append(batch.labels.numpy() > 0)
