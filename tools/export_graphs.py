@@ -19,11 +19,14 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from underdrawing import systems
 from underdrawing.carriers.lattice import locator, locator_net
 from underdrawing.content.sketch import fusion, fusion_net, parameters, sketch_net, transform
 from underdrawing.judging.witness import network, witness
+from underdrawing.systems.amtennet import network as amtennet
 
 OPSET = 20
+SYSTEMS = Path(systems.__file__).parent
 _ROWS, _COLS = 8, 12  # of blocks in the example; sides of pictures are free in the graph
 
 
@@ -41,7 +44,8 @@ class Source:
         """The graph file: the same bytes for the same network."""
         file, network = io.BytesIO(), self.make().eval()
         for tensor in network.state_dict().values():
-            tensor.uniform_()  # the exporter would merge parameters of equal values
+            if tensor.is_floating_point():
+                tensor.uniform_()  # the exporter would merge parameters of equal values
         free = {name: {2: f"{name}_h", 3: f"{name}_w"} for name, x in self.inputs.items() if x.ndim == 4}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the exporter by tracing, which keeps the parameters' names
@@ -69,12 +73,24 @@ def _drop_values(parameter: onnx.TensorProto) -> None:
     parameter.external_data.add(key="location", value="safetensors")
 
 
+def _detector(make: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
+    """A network for faces that returns the tensors that judging.face_scorer takes."""
+
+    def network() -> nn.Module:
+        network = make()
+        forward = network.forward
+        network.forward = lambda faces: tuple(forward(faces)[:3])
+        return network
+
+    return network
+
+
 def _maps(channels: int, scale: int = 1, kind: torch.dtype = torch.float32) -> Tensor:
     return torch.zeros(1, channels, scale * _ROWS, scale * _COLS, dtype=kind)
 
 
 def sources() -> list[Source]:
-    """Every graph of the package."""
+    """Graphs of the main job."""
     config = parameters.Config()
     bits, planes = witness.BITS, witness.PLANES
     return [
@@ -123,16 +139,30 @@ def sources() -> list[Source]:
     ]
 
 
+def detectors() -> list[Source]:
+    """Graphs of the detectors of forged faces, at the sizes of the released weights."""
+    makers = {"amtennet": (lambda: amtennet.AMTENnet(amtennet.RELEASED), amtennet.RELEASED.side)}
+    return [
+        Source(
+            SYSTEMS / name / "weights" / f"{name}.onnx",
+            _detector(make),
+            {"faces": torch.zeros(1, 3, side, side)},
+            ("logit", "embedding", "heat"),
+        )
+        for name, (make, side) in makers.items()
+    ]
+
+
 def main(arguments: list[str]) -> int:
     """Write or compare; the exit code."""
-    differ = []
-    for source in sources():
+    graphs, differ = [*sources(), *detectors()], []
+    for source in graphs:
         data = source.export()
         if "--check" not in arguments:
             source.path.write_bytes(data)
         elif not source.path.is_file() or source.path.read_bytes() != data:
             differ.append(source.path.name)
-    print(f"not those of their networks: {', '.join(differ)}" if differ else f"{len(sources())} graphs")
+    print(f"not those of their networks: {', '.join(differ)}" if differ else f"{len(graphs)} graphs")
     return 1 if differ else 0
 
 

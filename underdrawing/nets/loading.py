@@ -28,10 +28,15 @@ def save_network(
 ) -> None:
     """Write parameters, `network.config` where it has one, and metadata; floats at half precision.
 
-    prefix: of the parameters' names. others: tensors that are stored beside them as they are.
+    Variances of batch normalization stay at full precision (those of inputs in 0..255 exceed 65,504), and its
+    counters are left out. prefix: of the parameters' names. others: tensors that are stored as they are.
     """
-    state = {name: v.half() if v.is_floating_point() else v for name, v in network.state_dict().items()}
-    state = {prefix + name: value.cpu().contiguous() for name, value in state.items()}
+    state = {
+        prefix + name: (v.half() if v.is_floating_point() and not name.endswith("running_var") else v)
+        .cpu().contiguous()
+        for name, v in network.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
     config = {"config": json.dumps(asdict(network.config))} if hasattr(network, "config") else {}
     save_file(state | (others or {}), path, config | metadata)

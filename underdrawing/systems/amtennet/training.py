@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from underdrawing.data.face_set import FaceSet
-from underdrawing.systems.amtennet.network import AMTENnet, Config
+from underdrawing.systems.amtennet.network import RELEASED, AMTENnet, Config
 from underdrawing.train import classify
 
 
@@ -22,7 +22,7 @@ from underdrawing.train import classify
 class LeanRecipe(classify.ClassifyRecipe):
     """Adam and a cosine schedule, for two processor cores."""
 
-    network: Config = field(default_factory=lambda: Config(trunk=(12, 24, 48, 96), hidden=96))
+    network: Config = RELEASED
 
 
 @dataclass(frozen=True)
