@@ -48,6 +48,10 @@ class Config:
     """True: without the second trunk; for comparing front ends."""
 
 
+RELEASED = Config(side=128, width=16, mta="gate")
+"""Of the released weights: what two processor cores train in an hour."""
+
+
 class GocNet(nn.Module):
     """(B, 3, side, side) float32, RGB in 0..255 -> FaceOutputs; embedding: mean of the pooled maps."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from underdrawing.systems.gocnet.network import Config, GocNet
+from underdrawing.systems.gocnet.network import RELEASED, Config, GocNet
 from underdrawing.train import classify
 
 DEFAULT = "lean"
@@ -23,7 +23,7 @@ class GocNetRecipe(classify.ClassifyRecipe):
     network: Config = field(default_factory=Config)
 
 
-_LEAN = GocNetRecipe(network=Config(side=128, width=16, mta="gate"), learning_rate=2e-3, minutes=25.0)
+_LEAN = GocNetRecipe(network=RELEASED, learning_rate=2e-3, minutes=25.0)
 _ABLATION = replace(_LEAN, minutes=5.0)
 
 

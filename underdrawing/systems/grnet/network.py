@@ -55,6 +55,10 @@ class Config:
         return LossWeighting(-1 if self.alpha == "smaller_loss" else 1, self.alpha_decay)
 
 
+RELEASED = Config(side=128, width=16, residual_attention=True)
+"""Of the released weights: what two processor cores train in an hour."""
+
+
 class GRNet(nn.Module):
     """(B, 3, side, side) float32, RGB in 0..255 -> FaceOutputs; the embedding is the mean of F.
 

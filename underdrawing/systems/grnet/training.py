@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from underdrawing.nets.face_outputs import FaceOutputs
-from underdrawing.systems.grnet.network import Config, GRNet
+from underdrawing.systems.grnet.network import RELEASED, Config, GRNet
 from underdrawing.train import classify
 
 DEFAULT = "lean"
@@ -39,9 +39,7 @@ def losses(
     return {"fused": binary_cross_entropy_with_logits(fused, labels), "spatial": own[0], "residual": own[1]}
 
 
-_LEAN = GRNetRecipe(
-    network=Config(side=128, width=16, residual_attention=True), learning_rate=2e-3, minutes=25.0
-)
+_LEAN = GRNetRecipe(network=RELEASED, learning_rate=2e-3, minutes=25.0)
 _ABLATION = replace(_LEAN, minutes=5.0)
 
 
