@@ -20,9 +20,11 @@ import torch
 from torch import Tensor, nn
 
 from underdrawing import systems
+from underdrawing.attacks.face_forgery import autoencoder, resynthesis
 from underdrawing.carriers.lattice import locator, locator_net
 from underdrawing.content.sketch import fusion, fusion_net, parameters, sketch_net, transform
 from underdrawing.judging.witness import network, witness
+from underdrawing.nets import face_autoencoder
 from underdrawing.systems.amtennet import network as amtennet
 
 OPSET = 20
@@ -135,6 +137,38 @@ def sources() -> list[Source]:
                 "condition": torch.zeros(1, parameters.CONDITIONS),
             },
             ("image",),
+        ),
+        *_face_autoencoders(),
+    ]
+
+
+def _face_autoencoders() -> list[Source]:
+    """Of the forgery laboratory."""
+    swap, patch = face_autoencoder.SwapConfig(("one",)), face_autoencoder.PatchConfig()
+    return [
+        Source(
+            autoencoder.ENCODER,
+            lambda: face_autoencoder.SwapEncoder(swap),
+            {"face": torch.zeros(1, 3, swap.side, swap.side)},
+            ("code",),
+        ),
+        Source(
+            autoencoder.DECODER,
+            lambda: face_autoencoder.SwapDecoder(swap),
+            {"code": torch.zeros(1, swap.start, swap.cells, swap.cells)},
+            ("face",),
+        ),
+        Source(
+            resynthesis.ENCODER,
+            lambda: face_autoencoder.PatchEncoder(patch),
+            {"picture": _maps(3, 8)},
+            ("latent",),
+        ),
+        Source(
+            resynthesis.DECODER,
+            lambda: face_autoencoder.PatchDecoder(patch),
+            {"latent": _maps(patch.latent)},
+            ("picture",),
         ),
     ]
 

@@ -1,7 +1,7 @@
 """The zoo: systems, carriers and blocks by their cards; every weight is checked by its sha256 before use.
 
     systems/NAME/card.toml                  a system: protector, carrier, detector, localizer or codec
-    carriers/*/*.toml, content/*/*.toml, judging/*/*.toml, faces/*.toml
+    attacks/*/*.toml, carriers/*/*.toml, content/*/*.toml, judging/*/*.toml, faces/*.toml
                                             carriers, and blocks that several systems use
 
 A `card.toml` is named after its folder, any other card after its file. Folders are searched on the `__path__`
@@ -18,7 +18,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from underdrawing import carriers, content, faces, judging, systems
+from underdrawing import attacks, carriers, content, faces, judging, systems
 from underdrawing.core.errors import MissingExtraError, UsageError, WeightsError
 from underdrawing.core.extras import needs_extra
 
@@ -26,6 +26,7 @@ KINDS = ("protector", "carrier", "detector", "localizer", "codec", "block")
 _SYSTEMS = ((systems, "*/card.toml"),)
 _ROOMS = (
     *_SYSTEMS,
+    (attacks, "*/*.toml"),
     (carriers, "*/*.toml"),
     (content, "*/*.toml"),
     (judging, "*/*.toml"),

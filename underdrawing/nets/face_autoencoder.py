@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -33,6 +34,13 @@ class SwapConfig:
     """Channels of the code's map, of 1/16 of the sides."""
     decoder: tuple[int, ...] = (32, 24, 20)
     """Channels of a decoder at 1/8, 1/4 and 1/2 of the sides."""
+    basis: int = 8
+    """Directions in which the codes of an identity vary most; a foreign code is projected on them."""
+
+    @property
+    def cells(self) -> int:
+        """Sides of the code map."""
+        return self.side // 16
 
 
 class SwapEncoder(nn.Module):
@@ -40,7 +48,7 @@ class SwapEncoder(nn.Module):
 
     def __init__(self, config: SwapConfig) -> None:
         super().__init__()
-        width, self.cells = config.width, config.side // 16
+        width, self.cells = config.width, config.cells
         levels = (3, width, 2 * width, 4 * width, 6 * width)
         self.down = nn.Sequential(*(conv(i, o, stride=2) for i, o in itertools.pairwise(levels)))
         self.squeeze = nn.Linear(levels[-1] * self.cells**2, config.code)
@@ -70,13 +78,21 @@ class SwapDecoder(nn.Module):
 
 
 class SwapNet(nn.Module):
-    """The encoder, and the decoders in the order of config.identities."""
+    """The encoder, and the decoders in the order of config.identities.
+
+    code_mean, code_basis, code_spread: (N, D), (N, basis, D) and (N, basis) of the codes of each identity,
+    with D numbers of a code map; written after the training.
+    """
 
     def __init__(self, config: SwapConfig) -> None:
         super().__init__()
         self.config = config
         self.encoder = SwapEncoder(config)
         self.decoders = nn.ModuleList(SwapDecoder(config) for _ in config.identities)
+        count, size = len(config.identities), config.start * config.cells**2
+        self.register_buffer("code_mean", torch.zeros(count, size))
+        self.register_buffer("code_basis", torch.zeros(count, config.basis, size))
+        self.register_buffer("code_spread", torch.zeros(count, config.basis))
 
     def forward(self, face: Tensor, identity: int) -> Tensor:
         """The face of that identity in the pose of `face`."""

@@ -5,10 +5,12 @@ forged.image, forged.mask
 """
 
 from underdrawing.attacks.face_forgery.attribute import attribute
+from underdrawing.attacks.face_forgery.autoencoder import AutoencoderSwap
 from underdrawing.attacks.face_forgery.blend import blend
 from underdrawing.attacks.face_forgery.face import Face, Forged, Forgery
 from underdrawing.attacks.face_forgery.parts import parts
 from underdrawing.attacks.face_forgery.reenact import reenact
+from underdrawing.attacks.face_forgery.resynthesis import Resynthesis
 from underdrawing.attacks.face_forgery.swap import swap
 
 KINDS: dict[str, Forgery] = {
@@ -17,6 +19,8 @@ KINDS: dict[str, Forgery] = {
     "blend": blend,
     "attribute": attribute,
     "parts": parts,
+    "autoencoder": AutoencoderSwap(),
+    "resynthesis": Resynthesis(),
 }
 """Every kind of forgery by name."""
 

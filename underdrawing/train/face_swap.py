@@ -1,19 +1,16 @@
-"""Training of the two autoencoders of the forgery laboratory, on the real faces of a face set.
+"""Training of the swap autoencoder of the forgery laboratory, on the real faces of a face set.
 
-    underdrawing train face-autoencoders --recipe swap --data SET -o runs/swap
-    underdrawing train face-autoencoders --recipe resynthesis --data SET -o runs/resynthesis
+    underdrawing train face-swap-autoencoder --data SET -o runs/swap
 
-SET is a folder that `underdrawing forge` wrote. The swap has a decoder for each identity with several
-pictures in the split train or test, and `EVERYBODY`, for all other faces of train, which keeps the encoder
-general. Re-synthesis learns from the split train alone.
+SET is a folder that `underdrawing forge` wrote. There is a decoder for each identity with several pictures
+in the split train or test, and EVERYBODY, for all other faces of train, which keeps the encoder general.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -22,24 +19,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from underdrawing.attacks.face_forgery.alignment import is_frontal, to_frame
-from underdrawing.nets.face_autoencoder import PatchConfig, PatchNet, SwapConfig, SwapNet
+from underdrawing.attacks.face_forgery.autoencoder import EVERYBODY
+from underdrawing.nets.face_autoencoder import SwapConfig, SwapNet
 from underdrawing.nets.loading import save_network
+from underdrawing.train.real_faces import Faces, reconstruction
 from underdrawing.train.run import SEED, Recipe, run_recipe
-
-EVERYBODY = "everybody"
-
-
-@dataclass(frozen=True)
-class Faces:
-    """Real crops in memory, with what a face set knows of them."""
-
-    crops: np.ndarray
-    """(N, 256, 256, 3) uint8."""
-    landmarks: np.ndarray
-    """(N, 5, 2) float32, px."""
-    identities: tuple[str, ...]
-    splits: tuple[str, ...]
-    """train, val or test, by identity."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +33,7 @@ class SwapRecipe(Recipe):
     batch: int = 8
     """Faces of each of the identities of a step."""
     learning_rate: float = 2e-3
-    minutes: float = 20.0
+    minutes: float = 25.0
     average: float = 0.995
     least: int = 12
     """Pictures that an identity needs for a decoder of its own."""
@@ -61,24 +45,8 @@ class SwapRecipe(Recipe):
     """Standard deviation of the input's random warp, as a share of the side."""
 
 
-@dataclass(frozen=True)
-class ResynthesisRecipe(Recipe):
-    """The autoencoder of re-synthesis."""
-
-    batch: int = 6
-    learning_rate: float = 2e-3
-    minutes: float = 20.0
-    average: float = 0.995
-    side: int = 128
-    """Sides of the patches, px."""
-    config: PatchConfig = field(default_factory=PatchConfig)
-
-
-RECIPES: dict[str, SwapRecipe | ResynthesisRecipe] = {
-    "swap": SwapRecipe(),
-    "resynthesis": ResynthesisRecipe(),
-}
-DEFAULT = "swap"
+RECIPES = {"released": SwapRecipe()}
+DEFAULT = "released"
 
 
 class SwapTraining:
@@ -145,6 +113,18 @@ class SwapTraining:
         yield "swap", terms
 
     @torch.no_grad()
+    def measure_codes(self, count: int = 192) -> None:
+        """Mean and principal directions of the codes of each identity, over augmented faces."""
+        rng, net = np.random.default_rng(SEED), self.module
+        for row, name in enumerate(self.groups):
+            faces = np.stack([self._pair(i, rng)[0] for i in rng.choice(self.groups[name], count)])
+            codes = net.encoder(torch.from_numpy(faces.transpose(0, 3, 1, 2).copy())).flatten(1)
+            net.code_mean[row] = codes.mean(0)
+            _, spread, basis = torch.linalg.svd(codes - codes.mean(0), full_matrices=False)
+            net.code_basis[row] = basis[: self.config.basis]
+            net.code_spread[row] = spread[: self.config.basis] / count**0.5
+
+    @torch.no_grad()
     def samples(self) -> np.ndarray:
         """Rows: face, by EVERYBODY, by four identities; columns: other faces."""
         rng = np.random.default_rng(0)
@@ -154,57 +134,11 @@ class SwapTraining:
         return (picture.clip(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
 
 
-class ResynthesisTraining:
-    """Patches of real crops at random scales; see train.loop."""
-
-    def __init__(self, faces: Faces, recipe: ResynthesisRecipe) -> None:
-        self.recipe = recipe
-        self.crops = faces.crops[[split == "train" for split in faces.splits]]
-        self.module = PatchNet(recipe.config).to(memory_format=torch.channels_last)
-        self.players = {"patch": [{"params": list(self.module.parameters()), "lr": recipe.learning_rate}]}
-
-    def batch(self, rng: np.random.Generator) -> Tensor:
-        """(B, 3, side, side) in [0, 1]."""
-        return torch.from_numpy(np.stack([self._patch(rng) for _ in range(self.recipe.batch)]))
-
-    def _patch(self, rng: np.random.Generator) -> np.ndarray:
-        side = self.recipe.side
-        scaled = int(rng.integers(side, 257))
-        crop = self.crops[rng.integers(len(self.crops))]
-        crop = cv2.resize(crop, (scaled, scaled), interpolation=cv2.INTER_AREA)
-        y, x = rng.integers(scaled - side + 1, size=2)
-        patch = crop[y : y + side, x : x + side][:, :: rng.choice([-1, 1])]
-        return np.ascontiguousarray(patch.transpose(2, 0, 1), np.float32) / 255
-
-    def losses(self, batch: Tensor, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """Reconstruction from the latent, with the noise that the laboratory may add."""
-        latent = self.module.encoder(batch)
-        noise = torch.from_numpy(rng.normal(0, 0.05, latent.shape).astype(np.float32))
-        yield "patch", reconstruction(self.module.decoder(latent + noise), batch)
-
-    @torch.no_grad()
-    def samples(self) -> np.ndarray:
-        """Patches above, from their latents below."""
-        patches = self.batch(np.random.default_rng(0))
-        rows = [torch.cat(list(row), 2) for row in (patches, self.module(patches))]
-        return (torch.cat(rows, 1).clip(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
-
-
 def _face_weight(side: int) -> Tensor:
     """(side, side): 1 in the ellipse of the face, 0.2 in the corners."""
     place = (torch.arange(side, dtype=torch.float32)[None] + 0.5) / side - 0.5
     distance = (place.T / 0.52) ** 2 + (place / 0.42) ** 2
     return 0.2 + 0.8 * torch.sigmoid(8 * (1 - distance))
-
-
-def reconstruction(found: Tensor, wanted: Tensor) -> dict[str, Tensor]:
-    """L1 at three scales, and L1 of the differences between neighbours; (B, 3, h, w) each."""
-    gradient = sum((found.diff(dim=d) - wanted.diff(dim=d)).abs().mean() for d in (2, 3))
-    error = (found - wanted).abs().mean()
-    for _ in range(2):
-        found, wanted = F.avg_pool2d(found, 2), F.avg_pool2d(wanted, 2)
-        error = error + (found - wanted).abs().mean()
-    return {"l1": error, "gradient": gradient}
 
 
 def _groups(faces: Faces, least: int) -> dict[str, np.ndarray]:
@@ -223,26 +157,27 @@ def _groups(faces: Faces, least: int) -> dict[str, np.ndarray]:
     }
 
 
-def build(faces: Faces, recipe: SwapRecipe | ResynthesisRecipe) -> SwapTraining | ResynthesisTraining:
-    """The training of a recipe, with initial weights that depend on the recipe alone."""
-    kind: Callable[..., Any] = SwapTraining if isinstance(recipe, SwapRecipe) else ResynthesisTraining
-    with torch.random.fork_rng():
-        torch.manual_seed(SEED)
-        return kind(faces, recipe)
+def make(
+    recipe: SwapRecipe, data: Path, out: Path, *, minutes: float | None, resume: bool
+) -> dict[str, float]:
+    """Train on the real faces of a face set; see train.run."""
+    return run(Faces.read(data), recipe, out, minutes=minutes, resume=resume)
 
 
 def run(
-    faces: Faces,
-    recipe: SwapRecipe | ResynthesisRecipe,
-    out: Path,
-    *,
-    minutes: float | None = None,
-    resume: bool = False,
+    faces: Faces, recipe: SwapRecipe, out: Path, *, minutes: float | None = None, resume: bool = False
 ) -> dict[str, float]:
-    """Train on faces in memory; write out/swap.safetensors or out/resynthesis.safetensors."""
-    name = "swap" if isinstance(recipe, SwapRecipe) else "resynthesis"
+    """Train on faces in memory and write out/swap.safetensors; the last row of the log."""
 
-    def save(system: Any, metadata: dict[str, str]) -> None:
-        save_network(system.module, out / f"{name}.safetensors", metadata)
+    def save(system: SwapTraining, metadata: dict[str, str]) -> None:
+        system.measure_codes()
+        save_network(system.module, out / "swap.safetensors", metadata)
 
     return run_recipe(lambda device: build(faces, recipe), recipe, out, save, minutes=minutes, resume=resume)
+
+
+def build(faces: Faces, recipe: SwapRecipe) -> SwapTraining:
+    """The training, with initial weights that depend on the recipe alone."""
+    with torch.random.fork_rng():
+        torch.manual_seed(SEED)
+        return SwapTraining(faces, recipe)
