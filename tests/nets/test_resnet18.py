@@ -17,7 +17,7 @@ def test_the_published_trunk_has_its_parameters():
 def test_sides_of_the_maps(side, fine):
     config = TrunkConfig(2, fine)
     maps = ResNet18(config).eval()(torch.zeros(1, 3, side, side))
-    assert maps.shape == (1, config.channels, config.map_side(side), config.map_side(side))
+    assert maps[-1].shape == (1, config.channels, config.map_side(side), config.map_side(side))
 
 
 def test_the_maps_at_299_px_are_the_published_ones():

@@ -74,8 +74,8 @@ def test_the_heat_map_is_gradient_times_activation_and_sums_to_the_logit(config)
     maps = []
 
     def keep(module, inputs, output):
-        maps.append(output)
-        output.retain_grad()
+        maps.append(output[-1])
+        output[-1].retain_grad()
 
     for trunk in (network.trunk, network.mta_trunk):
         if trunk is not None:
@@ -95,7 +95,7 @@ def test_the_trunks_are_added():
     one.load_state_dict({name: value for name, value in both.state_dict().items() if "mta" not in name})
     torch.nn.init.zeros_(both.mta_trunk.blocks[-1].bn2.weight)
     faces, added = 255 * torch.rand(1, 3, 64, 64), []
-    both.mta_trunk.register_forward_hook(lambda module, inputs, output: added.append(output))
+    both.mta_trunk.register_forward_hook(lambda module, inputs, output: added.append(output[-1]))
     difference = both(faces).embedding - one(faces).embedding
     torch.testing.assert_close(difference, added[0].mean((2, 3)), atol=1e-5, rtol=1e-4)
 

@@ -63,7 +63,7 @@ class BasicBlock(nn.Module):
 
 
 class ResNet18(nn.Module):
-    """(B, inputs, H, W) -> (B, 8 * width, h, w); first weights by He et al. 2015 (fan out, ReLU).
+    """(B, inputs, H, W) -> maps of the four stages; first weights by He et al. 2015 (fan out, ReLU).
 
     attention: channels -> a new module, called once a block.
     """
@@ -88,8 +88,28 @@ class ResNet18(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.blocks(self.pool(self.bn(self.conv(x)).relu()))
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Maps behind each of the four stages, (B, w, H/4, W/4) to (B, 8w, H/32, W/32) as published."""
+        x = self.pool(self.bn(self.conv(x)).relu())
+        maps = []
+        for number, block in enumerate(self.blocks):
+            x = block(x)
+            if number % 2:
+                maps.append(x)
+        return maps
+
+
+def inner_maps(trunks: list[list[Tensor]]) -> dict[str, Tensor]:
+    """Maps of the second and third stages of each trunk by name, for FaceOutputs.parts: they learn from the
+    masks (train.classify)."""
+    return {f"maps.{t}-{stage}": maps[stage] for t, maps in enumerate(trunks) for stage in (1, 2)}
+
+
+def start_trunk(trunk: ResNet18, start: ResNet18) -> None:
+    """Copy the parameters of a trained trunk; attention modules and a stem with other inputs keep theirs."""
+    mine = trunk.state_dict()
+    fitting = {name: v for name, v in start.state_dict().items() if mine[name].shape == v.shape}
+    trunk.load_state_dict(mine | fitting)
 
 
 def normalized(faces: Tensor) -> Tensor:

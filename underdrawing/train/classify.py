@@ -49,7 +49,7 @@ class ClassifyRecipe(Recipe):
     """Path of both classes from the crop to the input."""
     dense: float = 1.0
     """Weight of the loss of the masks; 0: the label alone, as the papers have it."""
-    paired: float = 0.5
+    paired: float = 0.9
     """Share of forged faces whose real counterpart takes the same path in the same batch."""
     without: tuple[str, ...] = ()
     """Kinds of forgeries that are left out, of training and of calibration."""

@@ -11,6 +11,7 @@ Every step behind the last maps is linear, so the share of each position in the 
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +21,7 @@ from torch.nn import functional
 
 from underdrawing.nets.face_outputs import FaceOutputs
 from underdrawing.nets.front_ends import FRONT_ENDS
-from underdrawing.nets.resnet18 import PUBLISHED_WIDTH, ResNet18, TrunkConfig, normalized
+from underdrawing.nets.resnet18 import PUBLISHED_WIDTH, ResNet18, TrunkConfig, inner_maps, normalized
 from underdrawing.systems.gocnet.mta import GatedMTA, MTAGates
 
 HEAD_SIDE = 4
@@ -68,12 +69,13 @@ class GocNet(nn.Module):
         self.head = nn.Linear(trunk.channels * self.grid**2, 2)
 
     def forward(self, faces: Tensor) -> FaceOutputs:
-        maps = self.trunk(self.front_end(faces))
+        stages = [self.trunk(self.front_end(faces))]
         if self.mta_trunk is not None:
-            maps = maps + self.mta_trunk(normalized(faces))
+            stages.append(self.mta_trunk(normalized(faces)))
+        maps = functools.reduce(torch.add, [each[-1] for each in stages])
         pooled = functional.avg_pool2d(maps, self.window, 1)
         real, forged = self.head(pooled.flatten(1)).unbind(1)
-        return FaceOutputs(forged - real, pooled.mean((2, 3)), self._heat(maps), {})
+        return FaceOutputs(forged - real, pooled.mean((2, 3)), self._heat(maps), inner_maps(stages))
 
     def _heat(self, maps: Tensor) -> Tensor:
         """(B, h, w): the gradient, transposed pooling of the head's weights, times the maps."""

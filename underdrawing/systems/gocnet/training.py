@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from underdrawing.content.face_trunk.network import start_from
 from underdrawing.systems.gocnet.network import RELEASED, Config, GocNet
 from underdrawing.train import classify
 
@@ -21,9 +22,11 @@ class GocNetRecipe(classify.ClassifyRecipe):
     """Training of a network."""
 
     network: Config = field(default_factory=Config)
+    start: bool = False
+    """Start the trunks from the block face-trunk, which was trained on the same faces."""
 
 
-_LEAN = GocNetRecipe(network=RELEASED, learning_rate=2e-3, minutes=25.0)
+_LEAN = GocNetRecipe(network=RELEASED, learning_rate=2e-3, minutes=25.0, start=True)
 _ABLATION = replace(_LEAN, minutes=5.0)
 
 
@@ -33,7 +36,7 @@ def _with(**changes: object) -> GocNetRecipe:
 
 
 RECIPES: dict[str, GocNetRecipe] = {
-    "paper": GocNetRecipe(side=299, learning_rate=1e-4, warmup=0.0, epochs=10, average=0.0),
+    "paper": GocNetRecipe(side=299, learning_rate=1e-4, warmup=0.0, epochs=10, average=0.0, dense=0.0),
     "lean": _LEAN,
     "front-end-rgb": _with(one_trunk=True, front_end="rgb"),
     "front-end-srm": _with(one_trunk=True, front_end="srm"),
@@ -51,11 +54,11 @@ def make(
     recipe: GocNetRecipe, data: Path, out: Path, *, minutes: float | None, resume: bool
 ) -> dict[str, float]:
     """Train on a set of faces; see train.classify."""
-    return classify.run(
-        lambda faces: classify.Classification(GocNet(recipe.network), faces, recipe),
-        recipe,
-        data,
-        out / "gocnet.safetensors",
-        minutes=minutes,
-        resume=resume,
-    )
+
+    def build(faces: classify.FaceSet) -> classify.Classification:
+        network = GocNet(recipe.network)
+        if recipe.start:
+            start_from(*(trunk for trunk in (network.trunk, network.mta_trunk) if trunk is not None))
+        return classify.Classification(network, faces, recipe)
+
+    return classify.run(build, recipe, data, out / "gocnet.safetensors", minutes=minutes, resume=resume)

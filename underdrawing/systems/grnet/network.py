@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from underdrawing.nets.face_outputs import FaceOutputs
-from underdrawing.nets.resnet18 import PUBLISHED_WIDTH, ResNet18, TrunkConfig, normalized
+from underdrawing.nets.resnet18 import PUBLISHED_WIDTH, ResNet18, TrunkConfig, inner_maps, normalized
 from underdrawing.systems.grnet.afm import ChannelAttention, EqualWeighting, LossWeighting, TrainedWeighting
 from underdrawing.systems.grnet.mte import ManipulationTraces
 
@@ -79,7 +79,8 @@ class GRNet(nn.Module):
 
     def forward(self, faces: Tensor) -> FaceOutputs:
         inputs = normalized(faces), self.mte(faces)
-        maps = [a(trunk(x)) for a, trunk, x in zip(self.attention, self.trunks, inputs, strict=True)]
+        stages = [trunk(x) for trunk, x in zip(self.trunks, inputs, strict=True)]
+        maps = [a(each[-1]) for a, each in zip(self.attention, stages, strict=True)]
         means = [x.mean((2, 3)) for x in maps]
         weight = self.head.weight[1] - self.head.weight[0]
         shares = torch.stack([mean @ weight for mean in means], 1)
@@ -90,7 +91,7 @@ class GRNet(nn.Module):
             logit=self.fused_logit(shares, alpha),
             embedding=alpha[0] * means[0] + alpha[1] * means[1],
             heat=(fused * weight.detach().view(-1, 1, 1)).sum(1) / (fused.shape[2] * fused.shape[3]),
-            parts={"streams": torch.stack(streams, 1), "shares": shares},
+            parts={"streams": torch.stack(streams, 1), "shares": shares, **inner_maps(stages)},
         )
 
     def fused_logit(self, shares: Tensor, alpha: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from underdrawing.content.face_trunk.network import start_from
 from underdrawing.nets.face_outputs import FaceOutputs
 from underdrawing.systems.grnet.network import RELEASED, Config, GRNet
 from underdrawing.train import classify
@@ -27,6 +28,8 @@ class GRNetRecipe(classify.ClassifyRecipe):
     """Training of a network."""
 
     network: Config = field(default_factory=Config)
+    start: bool = False
+    """Start the trunks from the block face-trunk, which was trained on the same faces."""
 
 
 def losses(
@@ -39,7 +42,7 @@ def losses(
     return {"fused": binary_cross_entropy_with_logits(fused, labels), "spatial": own[0], "residual": own[1]}
 
 
-_LEAN = GRNetRecipe(network=RELEASED, learning_rate=2e-3, minutes=25.0)
+_LEAN = GRNetRecipe(network=RELEASED, learning_rate=2e-3, minutes=25.0, start=True)
 _ABLATION = replace(_LEAN, minutes=5.0)
 
 
@@ -49,7 +52,7 @@ def _with(**changes: object) -> GRNetRecipe:
 
 
 RECIPES: dict[str, GRNetRecipe] = {
-    "paper": GRNetRecipe(side=299, learning_rate=1e-4, warmup=0.0, epochs=10, average=0.0),
+    "paper": GRNetRecipe(side=299, learning_rate=1e-4, warmup=0.0, epochs=10, average=0.0, dense=0.0),
     "lean": _LEAN,
     "alpha-smaller-loss": _ABLATION,
     "alpha-larger-loss": _with(alpha="larger_loss"),
@@ -68,6 +71,8 @@ def make(
 
     def build(faces: classify.FaceSet) -> classify.Classification:
         network = GRNet(recipe.network)
+        if recipe.start:
+            start_from(*network.trunks)
         return classify.Classification(network, faces, recipe, lambda *arguments: losses(network, *arguments))
 
     return classify.run(build, recipe, data, out / "grnet.safetensors", minutes=minutes, resume=resume)
