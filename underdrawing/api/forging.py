@@ -25,6 +25,7 @@ from underdrawing.attacks.face_forgery import KINDS, Face, Forged, Forgery
 from underdrawing.attacks.face_forgery.alignment import to_frame
 from underdrawing.attacks.face_forgery.autoencoder import AutoencoderSwap
 from underdrawing.attacks.face_forgery.donor import mismatch
+from underdrawing.attacks.suites import SUITES
 from underdrawing.core.errors import PictureError, ShapeError, UsageError
 from underdrawing.data.face_identity import Identify, by_file, split_of
 from underdrawing.data.face_set import MANIFEST, REAL, SIDE, FaceEntry, read_manifest
@@ -170,6 +171,32 @@ def _pose(entry: FaceEntry) -> np.ndarray:
     return points @ matrix[:, :2].T + matrix[:, 2]
 
 
+@dataclass(frozen=True)
+class PostSettings:
+    """How the pictures of a set are processed after the forgery."""
+
+    channels: tuple[str, ...]
+    """Names of channels of POST; each picture goes through one of them."""
+    seed: int = 0
+
+
+POST = {channel.name: channel for suite in ("face-known", "face-unknown") for channel in SUITES[suite]}
+"""Post-processing of faces by name: known to the training of detectors, and unknown."""
+
+
+def postprocess(folder: Path, entry: FaceEntry, out: Path, settings: PostSettings) -> None:
+    """Write one picture of the set `folder`, real or forged, to the set `out` after post-processing.
+
+    What a channel scales is scaled back, so that the mask and the landmarks hold.
+    """
+    rng = np.random.default_rng(_seed(settings.seed, entry.file, "post"))
+    channel = POST[settings.channels[rng.integers(len(settings.channels))]]
+    received, placement = channel.attack(_read(folder, entry), rng)
+    _write(out / entry.file, placement.to_source(received))
+    if entry.mask and not (out / entry.mask).exists():
+        write_atomic(out / entry.mask, (folder / entry.mask).read_bytes())
+
+
 def real_faces(out: Path) -> Reals:
     """Real faces of a set by their files."""
     found = (out / MANIFEST).stat()
@@ -196,10 +223,14 @@ def _seed(*parts: object) -> int:
 
 
 def _face(out: Path, entry: FaceEntry) -> Face:
+    return Face(_read(out, entry), np.array(entry.landmarks, np.float32))
+
+
+def _read(out: Path, entry: FaceEntry) -> np.ndarray:
     image = cv2.imread(str(out / entry.file), cv2.IMREAD_COLOR_RGB)
     if image is None:
         raise PictureError(f"{out / entry.file}: the set names it, but it is missing or not a picture")
-    return Face(image, np.array(entry.landmarks, np.float32))
+    return image
 
 
 def _frames(path: Path, every: int) -> list[tuple[int, np.ndarray]]:
@@ -232,11 +263,11 @@ def write_manifest(out: Path, entries: Iterable[FaceEntry]) -> None:
     write_atomic(out / MANIFEST, "".join(entry.line() for entry in ordered).encode(), overwrite=True)
 
 
-def claim(out: Path, settings: ForgeSettings) -> None:
+def claim(out: Path, settings: ForgeSettings | PostSettings) -> None:
     """Note the settings of a set in its folder. UsageError where it was begun with others."""
-    path, fixed = out / _CHOICES, asdict(settings)
+    path, fixed = out / _CHOICES, json.loads(json.dumps(asdict(settings)))
     for free in ("kinds", "each"):
-        del fixed[free]
+        fixed.pop(free, None)
     if not path.exists():
         write_atomic(path, json.dumps(fixed).encode())
         return

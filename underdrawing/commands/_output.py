@@ -22,6 +22,7 @@ _SEVERITY = (DONE, UNVOUCHED, ALTERED, NOT_FOUND, FAILED)
 EXIT_CODES = {
     "protected": DONE, "intact": DONE, "found": DONE, "attacked": DONE, "planned": DONE,
     "collected": DONE, "no face": DONE, "forged": DONE,
+    "processed": DONE,
     "altered": ALTERED, "unvouched": UNVOUCHED,
     "unprotected": NOT_FOUND, "not found": NOT_FOUND, "unknown": FAILED, "error": FAILED,
 }  # fmt: skip

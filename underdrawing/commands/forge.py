@@ -13,7 +13,7 @@ from underdrawing.commands._output import DONE, FAILED, print_batch, print_error
 from underdrawing.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from underdrawing.api.forging import ForgeSettings
+    from underdrawing.api.forging import ForgeSettings, PostSettings
     from underdrawing.batch import Job, Result
     from underdrawing.data.face_identity import Identify
     from underdrawing.data.face_set import FaceEntry
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "underdrawing forge portraits/ -o set/ --kinds swap,blend --each 2",
     "underdrawing forge news=photos/2024 clips/ -o set/ --identity people.csv --fakes gan=stylegan/ --jobs 2",
+    "underdrawing forge set/ --post unknown -o set-unknown/",
 )
 EXIT_HELP = "0 done; 3 a file could not be read or forged (the others are done); 64 wrong usage."
 
@@ -35,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="forgeries of each kind for each face; 1 by default")  # fmt: skip
     parser.add_argument("--fakes", action="append", default=[], metavar="KIND=FOLDER",
                         help="add ready forgeries, as pictures of a GAN; may be repeated")  # fmt: skip
+    post = "FACES is a set: write it after post-processing, one of known, unknown, or names as jpeg60,mean5"
+    parser.add_argument("--post", metavar="LIST", help=post)
     identity = "who is in a picture: file (default), folder, or a CSV of lines SET/STEM,IDENTITY"
     parser.add_argument("--identity", default="file", metavar="RULE", help=identity)
     parser.add_argument("--split", choices=["train", "val", "test"],
@@ -56,6 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
     from underdrawing.api import forging
     from underdrawing.data.face_set import REAL
 
+    if arguments.post:
+        return _postprocess(arguments)
     settings, out = _settings(arguments), Path(arguments.output)
     places = [(REAL, *_named(argument)) for argument in arguments.faces]
     places += [(*_kind(argument),) for argument in arguments.fakes]
@@ -81,6 +86,50 @@ def run(arguments: argparse.Namespace) -> int:
     return max(codes, key=[DONE, FAILED].index)
 
 
+def _postprocess(arguments: argparse.Namespace) -> int:
+    """Write a set anew after post-processing: the same files, masks and manifest, other pixels."""
+    from underdrawing import batch
+    from underdrawing.api import forging
+    from underdrawing.data.face_set import read_manifest
+
+    if len(arguments.faces) != 1 or arguments.fakes or arguments.kinds:
+        raise UsageError("--post takes one set and none of --kinds and --fakes")
+    folder, out = Path(arguments.faces[0]), Path(arguments.output)
+    entries = {(folder / entry.file): entry for entry in read_manifest(folder)}
+    settings = forging.PostSettings(_channels(arguments.post), arguments.seed)
+    forging.claim(out, settings)
+    work = partial(post_file, folder=folder, out=out, entries=entries, settings=settings)
+    results = batch.run([batch.Job(path) for path in entries], work, arguments.jobs)
+    code = print_batch(arguments, results, len(entries), sentence, lambda result: None)
+    forging.write_manifest(out, [entry for entry in entries.values() if (out / entry.file).exists()])
+    _summarize(arguments, list(entries.values()))
+    return code
+
+
+def post_file(
+    job: Job, *, folder: Path, out: Path, entries: dict[Path, FaceEntry], settings: PostSettings
+) -> Result:
+    """One picture of a set after post-processing."""
+    from underdrawing.api import forging
+
+    forging.postprocess(folder, entries[job.path], out, settings)
+    return {"file": job.name, "status": "processed"}
+
+
+def _channels(names: str) -> tuple[str, ...]:
+    """Names of channels: those of a suite, or a list."""
+    from underdrawing.api.forging import POST
+    from underdrawing.attacks.suites import SUITES
+
+    if names in ("known", "unknown"):
+        return tuple(channel.name for channel in SUITES[f"face-{names}"])
+    chosen = tuple(names.split(","))
+    if unknown := set(chosen) - set(POST):
+        choices = ", ".join(("known", "unknown", *POST))
+        raise UsageError(f"no post-processing is called {min(unknown)!r}; there are: {choices}")
+    return chosen
+
+
 def collect_file(
     job: Job, *, source: str, out: Path, settings: ForgeSettings, kind: str, identify: Identify, root: Path
 ) -> Result:
@@ -104,6 +153,8 @@ def forge_file(job: Job, *, out: Path, settings: ForgeSettings) -> Result:
 
 def sentence(result: Result) -> str:
     """A picture or a face as text."""
+    if result["status"] == "processed":
+        return f"{result['file']}: processed"
     if result["status"] == "forged":
         return f"{result['file']}: {result['forgeries']} forgeries"
     unusable = f", {result['unusable']} in profile or too small" if result["unusable"] else ""
