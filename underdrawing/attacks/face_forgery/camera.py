@@ -26,9 +26,9 @@ class Camera:
     scale: tuple[float, float] = (0.55, 1.0)
     """Side of the picture when it is compressed, of the side of the crop; log-uniform, for three in four."""
     jpeg: tuple[int, int] = (70, 98)
-    """Quality of JPEG, for half of the samples."""
+    """Quality of JPEG, for five in eight samples."""
     webp: tuple[int, int] = (70, 96)
-    """Quality of WebP, for a sixth; a third stays uncompressed."""
+    """Quality of WebP, for one in sixteen: it takes seven times as long. The others stay uncompressed."""
     margin: tuple[float, float] = (1.2, 1.42)
     """Side of the square in sides of the face's box."""
     shift: float = 0.04
@@ -46,8 +46,8 @@ class Camera:
         return View(
             scale=float(np.exp(rng.uniform(*np.log(self.scale)))) if rng.random() < 0.75 else 1.0,
             filter_number=int(rng.integers(6)),
-            jpeg=int(rng.integers(*self.jpeg, endpoint=True)) if 1 / 3 <= codec < 5 / 6 else None,
-            webp=int(rng.integers(*self.webp, endpoint=True)) if codec >= 5 / 6 else None,
+            jpeg=int(rng.integers(*self.jpeg, endpoint=True)) if 5 / 16 <= codec < 15 / 16 else None,
+            webp=int(rng.integers(*self.webp, endpoint=True)) if codec >= 15 / 16 else None,
             subsampled=subsampled,
             tone=tuple(1 + rng.uniform(-self.tone, self.tone, 2)) if toned else (1.0, 1.0),
             width=width,
