@@ -12,6 +12,7 @@ _MODULES = {
         "Session",
         "add_trusted",
         "create_secret",
+        "examine",
         "load_credentials",
         "load_owner",
         "open_registry",
@@ -44,6 +45,7 @@ _MODULES = {
     "registry.facts": ("Facts",),
     "registry.record": ("Record",),
     "registry.retrieval": ("Match",),
+    "report.examination": ("ExamineReport", "FaceFinding"),
     "report.reports": ("ProtectReport", "VerifyReport"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

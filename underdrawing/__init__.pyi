@@ -3,6 +3,7 @@ from underdrawing.api import EncodedFile as EncodedFile
 from underdrawing.api import Session as Session
 from underdrawing.api import add_trusted as add_trusted
 from underdrawing.api import create_secret as create_secret
+from underdrawing.api import examine as examine
 from underdrawing.api import load_credentials as load_credentials
 from underdrawing.api import load_owner as load_owner
 from underdrawing.api import open_registry as open_registry
@@ -40,6 +41,8 @@ from underdrawing.data.pictures import save_picture as save_picture
 from underdrawing.registry.facts import Facts as Facts
 from underdrawing.registry.record import Record as Record
 from underdrawing.registry.retrieval import Match as Match
+from underdrawing.report.examination import ExamineReport as ExamineReport
+from underdrawing.report.examination import FaceFinding as FaceFinding
 from underdrawing.report.reports import ProtectReport as ProtectReport
 from underdrawing.report.reports import VerifyReport as VerifyReport
 

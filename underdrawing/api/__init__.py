@@ -1,4 +1,4 @@
-"""Protect, verify and retrieve pictures: Session, and functions for one picture.
+"""Protect, verify, retrieve and examine pictures: Session, and functions for one picture.
 
 report = underdrawing.protect("photo.jpg", "photo.protected.jpg", sign="owner.pem")
 report = underdrawing.verify("suspect.jpg", "findings/")
@@ -9,7 +9,7 @@ with underdrawing.Session(sign="owner.pem", registry="photos.db") as session:
     session.retrieve("suspect.jpg")[0].record.facts
 """
 
-from underdrawing.api.one_shot import protect, retrieve, verify
+from underdrawing.api.one_shot import examine, protect, retrieve, verify
 from underdrawing.api.protecting import EncodedFile, placed_record
 from underdrawing.api.session import Session
 from underdrawing.api.trust import (
@@ -32,6 +32,7 @@ __all__ = [
     "add_anchors",
     "add_trusted",
     "create_secret",
+    "examine",
     "holds_certificates",
     "load_credentials",
     "load_owner",

@@ -1,4 +1,4 @@
-"""protect, verify, retrieve: one picture with a Session of its own."""
+"""protect, verify, retrieve, examine: one picture with a Session of its own."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from underdrawing.registry.facts import Facts
 from underdrawing.registry.rendition import LONG_SIDE_PX
 from underdrawing.registry.retrieval import Match
 from underdrawing.registry.store import Registry
+from underdrawing.report.examination import ExamineReport
 from underdrawing.report.reports import ProtectReport, VerifyReport
 
 
@@ -106,3 +107,19 @@ def retrieve(
     session = Session(trust=trust, secret=secret, registry=registry, manifests=manifests, system=system)
     with session:
         return session.retrieve(source, output, limit=limit, stem=stem, overwrite=overwrite)
+
+
+def examine(
+    source: Source,
+    output: str | Path | None = None,
+    *,
+    overwrite: bool = False,
+    stem: str | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> ExamineReport:
+    """Examine the faces of a picture that nobody protected for signs of forgery.
+
+    Arguments and errors: those of `Session.examine`.
+    """
+    with Session(max_pixels=max_pixels) as session:
+        return session.examine(source, output, overwrite=overwrite, stem=stem)

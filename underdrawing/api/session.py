@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Self
 
 from underdrawing import zoo
 from underdrawing.api import protecting, retrieving, trust
+from underdrawing.api.examining import Examiner
 from underdrawing.api.producing import Producer
 from underdrawing.api.protecting import Embedder, EncodedFile
 from underdrawing.api.read_back import Reader
@@ -20,18 +21,20 @@ from underdrawing.core.errors import RegistryError, UsageError
 from underdrawing.credentials.signing import CredentialSigner
 from underdrawing.data.files import write_atomic
 from underdrawing.data.pictures import MAX_PIXELS
-from underdrawing.data.sources import Source, SourcePicture, name_of, named, read_source
+from underdrawing.data.sources import Source, SourcePicture, decode_source, name_of, named, read_source
 from underdrawing.registry.facts import Facts
 from underdrawing.registry.rendition import FULL, LEAST_PX, LONG_SIDE_PX
 from underdrawing.registry.retrieval import Match
 from underdrawing.registry.store import Registry, open_registry
+from underdrawing.report.examination import ExamineReport
+from underdrawing.report.examined import examined_files, examined_paths
 from underdrawing.report.findings import finding_files, paths_by_kind
 from underdrawing.report.reports import ProtectReport, VerifyReport
 
 
 @dataclass(eq=False, repr=False)
 class Session:
-    """Protects, verifies and retrieves pictures with the same keys, registry and settings.
+    """Protects, verifies, retrieves and examines pictures with the same keys, registry and settings.
 
         with Session(sign="owner.pem", registry="photos.db") as session:
             for path in paths:
@@ -255,6 +258,31 @@ class Session:
                 for match in found
             ]
 
+    def examine(
+        self,
+        source: Source,
+        output: str | Path | None = None,
+        *,
+        stem: str | None = None,
+        overwrite: bool = False,
+    ) -> ExamineReport:
+        """Examine the faces of a picture that nobody protected for signs of forgery, with all detectors.
+
+        Keys, secret, registry and system of the session are not used.
+
+        output: a folder, in which `report.examined` is written; stem, overwrite: as in `verify`.
+        Errors: PictureError, WeightsError; OutputError.
+        """
+        with named(source):
+            read = decode_source(source, self.max_pixels)
+            report = self._examiner.examine(read, heat=output is not None)
+            if output is None:
+                return report
+            stem = stem or _stem(source)
+            files = examined_files(report, stem, folder=Path(output))
+            _write_files(files, Path(output), overwrite)
+            return replace(report, written=examined_paths(files, stem, Path(output)))
+
     def close(self) -> None:
         """Close the registry, if this session opened it."""
         self.__dict__.pop("_judge", None)
@@ -273,6 +301,10 @@ class Session:
     @cached_property
     def _model(self) -> Any:
         return zoo.load(self.system)
+
+    @cached_property
+    def _examiner(self) -> Examiner:
+        return Examiner.of_zoo()
 
     @cached_property
     def _judge(self) -> Judge:

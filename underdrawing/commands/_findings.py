@@ -1,4 +1,4 @@
-"""Findings of an earlier run of `verify`: those of the same picture are replaced by a later run."""
+"""Findings of an earlier run of `verify` or `examine`: a later run replaces those of the same picture."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import BinaryIO
 from underdrawing.report.findings import report_of
 
 
-def earlier(target: Path, name: str, source: Path | BinaryIO) -> list[Path]:
+def earlier(target: Path, name: str, source: Path | BinaryIO, kind: str = "report") -> list[Path]:
     """The files of findings that are at `target` (folder / stem) already; none where they are of another
-    picture. name: what reports call the picture."""
-    report = target.with_name(f"{target.name}.report.json")
+    picture. name: what reports call the picture; kind: "report" of verify, "examined" of examine."""
+    report = target.with_name(f"{target.name}.{kind}.json")
     try:
         found = json.loads(report.read_text(encoding="utf-8"))
         same_name = Path(found["file"] or "").absolute() == Path(name).absolute()

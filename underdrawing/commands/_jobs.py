@@ -100,7 +100,7 @@ def _inputs(paths: Sequence[str]) -> tuple[list[tuple[Job, Path]], dict[Path, st
     argument that named them; and what was skipped.
 
     An argument that names nothing is a job as well: the error comes when the file is read. Findings of
-    `verify` are skipped, unless one is all that is named.
+    `verify` and `examine` are skipped, unless one is all that is named.
     """
     found: dict[str, tuple[Job, Path]] = {}
     skipped: dict[Path, str] = {}
@@ -120,7 +120,7 @@ def _inputs(paths: Sequence[str]) -> tuple[list[tuple[Job, Path]], dict[Path, st
         findings = [path for path in map(Path, found) if report_of(path) is not None]
         for path in findings:
             del found[str(path)]
-            skipped[path] = "a finding of verify"
+            skipped[path] = "a finding of verify or examine"
     return list(found.values()), skipped
 
 

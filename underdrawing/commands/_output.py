@@ -8,7 +8,7 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from underdrawing.core.errors import UsageError
@@ -18,15 +18,13 @@ if TYPE_CHECKING:
     from underdrawing.commands._jobs import Plan
 
 DONE, ALTERED, NOT_FOUND, FAILED, UNVOUCHED = 0, 1, 2, 3, 4
-_SEVERITY = (DONE, UNVOUCHED, ALTERED, NOT_FOUND, FAILED)
 EXIT_CODES = {
     "protected": DONE, "intact": DONE, "found": DONE, "attacked": DONE, "planned": DONE,
-    "collected": DONE, "no face": DONE, "forged": DONE,
-    "processed": DONE,
-    "altered": ALTERED, "unvouched": UNVOUCHED,
+"collected": DONE, "no face": DONE, "forged": DONE, "processed": DONE,
+    "unvouched": UNVOUCHED, "altered": ALTERED,
     "unprotected": NOT_FOUND, "not found": NOT_FOUND, "unknown": FAILED, "error": FAILED,
 }  # fmt: skip
-"""Exit code of a command by the status of a file; over several files the most severe one counts."""
+"""Exit code of a command by the status of a file; over several files that of the last one here counts."""
 _BAR = 30
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -49,11 +47,12 @@ def run_batch(
     work: Work,
     sentence: Callable[[Result], str],
     warning: Callable[[Result], str | None] = lambda result: None,
+    codes: Mapping[str, int] = EXIT_CODES,
 ) -> int:
     """Do the jobs in `arguments.jobs` processes and print each result in order; the exit code.
 
-    sentence: text of a result without error. warning: line for stderr about it, if any. With --dry-run the
-    jobs are printed and not done.
+    sentence: text of a result without error. warning: line for stderr about it, if any. codes: as
+    EXIT_CODES. With --dry-run the jobs are printed and not done.
     """
     from underdrawing import batch
 
@@ -67,7 +66,7 @@ def run_batch(
     else:
         results = batch.run(plan.jobs, work, arguments.jobs)
     counts: Counter[str] = Counter()
-    code = print_batch(arguments, _counted(results, counts), len(plan.jobs), sentence, warning)
+    code = print_batch(arguments, _counted(results, counts), len(plan.jobs), sentence, warning, codes)
     if not arguments.quiet and (len(plan.jobs) > 1 or plan.skipped):
         listed = ", ".join(f"{count} {status}" for status, count in counts.most_common())
         pictures = "1 picture" if len(plan.jobs) == 1 else f"{len(plan.jobs)} pictures"
@@ -81,12 +80,14 @@ def print_batch(
     total: int,
     sentence: Callable[[Result], str],
     warning: Callable[[Result], str | None] = lambda result: None,
+    codes: Mapping[str, int] = EXIT_CODES,
 ) -> int:
     """Print each of `total` results as it comes, with progress on a terminal; the exit code.
 
     With --quiet errors alone are printed, and results only as JSON.
     """
-    progress, code, start = sys.stderr.isatty() and not arguments.quiet, DONE, time.monotonic()
+    progress, start = sys.stderr.isatty() and not arguments.quiet, time.monotonic()
+    severity, worst = list(codes), -1
     for number, result in enumerate(results, 1):
         if progress:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
@@ -103,14 +104,14 @@ def print_batch(
             line = progress_line(number, total, time.monotonic() - start)
             print(line, end="", file=sys.stderr, flush=True)
         statuses = [result["status"]] if "counts" not in result else result["counts"]
-        code = max([code, *(exit_code(arguments, status) for status in statuses)], key=_SEVERITY.index)
-    return code
+        worst = max([worst, *(severity.index(status) for status in statuses if _counts(arguments, status))])
+    return DONE if worst < 0 else codes[severity[worst]]
 
 
-def exit_code(arguments: argparse.Namespace, status: str) -> int:
-    """The exit code that the status of one file leads to; 0 where --fail-on leaves it out."""
+def _counts(arguments: argparse.Namespace, status: str) -> bool:
+    """Whether the status of a file leads to an exit code; --fail-on may leave it out."""
     wanted = getattr(arguments, "fail_on", None)
-    return EXIT_CODES[status] if wanted is None or status in wanted else DONE
+    return wanted is None or status in wanted
 
 
 def progress_line(done: int, total: int, seconds: float) -> str:

@@ -54,9 +54,7 @@ def read_source(source: Source, max_pixels: int = MAX_PIXELS) -> SourcePicture:
     ShapeError for arrays of another shape or range, and for sides below SHORTEST_SIDE_PX or beyond
     LONGEST_ASPECT.
     """
-    read = source if isinstance(source, SourcePicture) else _read(source, max_pixels)
-    if read.picture.incomplete:
-        raise PictureError("the file is cut short: rows are missing, and only whole pictures are judged")
+    read = decode_source(source, max_pixels)
     height, width = read.picture.pixels.shape[:2]
     if min(height, width) < SHORTEST_SIDE_PX:
         raise ShapeError(
@@ -68,6 +66,14 @@ def read_source(source: Source, max_pixels: int = MAX_PIXELS) -> SourcePicture:
             f"expected a long side of at most {LONGEST_ASPECT} times the short one, got {width}x{height}; "
             "the picture is too narrow to carry a code"
         )
+    return read
+
+
+def decode_source(source: Source, max_pixels: int = MAX_PIXELS) -> SourcePicture:
+    """As `read_source`, whatever the sides of the picture."""
+    read = source if isinstance(source, SourcePicture) else _read(source, max_pixels)
+    if read.picture.incomplete:
+        raise PictureError("the file is cut short: rows are missing, and only whole pictures are judged")
     return read
 
 

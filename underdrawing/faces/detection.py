@@ -66,8 +66,8 @@ class FaceDetector:
     ) -> list[DetectedFace]:
         """Faces of a picture (H, W, 3) uint8 RGB, largest first; an empty list where there is none.
 
-        threshold: least score, 0..1; least_px: least width and height of the box. Faces turned by more than
-        about 45 degrees, and those below 1/60 of the long side, are mostly missed.
+        threshold: least score, 0..1; least_px: least width and height of the box. Faces below 1/60 of the
+        long side, in masks or in profile are missed at times; dogs, dolls and statues are detected at times.
         ShapeError for other arrays.
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:

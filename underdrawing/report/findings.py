@@ -35,15 +35,22 @@ _NAME = re.compile(
     r"(.+)\.(?:(?:mask|recovered|source|unvouched|confidence|content)\.png|c2pa|report\.(?:json|html|pdf))",
     re.DOTALL,
 )
+_EXAMINED = re.compile(r"(.+\.examined)\.(?:json|html|.+\.png)", re.DOTALL)
 _KINDS = {"c2pa": "manifest", "report.pdf": "pdf", "report.html": "html", "report.json": "json"}
 
 
 def report_of(path: Path) -> Path | None:
-    """The STEM.report.json that a file of findings belongs to; None where the file is none, as where there
-    is no such report beside it."""
-    name = _NAME.fullmatch(path.name)
-    report = None if name is None else path.with_name(f"{name[1]}.report.json")
-    return report if report is not None and report.is_file() else None
+    """The STEM.report.json, or STEM.examined.json of `examine`, that a file of findings belongs to.
+
+    None where the file is none, as where there is no such report beside it.
+    """
+    if examined := _EXAMINED.fullmatch(path.name):
+        report = path.with_name(f"{examined[1]}.json")
+    elif name := _NAME.fullmatch(path.name):
+        report = path.with_name(f"{name[1]}.report.json")
+    else:
+        return None
+    return report if report.is_file() else None
 
 
 def finding_files(
@@ -71,7 +78,7 @@ def finding_files(
 def picture_files(report: VerifyReport, stem: str) -> dict[str, bytes]:
     """The part of `finding_files` that is not a report: PNG files, and the manifest store if recovered."""
     files = {
-        f"{stem}.{kind}.png": _png(image, report.picture.icc if kind == "recovered" else None)
+        f"{stem}.{kind}.png": png(image, report.picture.icc if kind == "recovered" else None)
         for kind, image in finding_pictures(report.verdict).items()
     }
     recovered = report.credentials.recovered if report.credentials else None
@@ -93,9 +100,9 @@ def finding_pictures(verdict: Verdict) -> dict[str, Image.Image]:
     """The arrays of a verdict as pictures, by kind: mask, unvouched, recovered, source and others."""
     pictures: dict[str, Image.Image] = {}
     if verdict.tampered_prob is not None:
-        pictures["mask"] = Image.fromarray(_levels(verdict.tampered_prob))
+        pictures["mask"] = Image.fromarray(levels(verdict.tampered_prob))
     if verdict.unvouched is not None and verdict.unvouched.any():
-        pictures["unvouched"] = Image.fromarray(_levels(verdict.unvouched))
+        pictures["unvouched"] = Image.fromarray(levels(verdict.unvouched))
     if verdict.recovered is not None:
         pictures["recovered"] = Image.fromarray(verdict.recovered)
     if verdict.source_map is not None:
@@ -103,17 +110,19 @@ def finding_pictures(verdict: Verdict) -> dict[str, Image.Image]:
         source.putpalette(SOURCE_COLORS)
         pictures["source"] = source
     if verdict.confidence is not None:
-        pictures["confidence"] = Image.fromarray(_levels(verdict.confidence))
+        pictures["confidence"] = Image.fromarray(levels(verdict.confidence))
     if verdict.content is not None:
         pictures["content"] = Image.fromarray(verdict.content)
     return pictures
 
 
-def _levels(unit: np.ndarray) -> np.ndarray:
+def levels(unit: np.ndarray) -> np.ndarray:
+    """Values in 0..1 as 0..255, uint8."""
     return np.rint(np.clip(unit, 0, 1) * 255).astype(np.uint8)
 
 
-def _png(image: Image.Image, icc: bytes | None) -> bytes:
+def png(image: Image.Image, icc: bytes | None = None) -> bytes:
+    """The content of a PNG file, with the colour profile."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=2, icc_profile=icc)
     return buffer.getvalue()

@@ -44,7 +44,7 @@ def figures(
     shown = {"received": received, **pictures}
     if tampered_prob is not None:
         shown["overlay"] = overlay(received, tampered_prob, unvouched)
-    return [_figure(*labels.PICTURES[kind], shown[kind]) for kind in labels.PICTURES if kind in shown]
+    return [figure(*labels.PICTURES[kind], shown[kind]) for kind in labels.PICTURES if kind in shown]
 
 
 def page(report: dict[str, Any], shown: Sequence[Figure]) -> str:
@@ -57,17 +57,33 @@ def page(report: dict[str, Any], shown: Sequence[Figure]) -> str:
         table += [
             (f"Registered: {name.lower()}", text) for name, text in labels.record_rows(report["record"])
         ]
+    texts = (report["message"], witnesses.sentence(report) or "", labels.MEANING)
+    return fill(report["file"], (title, color), texts, _witnesses(report), table, shown)
+
+
+def fill(
+    file: str | None,
+    state: tuple[str, str],
+    texts: tuple[str, str, str],
+    details: str,
+    rows: labels.Rows,
+    shown: Sequence[Figure],
+) -> str:
+    """A page of the common form. state: title and colour; texts: message, a second sentence, and what the
+    result means; details: HTML between message and rows."""
     template = Template((Path(__file__).parent / "page.html").read_text(encoding="utf-8"))
+    title, color = state
+    message, sentence, meaning = map(escape, texts)
     return template.substitute(
-        name=escape(Path(report["file"] or "picture").name),
+        name=escape(Path(file or "picture").name),
         color=color,
         title=title,
-        message=escape(report["message"]),
-        sentence=escape(witnesses.sentence(report) or ""),
-        witnesses=_witnesses(report),
-        rows="\n".join(f"<tr><th>{escape(key)}</th><td>{escape(value)}</td></tr>" for key, value in table),
+        message=message,
+        sentence=sentence,
+        details=details,
+        rows="\n".join(f"<tr><th>{escape(key)}</th><td>{escape(value)}</td></tr>" for key, value in rows),
         figures="\n".join(map(_html, shown)),
-        meaning=escape(labels.MEANING),
+        meaning=meaning,
     )
 
 
@@ -117,7 +133,7 @@ def _witnesses(report: dict[str, Any]) -> str:
 
 def notebook_html(title: str, color: str, message: str, pictures: dict[str, Image.Image]) -> str:
     """A result for notebooks: title and message, with small pictures below. color: #rrggbb."""
-    shown = "".join(_html(_figure(name, "", image, NOTEBOOK_PX)) for name, image in pictures.items())
+    shown = "".join(_html(figure(name, "", image, NOTEBOOK_PX)) for name, image in pictures.items())
     shown = shown.replace("<figure>", '<figure style="margin: 0">')
     return (
         f'<div><p><b style="color: {color}">{escape(title)}</b>: {escape(message)}</p>'
@@ -131,7 +147,8 @@ def _preview(image: Image.Image, longest_px: int = PREVIEW_PX) -> Image.Image:
     return small
 
 
-def _figure(title: str, note: str, image: Image.Image, longest_px: int = PREVIEW_PX) -> Figure:
+def figure(title: str, note: str, image: Image.Image, longest_px: int = PREVIEW_PX) -> Figure:
+    """A picture of a report, at most `longest_px` wide and high."""
     buffer = io.BytesIO()
     small = _preview(image, longest_px)
     small.save(buffer, "JPEG", quality=88)

@@ -1,0 +1,89 @@
+"""Examine the faces of pictures that nobody protected for signs of forgery."""
+
+from __future__ import annotations
+
+import argparse
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING
+
+from underdrawing.commands import _flags
+from underdrawing.commands._output import ALTERED, DONE, FAILED, NOT_FOUND, run_batch
+
+if TYPE_CHECKING:
+    from underdrawing.api import Session
+    from underdrawing.batch import Job, Result
+
+EXAMPLES = (
+    "underdrawing examine suspect.jpg",
+    "underdrawing examine incoming/ -o examined/",
+    "underdrawing examine - --json < suspect.jpg",
+)
+EXIT_CODES = {"none": DONE, "planned": DONE, "unknown": NOT_FOUND, "signs": ALTERED, "error": FAILED}
+EXIT_HELP = """0 no signs found, which proves nothing; else that of the most severe status, in this order:
+  3 error, 1 signs of forgery, 2 cannot tell (also: no face). 64 wrong usage, 130 interrupted."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Pictures and output."""
+    _flags.add(parser, "paths", "--jobs", "--force", "--dry-run")
+    parser.add_argument("-o", "--output", metavar="OUT", help="folder for reports, and maps of each detector")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Examine every picture."""
+    from underdrawing.commands import _jobs
+
+    plan = _jobs.stem_plan(arguments.paths, arguments.output)
+    work = partial(examine_file, overwrite=arguments.force)
+    try:
+        return run_batch(
+            arguments, plan, work, partial(sentence, verbose=arguments.verbose), codes=EXIT_CODES
+        )
+    finally:
+        _session.cache_clear()
+
+
+def examine_file(job: Job, *, overwrite: bool) -> Result:
+    """Examine the job's file; its report goes to the job's target, if any, and replaces an earlier one on the
+    same file."""
+    from underdrawing.commands import _findings
+
+    source = job.source()
+    if job.target is None:
+        return _session().examine(source).to_json()
+    earlier = _findings.earlier(job.target, job.name, source, "examined")
+    report = _session().examine(
+        source, job.target.parent, stem=job.target.name, overwrite=overwrite or bool(earlier)
+    )
+    _findings.remove_stale(earlier, (report.written or {}).values())
+    return report.to_json()
+
+
+def sentence(result: Result, verbose: bool = False) -> str:
+    """A result as text. verbose: with every face and what each detector finds in it."""
+    lines = [f"{result['file']}: {result['status'].upper()}: {result['message']}"]
+    for number, face in enumerate(result["faces"] if verbose else (), 1):
+        left, top, width, height = (round(value) for value in face["box"])
+        found = [
+            f"{name} {'does not know such faces' if prob is None else f'{100 * prob:.0f} %'}"
+            for name, prob in face["fake_prob"].items()
+        ]
+        lines.append(
+            f"  face {number}, {width}x{height} at {left},{top}: {', '.join(found) or 'not examined'}"
+        )
+    if result["html"]:
+        lines.append(f"  {result['html']}")
+    return "\n".join(lines)
+
+
+@lru_cache(maxsize=1)
+def _session() -> Session:
+    """The session of this process."""
+    import os
+
+    import cv2
+
+    from underdrawing.api import Session
+
+    cv2.setNumThreads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    return Session()
