@@ -26,6 +26,8 @@ from underdrawing.content.sketch import fusion, fusion_net, parameters, sketch_n
 from underdrawing.judging.witness import network, witness
 from underdrawing.nets import face_autoencoder
 from underdrawing.systems.amtennet import network as amtennet
+from underdrawing.systems.gocnet import network as gocnet
+from underdrawing.systems.grnet import network as grnet
 
 OPSET = 20
 SYSTEMS = Path(systems.__file__).parent
@@ -175,7 +177,11 @@ def _face_autoencoders() -> list[Source]:
 
 def detectors() -> list[Source]:
     """Graphs of the detectors of forged faces, at the sizes of the released weights."""
-    makers = {"amtennet": (lambda: amtennet.AMTENnet(amtennet.RELEASED), amtennet.RELEASED.side)}
+    makers = {
+        "amtennet": (lambda: amtennet.AMTENnet(amtennet.RELEASED), amtennet.RELEASED.side),
+        "gocnet": (lambda: gocnet.GocNet(gocnet.RELEASED), gocnet.RELEASED.side),
+        "grnet": (lambda: grnet.GRNet(grnet.RELEASED), grnet.RELEASED.side),
+    }
     return [
         Source(
             SYSTEMS / name / "weights" / f"{name}.onnx",

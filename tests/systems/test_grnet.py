@@ -7,12 +7,16 @@ from scipy.special import softmax
 from skimage import data
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from underdrawing.data.face_set import FaceEntry, FaceSet
 from underdrawing.systems.grnet.afm import ChannelAttention, EqualWeighting, LossWeighting, TrainedWeighting
 from underdrawing.systems.grnet.mte import ManipulationTraces
 from underdrawing.systems.grnet.network import Config, GRNet
-from underdrawing.systems.grnet.training import RECIPES, losses
+from underdrawing.systems.grnet.training import RECIPES, GRNetTraining
+from underdrawing.train.classify import FaceBatch
 
-SMALL = Config(side=64, width=4)
+
+def entry(kind):
+    return FaceEntry(f"{kind}.png", kind, "train", "a", "photo", [])
 
 
 @pytest.fixture(autouse=True)
@@ -91,25 +95,33 @@ def test_trained_and_equal_weights_start_at_one_half():
 
 @pytest.mark.parametrize("alpha", ["smaller_loss", "larger_loss", "trained", "equal"])
 def test_losses_are_those_of_the_fused_maps(alpha):
-    """The logit of F, computed from F, equals the weighted sum of shares."""
+    """The logit of F, computed from F, equals that of the means."""
     network = GRNet(Config(side=64, width=4, alpha=alpha)).train()
+    faces = FaceSet(
+        (entry("real"), entry("swap")), np.zeros((2, 8, 8, 3), np.uint8), np.zeros((2, 8, 8), np.uint8)
+    )
+    system = GRNetTraining(network, faces, RECIPES["smoke"])
     maps, labels = [], torch.tensor([0.0, 1.0, 1.0])
     for module in network.attention:
         module.register_forward_hook(lambda module, inputs, output: maps.append(output))
     outputs = network(255 * torch.rand(3, 3, 64, 64))
-    terms = losses(network, outputs, labels, labels.long(), np.random.default_rng(1))
+    maps = maps[-2:]
+    batch = FaceBatch(torch.zeros(0), labels, labels.long(), torch.zeros(3, 1, 16, 16))
+    terms = system.terms(outputs, batch, np.random.default_rng(1))
     own = [
-        binary_cross_entropy_with_logits(head(x.mean((2, 3))).diff(dim=1)[:, 0], labels)
-        for head, x in zip(network.stream_heads, maps, strict=True)
+        binary_cross_entropy_with_logits(layer(x.mean((2, 3)))[:, 0], labels)
+        for layer, x in zip(system.streams, maps, strict=True)
     ]
-    signs = {"smaller_loss": -1, "larger_loss": 1}
-    weights = softmax(signs.get(alpha, 0) * np.array([x.item() for x in own]))
+    sign = {"smaller_loss": -1, "larger_loss": 1}.get(alpha, 0)
+    weights = torch.tensor(sign * np.array([x.item() for x in own])).softmax(0).float()
     fused = weights[0] * maps[0] + weights[1] * maps[1]
     logit = network.head(fused.mean((2, 3))).diff(dim=1)[:, 0]
-    expected = binary_cross_entropy_with_logits(logit, labels).float()
+    expected = binary_cross_entropy_with_logits(logit, labels)
     torch.testing.assert_close(terms["fused"], expected, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(terms["spatial"], own[0])
     torch.testing.assert_close(terms["residual"], own[1])
+    trained = {id(p) for group in system.players["detector"] for p in group["params"]}
+    assert trained == {id(p) for p in system.module.parameters()}
 
 
 @pytest.mark.parametrize("config", [recipe.network for recipe in RECIPES.values() if recipe.side < 299])

@@ -35,17 +35,22 @@ def _with(**changes: object) -> GocNetRecipe:
     return replace(_ABLATION, network=replace(_ABLATION.network, **changes))
 
 
+def _front_end(name: str) -> GocNetRecipe:
+    """One trunk on a front end. None starts from the trained trunk, which knows the picture itself."""
+    return replace(_with(one_trunk=True, front_end=name), start=False, minutes=10.0)
+
+
 RECIPES: dict[str, GocNetRecipe] = {
     "paper": GocNetRecipe(side=299, learning_rate=1e-4, warmup=0.0, epochs=10, average=0.0, dense=0.0),
     "lean": _LEAN,
-    "front-end-rgb": _with(one_trunk=True, front_end="rgb"),
-    "front-end-srm": _with(one_trunk=True, front_end="srm"),
-    "front-end-bayar": _with(one_trunk=True, front_end="bayar"),
-    "front-end-tp": _with(one_trunk=True),
+    "front-end-rgb": _front_end("rgb"),
+    "front-end-srm": _front_end("srm"),
+    "front-end-bayar": _front_end("bayar"),
+    "front-end-tp": _front_end("tp"),
     "mta-none": _with(mta="none"),
     "mta-replace": _with(mta="replace"),
     "mta-gate": _ABLATION,
-    "smoke": replace(_LEAN, network=Config(side=64, width=4), side=64, batch=8, steps=20),
+    "smoke": replace(_LEAN, network=Config(side=64, width=4), side=64, batch=8, steps=20, start=False),
 }
 """By the name that `--recipe` takes."""
 

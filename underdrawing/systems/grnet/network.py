@@ -2,11 +2,11 @@
 
 Guo et al., "Exposing Deepfake Face Forgeries with Guided Residuals", IEEE Transactions on Multimedia, 2023.
 
-    x --------> ResNet-18 -> f_1 -> M f_1 = f'_1 -> mean -> linear -> L_1
-    x -> MTE -> ResNet-18 -> f_2 -> M f_2 = f'_2 -> mean -> linear -> L_2
-    alpha_1 f'_1 + alpha_2 f'_2 = F -> mean -> linear -> real, forged
+    x --------> ResNet-18 -> f_1 -> M f_1 = f'_1 ----+
+                                                     +--> alpha_1 f'_1 + alpha_2 f'_2 = F -> mean -> linear
+    x -> MTE -> ResNet-18 -> f_2 -> M f_2 = f'_2 ----+
 
-F is linear in alpha and the classifier is linear in F: its logit is a weighted sum of one logit a stream.
+The linear layer classifies real and forged. Training adds a linear layer on each f', for the losses L_1, L_2.
 """
 
 from __future__ import annotations
@@ -62,8 +62,7 @@ RELEASED = Config(side=128, width=16, residual_attention=True)
 class GRNet(nn.Module):
     """(B, 3, side, side) float32, RGB in 0..255 -> FaceOutputs; the embedding is the mean of F.
 
-    parts: "streams" (B, 2), logits of the streams' own classifiers; "shares" (B, 2), logits that the
-    classifier of F gives to f'_1 and f'_2 without its bias.
+    parts: "means" (B, 2, C), means of f'_1 and f'_2, which the streams' own classifiers of the training use.
     """
 
     def __init__(self, config: Config | None = None) -> None:
@@ -73,7 +72,6 @@ class GRNet(nn.Module):
         self.mte = ManipulationTraces(config.radius, config.eps)
         self.trunks = nn.ModuleList([ResNet18(trunk), ResNet18(trunk)])
         self.attention = nn.ModuleList([ChannelAttention(config.residual_attention) for _ in range(2)])
-        self.stream_heads = nn.ModuleList([nn.Linear(trunk.channels, 2) for _ in range(2)])
         self.head = nn.Linear(trunk.channels, 2)
         self.weighting = config.weighting()
 
@@ -81,23 +79,19 @@ class GRNet(nn.Module):
         inputs = normalized(faces), self.mte(faces)
         stages = [trunk(x) for trunk, x in zip(self.trunks, inputs, strict=True)]
         maps = [a(each[-1]) for a, each in zip(self.attention, stages, strict=True)]
-        means = [x.mean((2, 3)) for x in maps]
-        weight = self.head.weight[1] - self.head.weight[0]
-        shares = torch.stack([mean @ weight for mean in means], 1)
-        streams = [_logit(head(mean)) for head, mean in zip(self.stream_heads, means, strict=True)]
+        means = torch.stack([x.mean((2, 3)) for x in maps], 1)
         alpha = self.weighting.alpha
+        parts = {"means": means, **inner_maps(stages)}
+        return FaceOutputs(*self.classified(means, alpha), self._heat(maps, alpha), parts)
+
+    def classified(self, means: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
+        """Logit (B,) and mean (B, C) of F = sum of alpha_i f'_i, by the means (B, 2, C) of the f'_i."""
+        fused = (alpha[:, None] * means).sum(1)
+        real, forged = self.head(fused).unbind(1)
+        return forged - real, fused
+
+    def _heat(self, maps: list[Tensor], alpha: Tensor) -> Tensor:
+        """(B, h, w): the gradient, weights of the head over the number of positions, times F."""
         fused = (alpha[0] * maps[0] + alpha[1] * maps[1]).detach()
-        return FaceOutputs(
-            logit=self.fused_logit(shares, alpha),
-            embedding=alpha[0] * means[0] + alpha[1] * means[1],
-            heat=(fused * weight.detach().view(-1, 1, 1)).sum(1) / (fused.shape[2] * fused.shape[3]),
-            parts={"streams": torch.stack(streams, 1), "shares": shares, **inner_maps(stages)},
-        )
-
-    def fused_logit(self, shares: Tensor, alpha: Tensor) -> Tensor:
-        """(B,) logit of F = sum of alpha_i f'_i from the shares of the f'_i."""
-        return shares @ alpha + self.head.bias[1] - self.head.bias[0]
-
-
-def _logit(scores: Tensor) -> Tensor:
-    return scores[:, 1] - scores[:, 0]
+        weights = (self.head.weight[1] - self.head.weight[0]).detach().view(-1, 1, 1)
+        return (fused * weights).sum(1) / (fused.shape[2] * fused.shape[3])

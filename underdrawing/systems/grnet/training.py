@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from underdrawing.content.face_trunk.network import start_from
+from underdrawing.data.face_set import FaceSet
 from underdrawing.nets.face_outputs import FaceOutputs
 from underdrawing.systems.grnet.network import RELEASED, Config, GRNet
 from underdrawing.train import classify
@@ -32,14 +33,31 @@ class GRNetRecipe(classify.ClassifyRecipe):
     """Start the trunks from the block face-trunk, which was trained on the same faces."""
 
 
-def losses(
-    network: GRNet, outputs: FaceOutputs, labels: Tensor, kinds: Tensor, rng: np.random.Generator
-) -> dict[str, Tensor]:
-    """Cross-entropy of the logit of F, with alpha of this batch, and L_1, L_2 of the streams' own logits."""
-    streams = outputs.parts["streams"].unbind(1)
-    own = torch.stack([binary_cross_entropy_with_logits(logit, labels) for logit in streams])
-    fused = network.fused_logit(outputs.parts["shares"], network.weighting.of_losses(own))
-    return {"fused": binary_cross_entropy_with_logits(fused, labels), "spatial": own[0], "residual": own[1]}
+class GRNetTraining(classify.Classification):
+    """The network with a classifier of each stream, for the losses L_1 and L_2 that set alpha."""
+
+    network: GRNet
+
+    def __init__(self, network: GRNet, faces: FaceSet, recipe: GRNetRecipe):
+        super().__init__(network, faces, recipe, self._cross_entropies)
+        self.streams = nn.ModuleList([nn.Linear(network.head.in_features, 1) for _ in range(2)])
+        self.module["streams"] = self.streams
+        group = {"params": list(self.streams.parameters()), "lr": recipe.learning_rate}
+        self.players["detector"].append(group)
+
+    def _cross_entropies(
+        self, outputs: FaceOutputs, labels: Tensor, kinds: Tensor, rng: np.random.Generator
+    ) -> dict[str, Tensor]:
+        """Of F with alpha of this batch, and of each stream."""
+        means = outputs.parts["means"]
+        spatial, residual = (
+            binary_cross_entropy_with_logits(layer(mean)[:, 0], labels)
+            for layer, mean in zip(self.streams, means.unbind(1), strict=True)
+        )
+        alpha = self.network.weighting.of_losses(torch.stack([spatial, residual]))
+        logit, _ = self.network.classified(means, alpha)
+        fused = binary_cross_entropy_with_logits(logit, labels)
+        return {"fused": fused, "spatial": spatial, "residual": residual}
 
 
 _LEAN = GRNetRecipe(network=RELEASED, learning_rate=2e-3, minutes=25.0, start=True)
@@ -59,7 +77,7 @@ RECIPES: dict[str, GRNetRecipe] = {
     "alpha-trained": _with(alpha="trained"),
     "alpha-equal": _with(alpha="equal"),
     "attention-published": _with(residual_attention=False),
-    "smoke": replace(_LEAN, network=Config(side=64, width=4), side=64, batch=8, steps=20),
+    "smoke": replace(_LEAN, network=Config(side=64, width=4), side=64, batch=8, steps=20, start=False),
 }
 """By the name that `--recipe` takes."""
 
@@ -69,10 +87,10 @@ def make(
 ) -> dict[str, float]:
     """Train on a set of faces; see train.classify."""
 
-    def build(faces: classify.FaceSet) -> classify.Classification:
+    def build(faces: FaceSet) -> classify.Classification:
         network = GRNet(recipe.network)
         if recipe.start:
             start_from(*network.trunks)
-        return classify.Classification(network, faces, recipe, lambda *arguments: losses(network, *arguments))
+        return GRNetTraining(network, faces, recipe)
 
     return classify.run(build, recipe, data, out / "grnet.safetensors", minutes=minutes, resume=resume)
