@@ -35,7 +35,7 @@ class FaceTrunk(nn.Module):
         stages = self.trunk(normalized(faces))
         maps = stages[-1]
         embedding = maps.mean((2, 3))
-        heat = (maps.detach() * self.head.weight.detach()[0, :, None, None]).mean(1)
+        heat = (maps.detach() * self.head.weight.detach()[0, :, None, None]).sum(1) / maps[0, 0].numel()
         return FaceOutputs(self.head(embedding)[:, 0], embedding, heat, inner_maps([stages]))
 
 

@@ -26,7 +26,7 @@ class TrunkRecipe(classify.ClassifyRecipe):
 _LEAN = TrunkRecipe(learning_rate=2e-3, minutes=60.0)
 RECIPES: dict[str, TrunkRecipe] = {
     "lean": _LEAN,
-    "smoke": replace(_LEAN, network=Config(width=4), side=64, batch=8, steps=20),
+    "smoke": replace(_LEAN, network=Config(width=8), side=64, batch=8, steps=20),
 }
 """By the name that `--recipe` takes."""
 

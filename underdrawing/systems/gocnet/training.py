@@ -50,7 +50,7 @@ RECIPES: dict[str, GocNetRecipe] = {
     "mta-none": _with(mta="none"),
     "mta-replace": _with(mta="replace"),
     "mta-gate": _ABLATION,
-    "smoke": replace(_LEAN, network=Config(side=64, width=4), side=64, batch=8, steps=20, start=False),
+    "smoke": replace(_LEAN, network=Config(side=64, width=8), side=64, batch=8, steps=20, start=False),
 }
 """By the name that `--recipe` takes."""
 

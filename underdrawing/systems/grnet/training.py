@@ -77,7 +77,7 @@ RECIPES: dict[str, GRNetRecipe] = {
     "alpha-trained": _with(alpha="trained"),
     "alpha-equal": _with(alpha="equal"),
     "attention-published": _with(residual_attention=False),
-    "smoke": replace(_LEAN, network=Config(side=64, width=4), side=64, batch=8, steps=20, start=False),
+    "smoke": replace(_LEAN, network=Config(side=64, width=8), side=64, batch=8, steps=20, start=False),
 }
 """By the name that `--recipe` takes."""
 
