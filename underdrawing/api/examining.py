@@ -88,11 +88,11 @@ class Examiner:
         return replace(finding, heat=maps)
 
     def _decided(self, face: DetectedFace, evidence: Mapping[str, Any]) -> FaceFinding:
+        if is_turned(face.landmarks):
+            return FaceFinding(face, "unknown", evidence, reason="turned")
         if self.decision is None:
             return FaceFinding(face, "unknown", evidence, reason="undecided")
         joint = self.decision.joint_prob(evidence)
-        if is_turned(face.landmarks):
-            return FaceFinding(face, "unknown", evidence, joint, "turned")
         if joint is None:
             return FaceFinding(face, "unknown", evidence, reason="outside")
         status = self.decision.status(joint)
