@@ -12,7 +12,7 @@ def test_the_published_size():
 def test_the_heat_map_is_gradient_times_activation():
     torch.manual_seed(1)
     network, features = Meso4(Config(side=64)).eval(), []
-    network.body.register_forward_hook(lambda module, inputs, output: features.append(output))
+    network.body[-1].register_forward_hook(lambda module, inputs, output: features.append(output))
     outputs = network(255 * torch.rand(3, 3, 64, 64))
     (gradient,) = torch.autograd.grad(outputs.logit.sum(), features[0])
     assert outputs.heat.shape == (3, 2, 2) and outputs.embedding.shape == (3, 16)

@@ -71,7 +71,7 @@ def test_the_prediction_of_amten_keeps_a_bias_of_zero():
 
 def test_the_heat_map_is_gradient_times_activation():
     network, features = small(), []
-    network.trunk.register_forward_hook(lambda module, inputs, output: features.append(output))
+    network.trunk[-1].register_forward_hook(lambda module, inputs, output: features.append(output))
     outputs = network(faces())
     (gradient,) = torch.autograd.grad(outputs.logit.sum(), features[0])
     assert torch.allclose(outputs.heat, (gradient * features[0]).sum(1), atol=1e-5)

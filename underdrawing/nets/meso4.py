@@ -41,14 +41,17 @@ class Meso4(nn.Module):
 
     def forward(self, faces: Tensor) -> FaceOutputs:
         """Logit, embedding (B, 16) and contributions (B, side / 32, side / 32) to the logit."""
-        features = self.body((faces / 255).contiguous(memory_format=torch.channels_last))
+        third = self.body[:12]((faces / 255).contiguous(memory_format=torch.channels_last))
+        features = self.body[12:](third)
         hidden = self.dense(self.dropout(features.flatten(1)))
         embedding = F.leaky_relu(hidden, SLOPE)
         logit = self.last(self.dropout(embedding))[:, 0]
         slopes = torch.where(hidden > 0, 1.0, SLOPE)
         gradient = (self.last.weight * slopes) @ self.dense.weight  # of the logit, by the features
         heat = (features * gradient.view_as(features)).sum(1)
-        return FaceOutputs(logit=logit, embedding=embedding, heat=heat, parts={})
+        return FaceOutputs(
+            logit=logit, embedding=embedding, heat=heat, parts={"maps.third": third, "maps.last": features}
+        )
 
 
 def _stage(inputs: int, outputs: int, kernel: int, pool: int = 2) -> list[nn.Module]:

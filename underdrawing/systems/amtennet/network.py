@@ -55,13 +55,17 @@ class AMTENnet(nn.Module):
         self.to(memory_format=torch.channels_last)  # twice as fast on a processor
 
     def forward(self, faces: Tensor) -> FaceOutputs:
-        """Logit, embedding (B, hidden) and contributions (B, 7, 7) to the logit, of 128 px faces."""
+        """Logit, embedding (B, hidden) and contributions (B, 7, 7) to the logit, of 128 px faces; the maps of
+        the stages as parts."""
         bgr = faces.flip(1).contiguous(memory_format=torch.channels_last)
-        features = self.trunk(self.amten(bgr))
+        second = self.trunk[:8](self.amten(bgr))
+        third = self.trunk[8:12](second)
+        features = self.trunk[12:](third)
         embedding = self.fc2(self.fc1(features.flatten(1)))
         z = self.fc3(embedding)
         heat = (features * self.gradient().view(1, -1, self.map_side, self.map_side)).sum(1)
-        return FaceOutputs(logit=z[:, 1] - z[:, 0], embedding=embedding, heat=heat, parts={})
+        maps = {"maps.second": second, "maps.third": third, "maps.last": features}
+        return FaceOutputs(logit=z[:, 1] - z[:, 0], embedding=embedding, heat=heat, parts=maps)
 
     def gradient(self) -> Tensor:
         """Gradient of the logit by the last feature maps, flattened: the product of the three FC matrices."""

@@ -31,6 +31,8 @@ class PaperRecipe(classify.ClassifyRecipe):
 
     network: Config = field(default_factory=Config)
     batch: int = 64
+    dense: float = 0.0
+    paired: float = 0.0
     steps: int | None = 18_170
     clip: float = float("inf")
     average: float = 0.0
@@ -67,7 +69,7 @@ class PublishedTraining(classify.Classification):
 
 RECIPES: dict[str, LeanRecipe | PaperRecipe] = {
     "paper": PaperRecipe(),
-    "lean": LeanRecipe(minutes=60.0),
+    "lean": LeanRecipe(minutes=25.0, learning_rate=2e-3),
     "smoke": LeanRecipe(network=Config(trunk=(4, 4, 8, 8), hidden=8), batch=4, steps=20),
 }
 """By the name that `--recipe` takes."""

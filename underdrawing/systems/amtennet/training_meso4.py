@@ -13,7 +13,7 @@ from underdrawing.nets.meso4 import Config, Meso4
 from underdrawing.train import classify
 
 RECIPES = {
-    "default": classify.ClassifyRecipe(minutes=60.0),
+    "default": classify.ClassifyRecipe(minutes=25.0, learning_rate=2e-3),
     "smoke": classify.ClassifyRecipe(batch=4, side=64, steps=20),
 }
 """By the name that `--recipe` takes."""
