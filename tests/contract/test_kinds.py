@@ -89,6 +89,22 @@ def test_a_detector_gives_a_heat_map_of_the_face(name):
         assert np.array_equal(heat, detector.heat(face))
 
 
+def test_examine_asks_a_new_detector_and_a_new_localizer(tmp_path, capsys):
+    Image.fromarray(data.astronaut()).save(tmp_path / "a.png")
+    code = main(["examine", str(tmp_path / "a.png"), "-o", str(tmp_path / "out"), "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert code in (0, 1, 2) and found["detectors"]["toy-detector"] == "toy-detector, one step"
+    (face,) = found["faces"]
+    assert face["distance"]["toy-detector"] > 0 and "toy-detector" in face["fake_prob"]
+    assert 0 <= found["tampered_prob"]["toy-localizer"] <= 1
+    for path in (
+        found["heat"]["face1.toy-detector"],
+        *found["maps"].values(),
+        *found["reliability"].values(),
+    ):
+        assert Image.open(path).format == "PNG"
+
+
 @cards("localizer")
 def test_a_localizer_gives_maps_of_the_image(name):
     result = load(name).examine(IMAGE)
