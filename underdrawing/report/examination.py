@@ -163,12 +163,17 @@ def outlined(report: ExamineReport) -> Image.Image:
     """The received picture with a numbered box around each face, in the colour of its status."""
     image = report.picture.shown.copy()
     width = max(1, round(max(image.shape[:2]) / 300))
+    font, size = cv2.FONT_HERSHEY_SIMPLEX, width / 2
     for number, finding in enumerate(report.faces, 1):
         left, top, across, down = (round(value) for value in finding.face.box)
         color = _BORDERS[finding.status]
         cv2.rectangle(image, (left, top), (left + across, top + down), color, width)
-        place, size = (left, max(top - 2 * width, 12 * width)), width / 2
-        cv2.putText(image, str(number), place, cv2.FONT_HERSHEY_SIMPLEX, size, color, width, cv2.LINE_AA)
+        (across, down), _ = cv2.getTextSize(str(number), font, size, width)
+        left, top = max(left, 0), max(top, 0)
+        corner = (left + across + 4 * width, top + down + 4 * width)
+        cv2.rectangle(image, (left, top), corner, color, cv2.FILLED)
+        place = (left + 2 * width, top + down + 2 * width)
+        cv2.putText(image, str(number), place, font, size, (255, 255, 255), width, cv2.LINE_AA)
     return Image.fromarray(image)
 
 
