@@ -83,12 +83,13 @@ class FaceBatches:
         if not self.kinds or not len(self._real):
             raise UsageError("a detector is trained on real and on forged faces; one of the two is missing")
 
-    def draw(self, rng: np.random.Generator) -> FaceBatch:
-        """A batch; every second face is forged."""
+    def draw(self, rng: np.random.Generator, forgeries: np.ndarray | None = None) -> FaceBatch:
+        """A batch; every second face is forged. forgeries: their places in `kinds`; None: uniform."""
+        if forgeries is None:
+            forgeries = rng.integers(len(self.kinds), size=self.recipe.batch // 2)
         pictures, masks, kinds = [], [], []
         side, camera = self.recipe.side, self.recipe.camera
-        for _ in range(self.recipe.batch // 2):
-            kind = int(rng.integers(len(self.kinds)))
+        for kind in forgeries:
             forged = int(rng.choice(self._forged[kind]))
             real, view = int(self._originals[forged]), camera.draw(rng)
             if real >= 0 and rng.random() < self.recipe.paired:
@@ -136,13 +137,16 @@ class Classification:
             losses,
         )
         self.batches = FaceBatches(faces, recipe)
-        self.batch = self.batches.draw
         rate = {"lr": recipe.learning_rate}
         heads = _dense_heads(network, recipe)
         self.module = nn.ModuleDict({"network": network, "heads": heads})
         self.players = {"detector": [*(groups or [{"params": list(network.parameters()), **rate}])]}
         if len(heads):
             self.players["detector"].append({"params": list(heads.parameters()), **rate})
+
+    def batch(self, rng: np.random.Generator) -> FaceBatch:
+        """The faces of a step."""
+        return self.batches.draw(rng)
 
     def losses(self, batch: FaceBatch, rng: np.random.Generator) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """The losses of one step."""

@@ -1,0 +1,45 @@
+"""Training recipes of DPNet.
+
+paper                   the sizes of the backbones of its comparison, 256 px
+lean                    what a processor core trains in half an hour; the released weights
+ablation-...            the same without one part
+smoke                   20 steps of a tiny network
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from underdrawing.systems.dpnet_fgl.guidance import Guidance
+from underdrawing.systems.dpnet_fgl.network import Config
+from underdrawing.train.classify import ClassifyRecipe
+
+
+@dataclass(frozen=True)
+class DPNetRecipe(ClassifyRecipe):
+    """Training of DPNet."""
+
+    network: Config = field(default_factory=Config)
+    contrast: float = 0.1
+    """Weight of the supervised contrastive loss."""
+    guidance: Guidance | None = field(default_factory=Guidance)
+    """FGL; None: all kinds of forgery in every batch, and no virtual step."""
+
+
+_PAPER = DPNetRecipe(
+    network=Config(width=64, blocks=(2, 2, 2), embedding=256), side=256, batch=32, dense=0.0,
+    learning_rate=2e-4, epochs=20, warmup=0.0, floor=1.0, clip=float("inf"), average=0.0,
+)  # fmt: skip
+_LEAN = DPNetRecipe(batch=48, learning_rate=1e-3, minutes=30.0)
+
+RECIPES: dict[str, DPNetRecipe] = {
+    "paper": _PAPER,
+    "lean": _LEAN,
+    "ablation-no-fgl": replace(_LEAN, guidance=None),
+    "ablation-no-graph": replace(_LEAN, network=Config(graph_layers=0)),
+    "ablation-frequency": replace(_LEAN, network=Config(spatial=False)),
+    "ablation-spatial": replace(_LEAN, network=Config(frequency=False)),
+    "smoke": replace(_LEAN, network=Config(width=8, embedding=16, neighbours=3), side=32, batch=12,
+                     steps=20),
+}  # fmt: skip
+"""By the name that `--recipe` takes."""
