@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from underdrawing import zoo
 from underdrawing.api.examining import Examiner
 from underdrawing.attacks.face_forgery.camera import Camera
+from underdrawing.bench.studies.face_detection.joint import sets_threshold
 from underdrawing.core.errors import UnderdrawingError
 from underdrawing.core.interfaces import FaceEvidence
 from underdrawing.data.face_set import REAL, FaceSet
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     scores, labels = zip(*((p, label) for p, label in known if p is not None), strict=True)
     area = float(auc(np.array(scores), np.array(labels)))
     photos = [report for report in of_photos(given.photos, examiner) if judged(report)]
-    halves = [[r for r in photos if zlib.crc32((r.file or "").encode()) % 2 == half] for half in (0, 1)]
+    halves = [[r for r in photos if sets_threshold(r.file or "") == first] for first in (True, False)]
     decision = replace(decision, threshold=least_threshold([highest(r, decision) for r in halves[0]]))
     false = sum(highest(report, decision) >= decision.threshold for report in halves[1])
     low, high = wilson(false, len(halves[1]))

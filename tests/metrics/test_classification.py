@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 
 from underdrawing.metrics.classification import (
-    accuracy,
     auc,
     balanced_accuracy,
-    called_fake,
     cluster_bounds,
     ece,
     eer,
     roc,
+    share,
     tpr_at_fpr,
     wilson,
 )
@@ -33,7 +32,7 @@ def test_roc_auc_and_rates_by_hand():
     assert fpr.tolist() == [0, 0, 0.5, 0.5, 1] and tpr.tolist() == [0, 0.5, 0.5, 1, 1]
     assert auc(SCORES, FAKE) == 0.75 and eer(SCORES, FAKE) == 0.5
     assert tpr_at_fpr(SCORES, FAKE) == 0.5 and tpr_at_fpr(SCORES, FAKE, fpr=0.5) == 1
-    assert accuracy(SCORES, FAKE) == 0.75 and called_fake(SCORES, FAKE) == 0.25
+    assert balanced_accuracy(SCORES, FAKE) == 0.75 and share(SCORES > 0.5, FAKE) == 0.25
     assert (
         balanced_accuracy(np.array([0.1, 0.9, 0.9, 0.9]), np.array([False, False, False, True]))
         == (1 + 1 / 3) / 2
@@ -63,7 +62,7 @@ def test_calibration_error_by_hand():
     assert ece(np.array([0.0, 1.0]), np.array([False, True])) == 0
 
 
-@pytest.mark.parametrize("metric", [accuracy, balanced_accuracy, auc, eer, tpr_at_fpr, ece])
+@pytest.mark.parametrize("metric", [balanced_accuracy, auc, eer, tpr_at_fpr, ece])
 def test_weights_are_repetitions(metric):
     scores, fake, _ = drawn()
     times = np.random.default_rng(1).integers(0, 4, (5, len(scores)))
@@ -93,10 +92,14 @@ def test_bounds_cover_the_truth():
     for seed in range(60):
         rng = np.random.default_rng(seed)
         right = np.repeat(rng.random(80) < 0.8, 3)  # accuracy .8, three equal pictures a person
-        prob = np.where(right, 0.9, 0.1)
-        low, high = cluster_bounds(accuracy, prob, np.ones(240, bool), np.arange(240) // 3, draws=300)
+        low, high = cluster_bounds(share, right, np.ones(240, bool), np.arange(240) // 3, draws=300)
         inside += low <= 0.8 <= high
     assert inside >= 53
+
+
+def test_weights_of_pictures_weigh_in_the_bounds():
+    values, weights = np.array([1.0, 1.0, 0.0, 0.0]), np.array([1.0, 1.0, 0.0, 0.0])
+    assert cluster_bounds(share, values, FAKE, np.zeros(4), weights=weights) == (1, 1)
 
 
 def test_one_person_has_no_bounds_of_a_class():

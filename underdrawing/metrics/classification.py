@@ -21,11 +21,6 @@ Metric = Callable[[np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]
 """(scores or prob, fake, weights) -> value for each row of the weights."""
 
 
-def accuracy(prob: np.ndarray, fake: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """Share of right decisions; fake is decided above .5."""
-    return _mean((prob > 0.5) == fake, weights)
-
-
 def balanced_accuracy(prob: np.ndarray, fake: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Mean of the shares of right decisions in both classes; fake is decided above .5."""
     w = _ones(fake) if weights is None else weights
@@ -33,9 +28,9 @@ def balanced_accuracy(prob: np.ndarray, fake: np.ndarray, weights: np.ndarray | 
     return (_mean(called[fake], w[..., fake]) + _mean(~called[~fake], w[..., ~fake])) / 2
 
 
-def called_fake(prob: np.ndarray, fake: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """Share of prob above .5, whatever the class: of untouched pictures, the rate of false signs."""
-    return _mean(prob > 0.5, weights)
+def share(values: np.ndarray, fake: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Mean of values (N,) bool or in [0, 1], whatever the class."""
+    return _mean(values, weights)
 
 
 def auc(scores: np.ndarray, fake: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
@@ -104,19 +99,22 @@ def cluster_bounds(
     fake: np.ndarray,
     clusters: np.ndarray,
     *,
+    weights: np.ndarray | None = None,
     draws: int = 1000,
     seed: int = 0,
 ) -> tuple[float, float]:
     """95 % bounds of a metric: percentiles over bootstrap samples of whole clusters (people), seeded.
 
     clusters: (N,) labels; pictures of one person are not independent, so that people are drawn, not pictures.
+    values: as the metric takes them. weights: (N,) of the pictures, by default one each.
     Samples without one of the classes are left out; (nan, nan) where all are.
     """
     _, place = np.unique(clusters, return_inverse=True)
     count = place.max() + 1
     rng = np.random.default_rng(seed)
     times = rng.multinomial(count, np.full(count, 1 / count), draws)
-    found = metric(values, fake, times[:, place].astype(np.float64))
+    drawn = times[:, place] * (1.0 if weights is None else weights)
+    found = metric(values, fake, drawn)
     found = found[~np.isnan(found)]
     if not len(found):
         return float("nan"), float("nan")
