@@ -53,6 +53,9 @@ def test_fewer_samples_than_features_are_no_obstacle():
     embeddings = np.concatenate([rng.normal(size=(12, 20)), np.zeros((12, 4))], 1)
     outside = fit_outside(embeddings, np.zeros(12), embeddings)
     assert np.isfinite(outside.distance(embeddings)).all() and outside.threshold > 0
+    assert all(
+        tensor.flags.c_contiguous for tensor in outside.tensors().values()
+    )  # safetensors takes no others
 
 
 def test_tensors_are_read_back():

@@ -55,7 +55,7 @@ class Outside(NamedTuple):
         """For the weight file."""
         return {
             "outside.mean": self.mean.astype(np.float32),
-            "outside.whitening": self.whitening.astype(np.float32),
+            "outside.whitening": np.ascontiguousarray(self.whitening, np.float32),
             "outside.threshold": np.float32([self.threshold]),
         }
 
