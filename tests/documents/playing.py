@@ -16,7 +16,7 @@ import rules
 from collecting import ROOT, Block
 
 HERE = Path(__file__).parent
-_RESULTS = {"verify": {0, 1, 2, 4}, "retrieve": {0, 2}, "bulk": {0, 1, 2, 4}}
+_RESULTS = {"verify": {0, 1, 2, 4}, "examine": {0, 1, 2}, "retrieve": {0, 2}, "bulk": {0, 1, 2, 4}}
 """Exit codes of our commands that are results, beside 0."""
 _PROGRAMS = {
     "underdrawing": """[[ $1 == serve && -n $PORT ]] && exec "$PYTHON" -m underdrawing.cli "$@"
