@@ -26,6 +26,7 @@ from underdrawing.content.sketch import fusion, fusion_net, parameters, sketch_n
 from underdrawing.judging.witness import network, witness
 from underdrawing.nets import face_autoencoder
 from underdrawing.systems.amtennet import network as amtennet
+from underdrawing.systems.dpnet_fgl import network as dpnet_fgl
 from underdrawing.systems.gocnet import network as gocnet
 from underdrawing.systems.grnet import network as grnet
 
@@ -179,6 +180,7 @@ def detectors() -> list[Source]:
     """Graphs of the detectors of forged faces, at the sizes of the released weights."""
     makers = {
         "amtennet": (lambda: amtennet.AMTENnet(amtennet.RELEASED), amtennet.RELEASED.side),
+        "dpnet_fgl": (lambda: dpnet_fgl.DPNet(dpnet_fgl.RELEASED), dpnet_fgl.RELEASED.side),
         "gocnet": (lambda: gocnet.GocNet(gocnet.RELEASED), gocnet.RELEASED.side),
         "grnet": (lambda: grnet.GRNet(grnet.RELEASED), grnet.RELEASED.side),
     }

@@ -167,7 +167,7 @@ def test_a_batch_holds_one_kind_out():
 
 @pytest.mark.parametrize("recipe", ["smoke", "ablation-no-fgl"])
 def test_a_step_reaches_every_parameter(recipe):
-    small = replace(RECIPES[recipe], network=RECIPES["smoke"].network, side=32, batch=12)
+    small = replace(RECIPES["smoke"], guidance=RECIPES[recipe].guidance)
     system = build(small_set(), small)
     rng = np.random.default_rng(1)
     ((player, terms),) = system.losses(system.batch(rng), rng)

@@ -64,7 +64,7 @@ class DynamicConv(nn.Module):
 
 
 class FrequencyStream(nn.Module):
-    """(B, 3, S, S) RGB in 0..255 -> (B, 8 width, S/16, S/16)."""
+    """(B, 3, S, S) RGB in 0..255 -> (B, 4 width, S/16, S/16)."""
 
     def __init__(self, width: int, kernels: int) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class FrequencyStream(nn.Module):
         channels = 2 * width
         mixing = nn.Conv2d(len(FREQUENCIES), channels, 1, bias=False)
         layers: list[nn.Module] = [mixing, nn.BatchNorm2d(channels), nn.ReLU()]
-        for wanted, stride in ((2 * channels, 2), (2 * channels, 1), (4 * channels, 2)):
+        for wanted, stride in ((4 * width, 2), (4 * width, 1), (4 * width, 2)):
             layers += [DynamicConv(channels, wanted, stride, kernels), nn.BatchNorm2d(wanted), nn.ReLU()]
             channels = wanted
         self.layers = nn.Sequential(*layers)

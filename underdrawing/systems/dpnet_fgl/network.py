@@ -12,15 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from underdrawing.nets.face_outputs import FaceOutputs
-from underdrawing.nets.resnet18 import BasicBlock
+from underdrawing.nets.resnet18 import ResNet18, TrunkConfig, inner_maps, normalized
 from underdrawing.systems.dpnet_fgl.frequency import FrequencyStream
 from underdrawing.systems.dpnet_fgl.graph_convolution import GraphConvolution
-
-STRIDE = 16
-"""Pixels between two places of the last maps."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +26,9 @@ class Config:
     """Sizes of DPNet; the released ones are what a processor core trains."""
 
     side: int = 128
-    """Sides of the faces, px; a multiple of 16."""
+    """Sides of the faces, px; a multiple of 32."""
     width: int = 16
-    """w: channels of the stem; the last maps of both streams have 8 w."""
-    blocks: tuple[int, int, int] = (1, 1, 1)
-    """Basic blocks of the spatial stream at 1/4, 1/8 and 1/16 of the sides."""
+    """w: channels of the trunk's first stage; the last maps of both streams have 4 w."""
     kernels: int = 4
     """K: kernels of a dynamic convolution."""
     embedding: int = 96
@@ -47,18 +43,25 @@ class Config:
     """Whether there is a frequency stream."""
 
 
-class SpatialStream(nn.Sequential):
-    """(B, 3, S, S) in [-1, 1] -> (B, 8 w, S/16, S/16): a stem, then three stages of basic blocks."""
+RELEASED = Config()
+"""Of the released weights."""
 
-    def __init__(self, config: Config) -> None:
-        channels = config.width
-        stem = nn.Conv2d(3, channels, 3, 2, 1, bias=False)
-        layers: list[nn.Module] = [stem, nn.BatchNorm2d(channels), nn.ReLU()]
-        for count in config.blocks:
-            layers.append(BasicBlock(channels, 2 * channels, 2, None))
-            channels *= 2
-            layers += [BasicBlock(channels, channels, 1, None) for _ in range(count - 1)]
-        super().__init__(*layers)
+
+class SpatialStream(nn.Module):
+    """(B, 3, S, S) RGB in 0..255 -> (B, 4 w, S/16, S/16): a trunk, its last two stages mixed at 1/16."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.trunk = ResNet18(TrunkConfig(width))
+        self.mixing = nn.Sequential(
+            nn.Conv2d(12 * width, 4 * width, 1, bias=False), nn.BatchNorm2d(4 * width), nn.ReLU()
+        )
+
+    def forward(self, faces: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The maps, and those within the trunk."""
+        stages = self.trunk(normalized(faces))
+        last = F.interpolate(stages[3], scale_factor=2)
+        return self.mixing(torch.cat([stages[2], last], 1)), inner_maps([stages])
 
 
 class GatedFusion(nn.Module):
@@ -80,8 +83,8 @@ class DPNet(nn.Module):
         super().__init__()
         assert config.spatial or config.frequency
         self.config = config
-        channels = 8 * config.width
-        self.spatial = SpatialStream(config) if config.spatial else None
+        channels = 4 * config.width
+        self.spatial = SpatialStream(config.width) if config.spatial else None
         self.frequency = FrequencyStream(config.width, config.kernels) if config.frequency else None
         self.fusion = GatedFusion(channels) if config.spatial and config.frequency else None
         self.projection = nn.Sequential(
@@ -91,15 +94,16 @@ class DPNet(nn.Module):
             GraphConvolution(config.embedding, config.neighbours) for _ in range(config.graph_layers)
         )
         self.classifier = nn.Linear(config.embedding, 1)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
     def forward(self, faces: Tensor) -> FaceOutputs:
-        parts = self._streams(faces)
-        streams = list(parts.values())
+        parts, streams = {}, []
+        if self.spatial is not None:
+            maps, parts = self.spatial(faces)
+            streams.append(maps)
+        if self.frequency is not None:
+            parts["maps.frequency"] = self.frequency(faces)
+            streams.append(parts["maps.frequency"])
         maps = self.projection(self.fusion(*streams) if self.fusion else streams[0])
-        parts["maps.places"] = maps
         places = maps.flatten(2).transpose(1, 2)  # (B, N, D)
         x, steps = places, []
         for layer in self.graph:
@@ -111,13 +115,5 @@ class DPNet(nn.Module):
             for layer, adjacency, active in reversed(steps):
                 gradient = layer.gradient(gradient, adjacency, active)
             heat = (gradient * places).sum(2).unflatten(1, maps.shape[2:])
-        return FaceOutputs(self.classifier(embedding).squeeze(1), embedding, heat, parts)
-
-    def _streams(self, faces: Tensor) -> dict[str, Tensor]:
-        """The last maps (B, 8 w, S/16, S/16) of each stream, which the masks supervise as well."""
-        parts = {}
-        if self.spatial is not None:
-            parts["maps.spatial"] = self.spatial(faces / 127.5 - 1)
-        if self.frequency is not None:
-            parts["maps.frequency"] = self.frequency(faces)
-        return parts
+        logit = self.classifier(embedding).squeeze(1)
+        return FaceOutputs(logit, embedding, heat, parts | {"maps.places": maps})

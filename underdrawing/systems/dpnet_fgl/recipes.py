@@ -24,13 +24,15 @@ class DPNetRecipe(ClassifyRecipe):
     """Weight of the supervised contrastive loss."""
     guidance: Guidance | None = field(default_factory=Guidance)
     """FGL; None: all kinds of forgery in every batch, and no virtual step."""
+    start: bool = False
+    """Start the spatial stream from the block face-trunk, which was trained on the same faces."""
 
 
 _PAPER = DPNetRecipe(
-    network=Config(width=64, blocks=(2, 2, 2), embedding=256), side=256, batch=32, dense=0.0,
+    network=Config(width=64, embedding=256), side=256, batch=32, dense=0.0,
     learning_rate=2e-4, epochs=20, warmup=0.0, floor=1.0, clip=float("inf"), average=0.0,
 )  # fmt: skip
-_LEAN = DPNetRecipe(batch=48, learning_rate=1e-3, minutes=30.0)
+_LEAN = DPNetRecipe(batch=48, learning_rate=2e-3, minutes=30.0, start=True)
 
 RECIPES: dict[str, DPNetRecipe] = {
     "paper": _PAPER,
@@ -40,6 +42,6 @@ RECIPES: dict[str, DPNetRecipe] = {
     "ablation-frequency": replace(_LEAN, network=Config(spatial=False)),
     "ablation-spatial": replace(_LEAN, network=Config(frequency=False)),
     "smoke": replace(_LEAN, network=Config(width=8, embedding=16, neighbours=3), side=32, batch=12,
-                     steps=20),
+                     steps=20, start=False),
 }  # fmt: skip
 """By the name that `--recipe` takes."""
