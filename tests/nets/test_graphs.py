@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from underdrawing.attacks.face_forgery import autoencoder, resynthesis
 from underdrawing.carriers.lattice import locator, locator_net
 from underdrawing.content.sketch import fusion, fusion_net, sketch, sketch_net
 from underdrawing.content.sketch.parameters import Config
 from underdrawing.content.sketch.transform import Transform
 from underdrawing.core.errors import WeightsError
 from underdrawing.judging.witness import network, witness
+from underdrawing.nets import face_autoencoder
 from underdrawing.nets.graph import Graph
 from underdrawing.nets.loading import load_network
 
@@ -97,6 +99,27 @@ def test_the_sketch_is_that_of_pytorch(rows, cols):
         (image,) = torch_outputs(net.decoder, *inputs)
         expected = np.rint(image[0]).clip(0, 255).transpose(1, 2, 0)
         assert np.abs(own.picture(tokens, refinement, step) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("identity", [0, 5, 16])
+def test_the_swap_autoencoder_is_that_of_pytorch(identity):
+    net = load_network(autoencoder.WEIGHTS, face_autoencoder.SwapConfig, face_autoencoder.SwapNet)
+    side = net.config.side
+    face = np.random.default_rng(identity).random((1, 3, side, side), np.float32)
+    code = Graph(autoencoder.ENCODER, autoencoder.WEIGHTS, "encoder.")(face=face)
+    same(code, torch_outputs(net.encoder, face), 1e-4)
+    found = Graph(autoencoder.DECODER, autoencoder.WEIGHTS, f"decoders.{identity}.")(code=code[0])
+    same(found, torch_outputs(net.decoders[identity], code[0]), 1e-4)
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (136, 72)])
+def test_the_autoencoder_of_resynthesis_is_that_of_pytorch(height, width):
+    net = load_network(resynthesis.WEIGHTS, face_autoencoder.PatchConfig, face_autoencoder.PatchNet)
+    picture = np.random.default_rng(height).random((1, 3, height, width), np.float32)
+    own = resynthesis.PatchAutoencoder()
+    latent = own.encode(picture)
+    same([latent], torch_outputs(net.encoder, picture), 1e-4)
+    same([own.decode(latent)], torch_outputs(net.decoder, latent), 1e-4)
 
 
 def test_weights_of_another_network_are_refused():

@@ -21,12 +21,14 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from underdrawing import faces
-from underdrawing.attacks.face_forgery import KINDS, Face, Forged, Forgery
+from underdrawing.attacks.face_forgery import KINDS, WITH_DONOR, Face, Forged, Forgery
 from underdrawing.attacks.face_forgery.alignment import to_frame
 from underdrawing.attacks.face_forgery.autoencoder import AutoencoderSwap
 from underdrawing.attacks.face_forgery.donor import mismatch
+from underdrawing.attacks.face_forgery.resynthesis import Resynthesis
 from underdrawing.attacks.suites import SUITES
 from underdrawing.core.errors import PictureError, ShapeError, UsageError
+from underdrawing.core.extras import needs_extra
 from underdrawing.data.face_identity import Identify, by_file, split_of
 from underdrawing.data.face_set import MANIFEST, REAL, SIDE, FaceEntry, read_manifest
 from underdrawing.data.files import write_atomic
@@ -37,8 +39,12 @@ _DONORS, _NEAREST = 12, 4
 _LEAST_CHANGE = 1.0
 """8-bit levels: a forgery that changes the pixels of its mask by less, on average, is drawn again."""
 _TRIES = 4
-Reals = dict[str, FaceEntry]
+Entries = dict[str, FaceEntry]
 _CHOICES = "settings.json"
+TAEF2 = "taef2"
+"""Kind of forgery by an autoencoder that is not part of this package; see nets.tiny_autoencoder."""
+_TAEF2_SIDES = (96, 160)
+"""Sides at which TAEF2 encodes a crop, px: a quarter of a second on a core."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,8 @@ class ForgeSettings:
     """Of a clip, every so many frames are taken."""
     split: str | None = None
     """train, val or test for all pictures; None: by identity."""
+    taef2: str | None = None
+    """Folder with the weights of TAEF2, which makes the kind TAEF2."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +117,7 @@ def forge(out: Path, file: str, settings: ForgeSettings) -> list[FaceEntry]:
 
     file: as the manifest names it.
     """
-    reals = real_faces(out)
-    entry = reals[file]
+    entry = entries_of(out)[file]
     target = _face(out, entry)
     made = []
     for kind in settings.kinds:
@@ -118,7 +125,7 @@ def forge(out: Path, file: str, settings: ForgeSettings) -> list[FaceEntry]:
             rng = np.random.default_rng(_seed(settings.seed, entry.file, kind, number))
             name = f"{entry.split}/{kind}/{Path(entry.file).stem}-{number}.png"
             mask = name.replace(".png", ".mask.png")
-            forgery, donor, identity = _drawn(kind, out, (entry, target), reals, rng)
+            forgery, donor, identity = _drawn(kind, out, (entry, target), settings, rng)
             if not ((out / name).exists() and (out / mask).exists()):
                 forged = _visible(forgery, target, donor, rng)
                 if forged is None:
@@ -130,18 +137,27 @@ def forge(out: Path, file: str, settings: ForgeSettings) -> list[FaceEntry]:
 
 
 def _drawn(
-    kind: str, out: Path, faced: tuple[FaceEntry, Face], reals: Reals, rng: np.random.Generator
+    kind: str, out: Path, faced: tuple[FaceEntry, Face], settings: ForgeSettings, rng: np.random.Generator
 ) -> tuple[Forgery, Face, str | None]:
     """The forgery, a donor of the same split and its identity; None where the donor is the target."""
-    forgery = KINDS[kind]
     entry, target = faced
-    chosen = _donor(out, entry, target, reals, rng)
-    donor = _face(out, chosen)
+    forgery = _taef2(settings.taef2) if kind == TAEF2 and settings.taef2 else KINDS[kind]
+    others = _candidates(entry, entries_of(out), rng)
     if isinstance(forgery, AutoencoderSwap):
         identity = _decoder(forgery.identities, entry, rng)
-        return forgery.of(identity), donor, identity
-    uses_donor = kind in ("swap", "parts", "resynthesis") and chosen is not entry
-    return forgery, donor, chosen.identity if uses_donor else None
+        return forgery.of(identity), target, identity
+    if kind not in WITH_DONOR | {TAEF2} or not others:
+        return forgery, target, None
+    donors = [(other, _face(out, other)) for other in others]
+    chosen, donor = min(donors, key=lambda other: mismatch(target, other[1]))
+    return forgery, donor, chosen.identity
+
+
+@lru_cache(maxsize=1)
+def _taef2(folder: str) -> Resynthesis:
+    with needs_extra("research"):
+        from underdrawing.nets.tiny_autoencoder import TinyAutoencoder
+    return Resynthesis(TinyAutoencoder(Path(folder)), _TAEF2_SIDES)
 
 
 def _decoder(identities: tuple[str, ...], entry: FaceEntry, rng: np.random.Generator) -> str:
@@ -151,17 +167,19 @@ def _decoder(identities: tuple[str, ...], entry: FaceEntry, rng: np.random.Gener
     return str(rng.choice(usable or list(identities)))
 
 
-def _donor(out: Path, entry: FaceEntry, target: Face, reals: Reals, rng: np.random.Generator) -> FaceEntry:
-    """Of some other identities of the split, the face that fits best; the entry itself if there is none."""
+def _candidates(entry: FaceEntry, every: Entries, rng: np.random.Generator) -> list[FaceEntry]:
+    """Of some other identities of the split, the faces with the nearest pose."""
     others = [
-        other for other in reals.values() if other.split == entry.split and other.identity != entry.identity
+        other
+        for other in every.values()
+        if other.kind == REAL and other.split == entry.split and other.identity != entry.identity
     ]
     if not others:
-        return entry
+        return []
     places = rng.choice(len(others), min(_DONORS, len(others)), replace=False)
     pose = _pose(entry)
     near = sorted((others[place] for place in places), key=lambda other: np.abs(_pose(other) - pose).sum())
-    return min(near[:_NEAREST], key=lambda other: mismatch(target, _face(out, other)))
+    return near[:_NEAREST]
 
 
 def _pose(entry: FaceEntry) -> np.ndarray:
@@ -184,12 +202,15 @@ POST = {channel.name: channel for suite in ("face-known", "face-unknown") for ch
 """Post-processing of faces by name: known to the training of detectors, and unknown."""
 
 
-def postprocess(folder: Path, entry: FaceEntry, out: Path, settings: PostSettings) -> None:
+def postprocess(folder: Path, file: str, out: Path, settings: PostSettings) -> None:
     """Write one picture of the set `folder`, real or forged, to the set `out` after post-processing.
+
+    file: as the manifest of `folder` names it.
 
     What a channel scales is scaled back, so that the mask and the landmarks hold.
     """
-    rng = np.random.default_rng(_seed(settings.seed, entry.file, "post"))
+    entry = entries_of(folder)[file]
+    rng = np.random.default_rng(_seed(settings.seed, file, "post"))
     channel = POST[settings.channels[rng.integers(len(settings.channels))]]
     received, placement = channel.attack(_read(folder, entry), rng)
     _write(out / entry.file, placement.to_source(received))
@@ -197,15 +218,15 @@ def postprocess(folder: Path, entry: FaceEntry, out: Path, settings: PostSetting
         write_atomic(out / entry.mask, (folder / entry.mask).read_bytes())
 
 
-def real_faces(out: Path) -> Reals:
-    """Real faces of a set by their files."""
+def entries_of(out: Path) -> Entries:
+    """Entries of a set by their files."""
     found = (out / MANIFEST).stat()
-    return _real_faces(out, found.st_mtime_ns, found.st_size)
+    return _entries_of(out, found.st_mtime_ns, found.st_size)
 
 
 @lru_cache(maxsize=1)
-def _real_faces(out: Path, changed_ns: int, size: int) -> Reals:
-    return {entry.file: entry for entry in read_manifest(out) if entry.kind == REAL}
+def _entries_of(out: Path, changed_ns: int, size: int) -> Entries:
+    return {entry.file: entry for entry in read_manifest(out)}
 
 
 def _visible(forgery: Forgery, target: Face, donor: Face, rng: np.random.Generator) -> Forged | None:
@@ -246,7 +267,10 @@ def _frames(path: Path, every: int) -> list[tuple[int, np.ndarray]]:
                 return frames
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError, EOFError):
         pass  # load_picture says what is wrong with the file
-    return [(0, np.ascontiguousarray(load_picture(path).image))]
+    picture = load_picture(path)
+    if picture.incomplete:
+        raise PictureError(f"{path}: the file is cut short, rows of the picture are missing")
+    return [(0, np.ascontiguousarray(picture.image))]
 
 
 def _write(path: Path, image: np.ndarray) -> None:
@@ -266,7 +290,7 @@ def write_manifest(out: Path, entries: Iterable[FaceEntry]) -> None:
 def claim(out: Path, settings: ForgeSettings | PostSettings) -> None:
     """Note the settings of a set in its folder. UsageError where it was begun with others."""
     path, fixed = out / _CHOICES, json.loads(json.dumps(asdict(settings)))
-    for free in ("kinds", "each"):
+    for free in ("kinds", "each", "taef2"):
         fixed.pop(free, None)
     if not path.exists():
         write_atomic(path, json.dumps(fixed).encode())

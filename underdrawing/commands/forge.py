@@ -36,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="forgeries of each kind for each face; 1 by default")  # fmt: skip
     parser.add_argument("--fakes", action="append", default=[], metavar="KIND=FOLDER",
                         help="add ready forgeries, as pictures of a GAN; may be repeated")  # fmt: skip
+    taef2 = "folder with the weights of TAEF2, for the kind of forgery taef2 (needs PyTorch)"
+    parser.add_argument("--taef2", metavar="FOLDER", help=taef2)
     post = "FACES is a set: write it after post-processing, one of known, unknown, or names as jpeg60,mean5"
     parser.add_argument("--post", metavar="LIST", help=post)
     identity = "who is in a picture: file (default), folder, or a CSV of lines SET/STEM,IDENTITY"
@@ -98,7 +100,7 @@ def _postprocess(arguments: argparse.Namespace) -> int:
     entries = {(folder / entry.file): entry for entry in read_manifest(folder)}
     settings = forging.PostSettings(_channels(arguments.post), arguments.seed)
     forging.claim(out, settings)
-    work = partial(post_file, folder=folder, out=out, entries=entries, settings=settings)
+    work = partial(post_file, folder=folder, out=out, settings=settings)
     results = batch.run([batch.Job(path) for path in entries], work, arguments.jobs)
     code = print_batch(arguments, results, len(entries), sentence, lambda result: None)
     forging.write_manifest(out, [entry for entry in entries.values() if (out / entry.file).exists()])
@@ -106,13 +108,11 @@ def _postprocess(arguments: argparse.Namespace) -> int:
     return code
 
 
-def post_file(
-    job: Job, *, folder: Path, out: Path, entries: dict[Path, FaceEntry], settings: PostSettings
-) -> Result:
+def post_file(job: Job, *, folder: Path, out: Path, settings: PostSettings) -> Result:
     """One picture of a set after post-processing."""
     from underdrawing.api import forging
 
-    forging.postprocess(folder, entries[job.path], out, settings)
+    forging.postprocess(folder, job.path.relative_to(folder).as_posix(), out, settings)
     return {"file": job.name, "status": "processed"}
 
 
@@ -173,12 +173,13 @@ def _taken(results: Iterator[Result], entries: list[FaceEntry]) -> Iterator[Resu
 
 
 def _settings(arguments: argparse.Namespace) -> ForgeSettings:
-    from underdrawing.api.forging import ForgeSettings
+    from underdrawing.api.forging import TAEF2, ForgeSettings
     from underdrawing.attacks.face_forgery import KINDS
 
-    kinds = tuple(arguments.kinds.split(",")) if arguments.kinds else tuple(KINDS)
-    if unknown := set(kinds) - set(KINDS):
-        raise UsageError(f"no kind of forgery is called {min(unknown)!r}; there are: {', '.join(KINDS)}")
+    known = (*KINDS, *((TAEF2,) if arguments.taef2 else ()))
+    kinds = tuple(arguments.kinds.split(",")) if arguments.kinds else known
+    if unknown := set(kinds) - set(known):
+        raise UsageError(f"no kind of forgery is called {min(unknown)!r}; there are: {', '.join(known)}")
     if arguments.size < 64:
         raise UsageError(f"--size {arguments.size}: expected 64 to 1024 px")
     return ForgeSettings(
@@ -189,6 +190,7 @@ def _settings(arguments: argparse.Namespace) -> ForgeSettings:
         least_px=arguments.least,
         every=arguments.every,
         split=arguments.split,
+        taef2=arguments.taef2,
     )
 
 

@@ -7,6 +7,7 @@ SET is a folder that `underdrawing forge` wrote. The split train alone is used.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +45,8 @@ class ResynthesisTraining:
 
     def __init__(self, faces: Faces, recipe: ResynthesisRecipe) -> None:
         self.recipe = recipe
-        self.crops = faces.crops[[split == "train" for split in faces.splits]]
+        learned = np.array([split == "train" for split in faces.splits])
+        self.crops, self.held_out = faces.crops[learned], faces.crops[~learned]
         self.module = PatchNet(recipe.config).to(memory_format=torch.channels_last)
         self.players = {"patch": [{"params": list(self.module.parameters()), "lr": recipe.learning_rate}]}
 
@@ -68,6 +70,17 @@ class ResynthesisTraining:
         yield "patch", reconstruction(self.module.decoder(latent + noise), batch)
 
     @torch.no_grad()
+    def held_out_psnr(self) -> float:
+        """Mean PSNR, dB, of the crops outside of train at the sides of the patches."""
+        side, scores = self.recipe.side, []
+        for crop in self.held_out:
+            small = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
+            planes = torch.from_numpy(small.transpose(2, 0, 1)[None].astype(np.float32) / 255)
+            error = self.module(planes).clip(0, 1) - planes
+            scores.append(-10 * float(error.square().mean().log10()))
+        return float(np.mean(scores)) if scores else float("nan")
+
+    @torch.no_grad()
     def samples(self) -> np.ndarray:
         """Patches above, from their latents below."""
         patches = self.batch(np.random.default_rng(0))
@@ -87,8 +100,12 @@ def run(
 ) -> dict[str, float]:
     """Train on faces in memory and write out/resynthesis.safetensors; the last row of the log."""
 
-    def save(system: ResynthesisTraining, metadata: dict[str, str]) -> None:
-        save_network(system.module, out / "resynthesis.safetensors", metadata)
+    def save(system: ResynthesisTraining, metadata: dict[str, str]) -> dict[str, float]:
+        scores = {"held_out_psnr_db": system.held_out_psnr()}
+        save_network(
+            system.module, out / "resynthesis.safetensors", metadata | {"scores": json.dumps(scores)}
+        )
+        return scores
 
     return run_recipe(lambda device: build(faces, recipe), recipe, out, save, minutes=minutes, resume=resume)
 

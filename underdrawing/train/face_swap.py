@@ -8,6 +8,7 @@ in the split train or test, and EVERYBODY, for all other faces of train, which k
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,7 @@ class SwapTraining:
 
     def __init__(self, faces: Faces, recipe: SwapRecipe) -> None:
         self.faces, self.recipe = faces, recipe
-        self.groups = _groups(faces, recipe.least)
+        self.groups, self.held_out = _groups(faces, recipe.least)
         self.config = SwapConfig(identities=tuple(self.groups))
         self.module = SwapNet(self.config).to(memory_format=torch.channels_last)
         self.weight = _face_weight(self.config.side)
@@ -125,6 +126,29 @@ class SwapTraining:
             net.code_spread[row] = spread[: self.config.basis] / count**0.5
 
     @torch.no_grad()
+    def held_out_psnr(self) -> float:
+        """PSNR, dB, of held-out frames by the decoder of their identity, in the frame; mean over identities.
+
+        Frames of a clip are alike: it measures the blur of the networks, not how they generalize.
+        """
+        scores = []
+        for name, rows in self.held_out.items():
+            planes = torch.from_numpy(
+                np.stack([self._aligned(row) for row in rows]).transpose(0, 3, 1, 2).copy()
+            )
+            error = self.module(planes, self.config.identities.index(name)).clip(0, 1) - planes
+            scores.append(-10 * float(error.square().mean().log10()))
+        return float(np.mean(scores)) if scores else float("nan")
+
+    def _aligned(self, row: int) -> np.ndarray:
+        """(side, side, 3) float32 in [0, 1]."""
+        side, matrix = self.config.side, to_frame(self.faces.landmarks[row], self.config.side)
+        face = cv2.warpAffine(
+            self.faces.crops[row], matrix, (side, side), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT
+        )
+        return face.astype(np.float32) / 255
+
+    @torch.no_grad()
     def samples(self) -> np.ndarray:
         """Rows: face, by EVERYBODY, by four identities; columns: other faces."""
         rng = np.random.default_rng(0)
@@ -141,20 +165,19 @@ def _face_weight(side: int) -> Tensor:
     return 0.2 + 0.8 * torch.sigmoid(8 * (1 - distance))
 
 
-def _groups(faces: Faces, least: int) -> dict[str, np.ndarray]:
-    """Rows of EVERYBODY, and of each identity of train or test with enough frontal faces, without its last
-    eighth, which is held out. EVERYBODY: the other faces of train."""
+def _groups(faces: Faces, least: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Rows to train on, of EVERYBODY and of each identity of train or test with enough frontal faces; and the
+    last eighth of each identity, which is held out. EVERYBODY: the other faces of train."""
     by_name: dict[str, list[int]] = {}
     for i, points in enumerate(faces.landmarks):
         if is_frontal(points) and faces.splits[i] != "val":
             by_name.setdefault(faces.identities[i], []).append(i)
     large = {name: np.array(rows) for name, rows in by_name.items() if len(rows) >= least}
-    rest = [
-        i for name, rows in by_name.items() if name not in large for i in rows if faces.splits[i] == "train"
-    ]
-    return {EVERYBODY: np.array(rest)} | {
-        name: rows[: -(-7 * len(rows) // 8)] for name, rows in large.items()
-    }
+    small = [rows for name, rows in by_name.items() if name not in large]
+    rest = [i for rows in small for i in rows if faces.splits[i] == "train"]
+    ends = {name: -(-7 * len(rows) // 8) for name, rows in large.items()}
+    learned = {EVERYBODY: np.array(rest)} | {name: rows[: ends[name]] for name, rows in large.items()}
+    return learned, {name: rows[ends[name] :] for name, rows in large.items()}
 
 
 def make(
@@ -169,9 +192,11 @@ def run(
 ) -> dict[str, float]:
     """Train on faces in memory and write out/swap.safetensors; the last row of the log."""
 
-    def save(system: SwapTraining, metadata: dict[str, str]) -> None:
+    def save(system: SwapTraining, metadata: dict[str, str]) -> dict[str, float]:
         system.measure_codes()
-        save_network(system.module, out / "swap.safetensors", metadata)
+        scores = {"held_out_psnr_db": system.held_out_psnr()}
+        save_network(system.module, out / "swap.safetensors", metadata | {"scores": json.dumps(scores)})
+        return scores
 
     return run_recipe(lambda device: build(faces, recipe), recipe, out, save, minutes=minutes, resume=resume)
 

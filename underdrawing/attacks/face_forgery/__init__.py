@@ -23,5 +23,7 @@ KINDS: dict[str, Forgery] = {
     "resynthesis": Resynthesis(),
 }
 """Every kind of forgery by name."""
+WITH_DONOR = frozenset({"swap", "parts", "resynthesis"})
+"""Kinds that use the picture of a donor; the others ignore it."""
 
-__all__ = ["KINDS", "Face", "Forged", "Forgery"]
+__all__ = ["KINDS", "WITH_DONOR", "Face", "Forged", "Forgery"]
