@@ -10,7 +10,9 @@ from torch.nn import functional
 
 from underdrawing.core.errors import UsageError
 from underdrawing.data.face_set import MASK_SIDE, SIDE, FaceEntry, FaceSet
+from underdrawing.nets.resnet18 import normalized
 from underdrawing.ops.dct import analyse
+from underdrawing.systems.dpnet_fgl.adaptation import adapt
 from underdrawing.systems.dpnet_fgl.frequency import FREQUENCIES, BlockMagnitudes, DynamicConv
 from underdrawing.systems.dpnet_fgl.graph_convolution import TEMPERATURE, GraphConvolution
 from underdrawing.systems.dpnet_fgl.guidance import Guidance, difference, direction, guided
@@ -131,6 +133,17 @@ def test_contrast_by_hand():
     expected = -np.log(np.exp(10) / (np.exp(10) + 2))
     assert float(supervised_contrast(z, labels)) == pytest.approx(expected, abs=1e-5)
     assert float(supervised_contrast(z[:3], labels[:3])) < 1e-3  # the third has no other of its class
+
+
+def test_adapted_statistics_lie_between_those_of_training_and_of_the_received_faces():
+    net, faces = network(), inputs(FACE, FACE[::-1], FACE[:, ::-1], FACE // 2)
+    before = net(faces).logit
+    adapted = adapt(net, faces, prior=12)  # 4 of 16
+    stem = net.spatial.trunk.conv(normalized(faces))
+    expected = 0.75 * net.spatial.trunk.bn.running_mean + 0.25 * stem.mean((0, 2, 3))
+    assert torch.allclose(adapted.spatial.trunk.bn.running_mean, expected, atol=1e-5)
+    assert torch.equal(net(faces).logit, before)  # the network itself stays as it is
+    assert not torch.allclose(adapted(faces).logit, before, atol=1e-3)
 
 
 def small_set(kinds=("swap", "blend", "attribute")) -> FaceSet:

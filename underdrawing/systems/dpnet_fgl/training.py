@@ -1,6 +1,6 @@
 """Training of DPNet with Forgery Guided Learning; the weights go to OUT/dpnet_fgl.safetensors.
 
-    underdrawing train dpnet_fgl --recipe lean --data SET -o runs/dpnet_fgl [--resume]
+    underdrawing train dpnet-fgl --recipe lean --data SET -o runs/dpnet-fgl [--resume]
 
 SET is a set of faces that `underdrawing forge` wrote. Recipes: recipes.py.
 """
@@ -72,9 +72,10 @@ def _part(batch: FaceBatch, faces: slice) -> FaceBatch:
 
 
 def build(faces: FaceSet, recipe: DPNetRecipe) -> Classification:
-    """The system of a recipe."""
+    """The system of a recipe. A recipe without some kinds starts from its own first weights, since the block
+    face-trunk was trained on all of them."""
     network = DPNet(replace(recipe.network, side=recipe.side))
-    if recipe.start and network.spatial is not None:
+    if recipe.start and not recipe.without and network.spatial is not None:
         start_from(network.spatial.trunk)
 
     def losses(

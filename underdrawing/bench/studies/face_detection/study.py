@@ -7,6 +7,7 @@
     untouched   false signs on photographs of people
     shortcut    what must change nothing: one path for a forgery and its original, compression swapped
     left-out    a kind of forgery that the training left out          --weights DIR, any folder of trainings
+    adapted     DPNet with statistics adapted to received faces
     trained     other networks and recipes, as `within`               --weights DIR
 
 Real and forged faces take the same random paths (scale, codec, tone, crop), so that no class has a source, a
@@ -42,7 +43,7 @@ from underdrawing.bench.studies.face_detection.samples import (
     read_set,
     through,
 )
-from underdrawing.bench.studies.face_detection.subjects import FaceSubject, Scores, released, trained
+from underdrawing.bench.studies.face_detection.subjects import FaceSubject, Scores, adapted, released, trained
 from underdrawing.core.errors import OutputError, PictureError, UsageError
 from underdrawing.data.face_set import REAL
 from underdrawing.judging.face_decision import FaceDecision
@@ -215,6 +216,8 @@ def _parts(bench: Bench, names: list[str]) -> Iterator[tuple[FaceSubject, str, M
         subjects.append(released(bench.run, name))
         for part, measure in own.items():
             yield subjects[-1], part, partial(measure, bench)
+    if "dpnet-fgl" in names:
+        yield adapted(), "adapted", partial(_adapted, bench)
     decision = None if bench.settings.detectors else Examiner.of_zoo().decision
     if decision is not None:
         subject = joint.joint(decision, subjects, bench.score)
@@ -280,6 +283,15 @@ def _cross(bench: Bench, subject: FaceSubject) -> Found:
     figures: Figures = {}
     for view, scores in scored:
         figures |= measured(f"{subject.name}/cross/{view.name}", view.faces, scores, subject)
+    return _found(figures, scored)
+
+
+def _adapted(bench: Bench, subject: FaceSubject) -> Found:
+    """As `cross` and `within`, with statistics adapted to faces of each view, without their labels."""
+    scored = [(view, subject.score(view)) for view in (bench.within, *bench.cross)]
+    figures: Figures = {}
+    for view, scores in scored:
+        figures |= measured(f"{subject.name}/adapted/{view.name}", view.faces, scores, subject)
     return _found(figures, scored)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ from underdrawing.judging.face_scorer import PREFIX, resample
 from underdrawing.metrics.calibration import Platt, read_calibration
 from underdrawing.nets.loading import load_network
 from underdrawing.nets.weights import read_metadata, read_tensors
+from underdrawing.systems.dpnet_fgl.adaptation import adapt
 
 _BATCH = 64
 NETWORKS = {
@@ -32,6 +33,8 @@ NETWORKS = {
     "meso4": "underdrawing.nets.meso4:Meso4",
 }
 """Networks that a weight file may hold; each module has a Config."""
+UNGUIDED = "dpnet"
+"""Name of DPNet where it was trained without FGL."""
 
 
 class Scores(NamedTuple):
@@ -93,21 +96,45 @@ def _platt(path: Path) -> Platt | None:
 def from_file(path: Path, name: str) -> FaceSubject:
     """A network of a weight file that `underdrawing train` wrote. WeightsError where none fits."""
     system, network = _load(path)
+    versions, score = versions_of(system, other_weights=True), _scored(network, path)
+    label = UNGUIDED if _recipe(path).get("guidance", {}) is None else system
+    return FaceSubject(name, label, score, _platt(path), versions, _without(path))
+
+
+def adapted(received: int = 64) -> FaceSubject:
+    """The released DPNet with statistics adapted to some of the received faces, drawn at random."""
+    name = "dpnet-fgl"
+    path = zoo.card(name).own_weights[0].path
+    _, network = _load(path)
+
+    def score(view: View) -> Scores:
+        order = np.random.default_rng(1).permutation(len(view.inputs))[:received]
+        faces = _inputs([view.inputs[place] for place in order], network.config.side)
+        return _scored(adapt(network, faces), path)(view)
+
+    return FaceSubject(name, name, score, _platt(path), versions_of(name))
+
+
+def _inputs(faces: Any, side: int) -> torch.Tensor:
+    resampled = np.stack([resample(face, side) for face in faces])
+    return torch.from_numpy(resampled).permute(0, 3, 1, 2).float()
+
+
+def _scored(network: Any, path: Path) -> Callable[[View], Scores]:
+    """Scores by a network with the calibration of a weight file."""
     platt, known = read_calibration(read_tensors(path))
     side = network.config.side
 
     def score(view: View) -> Scores:
         logits, embeddings = [], []
         for start in range(0, len(view.inputs), _BATCH):
-            faces = np.stack([resample(face, side) for face in view.inputs[start : start + _BATCH]])
             with torch.inference_mode():
-                outputs = network(torch.from_numpy(faces).permute(0, 3, 1, 2).float())
+                outputs = network(_inputs(view.inputs[start : start + _BATCH], side))
             logits.append(outputs.logit.double().numpy())
             embeddings.append(outputs.embedding.numpy())
         return Scores(platt.prob(np.concatenate(logits)), known.distance(np.concatenate(embeddings)))
 
-    versions = versions_of(system, other_weights=True)
-    return FaceSubject(name, system, score, platt, versions, _without(path))
+    return score
 
 
 def _load(path: Path) -> tuple[str, Any]:
@@ -122,8 +149,12 @@ def _load(path: Path) -> tuple[str, Any]:
     raise WeightsError(f"{path}: holds none of the networks {', '.join(NETWORKS)}")
 
 
+def _recipe(path: Path) -> dict[str, Any]:
+    return json.loads(read_metadata(path).get("recipe", "{}"))
+
+
 def _without(path: Path) -> tuple[str, ...]:
-    return tuple(json.loads(read_metadata(path).get("recipe", "{}")).get("without", ()))
+    return tuple(_recipe(path).get("without", ()))
 
 
 def trained(folder: Path, released_names: list[str]) -> list[FaceSubject]:
@@ -137,8 +168,10 @@ def trained(folder: Path, released_names: list[str]) -> list[FaceSubject]:
         if hashlib.sha256(path.read_bytes()).hexdigest() in shas:
             continue
         without = _without(path)
-        name = f"{path.stem}/without-{'-'.join(without)}" if without else path.parent.name
-        found.append(from_file(path, name))
+        subject = from_file(path, path.parent.name)
+        if without:
+            subject = replace(subject, name=f"{subject.system}/without-{'-'.join(without)}")
+        found.append(subject)
     return found
 
 

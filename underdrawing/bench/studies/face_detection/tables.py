@@ -173,6 +173,31 @@ def _trained(store: Store, titles: Mapping[str, str], head: str) -> Sequence[Blo
     return [table, _BOUNDS, *_conditions(store, "trained-")] if names else None
 
 
+def guidance(store: Store) -> Sequence[Block] | None:
+    """DPNet trained with and without FGL, on the kinds that both trainings left out."""
+    kinds = _places(store, "dpnet", "left-out")
+    rows = [
+        [kind, *(cell(store, f"{name}/left-out/{kind}/auc") for name in ("dpnet-fgl", "dpnet"))]
+        for kind in kinds
+    ]
+    return [Table(("AUC, kind left out", "with FGL", "without FGL"), rows), _BOUNDS] if rows else None
+
+
+def adaptation(store: Store) -> Sequence[Block] | None:
+    """DPNet as released and adapted to received faces without labels."""
+    places = {"within": ("within/all", "test split")} | {
+        name: (f"cross/{name}", title) for name, title in SETS.items()
+    }
+    rows = [
+        [title, *(cell(store, f"dpnet-fgl/{key}/{metric}") for metric in ("auc", "accuracy")
+                  for key in (released, f"adapted/{place}"))]
+        for place, (released, title) in places.items()
+        if f"dpnet-fgl/adapted/{place}/auc" in store.figures
+    ]  # fmt: skip
+    head = ("faces", "AUC", "AUC, adapted", "accuracy, %", "accuracy, adapted, %")
+    return [Table(head, rows), _BOUNDS, *_conditions(store, "adapted-")] if rows else None
+
+
 def beside_paper(store: Store, name: str) -> Sequence[Block] | None:
     """One detector: figures of its paper on HFF, and here."""
     if f"within-{name}" not in store.parts:
@@ -232,6 +257,8 @@ TABLES: Mapping[str, Callable[[Store], Sequence[Block] | None]] = {
     "face-detection-calibration": calibration,
     "face-detection-shortcut": shortcut,
     "face-detection-front-ends": front_ends,
+    "face-detection-guidance": guidance,
+    "face-detection-adaptation": adaptation,
     "face-detection-mta": partial(_trained, titles=_MTA, head="second trunk"),
     **{f"face-detection-{name}": partial(beside_paper, name=name) for name in TITLES if name != "examine"},
 }
