@@ -1,5 +1,6 @@
 """Networks run by onnxruntime and numpy: the same outputs as their PyTorch definitions, graphs up to date."""
 
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,11 @@ from underdrawing.content.sketch import fusion, fusion_net, sketch, sketch_net
 from underdrawing.content.sketch.parameters import Config
 from underdrawing.content.sketch.transform import Transform
 from underdrawing.core.errors import WeightsError
+from underdrawing.judging.face_scorer import PREFIX
 from underdrawing.judging.witness import network, witness
 from underdrawing.nets import face_autoencoder
 from underdrawing.nets.graph import Graph
-from underdrawing.nets.loading import load_network
+from underdrawing.nets.loading import load_network, save_network
 
 TOOLS = Path(__file__).parents[2] / "tools"
 
@@ -101,6 +103,28 @@ def test_the_sketch_is_that_of_pytorch(rows, cols):
         assert np.abs(own.picture(tokens, refinement, step) - expected).max() <= 1
 
 
+@pytest.mark.parametrize(("name", "kind"), [("gocnet", "GocNet"), ("grnet", "GRNet")])
+def test_detectors_are_those_of_pytorch(name, kind, tmp_path):
+    """With other weights than the released ones; graphs without parameters fit any."""
+    module = import_module(f"underdrawing.systems.{name}.network")
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        net = getattr(module, kind)(module.RELEASED).train()
+        for parameter in net.parameters():
+            parameter.data += 0.02 * torch.randn_like(parameter)
+    faces = np.random.default_rng(1).uniform(0, 255, (3, 3, 128, 128)).astype(np.float32)
+    with torch.no_grad():
+        net(torch.from_numpy(faces))  # statistics of batch normalization
+    save_network(net, tmp_path / "weights.safetensors", {}, prefix=PREFIX)
+    net = load_network(tmp_path / "weights.safetensors", module.Config, getattr(module, kind), PREFIX)
+    graph = Path(module.__file__).parent / "weights" / f"{name}.onnx"
+    found = Graph(graph, tmp_path / "weights.safetensors", PREFIX)(faces=faces[:1])
+    with torch.inference_mode():
+        expected = [y.numpy() for y in net(torch.from_numpy(faces[:1]))[:3]]
+    assert np.abs(expected[2]).max() > 1e-3
+    same(found, expected, 1e-3)
+
+
 @pytest.mark.parametrize("identity", [0, 5, 16])
 def test_the_swap_autoencoder_is_that_of_pytorch(identity):
     net = load_network(autoencoder.WEIGHTS, face_autoencoder.SwapConfig, face_autoencoder.SwapNet)
@@ -132,5 +156,5 @@ def test_stored_graphs_are_those_of_the_networks(monkeypatch):
     monkeypatch.syspath_prepend(TOOLS)
     import export_graphs
 
-    for source in export_graphs.sources():
+    for source in [*export_graphs.sources(), *export_graphs.detectors()]:
         assert source.path.read_bytes() == source.export(), "run tools/export_graphs.py"

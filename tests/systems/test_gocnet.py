@@ -5,12 +5,17 @@ import pytest
 import torch
 from scipy.signal import correlate2d
 
+from underdrawing.data.face_set import FaceSet
 from underdrawing.nets.front_ends import TP_KERNEL
 from underdrawing.systems.gocnet.mta import GatedMTA, MTAGates
 from underdrawing.systems.gocnet.network import Config, GocNet
 from underdrawing.systems.gocnet.training import RECIPES
+from underdrawing.train.classify import Classification
+from underdrawing.train.loop import Run, train
 
 SMALL = Config(side=64, width=4)
+LOSSES = [2.4371, 2.9296, 0.7473, 0.9736]
+"""Of the first steps of the smoke recipe."""
 
 
 def sigmoid(x):
@@ -103,3 +108,10 @@ def test_the_trunks_are_added():
 @pytest.mark.parametrize(("side", "fine", "window"), [(299, False, 7), (128, False, 1), (128, True, 5)])
 def test_the_head_reads_4x4_positions(side, fine, window):
     assert GocNet(Config(side=side, width=2, fine_stem=fine)).window == window
+
+
+def test_the_log_of_a_seeded_training(face_set, tmp_path):
+    recipe = RECIPES["smoke"]
+    system = Classification(GocNet(recipe.network), FaceSet.read(face_set, "train"), recipe)
+    rows = train(system, Run(steps=4), tmp_path)
+    assert [row["loss"] for row in rows] == pytest.approx(LOSSES, rel=0.02)

@@ -13,6 +13,14 @@ from underdrawing.systems.grnet.mte import ManipulationTraces
 from underdrawing.systems.grnet.network import Config, GRNet
 from underdrawing.systems.grnet.training import RECIPES, GRNetTraining
 from underdrawing.train.classify import FaceBatch
+from underdrawing.train.loop import Run, train
+
+LOSSES = {
+    "fused": [0.7521, 0.7262, 0.6696, 0.6141],
+    "spatial": [0.708, 0.7507, 0.6934, 0.6556],
+    "residual": [0.8953, 0.9081, 0.8392, 0.8071],
+}
+"""Of the first steps of the smoke recipe."""
 
 
 def entry(kind):
@@ -143,3 +151,13 @@ def test_the_heat_map_is_gradient_times_activation_and_sums_to_the_logit(config)
     torch.testing.assert_close(outputs.heat.sum((1, 2)) + bias, outputs.logit, atol=1e-4, rtol=1e-4)
     means = sum(weight * x.mean((2, 3)) for weight, x in zip(alpha, maps, strict=True))
     torch.testing.assert_close(outputs.embedding, means)
+
+
+def test_the_log_of_a_seeded_training(face_set, tmp_path):
+    recipe = RECIPES["smoke"]
+    system = GRNetTraining(GRNet(recipe.network), FaceSet.read(face_set, "train"), recipe)
+    rows = train(system, Run(steps=4), tmp_path)
+    for name, expected in LOSSES.items():
+        assert [row[name] for row in rows] == pytest.approx(expected, rel=0.02)
+    assert float(system.network.weighting.alpha.sum()) == pytest.approx(1)
+    assert system.network.weighting.alpha[0] != 0.5

@@ -26,6 +26,12 @@ FRONT_ENDS = {
     "front-end-tp": "TP", "meso4": "Meso4, another network",
 }  # fmt: skip
 _MTA = {"mta-none": "no MTA", "mta-replace": "MTA as in the authors' code", "mta-gate": "MTA as a gate"}
+_AFM = {
+    "alpha-smaller-loss": "alpha: larger for the smaller loss",
+    "alpha-larger-loss": "alpha: larger for the larger loss",
+    "alpha-trained": "alpha: trained", "alpha-equal": "alpha: 1/2",
+    "attention-published": "f' = M f; alpha: larger for the smaller loss",
+}  # fmt: skip
 _BOUNDS = "In brackets the 95 % bounds, by a bootstrap over people."
 _PER_CENT = ("accuracy", "eer", "tpr1", "outside", "right", "signs", "none", "unknown")
 
@@ -260,5 +266,6 @@ TABLES: Mapping[str, Callable[[Store], Sequence[Block] | None]] = {
     "face-detection-guidance": guidance,
     "face-detection-adaptation": adaptation,
     "face-detection-mta": partial(_trained, titles=_MTA, head="second trunk"),
+    "face-detection-afm": partial(_trained, titles=_AFM, head="AFM, with f' = f + beta M f"),
     **{f"face-detection-{name}": partial(beside_paper, name=name) for name in TITLES if name != "examine"},
 }
