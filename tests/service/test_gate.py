@@ -199,10 +199,6 @@ class TestWork:
         counted = server.client().get("/metrics").body.decode()
         assert 'method="POST",route="-",status="503"} 1.0' in counted
 
-    def test_there_is_nothing_to_examine_with(self, start):
-        reply = start().client().send("/v1/examine", order("answer"))
-        assert reply.status == 501 and reply.json()["type"].endswith(":not-implemented")
-
 
 class TestCallers:
     @pytest.fixture
@@ -212,14 +208,14 @@ class TestCallers:
 
     def test_roles(self, start, tokens, tmp_path):
         server = start(tokens=str(tmp_path / "tokens.json"))
-        paths = ("/v1/verify", "/v1/retrieve", "/v1/protect")
-        allowed = {None: 1, "public": 1, "reader": 2, "protector": 3, "admin": 3}
+        paths = ("/v1/verify", "/v1/examine", "/v1/retrieve", "/v1/protect")
+        allowed = {None: 2, "public": 2, "reader": 3, "protector": 4, "admin": 4}
         for role, count in allowed.items():
             client = server.client(role and tokens[role])
             # Without a registry retrieve is 404; the stand-in's answer to protect has another shape.
             statuses = [client.send(path, b"no picture").status for path in paths]
             refused = 401 if role is None else 403
-            assert statuses == [415, 404, 415][:count] + [refused] * (3 - count), role
+            assert statuses == [415, 415, 404, 415][:count] + [refused] * (4 - count), role
             assert client.get("/metrics").status == (200 if role == "admin" else refused)
             assert client.get("/v1/about").json()["role"] == (role or "public")
 

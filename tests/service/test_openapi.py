@@ -17,7 +17,8 @@ from schemathesis.specs.openapi.checks import (
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 EXAMPLES = 12
 OPERATIONS = [
-    ("POST", "/v1/verify"), ("POST", "/v1/protect"), ("POST", "/v1/retrieve"), ("GET", "/v1/about"),
+    ("POST", "/v1/verify"), ("POST", "/v1/examine"), ("POST", "/v1/protect"), ("POST", "/v1/retrieve"),
+    ("GET", "/v1/about"),
     ("GET", "/v1/records/{identity}"), ("GET", "/v1/records/{identity}/manifest"),
     ("GET", "/v1/artefacts/{name}/{file}"), ("POST", "/v1/jobs"), ("GET", "/v1/jobs"),
     ("GET", "/v1/jobs/{id}"), ("DELETE", "/v1/jobs/{id}"),
@@ -72,8 +73,8 @@ def test_tokens_names_tags_and_closed_forms_are_described(desk):
         operation["operationId"] for methods in document["paths"].values() for operation in methods.values()
     ]
     assert sorted(names) == [
-        "create_job", "delete_job", "get_about", "get_artefact", "get_job", "get_manifest", "list_jobs",
-        "list_records", "protect", "retrieve", "verify",
+        "create_job", "delete_job", "examine", "get_about", "get_artefact", "get_job", "get_manifest",
+        "list_jobs", "list_records", "protect", "retrieve", "verify",
     ]  # fmt: skip
     tags = {tag["name"] for tag in document["tags"]}
     for path, methods in document["paths"].items():
@@ -98,4 +99,4 @@ def test_examples_are_answers(desk):
                     schema = {"components": document["components"], **content["schema"]}
                     jsonschema.Draft202012Validator(schema).validate(content["example"])
                     shown += 1
-    assert shown == 8
+    assert shown == 9

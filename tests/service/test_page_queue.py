@@ -94,7 +94,9 @@ def test_the_rest_of_a_queue_can_be_cancelled(start, browser):
 
 @pytest.mark.parametrize("page", SIZES, indirect=True, ids=["desk", "phone"])
 def test_who_may_protects_and_finds_on_the_page(page, desk, photo):
-    expect(page.locator("#tasks")).to_be_hidden()
+    for name in ("#may-protect", "#may-retrieve"):
+        expect(page.locator(name)).to_be_hidden()
+    expect(page.locator("[name=task][value=examine]")).to_be_visible()
     sign_in(page, desk.tokens["reader"])
     expect(page.locator("#may-retrieve")).to_be_visible()
     expect(page.locator("#may-protect")).to_be_hidden()

@@ -265,17 +265,19 @@ class Session:
         *,
         stem: str | None = None,
         overwrite: bool = False,
+        heat: bool = False,
     ) -> ExamineReport:
         """Examine the faces of a picture that nobody protected for signs of forgery, with all detectors.
 
         Keys, secret, registry and system of the session are not used.
 
         output: a folder, in which `report.examined` is written; stem, overwrite: as in `verify`.
+        heat: whether the report has the detectors' heat maps; with an output it does.
         Errors: PictureError, WeightsError; OutputError.
         """
         with named(source):
             read = decode_source(source, self.max_pixels)
-            report = self._examiner.examine(read, heat=output is not None)
+            report = self._examiner.examine(read, heat=heat or output is not None)
             if output is None:
                 return report
             stem = stem or _stem(source)

@@ -5,6 +5,7 @@ from underdrawing.client import Client
 client = Client("https://photos.example.org", token="ud_...")
 verdict = client.verify("suspect.jpg")
 verdict.status, verdict.signature.name
+client.examine("portrait.jpg").message
 protection = client.protect("photo.jpg", facts={"source": "An agency"})
 client.save(protection.protected, "photo.protected.jpg")
 for result in client.wait(client.create_job("verify", ["a.jpg", "b.jpg"])).results:
@@ -14,6 +15,8 @@ for result in client.wait(client.create_job("verify", ["a.jpg", "b.jpg"])).resul
 from underdrawing.client.client import Client
 from underdrawing.client.results import (
     Artefact,
+    Examination,
+    Face,
     Found,
     Job,
     JobResult,
@@ -30,6 +33,8 @@ from underdrawing.client.webhooks import check_webhook
 __all__ = [
     "Artefact",
     "Client",
+    "Examination",
+    "Face",
     "Found",
     "Job",
     "JobResult",

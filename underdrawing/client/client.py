@@ -11,7 +11,16 @@ from typing import Any
 from urllib.parse import quote
 
 from underdrawing.client.multipart import Form, Source
-from underdrawing.client.results import Artefact, Do, Found, Job, Protection, Record, Verification
+from underdrawing.client.results import (
+    Artefact,
+    Do,
+    Examination,
+    Found,
+    Job,
+    Protection,
+    Record,
+    Verification,
+)
 from underdrawing.client.transport import ServerError, Transport
 
 _POLL_S = (0.5, 10.0)
@@ -37,6 +46,10 @@ class Client:
     def verify(self, picture: Source) -> Verification:
         """Who protected a picture, whether and where it was altered."""
         return Verification.of(self._post("/v1/verify", {}, [picture]))
+
+    def examine(self, picture: Source) -> Examination:
+        """What detectors of forged faces find in a picture, whoever made it."""
+        return Examination.of(self._post("/v1/examine", {}, [picture]))
 
     def protect(
         self,

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 Json = dict[str, Any]
 Status = Literal["intact", "altered", "unvouched", "unprotected"]
-Do = Literal["protect", "verify", "retrieve"]
+Do = Literal["protect", "verify", "retrieve", "examine"]
+FaceStatus = Literal["signs", "none", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -174,12 +175,63 @@ class Found:
 
 
 @dataclass(frozen=True)
+class Face:
+    """One face of an examined picture; docs/EXAMINE.md."""
+
+    box: tuple[float, float, float, float]
+    """Left, top, width, height in px of the picture."""
+    status: FaceStatus
+    fake_prob: Mapping[str, float | None]
+    """By detector; None: outside what that detector knows."""
+    joint_prob: float | None
+    """By all detectors together; None where they cannot tell."""
+    reason: str | None
+    """Why the status is unknown: small, turned, outside, between, undecided."""
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What detectors of forged faces find in a picture."""
+
+    status: FaceStatus
+    """signs: of forgery; none: no signs found, which proves nothing; unknown: cannot tell."""
+    message: str
+    file: str | None
+    size: tuple[int, int]
+    """Width and height, px."""
+    faces: tuple[Face, ...]
+    """Largest first."""
+    detectors: Mapping[str, str]
+    """By name, what each was trained on."""
+    artefacts: Mapping[str, Artefact]
+    """received, report, and face1.NAME and others: heat maps."""
+    raw: Json = field(repr=False)
+
+    @classmethod
+    def of(cls, raw: Json) -> Examination:
+        """From the JSON object."""
+        return cls(
+            raw["status"],
+            raw["message"],
+            raw.get("file"),
+            (raw["size"][0], raw["size"][1]),
+            tuple(map(_face, raw["faces"])),
+            raw["detectors"],
+            _artefacts(raw),
+            raw,
+        )
+
+
+Answer = Verification | Protection | Found | Examination
+
+
+@dataclass(frozen=True)
 class JobResult:
     """One picture of a job."""
 
     file: str | None
     state: Literal["waiting", "running", "done", "failed"]
-    answer: Verification | Protection | Found | None
+    answer: Answer | None
     """Once done."""
     problem: str | None
     """Once failed: what is wrong with this picture."""
@@ -229,11 +281,18 @@ def _job_result(do: Do, raw: Json) -> JobResult:
     )
 
 
-_ANSWERS: dict[Do, type[Verification] | type[Protection] | type[Found]] = {
+_ANSWERS: dict[Do, type[Answer]] = {
     "verify": Verification,
     "protect": Protection,
     "retrieve": Found,
+    "examine": Examination,
 }
+
+
+def _face(raw: Json) -> Face:
+    left, top, width, height = raw["box"]
+    box = (left, top, width, height)
+    return Face(box, raw["status"], raw["fake_prob"], raw["joint_prob"], raw["reason"])
 
 
 def _witness(raw: Json) -> Witness:

@@ -8,10 +8,10 @@ from pathlib import PurePath
 from typing import Any
 
 from underdrawing.service import responses
-from underdrawing.service.schemas import Found, Match, Protection, RecordOut, Verification
+from underdrawing.service.schemas import Examination, Found, Match, Protection, RecordOut, Verification
 from underdrawing.service.state import ServerState
 
-Answer = Verification | Protection | Found
+Answer = Verification | Protection | Found | Examination
 
 
 async def answer(
@@ -29,6 +29,9 @@ async def answer(
     links, report = responses.artefacts(name, sizes), result["report"]
     if task["do"] == "protect":
         return responses.protection(report | {"file": task["name"]}, links, seconds)
+    if task["do"] == "examine":
+        server.metrics.examinations.labels(report["status"]).inc()
+        return responses.examination(report, links, seconds)
     server.metrics.verdicts.labels(report["status"]).inc()
     records = await to_thread(_proven_records, server, report["record"], role)
     return responses.verification(report, records, links, seconds, role)

@@ -34,7 +34,7 @@ REQUIRED_ROLES = {
     "/metrics": "admin",
 }
 """By path prefix; other paths require none."""
-PICTURE_PATHS = ("/v1/verify", "/v1/retrieve", "/v1/protect", JOBS_PATH)
+PICTURE_PATHS = ("/v1/verify", "/v1/examine", "/v1/retrieve", "/v1/protect", JOBS_PATH)
 OVER_LIMIT = "over limit"
 """Key in the state of requests whose connection exceeds the limit."""
 _OVER_LIMIT_SECONDS = 2.0

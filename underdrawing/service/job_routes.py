@@ -27,7 +27,7 @@ from underdrawing.service.task_options import ProtectOptions, Task, protect_task
 from underdrawing.service.tokens import may
 from underdrawing.service.webhooks import Webhook
 
-Kind = Literal["protect", "verify", "retrieve"]
+Kind = Literal["protect", "verify", "retrieve", "examine"]
 _OPTIONS: dict[str, Kind] = {
     "strength": "protect", "facts": "protect", "credentials": "protect", "limit": "retrieve",
 }  # fmt: skip
@@ -130,6 +130,8 @@ def _check_fields(do: Kind, sent: Iterable[str]) -> None:
 
 
 def _task(server: ServerState, fields: JobFields, role: str) -> Task:
+    if fields.do == "examine":
+        return {"do": "examine"}
     if fields.do == "verify":
         return verify_task(role)
     if fields.do == "retrieve":

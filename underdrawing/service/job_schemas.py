@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from underdrawing.service.schemas import Found, ProblemOut, Protection, Verification
+from underdrawing.service.schemas import Examination, Found, ProblemOut, Protection, Verification
 
 
 class WebhookOut(BaseModel):
@@ -23,7 +23,7 @@ class JobSummary(BaseModel):
 
     id: str
     url: str = Field(description="path of the job; only the token that made it may read it")
-    do: Literal["protect", "verify", "retrieve"]
+    do: Literal["protect", "verify", "retrieve", "examine"]
     state: Literal["waiting", "running", "done"] = Field(description="done: each picture is done or failed")
     total: int = Field(description="pictures")
     done: int
@@ -39,7 +39,9 @@ class JobResultOut(BaseModel):
 
     file: str | None = Field(description="the name that it was sent under")
     state: Literal["waiting", "running", "done", "failed"]
-    answer: Verification | Protection | Found | None = Field(description="as of the direct route; once done")
+    answer: Verification | Protection | Found | Examination | None = Field(
+        description="as of the direct route; once done"
+    )
     problem: ProblemOut | None = Field(description="once failed")
 
 

@@ -56,6 +56,9 @@ class Metrics:
             registry=self.registry,
         )
         self.verdicts = Counter("underdrawing_verdicts", "Verdicts", ["status"], registry=self.registry)
+        self.examinations = Counter(
+            "underdrawing_examinations", "Examined pictures", ["status"], registry=self.registry
+        )
         self.refused = Counter(
             "underdrawing_refused", "Pictures refused before work", ["reason"], registry=self.registry
         )

@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from underdrawing import __version__
 from underdrawing.service.gate import required_role
 
-_DESCRIPTION = """Protect photographs, verify received ones, find registered originals.
+_DESCRIPTION = """Protect photographs, verify received ones, find registered originals, examine faces.
 
 Pictures come as multipart/form-data in the part `picture`. Errors are application/problem+json. A full queue
 is answered with 503 and Retry-After, too many requests of one caller with 429. Files of an answer are fetched

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from underdrawing.service.schemas import Artefact, Match, Protection, RecordOut, Verification
+from underdrawing.service.schemas import Artefact, Examination, Match, Protection, RecordOut, Verification
 from underdrawing.service.tokens import may
 
 MEDIA = {
@@ -16,16 +16,22 @@ MEDIA = {
 }  # fmt: skip
 _KINDS = {".pdf": "pdf", ".c2pa": "manifest"}
 """By suffix; other names have their kind before the suffix."""
+_EXAMINED = "picture.examined"
+"""Start of the names of an examination."""
 _PUBLIC_FIELDS = ("identity", "registered", "system", "size", "owner", "facts")
 _READER_FIELDS = ("number", "hash", "original", "protected")
 
 
 def artefacts(name: str, sizes: Mapping[str, int]) -> dict[str, Artefact]:
-    """Links to the files of a response by kind: picture.mask.png is the mask."""
+    """Links to the files of a response by kind: picture.mask.png is the mask; of an examination
+    picture.examined.html is the report, picture.examined.face1.NAME.png is face1.NAME."""
     links = {}
     for file, size in sizes.items():
         path = PurePath(file)
-        kind = _KINDS.get(path.suffix) or PurePath(path.stem).suffix.removeprefix(".") or path.stem
+        if file.startswith(_EXAMINED):
+            kind = path.stem.removeprefix(_EXAMINED).removeprefix(".") or "report"
+        else:
+            kind = _KINDS.get(path.suffix) or PurePath(path.stem).suffix.removeprefix(".") or path.stem
         links[kind] = Artefact(url=f"/v1/artefacts/{name}/{file}", media_type=MEDIA[path.suffix], bytes=size)
     return links
 
@@ -48,6 +54,12 @@ def protection(report: dict[str, Any], links: dict[str, Artefact], seconds: floa
     """The response to a protection. report: as in `protect --json`."""
     fields = {name: report[name] for name in Protection.model_fields if name in report}
     return Protection(**fields, artefacts=links, artefacts_seconds=seconds)
+
+
+def examination(report: dict[str, Any], links: dict[str, Artefact], seconds: float) -> Examination:
+    """The response to an examination. report: as in `examine --json`, and the size of the picture."""
+    fields = {name: report[name] for name in Examination.model_fields if name in report}
+    return Examination(**fields, artefacts=links, artefacts_seconds=seconds)
 
 
 def record(entry: dict[str, Any], role: str, manifest: str | None) -> RecordOut:

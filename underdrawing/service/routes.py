@@ -28,7 +28,7 @@ from underdrawing.service.fields import declared_fields_only
 from underdrawing.service.job_routes import job_routes
 from underdrawing.service.problems import Problem
 from underdrawing.service.received import OptionalPicture, PictureUrl, Receiver
-from underdrawing.service.schemas import About, Found, Protection, Records, Verification
+from underdrawing.service.schemas import About, Examination, Found, Protection, Records, Verification
 from underdrawing.service.state import ServerState
 from underdrawing.service.task_options import ProtectOptions, protect_task, retrieve_task, verify_task
 
@@ -67,6 +67,20 @@ def _pictures(server: ServerState) -> APIRouter:
         name, result = await server.run_task(received, task)
         answer = cast(Verification, await answers.answer(server, task, result, name, role))
         request.state.log["verdict"] = answer.status
+        return answer
+
+    @router.post("/examine", responses=problems(502))
+    async def examine(
+        request: Request, picture: OptionalPicture = None, url: PictureUrl = None
+    ) -> Examination:
+        """Examine the faces of a picture, whoever made it, for signs of forgery. That none are found proves
+        nothing."""
+        received = await receiver.picture(picture, url)
+        task = {"do": "examine", "name": responses.display_name(received.filename)}
+        name, result = await server.run_task(received, task)
+        role = request.state.caller.role
+        answer = cast(Examination, await answers.answer(server, task, result, name, role))
+        request.state.log["examined"] = answer.status
         return answer
 
     @router.post("/protect")
@@ -193,10 +207,5 @@ def _operations(server: ServerState) -> APIRouter:
     async def metrics() -> Response:
         """Metrics in the text format of Prometheus."""
         return Response(generate_latest(server.metrics.registry), media_type=CONTENT_TYPE_LATEST)
-
-    @router.post("/v1/examine")
-    async def examine() -> None:
-        """Not implemented: there are no detectors for pictures without a mark."""
-        raise Problem(501, "not-implemented", "this release has no detectors for unprotected pictures")
 
     return router

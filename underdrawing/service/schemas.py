@@ -210,6 +210,51 @@ class Protection(BaseModel):
     artefacts_seconds: float
 
 
+class FaceOut(BaseModel):
+    """One face of an examined picture; docs/EXAMINE.md."""
+
+    box: tuple[float, float, float, float] = Field(description="left, top, width, height in px of `size`")
+    landmarks: list[tuple[float, float]] = Field(description="eyes, nose, corners of the mouth, px of `size`")
+    status: Literal["signs", "none", "unknown"] = Field(
+        description="signs of forgery; none: no signs found, which proves nothing; unknown: cannot tell"
+    )
+    fake_prob: dict[str, float | None] = Field(
+        description="by detector, calibrated probability that the face is forged; null: outside what that "
+        "detector knows"
+    )
+    distance: dict[str, float] = Field(
+        description="by detector, of the face to those of the training; above 1 is outside what it knows"
+    )
+    outside_training: bool = Field(description="whether that is why nothing can be said of the face")
+    joint_prob: float | None = Field(description="by all detectors together; null where they cannot tell")
+    reason: Literal["small", "turned", "outside", "between", "undecided"] | None = Field(
+        description="why the status is unknown"
+    )
+
+
+class Examination(BaseModel):
+    """What detectors of forged faces find in a picture, with or without a mark."""
+
+    file: str | None = Field(description="the name that the picture was sent under")
+    status: Literal["signs", "none", "unknown"] = Field(
+        description="signs of forgery in a face; none: no signs found, which proves nothing; unknown: cannot "
+        "tell, as where there is no face"
+    )
+    message: str = Field(description="one or a few sentences for readers")
+    size: tuple[int, int] = Field(description="width and height of the picture as it is shown, px")
+    faces: list[FaceOut] = Field(description="largest first")
+    detectors: dict[str, str] = Field(description="by name, what each detector was trained on")
+    notes: list[str] = Field(description="sentences on what reading converted, and on detectors left out")
+    sha256: str = Field(description="of the file that was sent")
+    checked: str = Field(description="UTC")
+    seconds: float
+    artefacts: dict[str, Artefact] = Field(
+        description="received; report (HTML); faceN.DETECTOR: face N, red where it speaks for a forgery, "
+        "blue where against it"
+    )
+    artefacts_seconds: float = Field(description="time until they expire")
+
+
 class Match(RecordOut):
     """A record that matches a picture."""
 

@@ -1,4 +1,4 @@
-"""Tasks of a worker process: protect, verify or retrieve one picture with the session of the process."""
+"""Tasks of a worker process: one picture each, with the session of the process."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from underdrawing.data.files import write_atomic
 from underdrawing.data.pictures import Picture
 from underdrawing.data.sources import read_source
 from underdrawing.registry.store import Registry
+from underdrawing.report.examined import examined_files
 from underdrawing.report.findings import finding_files
 from underdrawing.service.camera import camera_facts
 from underdrawing.service.settings import Settings
@@ -82,8 +83,9 @@ def _check_weights() -> None:
 
 
 def run_task(session: Session, task: Task) -> Any:
-    """Do one task: {"do": protect, verify or retrieve, "picture": path, "folder": path, ...}."""
-    return {"protect": protect, "verify": verify, "retrieve": retrieve}[task["do"]](session, task)
+    """Do one task: {"do": the name of a function below, "picture": path, "folder": path, ...}."""
+    work = {"protect": protect, "verify": verify, "retrieve": retrieve, "examine": examine}
+    return work[task["do"]](session, task)
 
 
 def protect(session: Session, task: Task) -> dict[str, Any]:
@@ -135,6 +137,17 @@ def verify(session: Session, task: Task) -> dict[str, Any]:
 def retrieve(session: Session, task: Task) -> list[dict[str, Any]]:
     """The registered photographs that match the picture, as in `retrieve --json`."""
     return [match.to_json() for match in session.retrieve(_upload(task), limit=task["limit"])]
+
+
+def examine(session: Session, task: Task) -> dict[str, Any]:
+    """Write page and heat maps into the task's folder; the report of `examine --json` with the size of the
+    picture, and the file names."""
+    report = replace(session.examine(_upload(task), heat=True), file=task["name"])
+    files = examined_files(report, STEM)
+    del files[f"{STEM}.examined.json"]  # the response has the same fields
+    files[f"{STEM}.received.jpg"] = _preview(report.picture)
+    height, width = report.picture.shown.shape[:2]
+    return {"report": report.to_json() | {"size": [width, height]}, "files": _write(task, files)}
 
 
 def hard_verdict(verdict: Verdict) -> Verdict:

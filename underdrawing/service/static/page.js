@@ -1,13 +1,14 @@
 // The page: takes pictures, works through them one after the other, and shows what came out.
 
 import { announce, at, fail, megabytes, minutes, sentence } from "/dom.js";
+import { showExamination } from "/examining.js";
 import { protectFields, showProtection } from "/protecting.js";
 import * as queue from "/queue.js";
 import { matches, showMatches } from "/retrieving.js";
 import { TASKS } from "/tasks.js";
 import { showVerdict } from "/verdict.js";
 
-const CARDS = { verify: "answer", protect: "made", retrieve: "found" };
+const CARDS = { verify: "answer", protect: "made", retrieve: "found", examine: "examined" };
 const ROLES = ["none", "public", "reader", "protector", "admin"];
 let about = { upload_bytes: Infinity, registry: false, role: "public" };
 let control = null; // of the picture in work
@@ -104,6 +105,7 @@ async function show(entry) {
   queue.mark(entry);
   if (entry.task === "verify") await showVerdict(answer, { expired, searching: searching() && Boolean(entry.source) });
   else if (entry.task === "protect") showProtection(answer, { name, expired });
+  else if (entry.task === "examine") showExamination(answer, { expired });
   else showMatches(answer, { name });
 }
 
@@ -155,7 +157,7 @@ async function introduce() {
   at("problem").hidden = true;
   at("may-protect").hidden = !may("protector");
   at("may-retrieve").hidden = !searching();
-  at("tasks").hidden = !may("protector") && !searching();
+  at("tasks").hidden = false;
   at("facts").hidden = !about.registry;
   chooseTask();
   return undefined;

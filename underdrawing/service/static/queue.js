@@ -2,11 +2,13 @@
 // storage, so that it is still there after a reload; a button clears it.
 
 import { announce, at, clock, make } from "/dom.js";
+import * as examining from "/examining.js";
 import { signer, title } from "/verdict.js";
 
 const KEPT = "history";
 const MAX_KEPT = 50;
-const DOING = { verify: "Verify", protect: "Protect", retrieve: "Find" };
+const DOING = { verify: "Verify", protect: "Protect", retrieve: "Find", examine: "Examine" };
+const STATUS = { verify: (answer) => answer.status, examine: examining.color };
 let entries = [];
 let listeners = { show() {}, cleared() {} };
 let onPage = null;
@@ -66,6 +68,7 @@ export function outcome(entry) {
   const { answer, task, state, words } = entry;
   if (!answer) return { waiting: "waiting", working: "in work", failed: words }[state];
   if (task === "verify") return title(answer);
+  if (task === "examine") return examining.title(answer);
   if (task === "protect") return "✓ Protected";
   return answer.status === "found" ? "✓ Found" : "? Not found";
 }
@@ -77,7 +80,7 @@ function render() {
 }
 
 function row(entry) {
-  const status = entry.answer && entry.task === "verify" ? entry.answer.status : entry.answer ? "intact" : "";
+  const status = entry.answer ? (STATUS[entry.task]?.(entry.answer) ?? "intact") : "";
   const who = entry.answer && entry.task === "verify" ? signer(entry.answer) : null;
   const button = make("button", { type: "button", textContent: "Show", disabled: !entry.answer });
   button.setAttribute("aria-label", `Show ${entry.name}`);

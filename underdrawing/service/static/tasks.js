@@ -16,6 +16,7 @@ export const TASKS = {
   verify: (source, control) => CHECKS.server.verify(source, control),
   protect: (source, control) => ask("/v1/protect", source, control),
   retrieve: (source, control) => ask("/v1/retrieve", source, control),
+  examine: (source, control) => ask("/v1/examine", source, control),
 };
 
 /** The response of the server; tries again while the server is busy. */

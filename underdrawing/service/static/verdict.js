@@ -10,7 +10,8 @@ const STATES = {
   altered: ["⚠ Altered", ""],
   unvouched: ["? Not vouched for", "A mark is there and nothing contradicts it, but nothing proves the picture."],
   unprotected: ["? No mark found",
-    "Either it was never protected, or the mark did not survive what was done to it since."],
+    "Either it was never protected, or the mark did not survive what was done to it since. "
+    + "Its faces can be examined for signs of forgery, see above."],
 };
 const SIGNATURES = {
   valid: "valid",
