@@ -46,6 +46,12 @@ def test_protect_verify_and_retrieve(photo):
     assert matches.returncode == 0, matches.stderr
 
 
+def test_examine(photo):
+    examined = underdrawing("examine", str(photo), "-o", str(photo.parent / "examined"))
+    assert examined.returncode == 2 and "no face was found" in examined.stdout, examined.stderr
+    assert (photo.parent / "examined/photo.examined.html").is_file()
+
+
 @pytest.mark.parametrize(
     ("arguments", "extra"),
     [
