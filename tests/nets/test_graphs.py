@@ -103,7 +103,7 @@ def test_the_sketch_is_that_of_pytorch(rows, cols):
         assert np.abs(own.picture(tokens, refinement, step) - expected).max() <= 1
 
 
-@pytest.mark.parametrize(("name", "kind"), [("gocnet", "GocNet"), ("grnet", "GRNet")])
+@pytest.mark.parametrize(("name", "kind"), [("dpnet_fgl", "DPNet"), ("gocnet", "GocNet"), ("grnet", "GRNet")])
 def test_detectors_are_those_of_pytorch(name, kind, tmp_path):
     """With other weights than the released ones; graphs without parameters fit any."""
     module = import_module(f"underdrawing.systems.{name}.network")

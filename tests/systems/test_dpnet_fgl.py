@@ -20,7 +20,10 @@ from underdrawing.systems.dpnet_fgl.losses import supervised_contrast
 from underdrawing.systems.dpnet_fgl.network import Config, DPNet
 from underdrawing.systems.dpnet_fgl.recipes import RECIPES
 from underdrawing.systems.dpnet_fgl.training import build
+from underdrawing.train.loop import train
 
+LOG = [[1.7452, 3.3795], [1.7719, 1.7921], [1.7172, 2.9489], [1.8527, 2.5651], [1.4043, 1.6206]]
+"""L_K and (1 + D) L_u of five steps."""
 FACE = np.ascontiguousarray(data.astronaut()[64:192, 160:288])
 
 
@@ -188,6 +191,16 @@ def test_a_step_reaches_every_parameter(recipe):
     assert player == "detector" and set(system.module) == {"network", "heads"}
     for name, value in system.module.named_parameters():
         assert value.grad is not None and value.grad.abs().max() > 0, name
+
+
+def test_a_seeded_training_has_the_same_log(tmp_path):
+    recipe = RECIPES["smoke"]
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        system = build(small_set(), recipe)
+    rows = train(system, replace(recipe.run_length(), steps=5), tmp_path)
+    found = [[row["known"], row["unknown"]] for row in rows]
+    assert np.allclose(found, LOG, rtol=0.02), found
 
 
 def test_fgl_needs_two_kinds():
