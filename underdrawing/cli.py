@@ -4,9 +4,9 @@ A command's module holds `add_arguments(parser)` and `run(arguments) -> exit cod
 EXIT_HELP for its help, of which the first line of the file is the summary. Results go to stdout, with --json
 one object a line; errors, counts and progress go to stderr.
 
-Exit codes: 0 done, intact or found; 1 altered or broken; 2 no mark or nothing found; 3 a file could not be
-read or written (the others are still done), or a fault of the program; 4 unvouched; 64 wrong usage; 130
-interrupted.
+Exit codes: 0 done, intact, found, or no signs of forgery; 1 altered, broken, or signs of forgery; 2 no mark,
+nothing found, or cannot tell; 3 a file could not be read or written (the others are still done), or a fault
+of the program; 4 unvouched; 64 wrong usage; 130 interrupted.
 """
 
 from __future__ import annotations

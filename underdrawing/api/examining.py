@@ -106,13 +106,15 @@ class Examiner:
 
 
 def _loaded(kind: str, notes: list[str]) -> dict[str, Any]:
-    """All systems of a kind that can be loaded, by name; the others become notes."""
+    """All systems of a kind that can be loaded, by name. The others become notes, but for those without
+    released weights."""
     loaded = {}
     for name in zoo.names(kind):
         try:
             loaded[name] = zoo.load(name)
         except (MissingExtraError, WeightsError) as error:
-            notes.append(f"{name} is left out: {error}")
+            if zoo.card(name).own_weights:
+                notes.append(f"{name} is left out: {error}")
     return loaded
 
 

@@ -47,7 +47,8 @@ class FaceDecision:
         try:
             return cls(**json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
-            raise WeightsError(f"{path}: no joint decision can be read ({error})") from error
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise WeightsError(f"{path}: no joint decision can be read ({reason})") from error
 
     def joint_prob(self, evidence: Mapping[str, FaceEvidence]) -> float | None:
         """Probability that the face is forged; None where detectors with less than half of the weight know
