@@ -127,6 +127,23 @@ def test_ready_forgeries_of_a_kind(run, photos, tmp_path):
     assert (gan.file, gan.mask, gan.identity) == ("test/gan/gan-x-0.png", None, "gan/x")
 
 
+def test_taef2_from_a_folder(run, photos, tmp_path):
+    torch = pytest.importorskip("torch")
+    from underdrawing.nets import tiny_autoencoder
+
+    for name in ("encoder", "decoder"):
+        state = getattr(tiny_autoencoder, name)().state_dict()
+        torch.save({key: value.half() for key, value in state.items()}, tmp_path / f"taef2_{name}.pth")
+    flags = ("--kinds", "taef2", "--taef2", tmp_path)
+    assert forge(run, photos / "anna.png", "-o", tmp_path / "set", *flags).code == 0
+    assert [entry.kind for entry in read_manifest(tmp_path / "set")] == ["real", "taef2"]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    flags = ("--kinds", "taef2", "--taef2", empty)
+    other = forge(run, photos / "anna.png", "-o", tmp_path / "other", *flags)
+    assert other.code == 3 and "taef2_encoder.pth" in other.err
+
+
 def test_identities_of_a_table_decide_the_split(run, photos, tmp_path):
     table = tmp_path / "people.csv"
     table.write_text("people/anna,one\npeople/berta,one\npeople/clara,two\n")
@@ -154,6 +171,8 @@ def test_the_summary_as_json(run, photos, tmp_path):
         (["--fakes", "gan=none/"], "no such folder"),
         (["--identity", "none.csv"], "none.csv"),
         (["--size", "32"], "64 to 1024"),
+        (["--taef2", "none/"], "no such folder"),
+        (["--kinds", "taef2"], "no kind of forgery"),
     ],
 )
 def test_wrong_usage(run, photos, tmp_path, flags, text):

@@ -180,6 +180,8 @@ def _settings(arguments: argparse.Namespace) -> ForgeSettings:
     kinds = tuple(arguments.kinds.split(",")) if arguments.kinds else known
     if unknown := set(kinds) - set(known):
         raise UsageError(f"no kind of forgery is called {min(unknown)!r}; there are: {', '.join(known)}")
+    if arguments.taef2 and not Path(arguments.taef2).is_dir():
+        raise UsageError(f"--taef2 {arguments.taef2}: no such folder")
     if arguments.size < 64:
         raise UsageError(f"--size {arguments.size}: expected 64 to 1024 px")
     return ForgeSettings(
