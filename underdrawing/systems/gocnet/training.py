@@ -10,8 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import torch
+
 from underdrawing.content.face_trunk.network import start_from
-from underdrawing.systems.gocnet.network import RELEASED, Config, GocNet
+from underdrawing.data.face_set import FaceSet
+from underdrawing.systems.gocnet.network import HEAD_SIDE, RELEASED, Config, GocNet
 from underdrawing.train import classify
 
 DEFAULT = "lean"
@@ -24,9 +27,13 @@ class GocNetRecipe(classify.ClassifyRecipe):
     network: Config = field(default_factory=Config)
     start: bool = False
     """Start the trunks from the block face-trunk, which was trained on the same faces."""
+    head_rate: float = 1.0
+    """Learning rate of the head as a share of the others'."""
 
 
-_LEAN = GocNetRecipe(network=RELEASED, learning_rate=2e-3, minutes=25.0, start=True)
+_LEAN = GocNetRecipe(
+    network=RELEASED, learning_rate=2e-3, minutes=25.0, start=True, head_rate=1 / HEAD_SIDE**2
+)
 _ABLATION = replace(_LEAN, minutes=5.0)
 
 
@@ -55,15 +62,27 @@ RECIPES: dict[str, GocNetRecipe] = {
 """By the name that `--recipe` takes."""
 
 
+class GocNetTraining(classify.Classification):
+    """The network with a rate of its own for the head."""
+
+    def __init__(self, network: GocNet, faces: FaceSet, recipe: GocNetRecipe):
+        head = list(network.head.parameters())
+        others = [value for name, value in network.named_parameters() if not name.startswith("head.")]
+        rate = recipe.learning_rate
+        groups = [{"params": others, "lr": rate}, {"params": head, "lr": recipe.head_rate * rate}]
+        super().__init__(network, faces, recipe, groups=groups)
+
+
 def make(
     recipe: GocNetRecipe, data: Path, out: Path, *, minutes: float | None, resume: bool
 ) -> dict[str, float]:
     """Train on a set of faces; see train.classify."""
 
-    def build(faces: classify.FaceSet) -> classify.Classification:
+    def build(faces: FaceSet) -> GocNetTraining:
         network = GocNet(recipe.network)
         if recipe.start:
             start_from(*(trunk for trunk in (network.trunk, network.mta_trunk) if trunk is not None))
-        return classify.Classification(network, faces, recipe)
+            torch.nn.init.zeros_(network.head.weight)  # random ones would disturb the trained trunks
+        return GocNetTraining(network, faces, recipe)
 
     return classify.run(build, recipe, data, out / "gocnet.safetensors", minutes=minutes, resume=resume)
