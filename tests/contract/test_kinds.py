@@ -8,6 +8,7 @@ from PIL import Image
 from skimage import data
 
 from underdrawing import zoo
+from underdrawing.api.examining import Examiner
 from underdrawing.bench.harness.measures import plan
 from underdrawing.bench.harness.record import Protocol
 from underdrawing.bench.harness.run import Part, Run, Study, run_parts
@@ -15,6 +16,7 @@ from underdrawing.bench.harness.subjects import Subject
 from underdrawing.cli import main
 from underdrawing.core.errors import CapacityError, CodeError, MissingExtraError, ShapeError, WeightsError
 from underdrawing.core.interfaces import INTERFACES
+from underdrawing.judging.face_decision import FaceDecision
 from underdrawing.metrics.quality import psnr_db
 
 IMAGE = np.ascontiguousarray(data.astronaut()[:256, 40:296])
@@ -103,6 +105,16 @@ def test_examine_asks_a_new_detector_and_a_new_localizer(tmp_path, capsys):
         *found["reliability"].values(),
     ):
         assert Image.open(path).format == "PNG"
+
+
+def test_a_joint_decision_holds_for_the_weights_that_it_names(monkeypatch):
+    sha256 = zoo.card("toy-detector").own_weights[0].sha256
+    for named, holds in ((sha256, True), ("0" * 64, False)):
+        decision = FaceDecision({"toy-detector": 1.0}, 1.0, 0.0, 0.9, 0.5, {"toy-detector": named}, "a test")
+        monkeypatch.setattr(FaceDecision, "load", classmethod(lambda cls, found=decision: found))
+        examiner = Examiner.of_zoo()
+        assert (examiner.decision is decision) == holds
+        assert any("other weights of toy-detector" in note for note in examiner.notes) != holds
 
 
 @cards("localizer")
