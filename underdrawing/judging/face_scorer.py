@@ -29,10 +29,14 @@ class FaceScorer:
 
     graph: input `faces` (1, 3, side, side) float32, RGB in 0..255; outputs as nets.face_outputs: logit (1,),
     embedding (1, D), heat (1, h, w). weights: its parameters, and the tensors of metrics.calibration.
-    WeightsError at the first call where a file cannot be read, or lacks the calibration.
+    WeightsError at once where a file is missing, and at the first call where one cannot be read, or lacks the
+    calibration.
     """
 
     def __init__(self, graph: Path, weights: Path, side: int):
+        for path in (graph, weights):
+            if not path.is_file():
+                raise WeightsError(f"{path}: no such file; the detector has no released weights yet")
         self.side, self._weights = side, weights
         self._graph = Graph(graph, weights, PREFIX)
 
