@@ -32,7 +32,7 @@ class GocNetRecipe(classify.ClassifyRecipe):
 
 
 _LEAN = GocNetRecipe(
-    network=RELEASED, learning_rate=2e-3, minutes=25.0, start=True, head_rate=1 / HEAD_SIDE**2
+    network=RELEASED, learning_rate=1e-3, minutes=25.0, start=True, head_rate=1 / HEAD_SIDE**2
 )
 _ABLATION = replace(_LEAN, minutes=5.0)
 
@@ -44,7 +44,7 @@ def _with(**changes: object) -> GocNetRecipe:
 
 def _front_end(name: str) -> GocNetRecipe:
     """One trunk on a front end. None starts from the trained trunk, which knows the picture itself."""
-    return replace(_with(one_trunk=True, front_end=name), start=False, minutes=10.0)
+    return replace(_with(one_trunk=True, front_end=name), start=False, learning_rate=2e-3, minutes=10.0)
 
 
 RECIPES: dict[str, GocNetRecipe] = {
