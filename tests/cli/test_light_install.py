@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from underdrawing.attacks.face_forgery import KINDS
 from underdrawing.cli import main
 
 ABSENT = "torch", "scipy", "matplotlib", "skimage", "onnx", "ldpc", "pytest", "pandas", "reportlab", "fastapi"
@@ -50,6 +51,18 @@ def test_examine(photo):
     examined = underdrawing("examine", str(photo), "-o", str(photo.parent / "examined"))
     assert examined.returncode == 2 and "no face was found" in examined.stdout, examined.stderr
     assert (photo.parent / "examined/photo.examined.html").is_file()
+
+
+def test_every_kind_of_forgery(tmp_path):
+    portrait, other, out = (tmp_path / name for name in ("portrait.png", "other.png", "set"))
+    Image.fromarray(data.astronaut()[:320, 60:380]).save(portrait)
+    Image.fromarray(data.astronaut()[:320, 380:60:-1]).save(other)
+    forged = underdrawing("forge", str(portrait), str(other), "-o", str(out), "--split", "test")
+    assert forged.returncode == 0, forged.stderr
+    kinds = {path.parent.name for path in out.rglob("*.png")}
+    assert kinds == {"real", *KINDS}
+    answer = underdrawing("forge", str(portrait), "-o", str(tmp_path / "set2"), "--taef2", str(tmp_path))
+    assert answer.returncode == 3 and 'pip install "underdrawing[research]"' in answer.stderr
 
 
 @pytest.mark.parametrize(

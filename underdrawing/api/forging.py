@@ -18,7 +18,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from underdrawing import faces
 from underdrawing.attacks.face_forgery import KINDS, WITH_DONOR, Face, Forged, Forgery
@@ -265,8 +265,8 @@ def _frames(path: Path, every: int) -> list[tuple[int, np.ndarray]]:
                     file.seek(number)
                     frames.append((number, np.array(file.convert("RGB"))))
                 return frames
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, EOFError):
-        pass  # load_picture says what is wrong with the file
+    except Exception:  # at damaged files decoders raise anything
+        pass  # load_picture names what is wrong with the file
     picture = load_picture(path)
     if picture.incomplete:
         raise PictureError(f"{path}: the file is cut short, rows of the picture are missing")
