@@ -198,6 +198,8 @@ def test_unknown_trainings_and_recipes_are_usage_errors(run, tmp_path):
     ran = run("train", "imuge", "--recipe", "nothing", *given)
     assert ran.code == 64 and "lean-cpu-2h" in ran.err
     assert run("train", "photo-reader", "--recipe", "paper", *given).code == 64
+    ran = run("train", "imuge", "--without", "swap", *given)
+    assert ran.code == 64 and "no kinds" in ran.err
 
 
 def test_zoo_lists_a_damaged_weight(run, tmp_path, monkeypatch):

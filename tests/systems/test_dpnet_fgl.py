@@ -12,6 +12,7 @@ from underdrawing.core.errors import UsageError
 from underdrawing.data.face_set import MASK_SIDE, SIDE, FaceEntry, FaceSet
 from underdrawing.nets.resnet18 import normalized
 from underdrawing.ops.dct import analyse
+from underdrawing.systems.dpnet_fgl import training
 from underdrawing.systems.dpnet_fgl.adaptation import adapt
 from underdrawing.systems.dpnet_fgl.frequency import FREQUENCIES, BlockMagnitudes, DynamicConv
 from underdrawing.systems.dpnet_fgl.graph_convolution import TEMPERATURE, GraphConvolution
@@ -21,6 +22,7 @@ from underdrawing.systems.dpnet_fgl.network import Config, DPNet
 from underdrawing.systems.dpnet_fgl.recipes import RECIPES
 from underdrawing.systems.dpnet_fgl.training import build
 from underdrawing.train.loop import train
+from underdrawing.train.run import start
 
 LOG = [[1.7452, 3.3795], [1.7719, 1.7921], [1.7172, 2.9489], [1.8527, 2.5651], [1.4043, 1.6206]]
 """L_K and (1 + D) L_u of five steps."""
@@ -201,6 +203,13 @@ def test_a_seeded_training_has_the_same_log(tmp_path):
     rows = train(system, replace(recipe.run_length(), steps=5), tmp_path)
     found = [[row["known"], row["unknown"]] for row in rows]
     assert np.allclose(found, LOG, rtol=0.02), found
+
+
+def test_kinds_left_out_reach_the_training(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(training, "make", lambda recipe, *_, **__: made.append(recipe) or {})
+    start(training.__name__, tmp_path, tmp_path, None, False, "smoke", ("swap",))
+    assert made == [replace(RECIPES["smoke"], without=("swap",))]
 
 
 def test_fgl_needs_two_kinds():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -74,18 +74,30 @@ class CropRecipe(Recipe):
 
 
 def start(
-    module: str, data: Path, out: Path, minutes: float | None, resume: bool, recipe: str | None = None
+    module: str,
+    data: Path,
+    out: Path,
+    minutes: float | None,
+    resume: bool,
+    recipe: str | None = None,
+    without: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Run a training; the last row of its log, out/log.jsonl, and any scores.
 
     minutes: of work over all resumptions; None: as long as the recipe says. recipe: None for the default.
-    UsageError for an unknown recipe.
+    without: kinds of forgeries that a training of detectors leaves out. UsageError for an unknown recipe, or
+    where it has no kinds.
     """
     training = import_module(module)
     name, known = recipe or training.DEFAULT, training.RECIPES
     if name not in known:
         raise UsageError(f"no recipe of {module} is called {name!r}; there are: {', '.join(known)}")
-    return training.make(known[name], data, out, minutes=minutes, resume=resume)
+    chosen = known[name]
+    if without:
+        if not hasattr(chosen, "without"):
+            raise UsageError(f"{module} has no kinds of forgeries to leave out")
+        chosen = replace(chosen, without=without)
+    return training.make(chosen, data, out, minutes=minutes, resume=resume)
 
 
 def run_recipe(

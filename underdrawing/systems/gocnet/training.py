@@ -80,7 +80,7 @@ def make(
 
     def build(faces: FaceSet) -> GocNetTraining:
         network = GocNet(recipe.network)
-        if recipe.start:
+        if recipe.start and not recipe.without:  # the trained trunk knows every kind
             start_from(*(trunk for trunk in (network.trunk, network.mta_trunk) if trunk is not None))
             torch.nn.init.zeros_(network.head.weight)  # random ones would disturb the trained trunks
         return GocNetTraining(network, faces, recipe)

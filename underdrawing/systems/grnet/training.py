@@ -89,7 +89,7 @@ def make(
 
     def build(faces: FaceSet) -> classify.Classification:
         network = GRNet(recipe.network)
-        if recipe.start:
+        if recipe.start and not recipe.without:  # the trained trunk knows every kind
             start_from(*network.trunks)
         return GRNetTraining(network, faces, recipe)
 
