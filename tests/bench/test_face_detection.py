@@ -5,12 +5,13 @@ import json
 import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from skimage import data
 
 from underdrawing.bench.harness.run import Run
 from underdrawing.bench.harness.subjects import Subject
-from underdrawing.bench.studies.face_detection import study
+from underdrawing.bench.studies.face_detection import study, tables
 from underdrawing.bench.studies.face_detection.samples import (
     centre_square,
     on_camera,
@@ -19,9 +20,13 @@ from underdrawing.bench.studies.face_detection.samples import (
     read_set,
 )
 from underdrawing.bench.studies.face_detection.study import FaceProtocol
+from underdrawing.bench.studies.face_detection.subjects import adapted, from_file
 from underdrawing.core.errors import OutputError, PictureError
 from underdrawing.core.interfaces import FaceEvidence
 from underdrawing.data.face_set import REAL, FaceEntry
+from underdrawing.metrics.calibration import Platt, fit_outside
+from underdrawing.nets.loading import save_network
+from underdrawing.systems.dpnet_fgl.network import Config, DPNet
 
 FACE = cv2.resize(data.astronaut()[10:250, 90:330], (256, 256), interpolation=cv2.INTER_AREA)
 PEOPLE = 12
@@ -131,6 +136,37 @@ def test_a_shortcut_shows(store):
     assert (
         found["green/shortcut/pairs/right"]["mean"] == 0.5
     )  # green ones; blurred ones score as their originals
+
+
+@pytest.fixture
+def dpnets(tmp_path):
+    """Weights of two DPNets that were trained without green noses, with and without FGL."""
+    network = DPNet(Config(side=64, width=8, embedding=16)).eval()
+    embeddings = np.random.default_rng(1).normal(size=(40, 16))
+    fitted = Platt(1.0, 0.0).tensors() | fit_outside(embeddings, np.arange(40) % 2, embeddings).tensors()
+    tensors = {name: torch.from_numpy(value) for name, value in fitted.items()}
+    for folder, guidance in (("with", {"rate": 0.05}), ("none", None)):
+        recipe = json.dumps({"without": ["green"], "guidance": guidance})
+        place = tmp_path / folder / "dpnet_fgl.safetensors"
+        save_network(network, place, {"recipe": recipe}, prefix="network.", others=tensors)
+    return tmp_path
+
+
+def test_guided_and_unguided_trainings_have_rows_of_their_own(folder, dpnets, tmp_path):
+    settings = {"detectors": "green", "weights": str(dpnets)}
+    names = tuple(f"left-out-{name}-without-green" for name in ("dpnet-fgl", "dpnet"))
+    found = run(folder, tmp_path / "results", settings=settings, only=names)
+    (table, _) = tables.guidance(found)
+    assert [row[0] for row in table.rows] == ["green"]
+    assert {f"{name}/left-out/green/auc" for name in ("dpnet-fgl", "dpnet")} <= set(found.figures)
+
+
+def test_adapted_scores_are_of_the_received_faces(folder, dpnets):
+    path = dpnets / "with/dpnet_fgl.safetensors"
+    view = on_camera("within", read_set(folder / "set"), 64, 1)
+    before, after = (subject.score(view).prob for subject in (from_file(path, "x"), adapted(path)))
+    assert before.shape == after.shape and np.abs(before - after).max() > 1e-4
+    assert np.array_equal(adapted(path).score(view).prob, after)
 
 
 def test_values_are_kept_for_each_face(store):

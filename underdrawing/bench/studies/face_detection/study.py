@@ -217,7 +217,8 @@ def _parts(bench: Bench, names: list[str]) -> Iterator[tuple[FaceSubject, str, M
         for part, measure in own.items():
             yield subjects[-1], part, partial(measure, bench)
     if "dpnet-fgl" in names:
-        yield adapted(), "adapted", partial(_adapted, bench)
+        weights = zoo.card("dpnet-fgl").own_weights[0].path
+        yield adapted(weights), "adapted", partial(_adapted, bench)
     decision = None if bench.settings.detectors else Examiner.of_zoo().decision
     if decision is not None:
         subject = joint.joint(decision, subjects, bench.score)

@@ -101,11 +101,9 @@ def from_file(path: Path, name: str) -> FaceSubject:
     return FaceSubject(name, label, score, _platt(path), versions, _without(path))
 
 
-def adapted(received: int = 64) -> FaceSubject:
-    """The released DPNet with statistics adapted to some of the received faces, drawn at random."""
-    name = "dpnet-fgl"
-    path = zoo.card(name).own_weights[0].path
-    _, network = _load(path)
+def adapted(path: Path, received: int = 64) -> FaceSubject:
+    """A DPNet with statistics adapted to some of the received faces, drawn at random."""
+    name, network = _load(path)
 
     def score(view: View) -> Scores:
         order = np.random.default_rng(1).permutation(len(view.inputs))[:received]
