@@ -56,9 +56,9 @@ class FaceProtocol(Protocol):
 
     side: int = 128
     """Of the inputs, px."""
-    post_each: int = 60
+    post_each: int = 30
     """Faces of each kind after post-processing; real ones as many as all of them."""
-    pairs_each: int = 40
+    pairs_each: int = 25
     """Forgeries of each kind in the shortcut test, each with its original."""
     codecs: tuple[int, int] = (95, 75)
     """JPEG qualities that the shortcut test swaps between the classes."""
@@ -113,7 +113,8 @@ class Bench:
         """A folder below --data. PictureError where there is none."""
         if self.run.data is None:
             raise UsageError("this study needs --data DIR, a folder with sets of faces")
-        places = [Path(name), self.run.data / name, *sorted(self.run.data.rglob(name))]
+        below = [] if Path(name).is_absolute() else sorted(self.run.data.rglob(name))
+        places = [Path(name), self.run.data / name, *below]
         found = next((place for place in places if place.is_dir()), None)
         if found is None:
             raise PictureError(f"{self.run.data}: no folder {name} below it; --only leaves out parts")
