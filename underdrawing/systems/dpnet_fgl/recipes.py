@@ -1,7 +1,7 @@
 """Training recipes of DPNet.
 
 paper                   the sizes of the backbones of its comparison, 256 px
-lean                    what a processor core trains in half an hour; the released weights
+lean                    what a processor core trains in half an hour, from the trained trunk
 ablation-...            the same without one part
 smoke                   20 steps of a tiny network
 """
