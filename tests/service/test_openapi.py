@@ -84,7 +84,7 @@ def test_tokens_names_tags_and_closed_forms_are_described(desk):
     assert document["paths"]["/v1/protect"]["post"]["security"] == [{"token": []}]
     assert document["paths"]["/v1/verify"]["post"]["security"] == [{}, {"token": []}]
     forms = [name for name in document["components"]["schemas"] if name.startswith("Body_")]
-    assert len(forms) == 4
+    assert len(forms) == 5
     assert all(document["components"]["schemas"][name]["additionalProperties"] is False for name in forms)
 
 
