@@ -50,7 +50,7 @@ class Config:
 
 
 RELEASED = Config(side=128, width=16, mta="gate")
-"""Of the released weights: what two processor cores train in an hour."""
+"""Of the recipe `lean`, and of the graph beside the weights."""
 
 
 class GocNet(nn.Module):

@@ -56,7 +56,7 @@ class Config:
 
 
 RELEASED = Config(side=128, width=16, residual_attention=True)
-"""Of the released weights: what two processor cores train in an hour."""
+"""Of the recipe `lean`, and of the graph beside the weights."""
 
 
 class GRNet(nn.Module):
