@@ -11,7 +11,7 @@ from skimage import data
 from underdrawing import cli
 from underdrawing.attacks.face_forgery import KINDS, WITH_DONOR
 from underdrawing.data.face_identity import split_of
-from underdrawing.data.face_set import FaceSet, read_manifest
+from underdrawing.data.face_set import SQUARES, FaceSet, read_manifest
 
 PHOTO = data.astronaut()[:320, 60:380]
 KINDS_OF_TEST = "swap,blend,autoencoder,resynthesis"
@@ -125,6 +125,22 @@ def test_ready_forgeries_of_a_kind(run, photos, tmp_path):
     assert result.code == 0
     gan = next(entry for entry in read_manifest(tmp_path / "set") if entry.kind == "gan")
     assert (gan.file, gan.mask, gan.identity) == ("test/gan/gan-x-0.png", None, "gan/x")
+
+
+def test_squares_of_photographs_stand_in_place_of_faces_in_the_train_split_alone(run, photos, tmp_path):
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    for name, picture in (("coffee", data.coffee()), ("rocket", data.rocket())):
+        cv2.imwrite(str(folder / f"{name}.png"), picture[..., ::-1])
+    squares = ("--squares", folder, "--squares-each", "2")
+    made = forge(run, photos, "-o", tmp_path / "set", "--kinds", "swap,reenact", *squares)
+    assert made.code == 0
+    entries = [entry for entry in read_manifest(tmp_path / "set") if entry.source == SQUARES]
+    assert {entry.split for entry in entries} == {"train"} and 10 <= len(entries) <= 4 * 3  # the sky is plain
+    persons = {entry.identity for entry in entries}
+    assert all(entry.donor in persons for entry in entries if entry.kind == "swap")
+    faces = FaceSet.read(tmp_path / "set", "train")
+    assert faces.squares().all() and len(np.unique(faces.pictures[faces.indices("real")], axis=0)) == 4
 
 
 def test_taef2_from_a_folder(run, photos, tmp_path):

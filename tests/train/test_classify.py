@@ -1,12 +1,14 @@
 """Training of face detectors, on a small network and a small set."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 from torch import nn
 
 from underdrawing.core.errors import UsageError
-from underdrawing.data.face_set import FaceSet
+from underdrawing.data.face_set import SQUARES, FaceSet
 from underdrawing.nets.face_outputs import FaceOutputs
 from underdrawing.train import classify
 
@@ -39,6 +41,21 @@ def test_half_of_a_batch_is_real_and_pairs_share_their_path(face_set):
     assert (forged - real).abs().mean() < 30  # the same part of the same photo, but for the forgery
     blurred = batch.kinds[0::2] == 1
     assert forged[blurred].std((2, 3)).mean() < real[blurred].std((2, 3)).mean()
+
+
+def test_squares_of_photographs_are_drawn_as_often_as_the_recipe_has_it(face_set):
+    faces = FaceSet.read(face_set, "train")
+    entries = tuple(
+        replace(entry, source=SQUARES) if entry.identity < "train-5" else entry for entry in faces.entries
+    )
+    for share in (0.0, 1.0):
+        recipe = classify.ClassifyRecipe(batch=16, side=48, squares=share, paired=0.0)
+        batches = classify.FaceBatches(replace(faces, entries=entries), recipe)
+        pool = batches._pool("blur", np.random.default_rng(0))
+        assert {entries[place].source == SQUARES for places in pool.values() for place in places} == {
+            share == 1
+        }
+        assert batches.draw(np.random.default_rng(1)).labels.sum() == 8
 
 
 def test_a_training_writes_calibrated_weights_and_resumes_at_the_same_state(face_set, tmp_path):

@@ -26,11 +26,12 @@ from underdrawing.attacks.face_forgery.alignment import to_frame
 from underdrawing.attacks.face_forgery.autoencoder import AutoencoderSwap
 from underdrawing.attacks.face_forgery.donor import mismatch
 from underdrawing.attacks.face_forgery.resynthesis import Resynthesis
+from underdrawing.attacks.face_forgery.shape import random_landmarks
 from underdrawing.attacks.suites import SUITES
 from underdrawing.core.errors import PictureError, ShapeError, UsageError
 from underdrawing.core.extras import needs_extra
 from underdrawing.data.face_identity import Identify, by_file, split_of
-from underdrawing.data.face_set import MANIFEST, REAL, SIDE, FaceEntry, read_manifest
+from underdrawing.data.face_set import MANIFEST, REAL, SIDE, SQUARES, FaceEntry, read_manifest
 from underdrawing.data.files import write_atomic
 from underdrawing.data.pictures import load_picture
 
@@ -39,6 +40,7 @@ _DONORS, _NEAREST = 12, 4
 _LEAST_CHANGE = 1.0
 """8-bit levels: a forgery that changes the pixels of its mask by less, on average, is drawn again."""
 _TRIES = 4
+_LEAST_SQUARE = 192  # px, of the squares of photographs
 Entries = dict[str, FaceEntry]
 _CHOICES = "settings.json"
 TAEF2 = "taef2"
@@ -112,6 +114,26 @@ def collect(
     return Collected(entries, unusable)
 
 
+def collect_squares(path: Path, relative: Path, out: Path, settings: ForgeSettings, count: int) -> Collected:
+    """Write random squares of a photograph to the train split, as real ones, with landmarks drawn at random.
+
+    Few people can be had, and a network learns them by heart; the traces of forgeries are in any content.
+    """
+    image = np.ascontiguousarray(load_picture(path).image)
+    entries = []
+    for number in range(count):
+        name = f"train/{REAL}/{SQUARES}-{'-'.join(relative.with_suffix('').parts)}-{number}.png"
+        rng = np.random.default_rng(_seed(settings.seed, name))
+        side = int(rng.integers(min(_LEAST_SQUARE, *image.shape[:2]), min(image.shape[:2]), endpoint=True))
+        top, left = (int(rng.integers(0, length - side, endpoint=True)) for length in image.shape[:2])
+        filter_ = cv2.INTER_AREA if side > settings.side else cv2.INTER_CUBIC
+        square = image[top : top + side, left : left + side]
+        _write(out / name, cv2.resize(square, (settings.side, settings.side), interpolation=filter_))
+        landmarks = random_landmarks(settings.side, rng).round(2).tolist()
+        entries.append(FaceEntry(name, REAL, "train", f"{SQUARES}-{relative}", SQUARES, landmarks))
+    return Collected(entries)
+
+
 def forge(out: Path, file: str, settings: ForgeSettings) -> list[FaceEntry]:
     """Write the forgeries of a real face of the set `out`, and their masks; donors are its other real faces.
 
@@ -172,7 +194,10 @@ def _candidates(entry: FaceEntry, every: Entries, rng: np.random.Generator) -> l
     others = [
         other
         for other in every.values()
-        if other.kind == REAL and other.split == entry.split and other.identity != entry.identity
+        if other.kind == REAL
+        and other.split == entry.split
+        and other.identity != entry.identity
+        and (other.source == SQUARES) == (entry.source == SQUARES)
     ]
     if not others:
         return []

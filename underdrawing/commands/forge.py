@@ -36,6 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="forgeries of each kind for each face; 1 by default")  # fmt: skip
     parser.add_argument("--fakes", action="append", default=[], metavar="KIND=FOLDER",
                         help="add ready forgeries, as pictures of a GAN; may be repeated")  # fmt: skip
+    parser.add_argument("--squares", action="append", default=[], metavar="PHOTOS",
+                        help="add random squares of photographs in place of faces, for training")  # fmt: skip
+    parser.add_argument("--squares-each", type=_flags.count(100, "squares"), default=2, metavar="N",
+                        help="squares of each photograph; 2 by default")  # fmt: skip
     taef2 = "folder with the weights of TAEF2, for the kind of forgery taef2 (needs PyTorch)"
     parser.add_argument("--taef2", metavar="FOLDER", help=taef2)
     post = "FACES is a set: write it after post-processing, one of known, unknown, or names as jpeg60,mean5"
@@ -78,6 +82,9 @@ def run(arguments: argparse.Namespace) -> int:
     for kind, source, path in places:
         found = partial(collect_file, source=source, out=out, settings=settings, kind=kind, identify=identify)
         do(_jobs_below(path), partial(found, root=path))
+    for path in map(Path, arguments.squares):
+        squares = partial(square_file, out=out, settings=settings, count=arguments.squares_each)
+        do(_jobs_below(path), partial(squares, root=path))
     if not any(entry.kind == REAL for entry in entries):
         raise UsageError(f"no real face was found in {', '.join(arguments.faces)}")
     forging.write_manifest(out, entries)
@@ -143,6 +150,15 @@ def collect_file(
     return result | {"entries": found.entries}
 
 
+def square_file(job: Job, *, out: Path, settings: ForgeSettings, count: int, root: Path) -> Result:
+    """Squares of one photograph, written to the set."""
+    from underdrawing.api import forging
+
+    relative = job.path.relative_to(root) if root.is_dir() else Path(job.path.name)
+    found = forging.collect_squares(job.path, relative, out, settings, count)
+    return {"file": job.name, "status": "collected", "squares": count, "entries": found.entries}
+
+
 def forge_file(job: Job, *, out: Path, settings: ForgeSettings) -> Result:
     """The forgeries of one real face."""
     from underdrawing.api import forging
@@ -155,6 +171,8 @@ def sentence(result: Result) -> str:
     """A picture or a face as text."""
     if result["status"] == "processed":
         return f"{result['file']}: processed"
+    if "squares" in result:
+        return f"{result['file']}: {result['squares']} squares"
     if result["status"] == "forged":
         return f"{result['file']}: {result['forgeries']} forgeries"
     unusable = f", {result['unusable']} in profile or too small" if result["unusable"] else ""

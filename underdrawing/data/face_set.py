@@ -23,6 +23,8 @@ SIDE = 256
 MASK_SIDE = 64
 """Side of the masks in memory, px."""
 REAL = "real"
+SQUARES = "squares"
+"""Source of squares of photographs that stand in place of faces: forgeries leave the same traces in them."""
 SPLITS = ("train", "val", "test")
 
 
@@ -88,6 +90,10 @@ class FaceSet:
     def indices(self, kind: str) -> np.ndarray:
         """Positions of the pictures of a kind."""
         return np.flatnonzero([entry.kind == kind for entry in self.entries])
+
+    def squares(self) -> np.ndarray:
+        """(N,) bool: whether the picture is a square of a photograph in place of a face, or its forgery."""
+        return np.array([entry.source == SQUARES for entry in self.entries])
 
     def originals(self) -> np.ndarray:
         """(N,) position of the real picture of each forgery; -1 where there is none in the set."""

@@ -13,7 +13,7 @@ A weight file holds the parameters under "network.", and the tensors of metrics.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +51,8 @@ class ClassifyRecipe(Recipe):
     """Weight of the loss of the masks; 0: the label alone, as the papers have it."""
     paired: float = 0.9
     """Share of forged faces whose real counterpart takes the same path in the same batch."""
+    squares: float = 0.5
+    """Share of samples that are squares of photographs in place of faces, where the set has them."""
     without: tuple[str, ...] = ()
     """Kinds of forgeries that are left out, of training and of calibration."""
 
@@ -78,9 +80,13 @@ class FaceBatches:
 
     def __init__(self, faces: FaceSet, recipe: ClassifyRecipe):
         self.faces, self.recipe, self.kinds = faces, recipe, faces.kinds
-        self._forged = [faces.indices(kind) for kind in self.kinds]
-        self._real, self._originals = faces.indices(REAL), faces.originals()
-        if not self.kinds or not len(self._real):
+        self._originals, squares = faces.originals(), faces.squares()
+        self._pools = [
+            {kind: places[squares[places] == square] for kind in (REAL, *self.kinds)
+             for places in (faces.indices(kind),)}
+            for square in (False, True)
+        ]  # fmt: skip
+        if not self.kinds or not len(self._pools[0][REAL]):
             raise UsageError("a detector is trained on real and on forged faces; one of the two is missing")
 
     def draw(self, rng: np.random.Generator, forgeries: np.ndarray | None = None) -> FaceBatch:
@@ -90,17 +96,25 @@ class FaceBatches:
         pictures, masks, kinds = [], [], []
         side, camera = self.recipe.side, self.recipe.camera
         for kind in forgeries:
-            forged = int(rng.choice(self._forged[kind]))
+            pool = self._pool(self.kinds[kind], rng)
+            forged = int(rng.choice(pool[self.kinds[kind]]))
             real, view = int(self._originals[forged]), camera.draw(rng)
             if real >= 0 and rng.random() < self.recipe.paired:
                 views = view, view
             else:
-                real, views = int(rng.choice(self._real)), (view, camera.draw(rng))
+                real, views = int(rng.choice(pool[REAL])), (view, camera.draw(rng))
             for place, one in zip((forged, real), views, strict=True):
                 pictures.append(one.picture(self.faces.pictures[place], side))
                 masks.append(one.mask(self.faces.masks[place], side // 4))
             kinds += [kind + 1, 0]
         return _batch(np.stack(pictures), np.stack(masks), np.array(kinds))
+
+    def _pool(self, kind: str, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Faces, or squares, as often as the recipe has it; always those of which there are forgeries."""
+        faces, squares = self._pools
+        if not len(squares[kind]) or not len(squares[REAL]):
+            return faces
+        return squares if not len(faces[kind]) or rng.random() < self.recipe.squares else faces
 
 
 def _batch(pictures: np.ndarray, masks: np.ndarray, kinds: np.ndarray) -> FaceBatch:
@@ -226,7 +240,8 @@ def recompute_statistics(system: Classification) -> None:
 def calibrate(system: Classification, held_out: FaceSet) -> tuple[Platt, Outside, dict[str, float]]:
     """Calibration of the logit, distance of embeddings, and balanced accuracy on a split that was not trained
     on. Both classes, and the kinds of forgeries, weigh the same."""
-    known = [system.batch(np.random.default_rng((SEED, 2, number))) for number in range(_STATISTICS)]
+    faces = FaceBatches(system.batches.faces, replace(system.recipe, squares=0.0))
+    known = [faces.draw(np.random.default_rng((SEED, 2, number))) for number in range(_STATISTICS)]
     embeddings = np.concatenate([system.network(batch.faces).embedding.numpy() for batch in known])
     groups = np.concatenate([batch.kinds.numpy() for batch in known])
     batches = FaceBatches(held_out, system.recipe)

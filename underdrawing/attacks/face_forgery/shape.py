@@ -99,6 +99,16 @@ def fit_shape(landmarks: np.ndarray) -> Shape:
     return Shape(points, rotation, scale)
 
 
+def random_landmarks(side: int, rng: np.random.Generator) -> np.ndarray:
+    """(5, 2) float32 landmarks of an average face somewhere in the middle of a square of `side` px."""
+    model = TEMPLATE[_FIVE][:, :2] - (0, 0.55)
+    angle, scale = np.deg2rad(rng.uniform(-12, 12)), side * rng.uniform(0.2, 0.28)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    middle = side * rng.uniform(0.45, 0.55, 2)
+    jitter = rng.normal(0, 0.04, model.shape)
+    return (middle + scale * (model + jitter) @ turn.T).astype(np.float32)
+
+
 def _pose(observed: np.ndarray, model: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
     """Rotation, scale and shift: x = scale * R[:2] X + shift, by completion of the missing depth."""
     middle, centre = observed.mean(0), model.mean(0)
