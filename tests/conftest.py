@@ -14,15 +14,15 @@ def face_set(tmp_path_factory):
     from underdrawing.data.face_set import MANIFEST, REAL, SIDE, FaceEntry
 
     folder = tmp_path_factory.mktemp("faces")
-    photo, lines = cv2.resize(data.astronaut(), (800, 800)), []
-    points = [[100.0, 110.0], [150.0, 110.0], [125.0, 140.0], [105.0, 165.0], [145.0, 165.0]]
+    photo, lines = data.astronaut(), []
+    points = [[62.0, 68.0], [94.0, 68.0], [78.0, 88.0], [66.0, 103.0], [90.0, 103.0]]
     for split, count in (("train", 12), ("val", 6), ("test", 6)):
         for number in range(count):
-            top, left = np.random.default_rng([number, count]).integers(0, 800 - SIDE, 2)
+            top, left = np.random.default_rng([number, count]).integers(0, 512 - SIDE, 2)
             real = photo[top : top + SIDE, left : left + SIDE]
             square = real.copy()
-            square[100:180, 80:160] = square[100:180, 80:160] // 2 + 90
-            pictures = {REAL: real, "blur": cv2.GaussianBlur(real, (0, 0), 6), "square": square}
+            square[62:112, 50:100] = square[62:112, 50:100] // 2 + 90
+            pictures = {REAL: real, "blur": cv2.GaussianBlur(real, (0, 0), 4), "square": square}
             for kind, picture in pictures.items():
                 file = f"{split}/{kind}/{number}.png"
                 (folder / file).parent.mkdir(parents=True, exist_ok=True)

@@ -64,7 +64,7 @@ def test_every_real_face_is_forged_by_every_kind(made):
 
 def test_the_set_can_be_read_for_training(made):
     read = FaceSet.read(made, "test")
-    assert read.pictures.shape == (20, 256, 256, 3)
+    assert read.pictures.shape == (20, 160, 160, 3)
     assert read.kinds == sorted(KINDS_OF_TEST.split(","))
     assert (read.originals()[read.indices("swap")] >= 0).all()
 
@@ -72,8 +72,8 @@ def test_the_set_can_be_read_for_training(made):
 def test_the_faces_are_crops_with_context(made):
     entry = next(entry for entry in read_manifest(made) if entry.file.endswith("anna-0.png"))
     landmarks = np.array(entry.landmarks)
-    assert landmarks.shape == (5, 2) and np.abs(landmarks.mean(0) - 128).max() < 30
-    assert 40 < landmarks[1, 0] - landmarks[0, 0] < 75
+    assert landmarks.shape == (5, 2) and np.abs(landmarks.mean(0) - 80).max() < 19
+    assert 25 < landmarks[1, 0] - landmarks[0, 0] < 47
 
 
 def test_pictures_do_not_depend_on_the_processes_and_a_stopped_run_goes_on(run, photos, made, tmp_path):

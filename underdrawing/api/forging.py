@@ -40,7 +40,7 @@ _DONORS, _NEAREST = 12, 4
 _LEAST_CHANGE = 1.0
 """8-bit levels: a forgery that changes the pixels of its mask by less, on average, is drawn again."""
 _TRIES = 4
-_LEAST_SQUARE = 192  # px, of the squares of photographs
+_LEAST_SQUARE = 128  # px, of the squares of photographs
 Entries = dict[str, FaceEntry]
 _CHOICES = "settings.json"
 TAEF2 = "taef2"

@@ -48,8 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--identity", default="file", metavar="RULE", help=identity)
     parser.add_argument("--split", choices=["train", "val", "test"],
                         help="of all pictures; by default 75, 5 and 20 %% of the identities")  # fmt: skip
-    parser.add_argument("--size", type=_flags.count(1024, "px"), default=256, metavar="PX",
-                        help="sides of the pictures; 256 by default")  # fmt: skip
+    parser.add_argument("--size", type=_flags.count(1024, "px"), default=160, metavar="PX",
+                        help="sides of the pictures; 160 by default")  # fmt: skip
     parser.add_argument(
         "--least", type=float, default=64.0, metavar="PX", help="smallest face; 64 by default"
     )

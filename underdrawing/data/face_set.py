@@ -1,7 +1,7 @@
 """Labelled sets of real and forged faces in a folder, as `underdrawing forge` writes them.
 
 SET/manifest.jsonl      one object a line: file, mask, kind, split, identity, donor, source, landmarks
-SET/train/swap/*.png    crops of SIDE px: a square around the face, faces.CONTEXT times its box
+SET/train/swap/*.png    square crops around the face, faces.CONTEXT times its box
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import numpy as np
 from underdrawing.core.errors import UsageError
 
 MANIFEST = "manifest.jsonl"
-SIDE = 256
-"""Side of the pictures, px."""
+SIDE = 160
+"""Side of the pictures unless another is asked for, px: a detector of 128 px takes its square without
+resampling, which would remove most traces."""
 MASK_SIDE = 64
 """Side of the masks in memory, px."""
 REAL = "real"
@@ -77,7 +78,7 @@ class FaceSet:
 
     entries: tuple[FaceEntry, ...]
     pictures: np.ndarray
-    """(N, SIDE, SIDE, 3) uint8 RGB."""
+    """(N, S, S, 3) uint8 RGB; S is the side of the first picture of the manifest."""
     masks: np.ndarray
     """(N, MASK_SIDE, MASK_SIDE) uint8, 255 where all was changed; 0 for a real picture, 255 everywhere for a
     forgery without a mask."""
@@ -110,7 +111,8 @@ class FaceSet:
         chosen = [number for number, entry in enumerate(every) if entry.kind not in without]
         if not chosen:
             raise UsageError(f"{folder}: no faces in the split {split!r}")
-        pictures = _cached(folder, split, every, (SIDE, SIDE, 3), _picture)
+        side = len(_decoded(folder / every[0].file, cv2.IMREAD_COLOR_RGB))
+        pictures = _cached(folder, split, every, (side, side, 3), _picture)
         masks = _cached(folder, f"{split}-masks", every, (MASK_SIDE, MASK_SIDE), _mask)
         if len(chosen) < len(every):
             pictures, masks = pictures[chosen], masks[chosen]
@@ -130,26 +132,30 @@ def _cached(
         partial = cache.with_suffix(f".{os.getpid()}.npy")
         target = np.lib.format.open_memmap(partial, "w+", np.uint8, (len(entries), *shape))
         for number, entry in enumerate(entries):
-            target[number] = read(folder, entry)
+            target[number] = _resized(read(folder, entry), shape[0])
         target.flush()
         partial.replace(cache)
     return np.load(cache, mmap_mode="r")
 
 
 def _picture(folder: Path, entry: FaceEntry) -> np.ndarray:
-    return _decoded(folder / entry.file, cv2.IMREAD_COLOR_RGB, SIDE)
+    return _decoded(folder / entry.file, cv2.IMREAD_COLOR_RGB)
 
 
 def _mask(folder: Path, entry: FaceEntry) -> np.ndarray:
     if entry.mask is None:
         return np.full((MASK_SIDE, MASK_SIDE), 0 if entry.kind == REAL else 255, np.uint8)
-    return _decoded(folder / entry.mask, cv2.IMREAD_GRAYSCALE, MASK_SIDE)
+    return _decoded(folder / entry.mask, cv2.IMREAD_GRAYSCALE)
 
 
-def _decoded(path: Path, flags: int, side: int) -> np.ndarray:
+def _decoded(path: Path, flags: int) -> np.ndarray:
     image = cv2.imread(str(path), flags)
     if image is None:
         raise UsageError(f"{path}: the manifest names it, but it is missing or not a picture")
-    if image.shape[:2] != (side, side):
-        image = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
     return image
+
+
+def _resized(image: np.ndarray, side: int) -> np.ndarray:
+    if image.shape[:2] == (side, side):
+        return image
+    return cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)

@@ -23,15 +23,15 @@ _GROWING = (cv2.INTER_LINEAR, cv2.INTER_CUBIC)
 class Camera:
     """Ranges of the random choices."""
 
-    scale: tuple[float, float] = (0.55, 1.0)
+    scale: tuple[float, float] = (0.8, 1.0)
     """Side of the picture when it is compressed, of the side of the crop; log-uniform, for three in four."""
-    jpeg: tuple[int, int] = (70, 98)
+    jpeg: tuple[int, int] = (80, 98)
     """Quality of JPEG, for five in eight samples."""
-    webp: tuple[int, int] = (70, 96)
+    webp: tuple[int, int] = (80, 96)
     """Quality of WebP, for one in sixteen: it takes seven times as long. The others stay uncompressed."""
-    margin: tuple[float, float] = (1.2, 1.42)
+    margin: tuple[float, float] = (1.22, 1.38)
     """Side of the square in sides of the face's box."""
-    shift: float = 0.04
+    shift: float = 0.03
     """Largest shift of the square, of its side."""
     turn: float = 6.0
     """Largest angle, degrees, for half of the samples."""
