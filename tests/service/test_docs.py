@@ -17,7 +17,10 @@ def test_it_shows_every_operation_and_sends_requests(start, browser):
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda asked: complaints.append(asked.url) if foreign(asked.url, server.url) else None)
     page.goto(server.url + "docs")
-    expect(page.locator(".opblock")).to_have_count(11, timeout=60_000)
+    paths = httpx.get(server.url + "v1/openapi.json").json()["paths"]
+    operations = [path for path in paths.values() for method in path if method in ("get", "post", "delete")]
+    assert len(operations) > 10
+    expect(page.locator(".opblock")).to_have_count(len(operations), timeout=60_000)
     expect(page.locator(".authorize").first).to_be_visible()
     page.click("#operations-pictures-verify button.opblock-summary-control")
     file = {"name": "a.png", "mimeType": "image/png", "buffer": START}
