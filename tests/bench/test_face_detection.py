@@ -202,11 +202,11 @@ def test_the_path_of_a_forgery_and_its_original_is_the_same_one(folder):
 
 
 def test_faces_of_pictures_are_found_and_labelled(folder):
-    faces = read_pictures(folder / "ciplab/test", "ciplab")
+    faces = read_pictures(folder / "ciplab/test", "ciplab", 160)
     assert faces.kinds.tolist() == [REAL] * 4 + ["ciplab"] * 4 and faces.fake.sum() == 4
     assert centre_square(faces.crops[0], 128).shape == (128, 128, 3)
     with pytest.raises(PictureError, match="no picture of a face"):
-        read_pictures(folder, "none")
+        read_pictures(folder, "none", 160)
 
 
 def test_a_sample_has_as_many_real_faces_as_forged_ones(folder):

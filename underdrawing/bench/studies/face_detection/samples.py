@@ -14,7 +14,7 @@ from underdrawing.attacks.channel import Channel
 from underdrawing.attacks.face_forgery.camera import Camera
 from underdrawing.bench.harness.photographs import SUFFIXES
 from underdrawing.core.errors import PictureError
-from underdrawing.data.face_set import REAL, SIDE, FaceSet
+from underdrawing.data.face_set import REAL, FaceSet
 from underdrawing.data.pictures import load_picture
 from underdrawing.faces import CONTEXT, crop, detect
 from underdrawing.faces.cropping import MARGIN
@@ -26,7 +26,7 @@ class Faces:
     """Crops of faces with context, and what is known of them."""
 
     crops: np.ndarray
-    """(N, SIDE, SIDE, 3) uint8."""
+    """(N, S, S, 3) uint8."""
     names: list[str]
     kinds: np.ndarray
     """(N,) str: REAL or the kind of forgery."""
@@ -89,8 +89,8 @@ def read_set(folder: Path, split: str = "test") -> Faces:
     return Faces(found.pictures, [entry.file for entry in found.entries], kinds, people, found.originals())
 
 
-def read_pictures(folder: Path, name: str, limit: int | None = None) -> Faces:
-    """The largest face of each picture in folder/real and folder/fake, with the context of a set.
+def read_pictures(folder: Path, name: str, side: int, limit: int | None = None) -> Faces:
+    """The largest face of each picture in folder/real and folder/fake, with the context of a set, side px.
 
     Each picture is a person of its own. PictureError where no face is found in any.
     """
@@ -101,7 +101,7 @@ def read_pictures(folder: Path, name: str, limit: int | None = None) -> Faces:
         for path in paths[::step][:limit]:
             image = load_picture(path.read_bytes()).image
             if found := detect(image):
-                crops.append(crop(image, found[0], SIDE, CONTEXT).image)
+                crops.append(crop(image, found[0], side, CONTEXT).image)
                 names.append(f"{part}/{path.stem}")
                 kinds.append(kind)
     if not crops:

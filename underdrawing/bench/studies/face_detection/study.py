@@ -145,7 +145,8 @@ class Bench:
         """Views of the sets of CROSS."""
         views = []
         for name, folder in CROSS.items():
-            faces = read_pictures(self.folder(folder), name, self.run.photos)
+            side = self.faces.crops.shape[1]
+            faces = read_pictures(self.folder(folder), name, side, self.run.photos)
             if faces.fake.all():
                 faces = join(self.faces.take(self.faces.of(REAL)), faces)
             views.append(on_camera(name, faces, self.protocol.side, self.protocol.seed))
