@@ -23,9 +23,9 @@ _GROWING = (cv2.INTER_LINEAR, cv2.INTER_CUBIC)
 class Camera:
     """Ranges of the random choices."""
 
-    scale: tuple[float, float] = (0.8, 1.0)
+    scale: tuple[float, float] = (0.7, 1.0)
     """Side of the picture when it is compressed, of the side of the crop; log-uniform, for three in four."""
-    jpeg: tuple[int, int] = (80, 98)
+    jpeg: tuple[int, int] = (75, 98)
     """Quality of JPEG, for five in eight samples."""
     webp: tuple[int, int] = (80, 96)
     """Quality of WebP, for one in sixteen: it takes seven times as long. The others stay uncompressed."""
