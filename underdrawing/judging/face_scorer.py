@@ -16,7 +16,7 @@ from underdrawing.core.errors import ShapeError, WeightsError
 from underdrawing.core.interfaces import FaceEvidence
 from underdrawing.metrics.calibration import Outside, Platt, read_calibration
 from underdrawing.nets.graph import Graph
-from underdrawing.nets.weights import read_tensors
+from underdrawing.nets.weights import read_config, read_tensors
 
 LEAST_PX = 16
 """Least side of a crop."""
@@ -39,6 +39,11 @@ class FaceScorer:
                 raise WeightsError(f"{path}: no such file; the detector has no released weights yet")
         self.side, self._weights = side, weights
         self._graph = Graph(graph, weights, PREFIX)
+
+    @classmethod
+    def of_training(cls, graph: Path, weights: Path) -> FaceScorer:
+        """The detector of a weight file of train.classify, at the side that its Config names."""
+        return cls(graph, weights, read_config(weights)["side"])
 
     def examine(self, face: np.ndarray) -> float | None:
         """Calibrated probability that the face is forged; None: outside what the detector knows."""

@@ -41,19 +41,24 @@ _PICTURE_PROBLEMS = problems(400, 401, 403, 408, 413, 415, 422, 429, 500, 503, 5
 def add_routes(app: FastAPI, server: ServerState) -> None:
     """Add all routes to the app."""
     app.include_router(_pictures(server))
+    app.include_router(_examination(server))
     app.include_router(job_routes(server))
     app.include_router(_records(server))
     app.include_router(_artefacts_and_about(server))
     app.include_router(_operations(server))
 
 
-def _pictures(server: ServerState) -> APIRouter:
-    router = APIRouter(
+def _picture_router() -> APIRouter:
+    return APIRouter(
         prefix="/v1",
         tags=["pictures"],
         responses=_PICTURE_PROBLEMS,
         dependencies=[Depends(declared_fields_only)],
     )
+
+
+def _pictures(server: ServerState) -> APIRouter:
+    router = _picture_router()
     receiver = Receiver(server.settings)
 
     @router.post("/verify", responses=problems(502))
@@ -67,20 +72,6 @@ def _pictures(server: ServerState) -> APIRouter:
         name, result = await server.run_task(received, task)
         answer = cast(Verification, await answers.answer(server, task, result, name, role))
         request.state.log["verdict"] = answer.status
-        return answer
-
-    @router.post("/examine", responses=problems(502))
-    async def examine(
-        request: Request, picture: OptionalPicture = None, url: PictureUrl = None
-    ) -> Examination:
-        """Examine the faces of a picture, whoever made it, for signs of forgery. That none are found proves
-        nothing."""
-        received = await receiver.picture(picture, url)
-        task = {"do": "examine", "name": responses.display_name(received.filename)}
-        name, result = await server.run_task(received, task)
-        role = request.state.caller.role
-        answer = cast(Examination, await answers.answer(server, task, result, name, role))
-        request.state.log["examined"] = answer.status
         return answer
 
     @router.post("/protect")
@@ -110,6 +101,27 @@ def _pictures(server: ServerState) -> APIRouter:
         name, result = await server.run_task(received, task, keep_folder=False)
         role = request.state.caller.role
         return cast(Found, await answers.answer(server, task, result, name, role))
+
+    return router
+
+
+def _examination(server: ServerState) -> APIRouter:
+    router = _picture_router()
+    receiver = Receiver(server.settings)
+
+    @router.post("/examine", responses=problems(502))
+    async def examine(
+        request: Request, picture: OptionalPicture = None, url: PictureUrl = None
+    ) -> Examination:
+        """Examine the faces of a picture, whoever made it, for signs of forgery. That none are found proves
+        nothing."""
+        received = await receiver.picture(picture, url)
+        task = {"do": "examine", "name": responses.display_name(received.filename)}
+        name, result = await server.run_task(received, task)
+        role = request.state.caller.role
+        answer = cast(Examination, await answers.answer(server, task, result, name, role))
+        request.state.log["examined"] = answer.status
+        return answer
 
     return router
 

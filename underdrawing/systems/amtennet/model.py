@@ -1,33 +1,16 @@
-"""AMTENnet as a detector of forged faces, with released weights or others."""
+"""AMTENnet as a detector of forged faces; runs without PyTorch."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
-from underdrawing.core.interfaces import FaceEvidence
 from underdrawing.judging.face_scorer import FaceScorer
-from underdrawing.nets.weights import read_config
 
 WEIGHTS = Path(__file__).parent / "weights" / "amtennet.safetensors"
 """Released weights; the graph of the network stands beside them."""
 
 
-class AMTENnetDetector:
-    """Detector by adaptive manipulation traces. WeightsError where `weights` is no file of its training."""
-
-    def __init__(self, weights: Path = WEIGHTS):
-        self._scorer = FaceScorer(WEIGHTS.with_suffix(".onnx"), weights, read_config(weights)["side"])
-
-    def examine(self, face: np.ndarray) -> float | None:
-        """Calibrated probability that a face (H, W, 3) uint8 is forged; None: outside what it knows."""
-        return self._scorer.examine(face)
-
-    def evidence(self, face: np.ndarray) -> FaceEvidence:
-        """The probability in any case, and the distance to the faces of the training."""
-        return self._scorer.evidence(face)
-
-    def heat(self, face: np.ndarray) -> np.ndarray:
-        """(H, W) float32 contribution of each place to the logit; positive: towards forged."""
-        return self._scorer.heat(face)
+def detector(weights: Path = WEIGHTS) -> FaceScorer:
+    """The detector, with the released weights or others of the same architecture. WeightsError for a file
+    that is not of its training."""
+    return FaceScorer.of_training(WEIGHTS.with_suffix(".onnx"), weights)
