@@ -168,6 +168,14 @@ class Localizer(Protocol):
 
 
 @runtime_checkable
+class TextLocalizer(Localizer, Protocol):
+    """A localizer that can use a text about the picture, as a caption or an article beside it."""
+
+    def examine_with_text(self, image: np.ndarray, text: str) -> Localization:
+        """As `examine`. text: 1 to 20 000 characters, never empty; what is of no use in it is ignored."""
+
+
+@runtime_checkable
 class Codec(Protocol):
     """Codes images losslessly, with the same bytes on every machine."""
 
