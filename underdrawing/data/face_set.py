@@ -7,8 +7,7 @@ SET/train/swap/*.png    square crops around the face, faces.CONTEXT times its bo
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import cv2
 import numpy as np
 
 from underdrawing.core.errors import UsageError
+from underdrawing.data.cached_arrays import cached_array, decoded
 
 MANIFEST = "manifest.jsonl"
 SIDE = 160
@@ -111,48 +111,27 @@ class FaceSet:
         chosen = [number for number, entry in enumerate(every) if entry.kind not in without]
         if not chosen:
             raise UsageError(f"{folder}: no faces in the split {split!r}")
-        side = len(_decoded(folder / every[0].file, cv2.IMREAD_COLOR_RGB))
-        pictures = _cached(folder, split, every, (side, side, 3), _picture)
-        masks = _cached(folder, f"{split}-masks", every, (MASK_SIDE, MASK_SIDE), _mask)
+        side = len(decoded(folder / every[0].file, cv2.IMREAD_COLOR_RGB))
+        manifest = folder / MANIFEST
+        pictures = cached_array(
+            folder / f"{split}.npy", manifest, every, (side, side, 3), lambda e: _picture(folder, e, side)
+        )
+        masks = cached_array(
+            folder / f"{split}-masks.npy", manifest, every, (MASK_SIDE,) * 2, lambda e: _mask(folder, e)
+        )
         if len(chosen) < len(every):
             pictures, masks = pictures[chosen], masks[chosen]
         return cls(tuple(every[number] for number in chosen), pictures, masks)
 
 
-def _cached(
-    folder: Path,
-    name: str,
-    entries: list[FaceEntry],
-    shape: tuple[int, ...],
-    read: Callable[[Path, FaceEntry], np.ndarray],
-) -> np.ndarray:
-    """Arrays of all entries (N, *shape) uint8, from folder/NAME.npy where it is newer than the manifest."""
-    cache, manifest = folder / f"{name}.npy", folder / MANIFEST
-    if not cache.is_file() or cache.stat().st_mtime < manifest.stat().st_mtime:
-        partial = cache.with_suffix(f".{os.getpid()}.npy")
-        target = np.lib.format.open_memmap(partial, "w+", np.uint8, (len(entries), *shape))
-        for number, entry in enumerate(entries):
-            target[number] = _resized(read(folder, entry), shape[0])
-        target.flush()
-        partial.replace(cache)
-    return np.load(cache, mmap_mode="r")
-
-
-def _picture(folder: Path, entry: FaceEntry) -> np.ndarray:
-    return _decoded(folder / entry.file, cv2.IMREAD_COLOR_RGB)
+def _picture(folder: Path, entry: FaceEntry, side: int) -> np.ndarray:
+    return _resized(decoded(folder / entry.file, cv2.IMREAD_COLOR_RGB), side)
 
 
 def _mask(folder: Path, entry: FaceEntry) -> np.ndarray:
     if entry.mask is None:
         return np.full((MASK_SIDE, MASK_SIDE), 0 if entry.kind == REAL else 255, np.uint8)
-    return _decoded(folder / entry.mask, cv2.IMREAD_GRAYSCALE)
-
-
-def _decoded(path: Path, flags: int) -> np.ndarray:
-    image = cv2.imread(str(path), flags)
-    if image is None:
-        raise UsageError(f"{path}: the manifest names it, but it is missing or not a picture")
-    return image
+    return _resized(decoded(folder / entry.mask, cv2.IMREAD_GRAYSCALE), MASK_SIDE)
 
 
 def _resized(image: np.ndarray, side: int) -> np.ndarray:
