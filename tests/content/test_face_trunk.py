@@ -12,7 +12,7 @@ def test_the_heat_map_sums_to_the_logit():
     network = FaceTrunk(Config(width=4)).eval()
     outputs = network(255 * torch.rand(2, 3, 64, 64))
     torch.testing.assert_close(outputs.heat.sum((1, 2)) + network.head.bias, outputs.logit)
-    assert set(outputs.parts) == {"maps.0-1", "maps.0-2"}
+    assert set(outputs.parts) == {"maps.0-1", "maps.0-2", "maps.1-1", "maps.1-2"}
 
 
 def test_trunks_of_the_same_width_start_from_it(tmp_path):
@@ -27,14 +27,16 @@ def test_trunks_of_the_same_width_start_from_it(tmp_path):
     trained = FaceTrunk(Config(width=4))
     weights = tmp_path / "trunk.safetensors"
     save_network(trained, weights, {}, prefix="network.")
-    same, other, attentive = (
+    same, traces, other, attentive = (
         ResNet18(TrunkConfig(4)),
+        ResNet18(TrunkConfig(4, "magnitudes", gain=255.0)),
         ResNet18(TrunkConfig(8)),
         ResNet18(TrunkConfig(4), inputs=12, attention=Own),
     )
     before = other.conv.weight.clone()
-    start_from(same, other, attentive, weights=weights)
-    assert torch.equal(same.conv.weight, trained.trunk.conv.weight.half().float())
+    start_from(same, traces, other, attentive, weights=weights)
+    assert torch.equal(same.conv.weight, trained.picture.conv.weight.half().float())
+    assert torch.equal(traces.blocks[3].conv1.weight, trained.traces.blocks[3].conv1.weight.half().float())
     assert torch.equal(other.conv.weight, before)
     assert torch.equal(attentive.blocks[3].conv1.weight, same.blocks[3].conv1.weight)
     assert attentive.conv.in_channels == 12 and attentive.blocks[0].attention.factor.mean() == 1

@@ -7,7 +7,7 @@ from scipy.ndimage import correlate
 from skimage import data
 
 from underdrawing.nets import front_ends
-from underdrawing.nets.front_ends import AMTEN, FRONT_ENDS, SRM, TP, Bayar, Plain
+from underdrawing.nets.front_ends import AMTEN, FRONT_ENDS, SRM, TP, Bayar, Plain, Residuals
 
 PHOTO = np.ascontiguousarray(data.astronaut()[:64, 200:264])
 
@@ -53,6 +53,14 @@ def test_srm_is_truncated_and_zero_on_flat_areas_and_ramps():
     assert np.abs(maps(SRM(), ramp)[:, 2:-2, 2:-2]).max() < 1e-4
     values = maps(SRM())
     assert values.max() == 3 and values.min() == -3
+
+
+def test_residuals_are_those_of_srm_for_each_colour():
+    values = maps(Residuals())
+    for colour in range(3):
+        for number, (kernel, q) in enumerate(front_ends.SRM_KERNELS):
+            expected = correlated(PHOTO[..., colour], kernel) / q
+            assert np.abs(values[3 * colour + number] - expected.clip(-24, 24)).max() < 1e-3
 
 
 def test_srm_is_each_kernel_over_the_sum_of_colours():

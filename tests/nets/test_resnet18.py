@@ -1,10 +1,12 @@
 """ResNet-18: the published sizes, and the place of an attention module."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
 
-from underdrawing.nets.resnet18 import ResNet18, TrunkConfig, normalized
+from underdrawing.nets.resnet18 import Magnitudes, ResNet18, TrunkConfig, normalized
 
 
 def test_the_published_trunk_has_its_parameters():
@@ -13,15 +15,22 @@ def test_the_published_trunk_has_its_parameters():
 
 
 @pytest.mark.parametrize("side", [64, 65, 128, 299])
-@pytest.mark.parametrize("fine", [False, True])
-def test_sides_of_the_maps(side, fine):
-    config = TrunkConfig(2, fine)
+@pytest.mark.parametrize("stem", ["published", "magnitudes"])
+def test_sides_of_the_maps(side, stem):
+    config = TrunkConfig(2, stem)
     maps = ResNet18(config).eval()(torch.zeros(1, 3, side, side))
     assert maps[-1].shape == (1, config.channels, config.map_side(side), config.map_side(side))
 
 
 def test_the_maps_at_299_px_are_the_published_ones():
     assert TrunkConfig().map_side(299) == 10 and TrunkConfig().channels == 512
+
+
+def test_magnitudes_by_hand():
+    x = torch.tensor([[[[1.0, -1.0], [3.0, 0.0]]]])
+    strength, mean = Magnitudes(2.0)(x).flatten()
+    assert strength.item() == pytest.approx((2 * math.log(3) + math.log(7)) / 4 - 1)
+    assert mean.item() == pytest.approx(3 / 4)
 
 
 def test_attention_acts_before_the_shortcut():

@@ -37,8 +37,9 @@ from underdrawing.data.pictures import load_picture
 
 _DONORS, _NEAREST = 12, 4
 """Candidates of a donor; of those with the nearest pose, the one that fits best is taken."""
-_LEAST_CHANGE = 1.0
-"""8-bit levels: a forgery that changes the pixels of its mask by less, on average, is drawn again."""
+_LEAST_CHANGE = 3.0
+"""8-bit levels, root mean square over the crop: a forgery that changes less than JPEG of quality 85 is drawn
+again. Resynthesis is exempt: it makes the same face anew."""
 _TRIES = 4
 _LEAST_SQUARE = 128  # px, of the squares of photographs
 Entries = dict[str, FaceEntry]
@@ -255,11 +256,11 @@ def _entries_of(out: Path, changed_ns: int, size: int) -> Entries:
 
 
 def _visible(forgery: Forgery, target: Face, donor: Face, rng: np.random.Generator) -> Forged | None:
-    """A forgery that changes the target; None where none of some tries does."""
+    """A forgery that shows in the target; None where none of some tries does."""
     for _ in range(_TRIES):
         forged = forgery(target, donor, rng)
-        change = np.abs(forged.image.astype(np.float32) - target.image).mean(-1)
-        if (change * forged.mask).sum() >= _LEAST_CHANGE * max(1.0, forged.mask.sum()):
+        change = forged.image.astype(np.float32) - target.image
+        if isinstance(forgery, Resynthesis) or np.sqrt(np.mean(change**2)) >= _LEAST_CHANGE:
             return forged
     return None
 

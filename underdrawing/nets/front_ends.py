@@ -4,10 +4,12 @@
     Plain       3      no        none: the picture, normalized
     TP          3      no        GocNet, arXiv 2205.00767, sec. 3.2
     SRM         3      no        Fridrich and Kodovsky, TIFS 2012; the three kernels of Zhou et al., CVPR 2018
+    Residuals   9      no        the same kernels, for each of R, G and B apart
     Bayar       3      yes       Bayar and Stamm, constrained convolution, TIFS 2018
     AMTEN       12     yes       Guo et al., arXiv 2005.04945, sec. 3.1
 
-Each takes (B, 3, H, W) float32 RGB in 0..255, returns (B, maps, H, W) and has its number of maps as `maps`.
+Each takes (B, 3, H, W) float32 RGB in 0..255, returns (B, maps, H, W), and has its number of maps as `maps`;
+`levels` are the 8-bit levels in a unit of its maps.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ SRM_TRUNCATION = 3.0
 class Plain(nn.Module):
     """The picture in [-1, 1]."""
 
-    maps = 3
+    maps, levels = 3, 127.5
 
     def forward(self, rgb: Tensor) -> Tensor:
         """(B, 3, H, W) in 0..255 -> (B, 3, H, W)."""
@@ -44,7 +46,7 @@ class TP(nn.Module):
     Values in [-3, 3]: the sum of K's positive weights.
     """
 
-    maps = 3
+    maps, levels = 3, 255.0
     kernel: Tensor
 
     def __init__(self) -> None:
@@ -60,7 +62,7 @@ class TP(nn.Module):
 class SRM(nn.Module):
     """Residuals of the rich models: each kernel over R + G + B, divided by q, truncated to [-T, T]."""
 
-    maps = 3
+    maps, levels = 3, 1.0
     kernels: Tensor
 
     def __init__(self) -> None:
@@ -73,6 +75,22 @@ class SRM(nn.Module):
         return F.conv2d(rgb, self.kernels, padding=2).clamp(-SRM_TRUNCATION, SRM_TRUNCATION)
 
 
+class Residuals(nn.Module):
+    """The kernels of SRM over each of R, G and B apart, truncated to [-T, T]: edges are larger than noise."""
+
+    maps, levels, truncation = 9, 1.0, 24.0
+    kernels: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        kernels = torch.stack([torch.tensor(kernel) / q for kernel, q in SRM_KERNELS])
+        self.register_buffer("kernels", kernels[:, None].repeat(3, 1, 1, 1), persistent=False)
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        """(B, 3, H, W) in 0..255 -> (B, 9, H, W): kernels 1 to 3 of R, of G, of B."""
+        return F.conv2d(rgb, self.kernels, padding=2, groups=3).clamp(-self.truncation, self.truncation)
+
+
 class Bayar(nn.Module):
     """Constrained 5x5 convolution: prediction errors of a pixel from its neighbours; the weights are learned.
 
@@ -81,7 +99,7 @@ class Bayar(nn.Module):
     number to all), which has no pole where the sum passes 0.
     """
 
-    maps = 3
+    maps, levels = 3, 255.0
     neighbours: Tensor
 
     def __init__(self) -> None:
@@ -110,7 +128,7 @@ class AMTEN(nn.Module):
     The prediction's bias is 0 and stays so, as in the published network.
     """
 
-    maps = 12
+    maps, levels = 12, 1.0
 
     def __init__(self) -> None:
         super().__init__()
@@ -132,6 +150,6 @@ def _conv(channels: int) -> nn.Conv2d:
 
 
 FRONT_ENDS: dict[str, type[nn.Module]] = {
-    "rgb": Plain, "tp": TP, "srm": SRM, "bayar": Bayar, "amten": AMTEN,
+    "rgb": Plain, "tp": TP, "srm": SRM, "residuals": Residuals, "bayar": Bayar, "amten": AMTEN,
 }  # fmt: skip
 """By the name in tables."""

@@ -2,6 +2,10 @@
 
     stem -> 4 stages of 2 basic blocks, w, 2w, 4w, 8w channels, w = 64 as published
 
+    stem        layers, down to 1/4 of the sides
+    published   7x7 convolution of stride 2, pooling
+    magnitudes  means of ln(1 + g |x|) and of x over 2x2 px, 3x3 convolution of stride 2
+
     basic block:  relu( attention( bn(conv3x3( relu(bn(conv3x3(x))) )) ) + shortcut(x) )
 
 `attention` is the place where a system adds its own module; without one it is the identity.
@@ -11,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -27,8 +32,10 @@ class TrunkConfig:
 
     width: int = PUBLISHED_WIDTH
     """Channels of the first stage; each later one has twice as many."""
-    fine_stem: bool = False
-    """True: 3x3 convolution of stride 2 without pooling, maps at 1/16; False: 7x7 of stride 2, pooling."""
+    stem: Literal["published", "magnitudes"] = "published"
+    """What stands before the first stage; "magnitudes": how strong traces are, for inputs that are traces."""
+    gain: float = 1.0
+    """g of the stem "magnitudes": 8-bit levels in a unit of the input."""
 
     @property
     def channels(self) -> int:
@@ -37,7 +44,7 @@ class TrunkConfig:
 
     def map_side(self, side: int) -> int:
         """Side of the last maps of a picture of `side` px."""
-        for _ in range(STAGES if self.fine_stem else STAGES + 1):
+        for _ in range(STAGES + 1):
             side = (side + 1) // 2
         return side
 
@@ -62,6 +69,21 @@ class BasicBlock(nn.Module):
         return (self.attention(self.bn2(self.conv2(inner))) + self.shortcut(x)).relu()
 
 
+class Magnitudes(nn.Module):
+    """(B, C, H, W) -> (B, 2 C, H/2, W/2): means of ln(1 + g |x|), and of x, over 2x2 px.
+
+    A trace of manipulation is a change of the strength of noise, rarely of its sign, and strengths are what a
+    convolution on x learns slowly. No parameters.
+    """
+
+    def __init__(self, gain: float) -> None:
+        super().__init__()
+        self.gain, self.pool = gain, nn.AvgPool2d(2, ceil_mode=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.pool((self.gain * x).abs().log1p()) - 1, self.pool(x)], 1)
+
+
 class ResNet18(nn.Module):
     """(B, inputs, H, W) -> maps of the four stages; first weights by He et al. 2015 (fan out, ReLU).
 
@@ -72,11 +94,13 @@ class ResNet18(nn.Module):
         self, config: TrunkConfig, *, inputs: int = 3, attention: Callable[[int], nn.Module] | None = None
     ) -> None:
         super().__init__()
-        width = config.width
-        kernel = 3 if config.fine_stem else 7
+        self.config, width = config, config.width
+        kernel = 7 if config.stem == "published" else 3
+        self.magnitudes = Magnitudes(config.gain) if config.stem == "magnitudes" else nn.Identity()
+        inputs = 2 * inputs if config.stem == "magnitudes" else inputs
         self.conv = nn.Conv2d(inputs, width, kernel, 2, kernel // 2, bias=False)
         self.bn = nn.BatchNorm2d(width)
-        self.pool = nn.Identity() if config.fine_stem else nn.MaxPool2d(3, 2, 1)
+        self.pool = nn.MaxPool2d(3, 2, 1) if config.stem == "published" else nn.Identity()
         blocks, channels = [], width
         for stage in range(STAGES):
             wanted = width << stage
@@ -90,7 +114,7 @@ class ResNet18(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Maps behind each of the four stages, (B, w, H/4, W/4) to (B, 8w, H/32, W/32) as published."""
-        x = self.pool(self.bn(self.conv(x)).relu())
+        x = self.pool(self.bn(self.conv(self.magnitudes(x))).relu())
         maps = []
         for number, block in enumerate(self.blocks):
             x = block(x)

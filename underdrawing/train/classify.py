@@ -6,6 +6,8 @@
 
 Few faces can be made in hours on a CPU, and a mask has more bits than a label: networks that give maps, by
 names that start with MAPS, learn where a face was changed as well. The convolutions for it are not released.
+The two of a pair show the same person, taken by the same path: what else tells pictures apart cancels in the
+difference of their logits.
 
 A weight file holds the parameters under "network.", and the tensors of metrics.calibration.
 """
@@ -49,6 +51,8 @@ class ClassifyRecipe(Recipe):
     """Path of both classes from the crop to the input."""
     dense: float = 1.0
     """Weight of the loss of the masks; 0: the label alone, as the papers have it."""
+    ranking: float = 1.0
+    """Weight of ln(1 + exp(z of the real face - z of the forged one)) of the pairs of a batch; 0: none."""
     paired: float = 0.9
     """Share of forged faces whose real counterpart takes the same path in the same batch."""
     squares: float = 0.5
@@ -167,8 +171,11 @@ class Classification:
         yield "detector", self.terms(self.network(batch.faces), batch, rng)
 
     def terms(self, outputs: FaceOutputs, batch: FaceBatch, rng: np.random.Generator) -> dict[str, Tensor]:
-        """The losses of outputs: the system's, and those of the masks."""
+        """The losses of outputs: the system's, that of the pairs, and those of the masks."""
         terms = self._losses(outputs, batch.labels, batch.kinds, rng)
+        if self.recipe.ranking > 0:
+            forged, real = outputs.logit[0::2], outputs.logit[1::2]
+            terms["ranking"] = self.recipe.ranking * F.softplus(real - forged).mean()
         heads = self.module["heads"]
         for name in heads:
             maps = outputs.parts[MAPS + name]

@@ -1,13 +1,19 @@
-"""Trunk on the picture itself with a linear head: the plain classifier of the comparison, and a start."""
+"""A trunk on the picture and one on its residuals, with a linear head; a start for those of the detectors.
+
+faces -+-> normalized -> ResNet-18 -------------------- mean -+
+       +-> Residuals -> ResNet-18 on magnitudes ------- mean -+-> embedding -> linear -> logit
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from underdrawing.nets.face_outputs import FaceOutputs
+from underdrawing.nets.front_ends import Residuals
 from underdrawing.nets.loading import load_network
 from underdrawing.nets.resnet18 import ResNet18, TrunkConfig, inner_maps, normalized, start_trunk
 
@@ -18,7 +24,7 @@ WEIGHTS = Path(__file__).parent / "weights/face-trunk.safetensors"
 class Config:
     """Size of the network."""
 
-    width: int = 16
+    width: int = 12
     """Channels of the first stage; 64 in ResNet-18."""
 
 
@@ -28,20 +34,22 @@ class FaceTrunk(nn.Module):
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Config()
-        trunk = TrunkConfig(config.width)
-        self.trunk, self.head = ResNet18(trunk), nn.Linear(trunk.channels, 1)
+        picture, traces = TrunkConfig(config.width), TrunkConfig(config.width, "magnitudes")
+        self.residuals = Residuals()
+        self.picture, self.traces = ResNet18(picture), ResNet18(traces, inputs=Residuals.maps)
+        self.head = nn.Linear(2 * picture.channels, 1)
 
     def forward(self, faces: Tensor) -> FaceOutputs:
-        stages = self.trunk(normalized(faces))
-        maps = stages[-1]
+        stages = [self.picture(normalized(faces)), self.traces(self.residuals(faces))]
+        maps = torch.cat([each[-1] for each in stages], 1)
         embedding = maps.mean((2, 3))
         heat = (maps.detach() * self.head.weight.detach()[0, :, None, None]).sum(1) / maps[0, 0].numel()
-        return FaceOutputs(self.head(embedding)[:, 0], embedding, heat, inner_maps([stages]))
+        return FaceOutputs(self.head(embedding)[:, 0], embedding, heat, inner_maps(stages))
 
 
 def start_from(*trunks: ResNet18, weights: Path = WEIGHTS) -> None:
-    """Start trunks of the released width from the trained one; those of other widths stay as they are."""
-    start = load_network(weights, Config, FaceTrunk, "network.").trunk
+    """Start trunks from the trained one with the same stem; those of another width stay as they are."""
+    start = load_network(weights, Config, FaceTrunk, "network.")
     for trunk in trunks:
-        if trunk.conv.out_channels == start.conv.out_channels:
-            start_trunk(trunk, start)
+        if trunk.config.width == start.config.width:
+            start_trunk(trunk, start.traces if trunk.config.stem == "magnitudes" else start.picture)

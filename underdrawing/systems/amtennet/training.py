@@ -33,6 +33,7 @@ class PaperRecipe(classify.ClassifyRecipe):
     batch: int = 64
     dense: float = 0.0
     paired: float = 0.0
+    ranking: float = 0.0
     steps: int | None = 18_170
     clip: float = float("inf")
     average: float = 0.0

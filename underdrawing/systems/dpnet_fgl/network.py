@@ -27,7 +27,7 @@ class Config:
 
     side: int = 128
     """Sides of the faces, px; a multiple of 32."""
-    width: int = 16
+    width: int = 12
     """w: channels of the trunk's first stage; the last maps of both streams have 4 w."""
     kernels: int = 4
     """K: kernels of a dynamic convolution."""

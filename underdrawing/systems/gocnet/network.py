@@ -39,8 +39,8 @@ class Config:
     """Of the input, px. A reading: 8192 weights allow 289 to 320."""
     width: int = PUBLISHED_WIDTH
     """Channels of the first stage of each trunk."""
-    fine_stem: bool = False
-    """See TrunkConfig."""
+    stem: Literal["published", "magnitudes"] = "published"
+    """Of the first trunk; see TrunkConfig."""
     front_end: Literal["tp", "rgb", "srm", "bayar"] = "tp"
     """Of the first trunk."""
     mta: Literal["replace", "gate", "none"] = "replace"
@@ -49,7 +49,7 @@ class Config:
     """True: without the second trunk; for comparing front ends."""
 
 
-RELEASED = Config(side=128, width=16, mta="gate")
+RELEASED = Config(side=128, width=12, mta="gate", stem="magnitudes")
 """Of the recipe `lean`, and of the graph beside the weights."""
 
 
@@ -59,9 +59,9 @@ class GocNet(nn.Module):
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Config()
-        trunk = TrunkConfig(config.width, config.fine_stem)
         self.front_end = FRONT_ENDS[config.front_end]()
-        self.trunk = ResNet18(trunk, inputs=self.front_end.maps)
+        traces = TrunkConfig(config.width, config.stem, gain=self.front_end.levels)
+        self.trunk, trunk = ResNet18(traces, inputs=self.front_end.maps), TrunkConfig(config.width)
         self.mta_trunk = None if config.one_trunk else ResNet18(trunk, attention=_ATTENTION[config.mta])
         side = trunk.map_side(config.side)
         self.grid = min(HEAD_SIDE, side)

@@ -42,22 +42,28 @@ def _with(**changes: object) -> GocNetRecipe:
     return replace(_ABLATION, network=replace(_ABLATION.network, **changes))
 
 
-def _front_end(name: str) -> GocNetRecipe:
-    """One trunk on a front end. None starts from the trained trunk, which knows the picture itself."""
-    return replace(_with(one_trunk=True, front_end=name), start=False, learning_rate=2e-3, minutes=10.0)
+def _front_end(name: str, stem: str = "magnitudes") -> GocNetRecipe:
+    """One trunk on a front end. None starts from the trained trunks, which know the front ends of theirs."""
+    one = _with(one_trunk=True, front_end=name, stem=stem)
+    return replace(one, start=False, learning_rate=2e-3, minutes=6.0)
 
 
 RECIPES: dict[str, GocNetRecipe] = {
-    "paper": GocNetRecipe(side=299, learning_rate=1e-4, warmup=0.0, epochs=10, average=0.0, dense=0.0),
+    "paper": GocNetRecipe(
+        side=299, learning_rate=1e-4, warmup=0.0, epochs=10, average=0.0, dense=0.0, ranking=0.0
+    ),
     "lean": _LEAN,
     "front-end-rgb": _front_end("rgb"),
     "front-end-srm": _front_end("srm"),
     "front-end-bayar": _front_end("bayar"),
     "front-end-tp": _front_end("tp"),
+    "front-end-tp-7x7": _front_end("tp", "published"),
     "mta-none": _with(mta="none"),
     "mta-replace": _with(mta="replace"),
     "mta-gate": _ABLATION,
-    "smoke": replace(_LEAN, network=Config(side=64, width=8), side=64, batch=8, steps=20, start=False),
+    "smoke": replace(
+        _LEAN, network=Config(side=64, width=8, stem="magnitudes"), side=64, batch=8, steps=20, start=False
+    ),
 }
 """By the name that `--recipe` takes."""
 

@@ -33,8 +33,8 @@ class Config:
     """Of the input, px."""
     width: int = PUBLISHED_WIDTH
     """Channels of the first stage of each trunk."""
-    fine_stem: bool = False
-    """See TrunkConfig."""
+    stem: Literal["published", "magnitudes"] = "published"
+    """Of the trunk on the residual; see TrunkConfig."""
     radius: int = 2
     """r of the guided filter, px."""
     eps: float = 0.05**2
@@ -55,7 +55,7 @@ class Config:
         return LossWeighting(-1 if self.alpha == "smaller_loss" else 1, self.alpha_decay)
 
 
-RELEASED = Config(side=128, width=16, residual_attention=True)
+RELEASED = Config(side=128, width=12, stem="magnitudes", residual_attention=True)
 """Of the recipe `lean`, and of the graph beside the weights."""
 
 
@@ -68,9 +68,9 @@ class GRNet(nn.Module):
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Config()
-        trunk = TrunkConfig(config.width, config.fine_stem)
+        trunk = TrunkConfig(config.width)
         self.mte = ManipulationTraces(config.radius, config.eps)
-        self.trunks = nn.ModuleList([ResNet18(trunk), ResNet18(trunk)])
+        self.trunks = nn.ModuleList([ResNet18(trunk), ResNet18(TrunkConfig(config.width, config.stem))])
         self.attention = nn.ModuleList([ChannelAttention(config.residual_attention) for _ in range(2)])
         self.head = nn.Linear(trunk.channels, 2)
         self.weighting = config.weighting()
@@ -80,7 +80,7 @@ class GRNet(nn.Module):
         stages = [trunk(x) for trunk, x in zip(self.trunks, inputs, strict=True)]
         maps = [a(each[-1]) for a, each in zip(self.attention, stages, strict=True)]
         means = torch.stack([x.mean((2, 3)) for x in maps], 1)
-        alpha = self.weighting.alpha
+        alpha = self.weighting.alpha.clone()  # the training moves it before it takes the gradient
         parts = {"means": means, **inner_maps(stages)}
         return FaceOutputs(*self.classified(means, alpha), self._heat(maps, alpha), parts)
 

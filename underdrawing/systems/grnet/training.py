@@ -70,14 +70,18 @@ def _with(**changes: object) -> GRNetRecipe:
 
 
 RECIPES: dict[str, GRNetRecipe] = {
-    "paper": GRNetRecipe(side=299, learning_rate=1e-4, warmup=0.0, epochs=10, average=0.0, dense=0.0),
+    "paper": GRNetRecipe(
+        side=299, learning_rate=1e-4, warmup=0.0, epochs=10, average=0.0, dense=0.0, ranking=0.0
+    ),
     "lean": _LEAN,
     "alpha-smaller-loss": _ABLATION,
     "alpha-larger-loss": _with(alpha="larger_loss"),
     "alpha-trained": _with(alpha="trained"),
     "alpha-equal": _with(alpha="equal"),
     "attention-published": _with(residual_attention=False),
-    "smoke": replace(_LEAN, network=Config(side=64, width=8), side=64, batch=8, steps=20, start=False),
+    "smoke": replace(
+        _LEAN, network=Config(side=64, width=8, stem="magnitudes"), side=64, batch=8, steps=20, start=False
+    ),
 }
 """By the name that `--recipe` takes."""
 
