@@ -22,7 +22,11 @@ from torch import Tensor, nn
 from underdrawing import systems
 from underdrawing.attacks.face_forgery import autoencoder, resynthesis
 from underdrawing.carriers.lattice import locator, locator_net
+from underdrawing.content.manipulation_trunk import model as trunk_model
+from underdrawing.content.manipulation_trunk import network as trunk_network
+from underdrawing.content.manipulation_trunk.plain_head import PlainHead
 from underdrawing.content.sketch import fusion, fusion_net, parameters, sketch_net, transform
+from underdrawing.judging.map_scorer import MAPS
 from underdrawing.judging.witness import network, witness
 from underdrawing.nets import face_autoencoder
 from underdrawing.systems.amtennet import network as amtennet
@@ -195,9 +199,47 @@ def detectors() -> list[Source]:
     ]
 
 
+def _trunk() -> nn.Module:
+    """The trunk, with its list of maps as a tuple."""
+    network = trunk_network.ManipulationTrunk()
+    forward = network.forward
+    network.forward = lambda images: tuple(forward(images))
+    return network
+
+
+def _localizer(make: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
+    """A network on the trunk with the inputs and outputs of judging.map_scorer."""
+
+    def network() -> nn.Module:
+        network = make()
+        forward = network.forward
+        network.forward = lambda images, *inputs: tuple(forward(images, list(inputs[:4]), *inputs[4:])[:2])
+        return network
+
+    return network
+
+
+def localizers() -> list[Source]:
+    """Graphs of the trunk of the localizers, and of the localizers on it."""
+    height, width = 64, 96
+    images = {"images": torch.zeros(1, 3, height, width)}
+    maps = {
+        name: torch.zeros(1, channels, height // stride, width // stride)
+        for name, channels, stride in zip(MAPS, trunk_network.CHANNELS, trunk_network.STRIDES, strict=True)
+    }
+    makers: dict[Path, Callable[[], nn.Module]] = {trunk_model.HEAD_GRAPH: PlainHead}
+    return [
+        Source(trunk_model.TRUNK_GRAPH, _trunk, images, MAPS),
+        *(
+            Source(path, _localizer(make), images | maps, ("logits", "reliability"))
+            for path, make in makers.items()
+        ),
+    ]
+
+
 def main(arguments: list[str]) -> int:
     """Write or compare; the exit code."""
-    graphs, differ = [*sources(), *detectors()], []
+    graphs, differ = [*sources(), *detectors(), *localizers()], []
     for source in graphs:
         data = source.export()
         if "--check" not in arguments:

@@ -156,5 +156,5 @@ def test_stored_graphs_are_those_of_the_networks(monkeypatch):
     monkeypatch.syspath_prepend(TOOLS)
     import export_graphs
 
-    for source in [*export_graphs.sources(), *export_graphs.detectors()]:
+    for source in [*export_graphs.sources(), *export_graphs.detectors(), *export_graphs.localizers()]:
         assert source.path.read_bytes() == source.export(), "run tools/export_graphs.py"

@@ -157,6 +157,8 @@ class Localization:
     """(H, W) float32 in [0, 1], calibrated."""
     reliability: np.ndarray
     """(H, W) float32 in [0, 1]: weight of tampered_prob at that pixel."""
+    picture_prob: float | None = None
+    """Calibrated probability in [0, 1] that the picture has manipulated pixels; None: not determined."""
 
 
 @runtime_checkable

@@ -3,6 +3,7 @@
 Both are fitted on the validation split after a training, and stored as tensors beside the parameters:
 
     calibration.scale, calibration.offset       prob = sigmoid(scale * logit + offset)
+    picture.scale, picture.offset               the same for a whole picture, by its `picture_logit`
     outside.mean, outside.whitening, outside.threshold       distance = min_k |(e - mean_k) W| / threshold
 """
 
@@ -13,6 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+CELLS, PICTURE = "calibration", "picture"
+"""Of Platt scaling: of the logits of a network, and of `picture_logit`; first part of the tensors' names."""
+_TOP = 0.01  # share of the cells of a picture that decide on it
 _STEPS = 100
 _STOP = 1e-10
 _SHRINKAGE = 0.05
@@ -31,9 +35,14 @@ class Platt(NamedTuple):
         """Calibrated probabilities of logits of any shape."""
         return 1 / (1 + np.exp(-np.clip(self.scale * logits + self.offset, -60, 60)))
 
-    def tensors(self) -> dict[str, np.ndarray]:
+    def tensors(self, name: str = CELLS) -> dict[str, np.ndarray]:
         """For the weight file."""
-        return {f"calibration.{name}": np.float32([getattr(self, name)]) for name in ("scale", "offset")}
+        return {f"{name}.{part}": np.float32([getattr(self, part)]) for part in ("scale", "offset")}
+
+    @classmethod
+    def read(cls, tensors: Mapping[str, np.ndarray], name: str = CELLS) -> Platt:
+        """Out of the tensors of a weight file. KeyError where one is missing."""
+        return cls(*(float(tensors[f"{name}.{part}"].item()) for part in ("scale", "offset")))
 
 
 class Outside(NamedTuple):
@@ -62,9 +71,15 @@ class Outside(NamedTuple):
 
 def read_calibration(tensors: Mapping[str, np.ndarray]) -> tuple[Platt, Outside]:
     """Both, out of the tensors of a weight file. KeyError where one is missing."""
-    platt = Platt(*(float(tensors[f"calibration.{name}"].item()) for name in ("scale", "offset")))
     threshold = float(tensors["outside.threshold"].item())
-    return platt, Outside(tensors["outside.mean"], tensors["outside.whitening"], threshold)
+    return Platt.read(tensors), Outside(tensors["outside.mean"], tensors["outside.whitening"], threshold)
+
+
+def picture_logit(logits: np.ndarray) -> float:
+    """Logit of a whole picture from those of its cells, (N,) or (h, w): the mean of the largest 1 %."""
+    cells = logits.reshape(-1)
+    count = max(1, round(_TOP * cells.size))
+    return float(np.partition(cells, cells.size - count)[cells.size - count :].mean())
 
 
 def fit_platt(logits: np.ndarray, fake: np.ndarray) -> Platt:

@@ -36,6 +36,12 @@ class Graph:
             session = self._session
         return session.run(None, {name: np.ascontiguousarray(value) for name, value in inputs.items()})
 
+    @property
+    def inputs(self) -> frozenset[str]:
+        """Names of its inputs: those of the network that it uses."""
+        with self._lock:
+            return frozenset(entry.name for entry in self._session.get_inputs())
+
     @cached_property
     def _session(self) -> ort.InferenceSession:
         tensors = read_tensors(self._weights, self._prefix)

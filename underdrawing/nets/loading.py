@@ -26,20 +26,28 @@ def save_network(
     prefix: str = "",
     others: dict[str, torch.Tensor] | None = None,
 ) -> None:
-    """Write parameters, `network.config` where it has one, and metadata; floats at half precision.
+    """Write parameters as `stored_state` has them, `network.config` where it has one, and metadata.
+
+    prefix: of the parameters' names. others: tensors that are stored as they are.
+    """
+    state = stored_state(network, prefix)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    config = {"config": json.dumps(asdict(network.config))} if hasattr(network, "config") else {}
+    save_file(state | (others or {}), path, config | metadata)
+
+
+def stored_state(network: nn.Module, prefix: str = "") -> dict[str, torch.Tensor]:
+    """Parameters by prefix and name, floats at half precision.
 
     Variances of batch normalization stay at full precision (those of inputs in 0..255 exceed 65,504), and its
-    counters are left out. prefix: of the parameters' names. others: tensors that are stored as they are.
+    counters are left out.
     """
-    state = {
+    return {
         prefix + name: (v.half() if v.is_floating_point() and not name.endswith("running_var") else v)
         .cpu().contiguous()
         for name, v in network.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }  # fmt: skip
-    path.parent.mkdir(parents=True, exist_ok=True)
-    config = {"config": json.dumps(asdict(network.config))} if hasattr(network, "config") else {}
-    save_file(state | (others or {}), path, config | metadata)
 
 
 def load_network(path: Path, config_class: Any, network_class: type, prefix: str = "") -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ from safetensors import SafetensorError, safe_open
 
 from underdrawing.core.errors import WeightsError
 
+TRUNK = "trunk."
+"""Of the names of the parameters of a trunk in a weight file."""
 UNREADABLE = (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError)
 """Errors of a file that is missing, damaged or of another kind."""
 
@@ -46,3 +50,11 @@ def read_config(path: Path) -> dict[str, Any]:
         return {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
     numbers = {name: tuple(int(n) for n in text.split(",")) for name, text in metadata.items()}
     return {name: values if len(values) > 1 else values[0] for name, values in numbers.items()}
+
+
+def fingerprint(tensors: Mapping[str, np.ndarray]) -> str:
+    """sha256 over names and values, which tells apart trunks that a network was trained on."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode() + np.ascontiguousarray(tensors[name], np.float32).tobytes())
+    return digest.hexdigest()

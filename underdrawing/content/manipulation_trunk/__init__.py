@@ -1,0 +1,1 @@
+"""Encoder that the localizers of manipulations share, trained once, and a plain head for comparison."""

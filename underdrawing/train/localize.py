@@ -1,0 +1,317 @@
+"""Training of localizers, shared by all of them: batches, supervision, statistics, calibration.
+
+    ManipulatedSet + Chain -> pairs of a manipulated and an authentic picture -> trunk -> network -> losses
+    val split -> logits -> Platt scaling by cell and by picture                 stored with the weights
+
+The set has every label for every picture, and `supervision` decides which of them the losses get as `labels`:
+
+    masks        1 in the manipulated region, 0 outside, none on its soft rim
+    boxes        1 inside of the boxes, 0 outside
+    scribbles    1 and 0 on the strokes, none elsewhere
+    pictures     none anywhere in a manipulated picture
+
+An authentic picture has 0 everywhere in all of them: who labels it as authentic labels all of its pixels.
+
+A weight file holds the parameters under "network.", the trunk's under "trunk." where it was trained too, and
+the calibrations (metrics.calibration). The calibration uses the masks of the val split under any supervision.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from underdrawing.attacks.manipulation.chain import Chain, Ranges
+from underdrawing.core.errors import UsageError
+from underdrawing.data.manipulated_set import AUTHENTIC, IGNORED, ManipulatedSet
+from underdrawing.losses.localization import dice_loss, labelled_loss, picture_loss
+from underdrawing.metrics.calibration import PICTURE, fit_platt, picture_logit
+from underdrawing.nets.loading import save_network, stored_state
+from underdrawing.nets.localizer_outputs import CELL, LocalizerOutputs
+from underdrawing.nets.weights import TRUNK, fingerprint
+from underdrawing.train.run import SEED, Recipe, run_recipe
+
+PREFIX = "network."
+"""Of the names of the parameters in a weight file."""
+_STATISTICS = 40  # batches for the statistics of normalization
+_VIEWS = 3  # paths of each held-out picture, on average
+_CELLS = 128  # of each held-out picture for the calibration
+_STROKE = 1 / 8  # share of a cell that a stroke covers at least
+
+Supervision = Literal["masks", "boxes", "scribbles", "pictures"]
+
+
+@dataclass(frozen=True)
+class LocalizeRecipe(Recipe):
+    """Settings of the training of a localizer."""
+
+    batch: int = 16
+    """Pictures a step: half of them authentic."""
+    side: int = 256
+    """Of the pictures, px; a multiple of 32."""
+    chain: Ranges = field(default_factory=Ranges)
+    """Path of both classes from the set to the network."""
+    supervision: Supervision = "masks"
+    """Labels that the losses get."""
+    train_trunk: bool = False
+    """Whether the trunk is trained too; else it is used as it is."""
+    without: tuple[str, ...] = ()
+    """Kinds of manipulations that are left out, of training and of calibration."""
+
+
+@dataclass(frozen=True)
+class LocalizeBatch:
+    """Inputs and labels of a step; cells are squares of 4 x 4 px."""
+
+    images: Tensor
+    """(B, 3, side, side) float32, RGB in 0..255."""
+    masks: Tensor
+    """(B, 1, side / 4, side / 4) float32 in [0, 1]: share of manipulated pixels. Of full supervision."""
+    labels: Tensor
+    """(B, 1, side / 4, side / 4) float32: 1 manipulated, 0 authentic, -1 none, as the supervision has it."""
+    boxes: Tensor
+    """(B, 1, side / 4, side / 4) float32: 1 inside of the boxes, else 0."""
+    manipulated: Tensor
+    """(B,) float32: 1 for a picture with manipulated cells; 0 also where the chain has cut them off."""
+
+
+Losses = Callable[[LocalizerOutputs, LocalizeBatch, np.random.Generator, float], dict[str, Tensor]]
+"""(outputs, batch, rng, progress in [0, 1]) -> named losses."""
+
+
+class LocalizeBatches:
+    """Random pairs of a manipulated picture and its authentic one on the same path, every kind as often."""
+
+    def __init__(self, pictures: ManipulatedSet, recipe: LocalizeRecipe, teacher: np.ndarray | None = None):
+        """teacher: (N, S, S) uint8 label maps of the set's pictures in place of those of the supervision."""
+        self.pictures, self.recipe = pictures, recipe
+        kinds = [kind for kind in pictures.kinds if kind not in recipe.without]
+        if not kinds or not len(pictures.indices(AUTHENTIC)):
+            raise UsageError("a localizer is trained on manipulated and authentic pictures; one is missing")
+        self._pools = [pictures.indices(kind) for kind in kinds]
+        self._originals = pictures.originals()
+        self._teacher = teacher
+
+    def draw(self, rng: np.random.Generator) -> LocalizeBatch:
+        """A batch; every second picture is authentic."""
+        side, pictures = self.recipe.side, self.pictures
+        images, masks, labels, boxes = [], [], [], []
+        for _ in range(self.recipe.batch // 2):
+            pool = self._pools[rng.integers(len(self._pools))]
+            place, chain = int(rng.choice(pool)), Chain.draw(rng, side, self.recipe.chain)
+            images += [chain(pictures.pictures[one]) for one in (place, int(self._originals[place]))]
+            mask = chain.moved(pictures.masks[place])
+            box = chain.moved(_drawn(pictures.entries[place].boxes, pictures.masks.shape[1:]))
+            masks.append(share(mask == 1))
+            boxes.append(share(box == 1) >= 0.5)
+            labels.append(self._labels(place, chain, mask, boxes[-1]))
+        return _batch(np.stack(images), *(np.stack(planes) for planes in (masks, labels, boxes)))
+
+    def _labels(self, place: int, chain: Chain, mask: np.ndarray, box: np.ndarray) -> np.ndarray:
+        """Labels of the cells of a manipulated picture."""
+        if self._teacher is not None:
+            return majority(chain.moved(self._teacher[place]))
+        match self.recipe.supervision:
+            case "masks":
+                return majority(mask)
+            case "boxes":
+                return box
+            case "scribbles":
+                return strokes(chain.moved(self.pictures.scribbles[place]))
+            case "pictures":
+                return np.full(box.shape, -1.0, np.float32)
+
+
+def share(region: np.ndarray) -> np.ndarray:
+    """Share of the pixels of each cell that are in a region (H, W) bool, (H/4, W/4) float32."""
+    rows, cols = region.shape[0] // CELL, region.shape[1] // CELL
+    return region.reshape(rows, CELL, cols, CELL).mean((1, 3), dtype=np.float32)
+
+
+def majority(label_map: np.ndarray) -> np.ndarray:
+    """Labels of the cells of a label map (H, W): that of most of the pixels, -1 where most have none."""
+    labels = (share(label_map == 1) >= 0.5).astype(np.float32)
+    labels[share(label_map == IGNORED) > 0.5] = -1
+    return labels
+
+
+def strokes(label_map: np.ndarray) -> np.ndarray:
+    """Labels of the cells that strokes of one class meet, else -1."""
+    manipulated, authentic = (share(label_map == value) >= _STROKE for value in (1, 0))
+    labels = np.full(manipulated.shape, -1, np.float32)
+    labels[manipulated & ~authentic] = 1
+    labels[authentic & ~manipulated] = 0
+    return labels
+
+
+def _drawn(boxes: list[list[int]], shape: tuple[int, ...]) -> np.ndarray:
+    """(S, S) uint8: 1 inside of the boxes."""
+    inside = np.zeros(shape, np.uint8)
+    for x, y, width, height in boxes:
+        inside[y : y + height, x : x + width] = 1
+    return inside
+
+
+def _batch(images: np.ndarray, masks: np.ndarray, labels: np.ndarray, boxes: np.ndarray) -> LocalizeBatch:
+    """Planes (B / 2, h, w) of the manipulated pictures, with those of the authentic ones, which are 0."""
+
+    def both(planes: np.ndarray) -> Tensor:
+        own = torch.from_numpy(planes.astype(np.float32))
+        return torch.stack([own, torch.zeros_like(own)], 1).flatten(0, 1)[:, None]
+
+    shares = both(masks)
+    manipulated = (shares.flatten(1).amax(1) >= 0.5).float()
+    pictures = torch.from_numpy(images).permute(0, 3, 1, 2).float().contiguous()
+    return LocalizeBatch(pictures, shares, both(labels), both(boxes), manipulated)
+
+
+def plain_losses(
+    outputs: LocalizerOutputs, batch: LocalizeBatch, rng: np.random.Generator, progress: float
+) -> dict[str, Tensor]:
+    """The losses of cells with labels, and of pictures, for any supervision."""
+    return {
+        "cells": labelled_loss(outputs.logits, batch.labels),
+        "dice": dice_loss(outputs.logits, batch.labels),
+        "picture": 0.2 * picture_loss(outputs.logits, batch.manipulated),
+    }
+
+
+class LocalizerTraining:
+    """A network on a trunk and its losses, as the loop trains them.
+
+    A system with extra inputs overrides `inputs`; one with several players or passes overrides `losses`.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        trunk: nn.Module,
+        pictures: ManipulatedSet,
+        recipe: LocalizeRecipe,
+        losses: Losses = plain_losses,
+        teacher: np.ndarray | None = None,
+    ):
+        """teacher: see LocalizeBatches."""
+        self.network, self.trunk, self.recipe, self._losses = network, trunk, recipe, losses
+        self.batches, self.progress = LocalizeBatches(pictures, recipe, teacher), 0.0
+        self.module = nn.ModuleDict({"network": network})
+        if recipe.train_trunk:
+            self.module["trunk"] = trunk
+        else:
+            trunk.eval().requires_grad_(False)
+        parameters = [p for p in self.module.parameters() if p.requires_grad]
+        self.players = {"localizer": [{"params": parameters, "lr": recipe.learning_rate}]}
+
+    def begin(self, step: int, progress: float) -> None:
+        """Before each step."""
+        self.progress = progress
+
+    def batch(self, rng: np.random.Generator) -> LocalizeBatch:
+        """The pictures of a step."""
+        return self.batches.draw(rng)
+
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """The trunk's maps of images (B, 3, H, W); with gradients where the trunk is trained."""
+        with torch.set_grad_enabled(self.recipe.train_trunk and torch.is_grad_enabled()):
+            return self.trunk(images)
+
+    def inputs(self, batch: LocalizeBatch, maps: list[Tensor]) -> dict[str, Tensor]:
+        """Extra inputs of the network by the name of its parameters."""
+        return {}
+
+    def outputs(self, batch: LocalizeBatch) -> LocalizerOutputs:
+        """Of the network for a batch."""
+        maps = self.maps(batch.images)
+        return self.network(batch.images, maps, **self.inputs(batch, maps))
+
+    def losses(
+        self, batch: LocalizeBatch, rng: np.random.Generator
+    ) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        """The losses of one step."""
+        yield "localizer", self._losses(self.outputs(batch), batch, rng, self.progress)
+
+
+def run(
+    build: Callable[[ManipulatedSet], LocalizerTraining],
+    recipe: LocalizeRecipe,
+    data: Path,
+    weights: Path,
+    *,
+    minutes: float | None = None,
+    resume: bool = False,
+) -> dict[str, float]:
+    """Train on the set in `data` and write the calibrated weights; the last row of the log, and the scores.
+
+    build: the system for the train split; initial parameters are drawn from torch's generator, seeded here.
+    The folder of `weights` gets the checkpoint and the log.
+    """
+    pictures = ManipulatedSet.read(data, "train")
+
+    def make(device: torch.device) -> LocalizerTraining:
+        with torch.random.fork_rng():
+            torch.manual_seed(SEED)
+            return build(pictures)
+
+    def save(system: LocalizerTraining, metadata: dict[str, str]) -> dict[str, float]:
+        recompute_statistics(system)
+        tensors, scores = calibrate(system, ManipulatedSet.read(data, "val"))
+        others = {name: torch.from_numpy(value).contiguous() for name, value in tensors.items()}
+        trunk = stored_state(system.trunk)
+        if recipe.train_trunk:
+            others |= {TRUNK + name: value for name, value in trunk.items()}
+            metadata = metadata | {"trunk": json.dumps(asdict(system.trunk.config))}
+        metadata = metadata | {"trunk_sha256": fingerprint({n: v.numpy() for n, v in trunk.items()})}
+        save_network(system.network, weights, metadata, prefix=PREFIX, others=others)
+        return scores
+
+    photos = len(pictures.entries)
+    return run_recipe(make, recipe, weights.parent, save, photos=photos, minutes=minutes, resume=resume)
+
+
+@torch.no_grad()
+def recompute_statistics(system: LocalizerTraining) -> None:
+    """Batch normalization statistics of the averaged parameters: those of the last ones do not fit."""
+    layers = [layer for layer in system.module.modules() if isinstance(layer, nn.BatchNorm2d)]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # cumulative mean over all batches
+    system.module.train()
+    for number in range(_STATISTICS if layers else 0):
+        system.outputs(system.batch(np.random.default_rng((SEED, 1, number))))
+    system.module.eval()
+
+
+@torch.no_grad()
+def calibrate(
+    system: LocalizerTraining, held_out: ManipulatedSet
+) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """Tensors of the calibrations of cells and pictures, and scores, on a split that was not trained on.
+
+    Scores: f1 of the cells of manipulated pictures at 1/2, mean over pictures; false_area of authentic ones.
+    """
+    batches = LocalizeBatches(held_out, replace(system.recipe, supervision="masks"))
+    count = max(_STATISTICS, _VIEWS * len(held_out.entries) // system.recipe.batch)
+    logits, labels, pictures = [], [], []
+    for number in range(count):
+        batch = batches.draw(np.random.default_rng((SEED, 3, number)))
+        logits.append(system.outputs(batch).logits.flatten(1).double().numpy())
+        labels.append(batch.labels.flatten(1).numpy())
+        pictures.append(batch.manipulated.numpy() > 0)
+    logit, label, manipulated = map(np.concatenate, (logits, labels, pictures))
+    rng = np.random.default_rng((SEED, 4))
+    chosen = rng.integers(logit.shape[1], size=(len(logit), _CELLS))
+    cells, truth = np.take_along_axis(logit, chosen, 1), np.take_along_axis(label, chosen, 1)
+    by_cell = fit_platt(cells[truth >= 0], truth[truth >= 0] > 0)
+    by_picture = fit_platt(np.array([picture_logit(row) for row in logit]), manipulated)
+    found = by_cell.prob(logit) > 0.5
+    hits = (found & (label == 1)).sum(1)
+    f1 = 2 * hits / np.maximum((found & (label >= 0)).sum(1) + (label == 1).sum(1), 1)
+    scores = {"f1": float(f1[manipulated].mean()), "false_area": float(found[~manipulated].mean())}
+    return by_cell.tensors() | by_picture.tensors(PICTURE), scores
