@@ -30,6 +30,8 @@ from underdrawing.judging.map_scorer import MAPS
 from underdrawing.judging.witness import network, witness
 from underdrawing.nets import face_autoencoder
 from underdrawing.systems.amtennet import network as amtennet
+from underdrawing.systems.box_prompt_iml import model as box_prompt_iml
+from underdrawing.systems.box_prompt_iml import network as box_prompt_iml_network
 from underdrawing.systems.dpnet_fgl import network as dpnet_fgl
 from underdrawing.systems.gocnet import network as gocnet
 from underdrawing.systems.grnet import network as grnet
@@ -227,7 +229,10 @@ def localizers() -> list[Source]:
         name: torch.zeros(1, channels, height // stride, width // stride)
         for name, channels, stride in zip(MAPS, trunk_network.CHANNELS, trunk_network.STRIDES, strict=True)
     }
-    makers: dict[Path, Callable[[], nn.Module]] = {trunk_model.HEAD_GRAPH: PlainHead}
+    makers: dict[Path, Callable[[], nn.Module]] = {
+        trunk_model.HEAD_GRAPH: PlainHead,
+        box_prompt_iml.GRAPH: lambda: box_prompt_iml_network.BoxPromptIML(box_prompt_iml_network.RELEASED),
+    }
     return [
         Source(trunk_model.TRUNK_GRAPH, _trunk, images, MAPS),
         *(

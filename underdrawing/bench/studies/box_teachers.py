@@ -1,0 +1,149 @@
+"""box-teachers: masks that the teachers of BoxPromptIML make from boxes, against the true ones.
+
+    set        test split of a set of `underdrawing manipulate`, by kind; its boxes
+    public     public sets of manipulated pictures; boxes as data.annotation draws them around the masks
+
+Metrics of a row: iou of the mask and the manipulated pixels, without those of neither class; seconds of CPU
+time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from underdrawing.bench.harness.record import Protocol, Store
+from underdrawing.bench.harness.render import Block, Cell, Table
+from underdrawing.bench.harness.run import Row, Run, Study, summarize
+from underdrawing.core.errors import PictureError, UsageError
+from underdrawing.data.annotation import boxes
+from underdrawing.data.localization_sets import read_public
+from underdrawing.data.manipulated_set import IGNORED, ManipulatedSet
+from underdrawing.metrics.masks import count_mask
+from underdrawing.systems.box_prompt_iml.promptable import FOLDER
+from underdrawing.systems.box_prompt_iml.teachers import TEACHERS, Teacher, teacher_mask
+
+PROTOCOL = Protocol("box-teachers", sizes=(0,))
+PUBLIC = ("casia1", "casia2", "coverage", "comofod", "columbia", "imd2020")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Options of the study."""
+
+    set: str = "set"
+    """Folder of `underdrawing manipulate` below --data, or its path."""
+    public: str = "iml"
+    """Folder of public sets below --data, or its path."""
+
+
+@dataclass(frozen=True)
+class Boxed:
+    """A manipulated picture with its boxes."""
+
+    place: str
+    """Of its row: the set, and the kind of manipulation."""
+    image: np.ndarray
+    labels: np.ndarray
+    """(H, W) uint8 label map."""
+    boxes: Sequence[Sequence[int]]
+
+
+def run(run: Run) -> None:
+    """Measure the teachers on each set; the promptable one where its files lie in the folder of the set."""
+    settings = run.read_settings(Settings)
+    parts: dict[str, Callable[[], tuple[Path, list[Boxed]]]] = {
+        "set": lambda: _of_set(_folder(run, settings.set), run.photos),
+        **{name: lambda name=name: _of_public(_folder(run, settings.public), name, run.photos)  # type: ignore[misc]
+           for name in PUBLIC},
+    }  # fmt: skip
+    for name, pictures in parts.items():
+        run.write_once(
+            STUDY, PROTOCOL, ("box-prompt-iml", name), lambda pictures=pictures: _facts(*pictures())
+        )
+
+
+def _folder(run: Run, name: str) -> Path:
+    if run.data is None:
+        raise UsageError("this study needs --data DIR, a folder with sets of manipulated pictures")
+    found = next((place for place in (run.data / name, Path(name)) if place.is_dir()), None)
+    if found is None:
+        raise PictureError(f"{run.data}: no folder {name} in it; --only leaves out parts")
+    return found
+
+
+def _of_set(folder: Path, limit: int | None) -> tuple[Path, list[Boxed]]:
+    pictures = ManipulatedSet.read(folder, "test")
+    places = [place for kind in pictures.kinds for place in pictures.indices(kind)[:limit]]
+    return folder, [
+        Boxed(f"set/{entry.kind}", pictures.pictures[place], pictures.masks[place], entry.boxes)
+        for place in places
+        for entry in (pictures.entries[place],)
+    ]
+
+
+def _of_public(folder: Path, name: str, limit: int | None) -> tuple[Path, list[Boxed]]:
+    found = [picture for picture in read_public(folder, name) if not picture.authentic][:limit]
+    rng = np.random.default_rng(PROTOCOL.seed)
+    return folder, [Boxed(name, each.image, each.labels, boxes(each.labels, rng)) for each in found]
+
+
+def _facts(folder: Path, pictures: list[Boxed]) -> dict[str, Any]:
+    """What is stored of one part."""
+    names = [name for name in TEACHERS if name != "promptable" or (folder / FOLDER).is_dir()]
+    rows = [
+        row
+        for name in names
+        for picture in pictures
+        for row in measured(name, TEACHERS[name](folder), picture)
+    ]
+    digest = sha256()
+    for picture in pictures:
+        digest.update(picture.image.tobytes() + picture.labels.tobytes())
+    return {"photos": len(pictures), "data_hash": digest.hexdigest()[:16], "figures": summarize(rows)}
+
+
+def measured(name: str, teacher: Teacher, picture: Boxed) -> Iterable[Row]:
+    """Rows of one teacher on one picture."""
+    start = time.process_time()
+    mask = teacher_mask(teacher, picture.image, picture.boxes)
+    seconds = time.process_time() - start
+    known = picture.labels != IGNORED
+    iou = count_mask(mask[known], picture.labels[known] == 1).iou
+    yield f"{picture.place}/{name}", {"iou": iou, "seconds": seconds}
+
+
+def table(store: Store) -> Sequence[Block] | None:
+    """A row for each set and kind, a column for each teacher: mean IoU."""
+    places = sorted({key.rsplit("/", 2)[0] for key in store.figures}, key=lambda p: ("/" not in p, p))
+    names = [name for name in TEACHERS if any(f"/{name}/" in key for key in store.figures)]
+    if not places:
+        return None
+    rows = [[place.replace("set/", ""), *(_cell(store, f"{place}/{name}/iou", 1, 3) for name in names)]
+            for place in places]  # fmt: skip
+    rows.append(["ms of CPU time a picture of 320 px", *(_milliseconds(store, name) for name in names)])
+    return [Table(("mean IoU with the true mask", *names), rows)]
+
+
+def _cell(store: Store, key: str, scale: float, digits: int) -> Cell:
+    found = store.figures.get(key)
+    return Cell(f"{scale * found['mean']:.{digits}f}", store.stale([key])) if found else Cell("-")
+
+
+def _milliseconds(store: Store, name: str) -> Cell:
+    keys = [key for key in store.figures if key.startswith("set/") and key.endswith(f"/{name}/seconds")]
+    if not keys:
+        return Cell("-")
+    mean = float(np.mean([store.figures[key]["mean"] for key in keys]))
+    return Cell(f"{1e3 * mean:.0f}", store.stale(keys))
+
+
+STUDY = Study(
+    "box-teachers", "masks from boxes: IoU with the true masks", run, {"box-teachers": table}, Settings
+)
