@@ -2,6 +2,7 @@
 
 cloned     another part of the picture whose rim is the most similar, as of a clone stamp
 diffused   OpenCV's inpainting: Telea (2004) or Navier-Stokes (Bertalmio et al. 2001)
+decoded    what an autoencoder makes of the picture, or of one of the fills above, as of a generative edit
 exemplar   patches of the same picture (attacks/texture.py)
 smooth     a pyramid of averages from the rim (attacks/tamper.py), with the grain of the surroundings
 """
@@ -14,6 +15,7 @@ import cv2
 import numpy as np
 
 from underdrawing.attacks.face_forgery import blending
+from underdrawing.attacks.face_forgery.resynthesis import STRIDE, Autoencoder
 from underdrawing.attacks.tamper import inpaint_fast
 from underdrawing.attacks.texture import texture
 
@@ -33,12 +35,10 @@ def cloned(image: np.ndarray, hole: np.ndarray, rng: np.random.Generator) -> np.
         return smooth(image, hole, rng)
     filled = image.astype(np.float32)
     window = blending.bounds(hole)
-    rows, columns = (
-        slice(part.start + move, part.stop + move) for part, move in zip(window, shift, strict=True)
-    )
-    source = cv2.copyMakeBorder(image, 4, 4, 4, 4, cv2.BORDER_REFLECT)[
-        4 + rows.start : 4 + rows.stop, 4 + columns.start : 4 + columns.stop
-    ]
+    height, width = hole[window].shape
+    top = int(np.clip(window[0].start + shift[0], 0, hole.shape[0] - height))
+    left = int(np.clip(window[1].start + shift[1], 0, hole.shape[1] - width))
+    source = image[top : top + height, left : left + width]
     if rng.random() < 0.6:
         filled[window] = blending.poisson(source.astype(np.float32), image[window], hole[window])
     else:
@@ -74,7 +74,7 @@ def diffused(image: np.ndarray, hole: np.ndarray, rng: np.random.Generator) -> n
     method = cv2.INPAINT_TELEA if rng.random() < 0.5 else cv2.INPAINT_NS
     radius = float(rng.uniform(2, 6))
     filled = image.astype(np.float32)
-    window = _with_margin(blending.bounds(hole), 8)
+    window = with_margin(blending.bounds(hole), 8)
     picture, hollow = image[window], hole[window].astype(np.uint8)
     if hole.mean() > _LARGE:
         size = (hollow.shape[1] // 2, hollow.shape[0] // 2)
@@ -93,8 +93,7 @@ def diffused(image: np.ndarray, hole: np.ndarray, rng: np.random.Generator) -> n
 def exemplar(image: np.ndarray, hole: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Patches of the surroundings, three times as far as the hole is large."""
     window = blending.bounds(hole)
-    margin = max(24, part_length(window[0]), part_length(window[1]))
-    window = _with_margin(window, margin)
+    window = with_margin(window, max(24, *hole[window].shape))
     filled = image.astype(np.float32)
     filled[window] = texture(image[window], hole[window], image[window], rng)
     return filled
@@ -105,17 +104,44 @@ def smooth(image: np.ndarray, hole: np.ndarray, rng: np.random.Generator) -> np.
     return _grained(inpaint_fast(image, hole, image, rng).astype(np.float32), image, hole, rng)
 
 
+class Decoded:
+    """A region from the latent of an autoencoder, with noise: made anew, or after another fill of the hole.
+
+    The autoencoder (attacks/face_forgery/resynthesis.py) is usually TAEF2 of a file. It gets the window
+    around the hole at no more than `side` px.
+    """
+
+    def __init__(self, autoencoder: Autoencoder, side: int = 160):
+        self._autoencoder, self._side = autoencoder, side - side % STRIDE
+
+    def __call__(self, image: np.ndarray, hole: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The picture with the window decoded."""
+        filled = image.astype(np.float32)
+        if rng.random() < 0.6:
+            inner = FILLS[int(rng.choice(len(FILLS), p=SHARES))](image, hole, rng)
+            filled[hole] = np.clip(inner[hole], 0, 255)
+        window = with_margin(blending.bounds(hole), 12)
+        height, width = hole[window].shape
+        ratio = min(1.0, self._side / max(height, width))
+        size = [max(STRIDE, round(length * ratio / STRIDE) * STRIDE) for length in (width, height)]
+        small = cv2.resize(filled[window], size, interpolation=cv2.INTER_AREA) / np.float32(255)
+        latent = self._autoencoder.encode(np.ascontiguousarray(small.transpose(2, 0, 1)[None]))
+        noise = rng.standard_normal(latent.shape, np.float32) * np.float32(latent.std())
+        latent = latent + np.float32(rng.uniform(0, 0.25)) * noise
+        picture = self._autoencoder.decode(latent)[0].transpose(1, 2, 0).clip(0, 1) * np.float32(255)
+        filled[window] = cv2.resize(
+            np.ascontiguousarray(picture), (width, height), interpolation=cv2.INTER_CUBIC
+        )
+        return filled
+
+
 FILLS: tuple[Fill, ...] = (cloned, diffused, exemplar, smooth)
 SHARES = (0.5, 0.22, 0.16, 0.12)
 """How often removal uses each."""
 
 
-def part_length(part: slice) -> int:
-    """Length of a slice with both ends."""
-    return part.stop - part.start
-
-
-def _with_margin(window: tuple[slice, slice], margin: int) -> tuple[slice, slice]:
+def with_margin(window: tuple[slice, slice], margin: int) -> tuple[slice, slice]:
+    """Rows and columns with more of them on every side; the picture may end before."""
     rows, columns = window
     return np.s_[max(0, rows.start - margin) : rows.stop + margin,
                  max(0, columns.start - margin) : columns.stop + margin]  # fmt: skip
@@ -125,7 +151,7 @@ def _grained(filled: np.ndarray, image: np.ndarray, hole: np.ndarray, rng: np.ra
     """With noise as strong as the finest detail around the hole, in half of the draws."""
     if rng.random() < 0.5:
         return filled
-    window = _with_margin(blending.bounds(hole), 6)
+    window = with_margin(blending.bounds(hole), 6)
     gray = image[window].astype(np.float32).mean(2)
     detail = gray - cv2.GaussianBlur(gray, (0, 0), 1.0)
     around = ~hole[window]

@@ -18,6 +18,8 @@ AREA: Area = (0.012, 0.2)
 _SMALL = 80
 """Longer side of the picture in which segments grow."""
 _SEEDS = 24
+_UNITED = 0.35
+"""Share of the segments that are united with a neighbour."""
 _LEAST_SOLIDITY = 0.6
 """Area of a segment in that of its convex hull."""
 _MOST_CUT = 0.12
@@ -41,7 +43,7 @@ def outline(height: int, width: int, rng: np.random.Generator, area: Area = AREA
     low, high = area
     goal = float(np.exp(rng.uniform(np.log(low), np.log(high))))
     mask = blob(height, width, rng, (goal, min(1.25 * goal, high * 1.05)))
-    return _smooth(mask.astype(np.float32), 0.004 * min(height, width) + 0.4)
+    return _smooth(mask.astype(np.float32), 0.16 * float(np.sqrt(mask.sum() / np.pi)) + 0.5)
 
 
 def segment(image: np.ndarray, rng: np.random.Generator, area: Area = AREA) -> np.ndarray | None:
@@ -53,28 +55,43 @@ def segment(image: np.ndarray, rng: np.random.Generator, area: Area = AREA) -> n
     steps = _steps(small)
     parts = []
     for _ in range(_SEEDS):
-        part = _grown(small, rng)
-        if part is not None and area[0] <= part.mean() <= area[1]:
+        part = _grown(small, rng, area)
+        if part is not None:
             parts.append((_rim(part, steps), part))
     if not parts:
         return None
     parts.sort(key=lambda scored: -scored[0])
     part = parts[int(rng.integers(min(3, len(parts))))][1]
+    if rng.random() < _UNITED:
+        part = _with_neighbour(part, [other for _, other in parts], area[1])
     rough = cv2.resize(part.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
     return _on_edges(image, _smooth(rough, 0.5 / ratio))
 
 
-def _grown(small: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
+def _with_neighbour(part: np.ndarray, others: list[np.ndarray], most: float) -> np.ndarray:
+    """The part united with the first other that touches it and adds something; closed."""
+    around = cv2.dilate(part, _DISK)
+    for other in others:
+        both = part | other
+        if (around & other).any() and part.sum() < 0.9 * both.sum() and both.mean() <= most:
+            return cv2.morphologyEx(both, cv2.MORPH_CLOSE, _DISK)
+    return part
+
+
+def _grown(small: np.ndarray, rng: np.random.Generator, area: Area) -> np.ndarray | None:
     """(h, w) uint8: what a flood of random tolerance fills from a random pixel, closed.
 
-    None where it is ragged, or lies along the border of the picture: a piece of sky, not an object.
+    None where its area is out of range, it is ragged, or lies along the border of the picture, as a piece of
+    sky does.
     """
     height, width = small.shape[:2]
     flooded = np.zeros((height + 2, width + 2), np.uint8)
     seed = (int(rng.integers(2, width - 2)), int(rng.integers(2, height - 2)))
     tolerance = (float(rng.uniform(12, 48)),) * 3
     flags = 4 | cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE | (1 << 8)
-    cv2.floodFill(small, flooded, seed, 0, tolerance, tolerance, flags)
+    count = cv2.floodFill(small, flooded, seed, 0, tolerance, tolerance, flags)[0]
+    if not 0.5 * area[0] <= count / flooded.size <= area[1]:
+        return None
     closed = cv2.morphologyEx(flooded, cv2.MORPH_CLOSE, _DISK)
     opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, _DISK)[1:-1, 1:-1]
     contours, _ = cv2.findContours(opened, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
@@ -85,6 +102,8 @@ def _grown(small: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
         return None
     filled = np.zeros((height, width), np.uint8)
     cv2.drawContours(filled, [contour], -1, 1, -1)
+    if not area[0] <= filled.mean() <= area[1]:
+        return None
     cut = filled[[0, -1]].sum() + filled[:, [0, -1]].sum()
     return filled if cut <= _MOST_CUT * len(contour) else None
 

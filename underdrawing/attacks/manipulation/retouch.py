@@ -69,20 +69,18 @@ _SHARES = (0.35, 0.17, 0.28, 0.2)
 
 
 def _healed(image: np.ndarray, rng: np.random.Generator) -> Manipulated:
-    """Two to six spots of a brush, each filled from a place beside it."""
+    """Two to six strokes of a healing brush, each filled from a place near it."""
     height, width = image.shape[:2]
-    region = np.zeros((height, width), np.float32)
-    picture = image
-    unit = min(height, width)
+    picture, region = image.copy(), np.zeros((height, width), np.float32)
     for _ in range(int(rng.integers(2, 7))):
-        radius = unit * rng.uniform(0.02, 0.055)
+        radius = min(height, width) * rng.uniform(0.02, 0.055)
         x, y = rng.uniform(radius, width - radius), rng.uniform(radius, height - radius)
-        spot = np.zeros((height, width), np.float32)
-        end = (x + rng.normal(0, radius), y + rng.normal(0, radius))
-        points = [tuple(round(16 * value) for value in point) for point in ((x, y), end)]
-        cv2.line(spot, *points, 1.0, max(1, round(2 * radius)), cv2.LINE_AA, shift=4)
-        picture = np.where(
-            spot[..., None] > 0, np.clip(fills.cloned(picture, spot > 0, rng), 0, 255), picture
-        ).astype(np.uint8)
-        region = np.maximum(region, spot)
+        ends = np.rint(16 * rng.normal((x, y), ((0, 0), (radius, radius)))).astype(int).tolist()
+        stroke = np.zeros((height, width), np.float32)
+        cv2.line(stroke, *ends, 1.0, max(1, round(2 * radius)), cv2.LINE_AA, shift=4)
+        window = fills.with_margin(blending.bounds(stroke), round(5 * radius))
+        hole = stroke[window] > 0
+        filled = np.clip(fills.cloned(picture[window], hole, rng), 0, 255).astype(np.uint8)
+        picture[window][hole] = filled[hole]
+        region = np.maximum(region, stroke)
     return composed(image, picture, region)
