@@ -9,11 +9,15 @@ import torch
 
 from underdrawing.attacks.face_forgery import autoencoder, resynthesis
 from underdrawing.carriers.lattice import locator, locator_net
+from underdrawing.content.manipulation_trunk import model as trunk_model
+from underdrawing.content.manipulation_trunk import network as trunk_network
+from underdrawing.content.manipulation_trunk.plain_head import HeadConfig, PlainHead
 from underdrawing.content.sketch import fusion, fusion_net, sketch, sketch_net
 from underdrawing.content.sketch.parameters import Config
 from underdrawing.content.sketch.transform import Transform
 from underdrawing.core.errors import WeightsError
 from underdrawing.judging.face_scorer import PREFIX
+from underdrawing.judging.map_scorer import MAPS
 from underdrawing.judging.witness import network, witness
 from underdrawing.nets import face_autoencoder
 from underdrawing.nets.graph import Graph
@@ -123,6 +127,31 @@ def test_detectors_are_those_of_pytorch(name, kind, tmp_path):
         expected = [y.numpy() for y in net(torch.from_numpy(faces[:1]))[:3]]
     assert np.abs(expected[2]).max() > 1e-3
     same(found, expected, 1e-3)
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (160, 96)])
+def test_the_trunk_of_the_localizers_and_the_plain_head_are_those_of_pytorch(height, width, tmp_path):
+    """With other weights than the released ones."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        nets = {"trunk": trunk_network.ManipulationTrunk().train(), "head": PlainHead().train()}
+        for parameter in (p for net in nets.values() for p in net.parameters()):
+            parameter.data += 0.02 * torch.randn_like(parameter)
+    images = np.random.default_rng(1).uniform(0, 255, (2, 3, height, width)).astype(np.float32)
+    with torch.no_grad():  # statistics of batch normalization
+        nets["head"](None, nets["trunk"](torch.from_numpy(images)))
+    for name, net in nets.items():
+        save_network(net.eval(), tmp_path / name, {})
+    trunk = load_network(tmp_path / "trunk", trunk_network.Config, trunk_network.ManipulationTrunk)
+    head = load_network(tmp_path / "head", HeadConfig, PlainHead)
+    with torch.inference_mode():
+        maps = trunk(torch.from_numpy(images[:1]))
+        expected = [y.numpy() for y in head(None, maps)[:2]]
+    found = Graph(trunk_model.TRUNK_GRAPH, tmp_path / "trunk")(images=images[:1])
+    same(found, [y.numpy() for y in maps], 2e-3)
+    graph = Graph(trunk_model.HEAD_GRAPH, tmp_path / "head")
+    assert graph.inputs == set(MAPS)
+    same(graph(**dict(zip(MAPS, found, strict=True))), expected, 2e-3)
 
 
 @pytest.mark.parametrize("identity", [0, 5, 16])

@@ -1,0 +1,38 @@
+"""Losses of logits of cells."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from underdrawing.losses.localization import dice_loss, labelled_loss, picture_loss
+
+
+def test_cells_without_labels_have_no_gradient():
+    logits = torch.tensor([[[[2.0, -1.0, 3.0, 0.5]]]], requires_grad=True)
+    labels = torch.tensor([[[[1.0, 0.0, -1.0, -1.0]]]])
+    loss = labelled_loss(logits, labels)
+    assert loss.item() == pytest.approx(
+        (F.softplus(torch.tensor(-2.0)) + F.softplus(torch.tensor(-1.0))).item() / 2
+    )
+    (loss + dice_loss(logits, labels)).backward()
+    assert logits.grad[0, 0, 0, 2:].tolist() == [0, 0] and (logits.grad[0, 0, 0, :2] != 0).all()
+
+
+def test_no_labels_are_no_loss():
+    logits = torch.ones(2, 1, 4, 4, requires_grad=True)
+    none = torch.full((2, 1, 4, 4), -1.0)
+    assert labelled_loss(logits, none) == 0 and dice_loss(logits, none) == 0
+    assert dice_loss(logits, torch.zeros(2, 1, 4, 4)) == 0
+
+
+def test_dice_is_zero_for_the_labels_and_one_for_their_opposite():
+    labels = torch.zeros(2, 1, 40, 40)
+    labels[0, :, :20] = 1
+    assert dice_loss(60 * (labels - 0.5), labels) < 1e-3 and dice_loss(60 * (0.5 - labels), labels) > 0.99
+
+
+def test_a_picture_is_decided_by_its_largest_logits():
+    logits = torch.full((2, 1, 20, 20), -8.0)
+    logits[0, 0, :4, :5] = 8.0
+    assert picture_loss(logits, torch.tensor([1.0, 0.0])) < 1e-3
+    assert picture_loss(logits, torch.tensor([0.0, 1.0])) == pytest.approx(8.0, abs=1e-2)
