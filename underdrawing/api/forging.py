@@ -9,10 +9,8 @@ nor the other kinds change them. Files that exist are kept, so that a stopped ru
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -28,12 +26,14 @@ from underdrawing.attacks.face_forgery.donor import mismatch
 from underdrawing.attacks.face_forgery.resynthesis import Resynthesis
 from underdrawing.attacks.face_forgery.shape import random_landmarks
 from underdrawing.attacks.suites import SUITES
-from underdrawing.core.errors import PictureError, ShapeError, UsageError
+from underdrawing.core.errors import PictureError, ShapeError
 from underdrawing.core.extras import needs_extra
+from underdrawing.data import set_writing
 from underdrawing.data.face_identity import Identify, by_file, split_of
 from underdrawing.data.face_set import MANIFEST, REAL, SIDE, SQUARES, FaceEntry, read_manifest
 from underdrawing.data.files import write_atomic
 from underdrawing.data.pictures import load_picture
+from underdrawing.data.set_writing import seed_of, write_png
 
 _DONORS, _NEAREST = 12, 4
 """Candidates of a donor; of those with the nearest pose, the one that fits best is taken."""
@@ -43,7 +43,6 @@ again. Resynthesis is exempt: it makes the same face anew."""
 _TRIES = 4
 _LEAST_SQUARE = 128  # px, of the squares of photographs
 Entries = dict[str, FaceEntry]
-_CHOICES = "settings.json"
 TAEF2 = "taef2"
 """Kind of forgery by an autoencoder that is not part of this package; see nets.tiny_autoencoder."""
 _TAEF2_SIDES = (96, 160)
@@ -109,7 +108,7 @@ def collect(
                 continue
             stem = f"{source}-{'-'.join(relative.with_suffix('').parts)}"
             name = f"{split}/{kind}/{stem}" + (f"-f{number}" if len(frames) > 1 else "") + f"-{place}.png"
-            _write(out / name, crop.image)
+            write_png(out / name, crop.image)
             landmarks = [[round(float(x), 2), round(float(y), 2)] for x, y in crop.landmarks]
             entries.append(FaceEntry(name, kind, split, identity, source, landmarks))
     return Collected(entries, unusable)
@@ -124,12 +123,12 @@ def collect_squares(path: Path, relative: Path, out: Path, settings: ForgeSettin
     entries = []
     for number in range(count):
         name = f"train/{REAL}/{SQUARES}-{'-'.join(relative.with_suffix('').parts)}-{number}.png"
-        rng = np.random.default_rng(_seed(settings.seed, name))
+        rng = np.random.default_rng(seed_of(settings.seed, name))
         side = int(rng.integers(min(_LEAST_SQUARE, *image.shape[:2]), min(image.shape[:2]), endpoint=True))
         top, left = (int(rng.integers(0, length - side, endpoint=True)) for length in image.shape[:2])
         filter_ = cv2.INTER_AREA if side > settings.side else cv2.INTER_CUBIC
         square = image[top : top + side, left : left + side]
-        _write(out / name, cv2.resize(square, (settings.side, settings.side), interpolation=filter_))
+        write_png(out / name, cv2.resize(square, (settings.side, settings.side), interpolation=filter_))
         landmarks = random_landmarks(settings.side, rng).round(2).tolist()
         entries.append(FaceEntry(name, REAL, "train", f"{SQUARES}-{relative}", SQUARES, landmarks))
     return Collected(entries)
@@ -145,7 +144,7 @@ def forge(out: Path, file: str, settings: ForgeSettings) -> list[FaceEntry]:
     made = []
     for kind in settings.kinds:
         for number in range(settings.each):
-            rng = np.random.default_rng(_seed(settings.seed, entry.file, kind, number))
+            rng = np.random.default_rng(seed_of(settings.seed, entry.file, kind, number))
             name = f"{entry.split}/{kind}/{Path(entry.file).stem}-{number}.png"
             mask = name.replace(".png", ".mask.png")
             forgery, donor, identity = _drawn(kind, out, (entry, target), settings, rng)
@@ -153,8 +152,8 @@ def forge(out: Path, file: str, settings: ForgeSettings) -> list[FaceEntry]:
                 forged = _visible(forgery, target, donor, rng)
                 if forged is None:
                     continue
-                _write(out / mask, np.rint(255 * forged.mask).astype(np.uint8))
-                _write(out / name, forged.image)
+                write_png(out / mask, np.rint(255 * forged.mask).astype(np.uint8))
+                write_png(out / name, forged.image)
             made.append(replace(entry, file=name, kind=kind, mask=mask, donor=identity, original=entry.file))
     return made
 
@@ -236,10 +235,10 @@ def postprocess(folder: Path, file: str, out: Path, settings: PostSettings) -> N
     What a channel scales is scaled back, so that the mask and the landmarks hold.
     """
     entry = entries_of(folder)[file]
-    rng = np.random.default_rng(_seed(settings.seed, file, "post"))
+    rng = np.random.default_rng(seed_of(settings.seed, file, "post"))
     channel = POST[settings.channels[rng.integers(len(settings.channels))]]
     received, placement = channel.attack(_read(folder, entry), rng)
-    _write(out / entry.file, placement.to_source(received))
+    write_png(out / entry.file, placement.to_source(received))
     if entry.mask and not (out / entry.mask).exists():
         write_atomic(out / entry.mask, (folder / entry.mask).read_bytes())
 
@@ -263,10 +262,6 @@ def _visible(forgery: Forgery, target: Face, donor: Face, rng: np.random.Generat
         if isinstance(forgery, Resynthesis) or np.sqrt(np.mean(change**2)) >= _LEAST_CHANGE:
             return forged
     return None
-
-
-def _seed(*parts: object) -> int:
-    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "big")
 
 
 def _face(out: Path, entry: FaceEntry) -> Face:
@@ -299,27 +294,11 @@ def _frames(path: Path, every: int) -> list[tuple[int, np.ndarray]]:
     return [(0, np.ascontiguousarray(picture.image))]
 
 
-def _write(path: Path, image: np.ndarray) -> None:
-    if path.exists():
-        return
-    pixels = image[..., ::-1] if image.ndim == 3 else image
-    _, data = cv2.imencode(".png", pixels)
-    write_atomic(path, data.tobytes())
-
-
 def write_manifest(out: Path, entries: Iterable[FaceEntry]) -> None:
-    """Write the manifest of a set, in the order of the files."""
-    ordered = sorted(entries, key=lambda entry: entry.file)
-    write_atomic(out / MANIFEST, "".join(entry.line() for entry in ordered).encode(), overwrite=True)
+    """Write the manifest of a set."""
+    set_writing.write_manifest(out / MANIFEST, entries)
 
 
 def claim(out: Path, settings: ForgeSettings | PostSettings) -> None:
     """Note the settings of a set in its folder. UsageError where it was begun with others."""
-    path, fixed = out / _CHOICES, json.loads(json.dumps(asdict(settings)))
-    for free in ("kinds", "each", "taef2"):
-        fixed.pop(free, None)
-    if not path.exists():
-        write_atomic(path, json.dumps(fixed).encode())
-        return
-    if (begun := json.loads(path.read_text(encoding="utf-8"))) != fixed:
-        raise UsageError(f"{out}: the set was begun with {begun}, not {fixed}; name another folder")
+    set_writing.claim(out, settings, ("kinds", "each", "taef2"))

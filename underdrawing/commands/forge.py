@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from underdrawing.commands import _flags
-from underdrawing.commands._output import DONE, FAILED, print_batch, print_error, print_result
+from underdrawing.commands._output import DONE, FAILED, print_batch
+from underdrawing.commands._sets import (
+    identity_rule,
+    jobs_below,
+    print_summary,
+    relative_to,
+    source_and_path,
+    without_entries,
+)
 from underdrawing.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -68,30 +76,30 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.post:
         return _postprocess(arguments)
     settings, out = _settings(arguments), Path(arguments.output)
-    places = [(REAL, *_named(argument)) for argument in arguments.faces]
+    places = [(REAL, *source_and_path(argument)) for argument in arguments.faces]
     places += [(*_kind(argument),) for argument in arguments.fakes]
-    identify = _identify(arguments.identity)
+    identify = identity_rule(arguments.identity)
     forging.claim(out, settings)
     entries: list[FaceEntry] = []
     codes = [DONE]
 
     def do(jobs: list[Job], work: Callable[[Job], Result]) -> None:
-        results = _taken(batch.run(jobs, work, arguments.jobs), entries)
+        results = without_entries(batch.run(jobs, work, arguments.jobs), entries)
         codes.append(print_batch(arguments, results, len(jobs), sentence, _warning))
 
     for kind, source, path in places:
         found = partial(collect_file, source=source, out=out, settings=settings, kind=kind, identify=identify)
-        do(_jobs_below(path), partial(found, root=path))
+        do(jobs_below(path), partial(found, root=path))
     for path in map(Path, arguments.squares):
         squares = partial(square_file, out=out, settings=settings, count=arguments.squares_each)
-        do(_jobs_below(path), partial(squares, root=path))
+        do(jobs_below(path), partial(squares, root=path))
     if not any(entry.kind == REAL for entry in entries):
         raise UsageError(f"no real face was found in {', '.join(arguments.faces)}")
     forging.write_manifest(out, entries)
     reals = [batch.Job(out / entry.file) for entry in entries if entry.kind == REAL]
     do(reals, partial(forge_file, out=out, settings=settings))
     forging.write_manifest(out, entries)
-    _summarize(arguments, entries)
+    print_summary(arguments, "forged", [(entry.split, entry.kind) for entry in entries])
     return max(codes, key=[DONE, FAILED].index)
 
 
@@ -111,7 +119,7 @@ def _postprocess(arguments: argparse.Namespace) -> int:
     results = batch.run([batch.Job(path) for path in entries], work, arguments.jobs)
     code = print_batch(arguments, results, len(entries), sentence, lambda result: None)
     forging.write_manifest(out, [entry for entry in entries.values() if (out / entry.file).exists()])
-    _summarize(arguments, list(entries.values()))
+    print_summary(arguments, "forged", [(entry.split, entry.kind) for entry in entries.values()])
     return code
 
 
@@ -143,7 +151,7 @@ def collect_file(
     """The faces of one picture, written to the set."""
     from underdrawing.api import forging
 
-    relative = job.path.relative_to(root) if root.is_dir() else Path(job.path.name)
+    relative = relative_to(root, job.path)
     found = forging.collect(job.path, relative, source, out, settings, kind=kind, identify=identify)
     status = "collected" if found.entries else "no face"
     result = {"file": job.name, "status": status, "faces": len(found.entries), "unusable": found.unusable}
@@ -154,7 +162,7 @@ def square_file(job: Job, *, out: Path, settings: ForgeSettings, count: int, roo
     """Squares of one photograph, written to the set."""
     from underdrawing.api import forging
 
-    relative = job.path.relative_to(root) if root.is_dir() else Path(job.path.name)
+    relative = relative_to(root, job.path)
     found = forging.collect_squares(job.path, relative, out, settings, count)
     return {"file": job.name, "status": "collected", "squares": count, "entries": found.entries}
 
@@ -183,13 +191,6 @@ def _warning(result: Result) -> str | None:
     return f"{result['file']}: no face that can be used" if result["status"] == "no face" else None
 
 
-def _taken(results: Iterator[Result], entries: list[FaceEntry]) -> Iterator[Result]:
-    """The results without their entries, which are added to the list."""
-    for result in results:
-        entries += result.pop("entries", [])
-        yield result
-
-
 def _settings(arguments: argparse.Namespace) -> ForgeSettings:
     from underdrawing.api.forging import TAEF2, ForgeSettings
     from underdrawing.attacks.face_forgery import KINDS
@@ -214,49 +215,10 @@ def _settings(arguments: argparse.Namespace) -> ForgeSettings:
     )
 
 
-def _identify(rule: str) -> Identify:
-    from underdrawing.data.face_identity import IdentityTable, by_file, by_folder
-
-    return {"file": by_file, "folder": by_folder}.get(rule) or IdentityTable.read(Path(rule))
-
-
-def _named(argument: str) -> tuple[str, Path]:
-    """(name of the set, path) of FOLDER or NAME=FOLDER."""
-    name, equals, place = argument.partition("=")
-    path = Path(place if equals else argument)
-    if not path.exists():
-        raise UsageError(f"{path}: no such folder or file")
-    return (name if equals else path.resolve().stem), path
-
-
 def _kind(argument: str) -> tuple[str, str, Path]:
     from underdrawing.data.face_set import REAL
 
     kind, equals, place = argument.partition("=")
     if not equals or kind in ("", REAL):
         raise UsageError(f"--fakes {argument}: expected KIND=FOLDER, as gan=pictures/")
-    return (kind, *_named(f"{kind}={place}"))
-
-
-def _jobs_below(path: Path) -> list[Job]:
-    from underdrawing.batch import Job
-    from underdrawing.data.files import find_pictures
-
-    return [Job(found.path) for found in find_pictures([path])]
-
-
-def _summarize(arguments: argparse.Namespace, entries: list[FaceEntry]) -> None:
-    """Print what is in the set, by split and kind."""
-    counts: dict[str, dict[str, int]] = {}
-    for entry in entries:
-        split = counts.setdefault(entry.split, {})
-        split[entry.kind] = split.get(entry.kind, 0) + 1
-    text = "\n".join(
-        f"{split}: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-        for split, kinds in sorted(counts.items())
-    )
-    result: dict[str, Any] = {"status": "forged", "output": arguments.output, "pictures": counts}
-    if arguments.quiet and not arguments.json:
-        return
-    print_result(arguments, result, text)
-    print_error(f"{len(entries)} pictures in {arguments.output}")
+    return (kind, *source_and_path(f"{kind}={place}"))

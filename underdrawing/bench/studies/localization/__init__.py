@@ -1,0 +1,1 @@
+"""Localizers of manipulations under one protocol."""
