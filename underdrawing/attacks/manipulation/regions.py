@@ -20,12 +20,13 @@ _SMALL = 80
 _SEEDS = 24
 _UNITED = 0.35
 """Share of the segments that are united with a neighbour."""
-_LEAST_SOLIDITY = 0.6
+_LEAST_SOLIDITY = 0.68
 """Area of a segment in that of its convex hull."""
 _MOST_CUT = 0.12
 """Share of the rim of a segment at the border of the picture."""
 _DISK = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
-_LEAST_CONTRAST = 14.0
+_WIDE_DISK = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
+_LEAST_CONTRAST = 20.0
 """Levels between both sides of a rim, above which it follows the colours."""
 
 
@@ -65,7 +66,7 @@ def segment(image: np.ndarray, rng: np.random.Generator, area: Area = AREA) -> n
     if rng.random() < _UNITED:
         part = _with_neighbour(part, [other for _, other in parts], area[1])
     rough = cv2.resize(part.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-    return _on_edges(image, _smooth(rough, 0.5 / ratio))
+    return _on_edges(image, _smooth(rough, 0.7 / ratio))
 
 
 def _with_neighbour(part: np.ndarray, others: list[np.ndarray], most: float) -> np.ndarray:
@@ -93,7 +94,7 @@ def _grown(small: np.ndarray, rng: np.random.Generator, area: Area) -> np.ndarra
     if not 0.5 * area[0] <= count / flooded.size <= area[1]:
         return None
     closed = cv2.morphologyEx(flooded, cv2.MORPH_CLOSE, _DISK)
-    opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, _DISK)[1:-1, 1:-1]
+    opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, _WIDE_DISK)[1:-1, 1:-1]
     contours, _ = cv2.findContours(opened, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     if not contours:
         return None
@@ -144,5 +145,5 @@ def _on_edges(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     near = (inner > 0.08) & (inner < 0.92) & (square > _LEAST_CONTRAST**2)
     refined = mask.copy()
     refined[window] = np.where(near, np.clip(1.4 * (share - 0.5) + 0.5, 0, 1), rough)
-    refined = _smooth(refined, 1.3)
+    refined = _smooth(refined, 1.6)
     return refined if refined.sum() > 0.6 * mask.sum() else mask

@@ -51,9 +51,9 @@ def sharpen(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def colour(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Another hue and saturation: the a-b plane of CIE Lab turned, scaled and shifted."""
     lab = blending.to_lab(pixels)
-    angle, gain = rng.normal(0, 0.8), rng.uniform(0.5, 1.6)
+    angle, gain = rng.normal(0, 0.45), rng.uniform(0.4, 1.4)
     turn = gain * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    lab[..., 1:] = lab[..., 1:] @ turn.astype(np.float32) + rng.normal(0, 8, 2).astype(np.float32)
+    lab[..., 1:] = lab[..., 1:] @ turn.astype(np.float32) + rng.normal(0, 6, 2).astype(np.float32)
     return blending.from_lab(lab)
 
 
