@@ -32,6 +32,7 @@ from underdrawing.nets import face_autoencoder
 from underdrawing.systems.amtennet import network as amtennet
 from underdrawing.systems.box_prompt_iml import model as box_prompt_iml
 from underdrawing.systems.box_prompt_iml import network as box_prompt_iml_network
+from underdrawing.systems.courtroom import network as courtroom
 from underdrawing.systems.dpnet_fgl import network as dpnet_fgl
 from underdrawing.systems.gocnet import network as gocnet
 from underdrawing.systems.grnet import network as grnet
@@ -232,6 +233,7 @@ def localizers() -> list[Source]:
     makers: dict[Path, Callable[[], nn.Module]] = {
         trunk_model.HEAD_GRAPH: PlainHead,
         box_prompt_iml.GRAPH: lambda: box_prompt_iml_network.BoxPromptIML(box_prompt_iml_network.RELEASED),
+        SYSTEMS / "courtroom/weights/courtroom.onnx": lambda: courtroom.Courtroom(courtroom.RELEASED),
     }
     return [
         Source(trunk_model.TRUNK_GRAPH, _trunk, images, MAPS),

@@ -129,6 +129,32 @@ def test_detectors_are_those_of_pytorch(name, kind, tmp_path):
     same(found, expected, 1e-3)
 
 
+@pytest.mark.parametrize(("name", "kind"), [("courtroom", "Courtroom")])
+def test_localizers_are_those_of_pytorch(name, kind, tmp_path):
+    """Of any size that the strides of the trunk's maps divide."""
+    module = import_module(f"underdrawing.systems.{name}.network")
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        net = getattr(module, kind)(module.RELEASED)
+        for parameter in net.parameters():
+            parameter.data += 0.05 * torch.randn_like(parameter)
+    save_network(net, tmp_path / "weights.safetensors", {}, prefix=PREFIX)
+    net = load_network(tmp_path / "weights.safetensors", module.Config, getattr(module, kind), PREFIX)
+    graph = Graph(
+        Path(module.__file__).parent / f"weights/{name}.onnx", tmp_path / "weights.safetensors", PREFIX
+    )
+    for height, width in ((96, 64), (128, 224)):
+        images = np.random.default_rng(1).uniform(0, 255, (1, 3, height, width)).astype(np.float32)
+        sizes = zip(trunk_network.CHANNELS, trunk_network.STRIDES, strict=True)
+        maps = [normal(1, channels, height // stride, width // stride) for channels, stride in sizes]
+        found = graph(images=images, **dict(zip(MAPS, maps, strict=True)))
+        with torch.inference_mode():
+            outputs = net(torch.from_numpy(images), [torch.from_numpy(x) for x in maps])
+        expected = [outputs.logits.numpy(), outputs.reliability.numpy()]
+        assert expected[0].std() > 1e-3
+        same(found, expected, 1e-3)
+
+
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (160, 96)])
 def test_the_trunk_of_the_localizers_and_the_plain_head_are_those_of_pytorch(height, width, tmp_path):
     """With other weights than the released ones."""
