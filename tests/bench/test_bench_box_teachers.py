@@ -17,7 +17,7 @@ BOX = [20, 24, 50, 40]
 def folder(tmp_path):
     """A set of two manipulated pictures, a green ellipse on noise each, and their authentic ones."""
     rng, lines = np.random.default_rng(1), []
-    target = tmp_path / "set"
+    target = tmp_path / "manipulated"
     target.mkdir()
     for number, kind in enumerate(("splice", "removal")):
         photo = rng.integers(90, 140, (SIDE, SIDE, 3), np.uint8)
@@ -43,7 +43,7 @@ def test_the_study_measures_each_teacher_by_kind(folder):
     study.run(run)
     store = study.STUDY.store(run.results)
     assert store.parts["set"]["photos"] == 2
-    weight = cv2.imread(str(folder / "set/0-mask.png"), cv2.IMREAD_GRAYSCALE)
+    weight = cv2.imread(str(folder / "manipulated/0-mask.png"), cv2.IMREAD_GRAYSCALE)
     share = cv2.countNonZero(weight) / (BOX[2] * BOX[3])
     for kind in ("splice", "removal"):
         assert store.figures[f"set/{kind}/box/iou"]["mean"] == pytest.approx(share, rel=1e-4)
@@ -56,7 +56,7 @@ def test_the_study_measures_each_teacher_by_kind(folder):
 def test_public_sets_get_boxes_of_their_masks(folder):
     for name, source in (("tampered", "0-splice"), ("mask", "0-mask")):
         (folder / "iml/coverage" / name).mkdir(parents=True)
-        data = (folder / "set" / f"{source}.png").read_bytes()
+        data = (folder / "manipulated" / f"{source}.png").read_bytes()
         (folder / "iml/coverage" / name / "a.png").write_bytes(data)
     run = Run(folder / "results", folder, only=("coverage",))
     study.run(run)
@@ -65,7 +65,7 @@ def test_public_sets_get_boxes_of_their_masks(folder):
 
 
 def test_folders_that_are_missing_are_named(tmp_path):
-    with pytest.raises(PictureError, match="no folder set"):
+    with pytest.raises(PictureError, match="no folder manipulated"):
         study.run(Run(tmp_path / "results", tmp_path, only=("set",)))
     with pytest.raises(UsageError, match="--data"):
         study.run(Run(tmp_path / "results", only=("set",)))

@@ -93,8 +93,30 @@ def test_a_closed_gate_removes_its_scale():
 
 
 def test_without_gates_all_scales_count_alike():
-    found = GatedFusion(CHANNELS, 8, gates=False).eval()(maps(1))
+    fusion, inputs = GatedFusion(CHANNELS, 8, gates=False).eval(), maps(1)
+    total = sum(
+        torch.nn.functional.interpolate(projection(x), size=(16, 16), mode="bilinear")
+        for projection, x in zip(fusion.projections, inputs, strict=True)
+    )
+    found = fusion(inputs)
     assert (found.gate == 1).all()
+    torch.testing.assert_close(found.features, fusion.fusion(total))
+
+
+def test_without_memory_only_the_observed_counts():
+    network = BoxPromptIML(Config(width=8, memory=False)).eval()
+    found = run(network, maps())
+    torch.testing.assert_close(found.logits, found.parts["base"] * found.parts["gate"])
+
+
+@pytest.mark.parametrize("name", ["no-gates", "no-memory"])
+def test_parts_that_are_left_out_are_not_trained_and_fit_the_graph(name):
+    network, whole = BoxPromptIML(RECIPES[name].network), BoxPromptIML(RECIPES["lean"].network)
+    fixed = {name for name, value in network.named_parameters() if not value.requires_grad}
+    assert fixed and all(name.startswith(("fusion.gates.", "guidance.")) for name in fixed)
+    assert [(n, v.shape) for n, v in network.state_dict().items()] == [
+        (n, v.shape) for n, v in whole.state_dict().items()
+    ]
 
 
 @pytest.mark.parametrize(("a", "alpha"), [(-1e4, 0.0), (0.0, 0.5), (1e4, 1.0)])
@@ -105,7 +127,7 @@ def test_the_mixture_at_the_ends_of_alpha(a, alpha):
     torch.testing.assert_close(guidance(base, gate, memory), alpha * base * gate + (1 - alpha) * memory)
 
 
-def test_where_the_gates_close_the_memory_decides():
+def test_where_the_gates_close_only_the_memory_counts():
     """And not at all what is observed: its evidence is 0 nats."""
     guidance, memory = DualGuidance(), torch.randn(1, 1, 4, 4)
     for base in (torch.full_like(memory, 50.0), torch.full_like(memory, -50.0)):
@@ -119,7 +141,7 @@ def test_the_refinement_starts_as_the_identity():
     torch.testing.assert_close(found.logits, network.guidance(base, gate, memory))
 
 
-@pytest.mark.parametrize("config", [SMALL, Config(width=8, gates=False), Config(width=8, prototypes=0)])
+@pytest.mark.parametrize("config", [SMALL, Config(width=8, gates=False), Config(width=8, memory=False)])
 def test_shapes_and_ranges(config):
     found = run(BoxPromptIML(config), maps(2, 96))
     assert found.logits.shape == found.reliability.shape == (2, 1, 24, 24)

@@ -41,7 +41,7 @@ TITLES = {
 class Settings:
     """Options of the study."""
 
-    set: str = "set"
+    set: str = "manipulated"
     """Folder of `underdrawing manipulate` below --data, or its path."""
     public: str = "iml"
     """Folder of public sets below --data, or its path."""

@@ -1,10 +1,12 @@
 """MGFM, memory-guided gated fusion of the trunk's maps, and the memory bank of prototypes.
 
-F'_i    = conv3x3(F_i), at 1/4 of the sides
-G_i     = sigmoid(conv1x1(F'_i))                one map for each scale, in (0, 1)
-F_fused = conv3x3(sum_i G_i F'_i)
-q       = conv1x1(F_fused)                      at each position
-A_mem   = conv1x1(softmax(q M^T / sqrt d) M)    M: trained prototypes, d numbers each
+    F'_i    = conv3x3(F_i), at 1/4 of the sides
+    G_i     = sigmoid(conv1x1(F'_i))                one map for each scale, in (0, 1)
+    F_fused = conv3x3(sum_i G_i F'_i)
+    q       = conv1x1(F_fused)                      at each position
+    A_mem   = conv1x1(softmax(q M^T / sqrt d) M)    M: trained prototypes, d numbers each
+
+Gates and memory can be fixed without effect for ablations: the parameters, and so the graph, stay the same.
 """
 
 from __future__ import annotations
@@ -15,6 +17,9 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+OPEN = 30.0
+"""Logit whose sigmoid is 1 in single precision."""
 
 
 class Fused(NamedTuple):
@@ -29,23 +34,25 @@ class Fused(NamedTuple):
 class GatedFusion(nn.Module):
     """Maps (B, C_i, H/s, W/s) of strides 4, 8, 16, 32 -> Fused.
 
-    channels: C_i. width: d. gates: False for G_i = 1, to measure what they bring.
+    channels: C_i. width: d. gates: False for G_i = 1.
     """
 
     def __init__(self, channels: Sequence[int], width: int, gates: bool) -> None:
         super().__init__()
         self.projections = nn.ModuleList(block(count, width) for count in channels)
-        self.gates = nn.ModuleList(nn.Conv2d(width, 1, 1) for _ in channels) if gates else None
+        self.gates = nn.ModuleList(nn.Conv2d(width, 1, 1) for _ in channels)
         self.fusion = block(width, width)
+        if not gates:
+            for gate in self.gates:
+                nn.init.zeros_(gate.weight)
+                nn.init.constant_(gate.bias, OPEN)
+            self.gates.requires_grad_(False)
 
     def forward(self, maps: Sequence[Tensor]) -> Fused:
         projected = [
             enlarged(projection(x), 2**scale)
             for scale, (projection, x) in enumerate(zip(self.projections, maps, strict=True))
         ]
-        if self.gates is None:
-            total = torch.stack(projected).sum(0)
-            return Fused(self.fusion(total), torch.ones_like(total[:, :1]))
         gates = [gate(x).sigmoid() for gate, x in zip(self.gates, projected, strict=True)]
         total = torch.stack([gate * x for gate, x in zip(gates, projected, strict=True)]).sum(0)
         return Fused(self.fusion(total), torch.stack(gates).mean(0))

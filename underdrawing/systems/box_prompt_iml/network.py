@@ -7,7 +7,7 @@ Guo et al., "From Passive Perception to Active Memory", AAAI 2026 (arXiv 2511.20
     A_final = alpha (A_base * G_avg) + (1 - alpha) A_mem
     A_refined = sigmoid(A_final + R(A_final))     R: two convolutions
 
-All A but A_refined are in nats: where the gates close, the observed evidence is 0 and the memory decides.
+All A but A_refined are in nats: where the gates close, the observed evidence is 0 and only the memory counts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from underdrawing.content.manipulation_trunk.network import CHANNELS
 from underdrawing.nets.localizer_outputs import LocalizerOutputs, certainty
-from underdrawing.systems.box_prompt_iml.mgfm import GatedFusion, MemoryBank
+from underdrawing.systems.box_prompt_iml.mgfm import OPEN, GatedFusion, MemoryBank
 
 REFINEMENT = 16
 """Channels inside the refinement."""
@@ -35,7 +35,9 @@ class Config:
     width: int = 64
     """d: channels of all maps behind the trunk."""
     prototypes: int = 64
-    """Of the memory bank; 0: no memory, A_final = A_base * G_avg."""
+    """Of the memory bank."""
+    memory: bool = True
+    """False: alpha = 1, so that A_final = A_base * G_avg."""
     gates: bool = True
     """False: G_i = 1."""
 
@@ -45,11 +47,14 @@ RELEASED = Config()
 
 
 class DualGuidance(nn.Module):
-    """A_final = alpha (A_base * G_avg) + (1 - alpha) A_mem, alpha = sigmoid(a), a trained from 0."""
+    """A_final = alpha (A_base * G_avg) + (1 - alpha) A_mem, alpha = sigmoid(a), a trained from 0.
 
-    def __init__(self) -> None:
+    memory: False for alpha = 1, not trained.
+    """
+
+    def __init__(self, memory: bool = True) -> None:
         super().__init__()
-        self.a = nn.Parameter(torch.zeros(1))
+        self.a = nn.Parameter(torch.full((1,), 0.0 if memory else OPEN), requires_grad=memory)
 
     def forward(self, base: Tensor, gate: Tensor, memory: Tensor) -> Tensor:
         """Maps (B, 1, h, w); base and memory in nats, gate in [0, 1]."""
@@ -68,8 +73,8 @@ class BoxPromptIML(nn.Module):
         self.config = config = config or Config()
         self.fusion = GatedFusion(config.channels, config.width, config.gates)
         self.base = nn.Conv2d(config.width, 1, 1)
-        self.memory = MemoryBank(config.width, config.prototypes) if config.prototypes else None
-        self.guidance = DualGuidance() if config.prototypes else None
+        self.memory = MemoryBank(config.width, config.prototypes)
+        self.guidance = DualGuidance(config.memory)
         last = nn.Conv2d(REFINEMENT, 1, 3, padding=1)
         nn.init.zeros_(last.weight)  # A_refined starts as the sigmoid of A_final
         nn.init.zeros_(last.bias)
@@ -77,11 +82,7 @@ class BoxPromptIML(nn.Module):
 
     def forward(self, images: Tensor, maps: Sequence[Tensor]) -> LocalizerOutputs:
         features, gate = self.fusion(maps)
-        base = self.base(features)
-        if self.memory is None:
-            final, parts = base * gate, {}
-        else:
-            memory = self.memory(features)
-            final, parts = self.guidance(base, gate, memory), {"memory": memory}
+        base, memory = self.base(features), self.memory(features)
+        final = self.guidance(base, gate, memory)
         logits = final + self.refinement(final)
-        return LocalizerOutputs(logits, certainty(logits), {"base": base, "gate": gate, **parts})
+        return LocalizerOutputs(logits, certainty(logits), {"base": base, "gate": gate, "memory": memory})
