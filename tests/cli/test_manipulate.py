@@ -126,10 +126,26 @@ def test_the_summary_as_json(run, photos, tmp_path):
     }  # fmt: skip
 
 
+def test_holes_are_filled_by_taef2_from_a_folder(run, photos, tmp_path):
+    torch = pytest.importorskip("torch")
+    from underdrawing.nets import tiny_autoencoder
+
+    for name in ("encoder", "decoder"):
+        state = getattr(tiny_autoencoder, name)().state_dict()
+        torch.save({key: value.half() for key, value in state.items()}, tmp_path / f"taef2_{name}.pth")
+    flags = ("--split", "val", "--side", SIDE, "--each", 1, "--kinds", "taef2", "--taef2", tmp_path)
+    assert run("manipulate", photos / "cat.png", "-o", tmp_path / "set", *flags).code == 0
+    entries = list(read_manifest(tmp_path / "set"))
+    assert [entry.kind for entry in entries] == [AUTHENTIC, "taef2"]
+    assert ManipulatedSet.read(tmp_path / "set", "val").masks[1].any()
+
+
 @pytest.mark.parametrize(
     ("flags", "text"),
     [
         (["--kinds", "splise"], ", ".join(KINDS)),
+        (["--kinds", "taef2"], ", ".join(KINDS)),
+        (["--taef2", "nowhere"], "nowhere: no such folder"),
         (["--side", "32"], "64 to 2048"),
         (["--identity", "none.csv"], "none.csv"),
     ],

@@ -17,8 +17,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from underdrawing.attacks.manipulation import KINDS, WITH_DONOR, Camera
+from underdrawing.attacks.manipulation import KINDS, WITH_DONOR, Camera, Manipulation, redrawn
+from underdrawing.attacks.manipulation.fills import Decoded
+from underdrawing.attacks.manipulation.removal import Removal
 from underdrawing.core.errors import PictureError
+from underdrawing.core.extras import needs_extra
 from underdrawing.data import annotation, set_writing
 from underdrawing.data.cached_arrays import decoded
 from underdrawing.data.face_identity import Identify, by_file, split_of
@@ -40,6 +43,8 @@ _UNSCALED = 0.5
 _LEAST_SIDE = 0.5
 """Least short side of a photograph, in sides of the pictures: it is enlarged by no more than two."""
 Entries = dict[str, ManipulatedEntry]
+TAEF2 = "taef2"
+"""Kind of removal by an autoencoder that is not part of this package; see nets.tiny_autoencoder."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,8 @@ class ManipulateSettings:
     seed: int = 0
     split: str | None = None
     """train, val or test for all pictures; None: by the photograph."""
+    taef2: str | None = None
+    """Folder with the weights of TAEF2, which makes the kind TAEF2."""
 
 
 def collect(
@@ -115,11 +122,19 @@ def manipulate(out: Path, file: str, settings: ManipulateSettings) -> list[Manip
         picture, mask = out / f"{stem}.png", out / f"{stem}.mask.png"
         if not (picture.exists() and mask.exists()):
             other = decoded(out / donor.file, cv2.IMREAD_COLOR_RGB) if donor else image
-            result = KINDS[kind](image, other, rng)
+            manipulation = _taef2(settings.taef2) if kind == TAEF2 and settings.taef2 else KINDS[kind]
+            result = manipulation(image, other, rng)
             write_png(mask, np.rint(255 * result.mask).astype(np.uint8))
             write_png(picture, result.image)
         made.append(_annotated(out, entry, stem, kind, donor, settings.seed))
     return made
+
+
+@lru_cache(maxsize=1)
+def _taef2(folder: str) -> Manipulation:
+    with needs_extra("research"):
+        from underdrawing.nets.tiny_autoencoder import TinyAutoencoder
+    return redrawn(Removal(Decoded(TinyAutoencoder(Path(folder)))))
 
 
 def _annotated(
@@ -170,4 +185,4 @@ def write_manifest(out: Path, entries: Iterable[ManipulatedEntry]) -> None:
 
 def claim(out: Path, settings: ManipulateSettings) -> None:
     """Note the settings of a set in its folder. UsageError where it was begun with others."""
-    set_writing.claim(out, settings, ("each",))
+    set_writing.claim(out, settings, ("each", "taef2"))

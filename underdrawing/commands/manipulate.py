@@ -39,6 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photos", nargs="+", metavar="PHOTOS", help=photos)
     parser.add_argument("-o", "--output", required=True, metavar="SET", help="folder of the set")
     parser.add_argument("--kinds", metavar="LIST", help="kinds, as splice,removal; all by default")
+    taef2 = "folder with the weights of TAEF2, for removals of the kind taef2 (needs PyTorch)"
+    parser.add_argument("--taef2", metavar="FOLDER", help=taef2)
     parser.add_argument("--each", type=_flags.count(100, "manipulations"), default=2, metavar="N",
                         help="manipulations of each photograph, kinds by turns; 2 by default")  # fmt: skip
     parser.add_argument("--side", type=_flags.count(2048, "px"), default=320, metavar="PX",
@@ -107,12 +109,15 @@ def sentence(result: Result) -> str:
 
 
 def _settings(arguments: argparse.Namespace) -> ManipulateSettings:
-    from underdrawing.api.manipulating import ManipulateSettings
+    from underdrawing.api.manipulating import TAEF2, ManipulateSettings
     from underdrawing.attacks.manipulation import KINDS
 
-    kinds = tuple(arguments.kinds.split(",")) if arguments.kinds else tuple(KINDS)
-    if unknown := set(kinds) - set(KINDS):
-        raise UsageError(f"no manipulation is called {min(unknown)!r}; there are: {', '.join(KINDS)}")
+    known = (*KINDS, *((TAEF2,) if arguments.taef2 else ()))
+    kinds = tuple(arguments.kinds.split(",")) if arguments.kinds else known
+    if unknown := set(kinds) - set(known):
+        raise UsageError(f"no manipulation is called {min(unknown)!r}; there are: {', '.join(known)}")
+    if arguments.taef2 and not Path(arguments.taef2).is_dir():
+        raise UsageError(f"--taef2 {arguments.taef2}: no such folder")
     if arguments.side < 64:
         raise UsageError(f"--side {arguments.side}: expected 64 to 2048 px")
     return ManipulateSettings(
@@ -121,4 +126,5 @@ def _settings(arguments: argparse.Namespace) -> ManipulateSettings:
         side=arguments.side,
         seed=arguments.seed,
         split=arguments.split,
+        taef2=arguments.taef2,
     )

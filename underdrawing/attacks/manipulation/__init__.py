@@ -25,4 +25,7 @@ KINDS: dict[str, Manipulation] = {
 WITH_DONOR = frozenset({"splice"})
 """Kinds that use the picture of a donor; the others ignore it."""
 
-__all__ = ["KINDS", "PLATFORMS", "WITH_DONOR", "Camera", "Chain", "Manipulated", "Manipulation", "Platform"]
+__all__ = [
+    "KINDS", "PLATFORMS", "WITH_DONOR", "Camera", "Chain", "Manipulated", "Manipulation", "Platform",
+    "redrawn",
+]  # fmt: skip
