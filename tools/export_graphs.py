@@ -32,6 +32,8 @@ from underdrawing.nets import face_autoencoder
 from underdrawing.systems.amtennet import network as amtennet
 from underdrawing.systems.box_prompt_iml import model as box_prompt_iml
 from underdrawing.systems.box_prompt_iml import network as box_prompt_iml_network
+from underdrawing.systems.cmb_net import network as cmb_net
+from underdrawing.systems.cmb_net import words
 from underdrawing.systems.courtroom import network as courtroom
 from underdrawing.systems.dpnet_fgl import network as dpnet_fgl
 from underdrawing.systems.gocnet import network as gocnet
@@ -241,7 +243,22 @@ def localizers() -> list[Source]:
             Source(path, _localizer(make), images | maps, ("logits", "reliability"))
             for path, make in makers.items()
         ),
+        Source(
+            SYSTEMS / "cmb_net/weights/cmb_net.onnx",
+            _localizer(lambda: cmb_net.CMBNet(cmb_net.RELEASED)),
+            images | maps | _text(),
+            ("logits", "reliability"),
+        ),
     ]
+
+
+def _text() -> dict[str, Tensor]:
+    """A text, and the whole as the part of the picture that is at hand."""
+    return {
+        "words": torch.ones(1, words.WORDS, words.CODE),
+        "present": torch.ones(1, words.WORDS),
+        "extent": torch.tensor([[0.0, 0.0, 1.0, 1.0]]),
+    }
 
 
 def main(arguments: list[str]) -> int:

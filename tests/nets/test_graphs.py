@@ -22,6 +22,8 @@ from underdrawing.judging.witness import network, witness
 from underdrawing.nets import face_autoencoder
 from underdrawing.nets.graph import Graph
 from underdrawing.nets.loading import load_network, save_network
+from underdrawing.systems.cmb_net import network as cmb_net
+from underdrawing.systems.cmb_net import words
 
 TOOLS = Path(__file__).parents[2] / "tools"
 
@@ -127,6 +129,30 @@ def test_detectors_are_those_of_pytorch(name, kind, tmp_path):
         expected = [y.numpy() for y in net(torch.from_numpy(faces[:1]))[:3]]
     assert np.abs(expected[2]).max() > 1e-3
     same(found, expected, 1e-3)
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (128, 96)])
+@pytest.mark.parametrize("text", ["a small pasted object at the top left", ""])
+def test_cmb_net_is_that_of_pytorch(height, width, text, tmp_path):
+    """With heads that only the training has, so that the graph has fewer parameters than the weights."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        net = cmb_net.CMBNet(cmb_net.RELEASED)
+        for parameter in net.parameters():
+            parameter.data += 0.02 * torch.randn_like(parameter)
+    save_network(net, tmp_path / "weights.safetensors", {}, prefix=PREFIX)
+    net = load_network(tmp_path / "weights.safetensors", cmb_net.Config, cmb_net.CMBNet, PREFIX)
+    maps = {f"maps{s}": normal(1, c, height // s, width // s)
+            for c, s in zip(net.config.channels, (4, 8, 16, 32), strict=True)}  # fmt: skip
+    codes, present = words.encode(text)
+    inputs = {"words": codes[None], "present": present[None], "extent": np.float32([[0.1, 0.2, 0.5, 0.9]])}
+    graph = Path(cmb_net.__file__).parent / "weights/cmb_net.onnx"
+    found = Graph(graph, tmp_path / "weights.safetensors", PREFIX)(**maps, **inputs)
+    with torch.inference_mode():
+        given = [torch.from_numpy(x) for x in maps.values()], *map(torch.from_numpy, inputs.values())
+        expected = [y.numpy() for y in net(torch.zeros(1, 3, height, width), *given)[:2]]
+    assert expected[0].std() > 0.05
+    same(found, expected, 1e-4)
 
 
 @pytest.mark.parametrize(("name", "kind"), [("courtroom", "Courtroom")])

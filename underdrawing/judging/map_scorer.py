@@ -134,10 +134,12 @@ class MapScorer:
         self.trunk, self._weights = trunk, weights
         self._graph = Graph(graph, weights, PREFIX)
 
-    def examine(self, image: np.ndarray, **inputs: np.ndarray) -> Localization:
-        """Maps of a picture (H, W, 3) uint8 of any size. inputs: others of the graph, the same for all tiles.
+    def examine(
+        self, image: np.ndarray, inputs: Callable[[Tiles, Tile], dict[str, np.ndarray]] | None = None
+    ) -> Localization:
+        """Maps of a picture (H, W, 3) uint8 of any size. ShapeError for other arrays.
 
-        ShapeError for other arrays.
+        inputs: other inputs of the graph for one of the tiles.
         """
         by_cell, by_picture = self._calibration
         tiles = self.trunk(image)
@@ -145,7 +147,8 @@ class MapScorer:
         def cells(tile: Tile) -> np.ndarray:
             shared = {"images": tile.planes(), **dict(zip(MAPS, tile.maps, strict=True))}
             used = {name: value for name, value in shared.items() if name in self._graph.inputs}
-            logits, reliability = self._graph(**used, **inputs)
+            others = inputs(tiles, tile) if inputs else {}
+            logits, reliability = self._graph(**used, **others)
             return np.stack([logits[0, 0], reliability[0, 0]])
 
         logits, reliability = blended(tiles, _in_parallel(cells, tiles.tiles))

@@ -24,6 +24,7 @@ class Graph:
     """One network on the CPU, loaded at the first call; on one thread unless OMP_NUM_THREADS asks for more.
 
     graph: file whose initializers are named as the tensors in the file `weights` that start with `prefix`.
+    Tensors that the graph does not name are left out: heads that only the training has.
     """
 
     def __init__(self, graph: Path, weights: Path, prefix: str = ""):
@@ -44,7 +45,8 @@ class Graph:
 
     @cached_property
     def _session(self) -> ort.InferenceSession:
-        tensors = read_tensors(self._weights, self._prefix)
+        graph, tensors = self._graph.read_bytes(), read_tensors(self._weights, self._prefix)
+        tensors = {name: value for name, value in tensors.items() if _string(name) in graph}
         options = ort.SessionOptions()
         options.intra_op_num_threads = _threads(os.environ.get("OMP_NUM_THREADS", ""))
         options.inter_op_num_threads = 1
@@ -56,6 +58,11 @@ class Graph:
         except Exception as error:  # the errors of onnxruntime have no other common class
             text = f"{self._weights}: its tensors do not fit the network {self._graph.name} ({error})"
             raise WeightsError(text) from error
+
+
+def _string(name: str) -> bytes:
+    """As protocol buffers store it: after its length."""
+    return bytes([len(name)]) + name.encode()
 
 
 def _threads(setting: str) -> int:

@@ -80,6 +80,8 @@ class LocalizeBatch:
     """(B, 1, side / 4, side / 4) float32: 1 inside of the boxes, else 0."""
     manipulated: Tensor
     """(B,) float32: 1 for a picture with manipulated cells; 0 also where the chain has cut them off."""
+    kinds: Tensor
+    """(B,) int64: 0 for an authentic picture, else 1 + position in LocalizeBatches.kinds."""
 
 
 Losses = Callable[[LocalizerOutputs, LocalizeBatch, np.random.Generator, float], dict[str, Tensor]]
@@ -92,27 +94,27 @@ class LocalizeBatches:
     def __init__(self, pictures: ManipulatedSet, recipe: LocalizeRecipe, teacher: np.ndarray | None = None):
         """teacher: (N, S, S) uint8 label maps of the set's pictures in place of those of the supervision."""
         self.pictures, self.recipe = pictures, recipe
-        kinds = [kind for kind in pictures.kinds if kind not in recipe.without]
-        if not kinds or not len(pictures.indices(AUTHENTIC)):
+        self.kinds = [kind for kind in pictures.kinds if kind not in recipe.without]
+        if not self.kinds or not len(pictures.indices(AUTHENTIC)):
             raise UsageError("a localizer is trained on manipulated and authentic pictures; one is missing")
-        self._pools = [pictures.indices(kind) for kind in kinds]
+        self._pools = [pictures.indices(kind) for kind in self.kinds]
         self._originals = pictures.originals()
         self._teacher = teacher
 
     def draw(self, rng: np.random.Generator) -> LocalizeBatch:
         """A batch; every second picture is authentic."""
         side, pictures = self.recipe.side, self.pictures
-        images, masks, labels, boxes = [], [], [], []
+        images, kinds, masks, labels, boxes = [], [], [], [], []
         for _ in range(self.recipe.batch // 2):
-            pool = self._pools[rng.integers(len(self._pools))]
-            place, chain = int(rng.choice(pool)), Chain.draw(rng, side, self.recipe.chain)
+            kinds.append(int(rng.integers(len(self.kinds))))
+            place, chain = int(rng.choice(self._pools[kinds[-1]])), Chain.draw(rng, side, self.recipe.chain)
             images += [chain(pictures.pictures[one]) for one in (place, int(self._originals[place]))]
             mask = chain.moved(pictures.masks[place])
             box = chain.moved(_drawn(pictures.entries[place].boxes, pictures.masks.shape[1:]))
             masks.append(share(mask == 1))
             boxes.append(share(box == 1) >= 0.5)
             labels.append(self._labels(place, chain, mask, boxes[-1]))
-        return _batch(np.stack(images), *(np.stack(planes) for planes in (masks, labels, boxes)))
+        return _batch(np.stack(images), kinds, *(np.stack(planes) for planes in (masks, labels, boxes)))
 
     def _labels(self, place: int, chain: Chain, mask: np.ndarray, box: np.ndarray) -> np.ndarray:
         """Labels of the cells of a manipulated picture."""
@@ -159,8 +161,10 @@ def _drawn(boxes: list[list[int]], shape: tuple[int, ...]) -> np.ndarray:
     return inside
 
 
-def _batch(images: np.ndarray, masks: np.ndarray, labels: np.ndarray, boxes: np.ndarray) -> LocalizeBatch:
-    """Planes (B / 2, h, w) of the manipulated pictures, with those of the authentic ones, which are 0."""
+def _batch(
+    images: np.ndarray, kinds: list[int], masks: np.ndarray, labels: np.ndarray, boxes: np.ndarray
+) -> LocalizeBatch:
+    """kinds (B / 2) and planes (B / 2, h, w): of the manipulated pictures; the authentic ones have 0."""
 
     def both(planes: np.ndarray) -> Tensor:
         own = torch.from_numpy(planes.astype(np.float32))
@@ -169,7 +173,8 @@ def _batch(images: np.ndarray, masks: np.ndarray, labels: np.ndarray, boxes: np.
     shares = both(masks)
     manipulated = (shares.flatten(1).amax(1) >= 0.5).float()
     pictures = torch.from_numpy(images).permute(0, 3, 1, 2).float().contiguous()
-    return LocalizeBatch(pictures, shares, both(labels), both(boxes), manipulated)
+    numbers = torch.tensor([number for kind in kinds for number in (kind + 1, 0)])
+    return LocalizeBatch(pictures, shares, both(labels), both(boxes), manipulated, numbers)
 
 
 def plain_losses(

@@ -1,0 +1,105 @@
+"""Sentences about pictures of which the truth is known: what an observer could write, with errors.
+
+A sentence names at most a place of a 3x3 grid, a size, and what seems to have been done. Nothing else of the
+mask enters it, and these are wrong or missing as often as `Observer` has it, in both classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+ROWS = (("top", "upper part"), ("middle", "centre"), ("bottom", "lower part"))
+COLUMNS = (("left",), ("centre", "middle"), ("right",))
+SIZES = ("small", "", "large")
+"""By the share of the picture, of SIZE_SHARES."""
+SIZE_SHARES = (0.03, 0.15)
+SUSPICIONS = {
+    "splice": ("pasted object", "object that does not belong", "inserted thing with other lighting"),
+    "copy_move": ("repeated pattern", "duplicated object", "copied detail"),
+    "removal": ("smeared area where something was removed", "erased object", "filled area"),
+    "retouch": ("smoothed area", "blurred or recoloured detail", "retouched spot"),
+    "text": ("inserted lettering", "added text", "added logo"),
+}
+"""Phrases by kind of manipulation."""
+OPENINGS = ("There seems to be a", "I suspect a", "Possibly manipulated: a", "The picture shows a")
+NOTHING = ("Nothing looks manipulated.", "The picture looks consistent.", "No suspicious area.")
+
+
+@dataclass(frozen=True)
+class Observer:
+    """Rates of errors and omissions, each in [0, 1]."""
+
+    silent: float = 0.4
+    """Pictures without any text."""
+    missed: float = 0.2
+    """Manipulated pictures that the text calls consistent."""
+    alarmed: float = 0.2
+    """Authentic pictures in which the text suspects something, anywhere."""
+    misplaced: float = 0.2
+    """Suspicions whose place is one of the eight others."""
+    mistaken: float = 0.3
+    """Suspicions whose kind is another."""
+    omitted: float = 0.3
+    """Suspicions without a size, and without a kind."""
+
+
+CAREFUL = Observer(*(0.0 for _ in fields(Observer)))
+"""Makes no error: a bound on what a text can contribute."""
+MISLEADING = Observer(silent=0.0, missed=0.5, alarmed=1.0, misplaced=1.0, mistaken=1.0, omitted=0.0)
+"""Is wrong about every picture."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What is written about one picture."""
+
+    text: str
+    """Empty: nothing."""
+    right: bool
+    """Whether place and class are those of the truth; False without text."""
+
+
+def observe(
+    region: np.ndarray, kind: str, extent: np.ndarray, observer: Observer, rng: np.random.Generator
+) -> Statement:
+    """A sentence about a whole picture.
+
+    region: (h, w) share of manipulated pixels in the part of it that is at hand; kind: of the manipulation;
+    extent: x0, y0, x1, y1 of that part in the picture, in [0, 1].
+    """
+    if rng.random() < observer.silent:
+        return Statement("", False)
+    manipulated = bool((region > 0.5).any())
+    if rng.random() >= (1 - observer.missed if manipulated else observer.alarmed):
+        return Statement(str(rng.choice(NOTHING)), not manipulated)
+    if not manipulated:
+        place, size = int(rng.integers(9)), int(rng.integers(3))
+        return Statement(sentence(place, size, str(rng.choice(sorted(SUSPICIONS))), rng), False)
+    place, size = place_of(region, extent)
+    misplaced = rng.random() < observer.misplaced
+    if misplaced:
+        place = (place + int(rng.integers(1, 9))) % 9
+    if rng.random() < observer.mistaken:
+        kind = str(rng.choice(sorted(set(SUSPICIONS) - {kind})))
+    size = 1 if rng.random() < observer.omitted else size
+    kind = "" if rng.random() < observer.omitted else kind
+    return Statement(sentence(place, size, kind, rng), not misplaced)
+
+
+def place_of(region: np.ndarray, extent: np.ndarray) -> tuple[int, int]:
+    """Cell of the 3x3 grid, row by row, with the centre of the region, and its size as a place in SIZES."""
+    rows, cols = np.nonzero(region > 0.5)
+    y = extent[1] + (extent[3] - extent[1]) * (rows.mean() + 0.5) / region.shape[0]
+    x = extent[0] + (extent[2] - extent[0]) * (cols.mean() + 0.5) / region.shape[1]
+    share = len(rows) / region.size * (extent[2] - extent[0]) * (extent[3] - extent[1])
+    cell = 3 * min(int(3 * y), 2) + min(int(3 * x), 2)
+    return cell, int(np.searchsorted(SIZE_SHARES, share))
+
+
+def sentence(place: int, size: int, kind: str, rng: np.random.Generator) -> str:
+    """Such as "I suspect a small pasted object at the top left."; no kind for "" or one without phrases."""
+    what = str(rng.choice(SUSPICIONS.get(kind, ("altered area",))))
+    row, column = (str(rng.choice(names[i])) for names, i in ((ROWS, place // 3), (COLUMNS, place % 3)))
+    return f"{rng.choice(OPENINGS)} {SIZES[size]} {what} at the {row} {column}.".replace("  ", " ")
