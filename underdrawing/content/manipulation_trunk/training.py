@@ -29,7 +29,7 @@ class TrunkRecipe(localize.LocalizeRecipe):
     head: HeadConfig = field(default_factory=HeadConfig)
 
 
-_LEAN = TrunkRecipe(train_trunk=True, learning_rate=2e-3, minutes=120.0)
+_LEAN = TrunkRecipe(train_trunk=True, side=192, learning_rate=2e-3, minutes=120.0)
 _HEAD = TrunkRecipe(learning_rate=2e-3, minutes=25.0)
 _SMALL = (8, 16, 16, 16)
 RECIPES: dict[str, TrunkRecipe] = {
