@@ -10,10 +10,12 @@ from skimage import data
 from underdrawing.bench.harness.run import Run
 from underdrawing.bench.harness.subjects import Subject
 from underdrawing.bench.studies.localization import samples, study, tables
+from underdrawing.bench.studies.localization.figures import of_pictures
 from underdrawing.core.errors import OutputError, PictureError
 from underdrawing.core.interfaces import Localization
 from underdrawing.data.annotation import boxes, scribbles
 from underdrawing.data.manipulated_set import AUTHENTIC, MANIFEST, ManipulatedEntry
+from underdrawing.metrics.localization import MapScores
 
 SIDE, PHOTOS = 96, 5
 PICTURE = cv2.resize(data.coffee(), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
@@ -136,6 +138,7 @@ def test_public_sets_and_platforms_are_measured(store):
     mean = np.mean([found[f"green/public/{name}/f1"]["mean"] for name in study.OUT_OF_DOMAIN])
     assert found["green/public/out-of-domain/f1"]["mean"] == pytest.approx(mean, abs=1e-4)
     assert found["green/platforms/none/f1"] == found["green/public/casia1/f1"]
+    assert "green/platforms/weibo/picture_auc" in found and "green/platforms/none/picture_auc" not in found
 
 
 def test_the_weak_labels_of_the_set_are_measured(store):
@@ -164,6 +167,16 @@ def test_a_photograph_and_its_manipulations_take_one_path(folder):
     assert len({images[AUTHENTIC].shape for images in by_photo.values()}) > 1
     one = samples.of_set(folder / "manipulated", 1)
     assert [sample.kind for sample in one.samples] == [AUTHENTIC, "green", "blur"]
+
+
+def test_a_picture_whose_manipulation_was_cropped_off_is_of_neither_class():
+    view = samples.View("v", tuple(samples.Sample(k, k, k) for k in ("splice", "text", AUTHENTIC)), photo)
+    nan = np.nan
+    scores = MapScores(*map(np.array, ([0.5, nan, nan], [0.3, nan, nan], [0.9, nan, nan],
+                                       [0.1, 0.3, 0.2], [0.8, 0.1, 0.4])))  # fmt: skip
+    found = of_pictures("p", view, scores)
+    assert found["p/picture_auc"]["mean"] == 1 and found["p/picture_auc"]["n"] == 2
+    assert found["p/false_area"]["mean"] == 0.2 and found["p/false_area"]["n"] == 1
 
 
 def test_a_part_is_repeated_on_demand_only_and_gives_the_same(folder, store):

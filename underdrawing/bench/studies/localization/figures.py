@@ -23,15 +23,19 @@ def of_manipulated(place: str, view: View, scores: MapScores) -> Figures:
 
 
 def of_pictures(place: str, view: View, scores: MapScores) -> Figures:
-    """Falsely flagged area and share of authentic pictures, and the AUC of pictures."""
+    """Falsely flagged area and share of authentic pictures, and the AUC of pictures.
+
+    A picture whose manipulation was cropped off belongs to neither class.
+    """
     authentic, photos = view.authentic, view.photos
+    decided = np.where(authentic | ~np.isnan(scores.f1), scores.picture_prob, np.nan)
     area = np.where(authentic, scores.flagged, np.nan)
     flagged = np.where(authentic, np.asarray(scores.flagged) > _CLEAN, np.nan)
     return _measured(
         {
             f"{place}/false_area": mean_score(area, photos),
             f"{place}/false_pictures": mean_score(flagged, photos),
-            f"{place}/picture_auc": picture_auc(np.asarray(scores.picture_prob), ~authentic, photos),
+            f"{place}/picture_auc": picture_auc(decided, ~authentic, photos),
         }
     )
 
