@@ -9,7 +9,7 @@ from skimage import data
 
 from underdrawing.bench.harness.run import Run
 from underdrawing.bench.harness.subjects import Subject
-from underdrawing.bench.studies.localization import samples, study, tables
+from underdrawing.bench.studies.localization import ablations, samples, study, tables
 from underdrawing.bench.studies.localization.figures import of_pictures
 from underdrawing.core.errors import OutputError, PictureError
 from underdrawing.core.interfaces import Localization
@@ -216,3 +216,16 @@ def test_ideas_are_compared_with_full_supervision(tmp_path):
     assert [row[3] for row in table.rows] == ["1380", "20", "4"]
     (own, *_) = tables.TABLES["localization-sc-iml"](store)
     assert own.rows[0][0] == "synthetic, all kinds"
+
+
+def test_ablations_of_a_localizer_stand_below_it(tmp_path):
+    store = study.STUDY.store(tmp_path)
+    assert ablations.TABLES["localization-box-prompt-iml-parts"](store) is None
+    for name, f1 in (("box-prompt-iml", 0.6), ("box-prompt-iml-no-memory", 0.5), ("sc-iml", 0.7)):
+        figures = {f"{name}/synthetic/all/f1": {"mean": f1, "n": 4}}
+        part = {"figures": figures, "measured": {}, "conditions": {}}
+        study.STUDY.store(tmp_path).write(name, f"synthetic-{name}", part)
+    (table, _) = ablations.TABLES["localization-box-prompt-iml-parts"](study.STUDY.store(tmp_path))
+    assert [(row[0], row[1].text) for row in table.rows] == [
+        ("as published, GrabCut as teacher", "0.600"), ("no memory", "0.500"),
+    ]  # fmt: skip

@@ -51,6 +51,7 @@ RECIPES: dict[str, BoxPromptRecipe] = {
     "teacher-box": replace(_LEAN, teacher="box"),
     "no-gates": replace(_LEAN, network=Config(gates=False)),
     "no-memory": replace(_LEAN, network=Config(memory=False)),
+    "no-gates-no-memory": replace(_LEAN, network=Config(gates=False, memory=False)),
     "dice": replace(_LEAN, dice=1.0),
     "smoke": replace(
         _LEAN, network=Config(_SMALL, width=8, prototypes=8), trunk=trunk.Config(_SMALL, (1, 1, 1, 1)),

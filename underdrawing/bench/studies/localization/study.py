@@ -26,7 +26,7 @@ from underdrawing import zoo
 from underdrawing.attacks.manipulation import PLATFORMS
 from underdrawing.bench.harness.record import Columns, Protocol, conditions, part_of
 from underdrawing.bench.harness.run import Run, Study
-from underdrawing.bench.studies.localization import samples, subjects, tables
+from underdrawing.bench.studies.localization import ablations, samples, subjects, tables
 from underdrawing.bench.studies.localization.figures import Figures, mean_of, of_manipulated, of_pictures
 from underdrawing.bench.studies.localization.samples import View
 from underdrawing.bench.studies.localization.subjects import MapSubject
@@ -229,6 +229,6 @@ STUDY = Study(
     "localization",
     "localizers of manipulated pixels: synthetic and public sets, platforms, authentic photographs",
     run,
-    tables.TABLES,
+    {**tables.TABLES, **ablations.TABLES},
     settings=Settings,
 )

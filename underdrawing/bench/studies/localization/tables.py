@@ -64,7 +64,7 @@ _NOTE = (
     "synthetic manipulations alone. The table of BoxPromptIML states .400 in domain for Sc-IML, the table of "
     "Sc-IML .811."
 )
-_BOUNDS = "In brackets the 95 % bounds, by a bootstrap over photographs."
+BOUNDS = "In brackets the 95 % bounds, by a bootstrap over photographs."
 _PER_CENT = ("false_area", "false_pictures", "labelled", "labelled_manipulated", "wrong", "covered")
 
 
@@ -106,7 +106,7 @@ def overview(store: Store) -> Sequence[Block] | None:
         "untouched photographs, flagged area, %": "untouched/false_area",
     }  # fmt: skip
     table = Table(("localizer", *columns), _rows(store, names, columns.values()))
-    return [table, _BOUNDS, *_conditions(store, "synthetic")] if names else None
+    return [table, BOUNDS, *_conditions(store, "synthetic")] if names else None
 
 
 def ideas(store: Store) -> Sequence[Block] | None:
@@ -130,7 +130,7 @@ def ideas(store: Store) -> Sequence[Block] | None:
         "with masks, so the rows of weak labels compare heads on maps that know manipulations. Seconds are "
         "those of the papers, for one manipulated picture."
     )
-    return [Table(head, rows), note, _BOUNDS] if rows else None
+    return [Table(head, rows), note, BOUNDS] if rows else None
 
 
 def _share(store: Store, name: str) -> Cell:
@@ -152,7 +152,7 @@ def kinds(store: Store) -> Sequence[Block] | None:
         [place.replace("_", "-"), *(cell(store, f"{name}/synthetic/{place}/f1") for name in names)]
         for place in places
     ]
-    return [Table(("F1", *map(_title, names)), rows), _BOUNDS] if rows else None
+    return [Table(("F1", *map(_title, names)), rows), BOUNDS] if rows else None
 
 
 def by_place(
@@ -170,7 +170,7 @@ def by_place(
         for place in _places(store, names, part, titles, metric)
     ]
     columns = (head, *map(_title, names), *(f"paper, {paper}" for paper in papers))
-    notes = [_BOUNDS, *([_NOTE] if papers else []), *_conditions(store, part)]
+    notes = [BOUNDS, *([_NOTE] if papers else []), *_conditions(store, part)]
     return [Table(columns, rows), *notes] if rows else None
 
 
@@ -196,7 +196,7 @@ def authentic(store: Store) -> Sequence[Block] | None:
         for place in _places(store, names, "public", SETS, "false_area")
     ]
     head = ("set", *(f"{title}, {_title(name)}" for title in metrics.values() for name in names))
-    return [Table(head, rows), _BOUNDS] if rows else None
+    return [Table(head, rows), BOUNDS] if rows else None
 
 
 def labels(store: Store) -> Sequence[Block] | None:
@@ -249,7 +249,7 @@ def beside_paper(store: Store, name: str) -> Sequence[Block] | None:
         "AUC of pixels",
         "falsely flagged area, %",
     )
-    return [Table(head, rows), _BOUNDS, _NOTE, *_conditions(store, "synthetic", [name])]
+    return [Table(head, rows), BOUNDS, _NOTE, *_conditions(store, "synthetic", [name])]
 
 
 def _place_title(place: str) -> str:
