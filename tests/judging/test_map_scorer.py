@@ -71,7 +71,9 @@ def scorer(folder, trunk):
     return MapScorer(folder / "head.onnx", folder / "head.safetensors", trunk)
 
 
-SHIFT = np.zeros(1, np.float32)
+def no_shift(tiles, tile):
+    """The extra input of the head."""
+    return {"shift": np.zeros(1, np.float32)}
 
 
 def expected(image):
@@ -89,7 +91,7 @@ def smooth(height, width):
 @pytest.mark.parametrize("shape", [(1, 1), (7, 300), (32, 32), (33, 65), (512, 512), (700, 521), (513, 1100)])
 def test_maps_of_every_size_are_those_of_the_pixels(scorer, shape):
     image = smooth(*shape)
-    found = scorer.examine(image, shift=SHIFT)
+    found = scorer.examine(image, no_shift)
     for values in (found.tampered_prob, found.reliability):
         assert values.shape == shape and values.dtype == np.float32
         assert values.min() >= 0 and values.max() <= 1
@@ -100,7 +102,7 @@ def test_maps_of_every_size_are_those_of_the_pixels(scorer, shape):
 def test_a_large_picture_is_reduced(monkeypatch, scorer):
     monkeypatch.setattr(map_scorer, "MOST_PX", 200_000)
     image = cv2.resize(smooth(500, 400), (1200, 1500), interpolation=cv2.INTER_LINEAR)
-    found = scorer.examine(image, shift=SHIFT)
+    found = scorer.examine(image, no_shift)
     assert found.tampered_prob.shape == (1500, 1200)
     assert np.abs(found.tampered_prob - expected(image)).max() < 0.05
     tiles = scorer.trunk(image)
@@ -108,23 +110,30 @@ def test_a_large_picture_is_reduced(monkeypatch, scorer):
     assert reduced(image, image.size) is image
 
 
-def test_extra_inputs_reach_every_tile(scorer):
-    image = smooth(600, 600)
-    found = scorer.examine(image, shift=SHIFT + 0.1)
-    assert np.abs(found.reliability - image[..., 2] / 255 - 0.1).max() < 0.03
+def test_extra_inputs_are_those_of_each_tile(scorer):
+    """Such as its place in the picture."""
+
+    def place(tiles, tile):
+        return {"shift": np.float32([(tile.top > 0) * tile.top / tiles.height])}
+
+    image = smooth(600, 300)
+    found = scorer.examine(image, place).reliability - image[..., 2] / 255
+    (_, last) = spans(600)
+    assert np.abs(found[: last.start]).max() < 0.03
+    assert np.abs(found[spans(600)[0].stop :] - last.start / 600).max() < 0.03
 
 
 def test_the_largest_logits_decide_on_the_picture(scorer):
     image = np.full((320, 320, 3), 100, np.uint8)
-    assert scorer.examine(image, shift=SHIFT).picture_prob == pytest.approx(0.5)
+    assert scorer.examine(image, no_shift).picture_prob == pytest.approx(0.5)
     image[64:96, 64:96, 0] = 110  # 1 % of the picture
-    assert scorer.examine(image, shift=SHIFT).picture_prob == pytest.approx(1 / (1 + np.exp(-2)), abs=0.01)
+    assert scorer.examine(image, no_shift).picture_prob == pytest.approx(1 / (1 + np.exp(-2)), abs=0.01)
 
 
 def test_what_is_added_to_the_sides_does_not_decide_on_the_picture(scorer):
     image = np.full((40, 33, 3), 100, np.uint8)
     image[:, 28:, 0] = 90
-    assert scorer.examine(image, shift=SHIFT).picture_prob == pytest.approx(0.5, abs=0.02)
+    assert scorer.examine(image, no_shift).picture_prob == pytest.approx(0.5, abs=0.02)
 
 
 def test_localizers_share_the_maps_of_the_last_picture(folder, scorer, trunk):
@@ -136,7 +145,7 @@ def test_localizers_share_the_maps_of_the_last_picture(folder, scorer, trunk):
     assert trunk(image.reshape(32, 128, 3)).sides == (32, 128)
     other = MapScorer(folder / "head.onnx", folder / "head.safetensors", trunk)
     assert np.array_equal(
-        other.examine(image, shift=SHIFT).tampered_prob, scorer.examine(image, shift=SHIFT).tampered_prob
+        other.examine(image, no_shift).tampered_prob, scorer.examine(image, no_shift).tampered_prob
     )
 
 
@@ -158,13 +167,13 @@ def test_tiles_cover_a_side_with_overlap(length):
 ])  # fmt: skip
 def test_other_arrays_are_refused(scorer, image):
     with pytest.raises(ShapeError, match="expected a picture"):
-        scorer.examine(image, shift=SHIFT)
+        scorer.examine(image, no_shift)
 
 
 def test_strided_pictures_are_those_of_their_pixels(scorer):
     whole = np.ascontiguousarray(data.astronaut()[:128, :128])
-    mirrored = scorer.examine(whole[:, ::-1], shift=SHIFT)
-    copied = scorer.examine(np.ascontiguousarray(whole[:, ::-1]), shift=SHIFT)
+    mirrored = scorer.examine(whole[:, ::-1], no_shift)
+    copied = scorer.examine(np.ascontiguousarray(whole[:, ::-1]), no_shift)
     assert np.array_equal(mirrored.tampered_prob, copied.tampered_prob)
 
 
@@ -181,7 +190,7 @@ def test_weights_that_do_not_fit_are_refused(folder, trunk, tmp_path):
         path = tmp_path / "head.safetensors"
         save_file(stored, path, {"trunk_sha256": sha256, "config": json.dumps({})})
         with pytest.raises(WeightsError, match=message):
-            MapScorer(folder / "head.onnx", path, trunk).examine(smooth(32, 32), shift=SHIFT)
+            MapScorer(folder / "head.onnx", path, trunk).examine(smooth(32, 32), no_shift)
     with pytest.raises(WeightsError, match="no such file"):
         MapScorer(folder / "head.onnx", tmp_path / "none.safetensors", trunk)
     with pytest.raises(WeightsError, match="no such file"):
