@@ -38,6 +38,7 @@ from underdrawing.systems.courtroom import network as courtroom
 from underdrawing.systems.dpnet_fgl import network as dpnet_fgl
 from underdrawing.systems.gocnet import network as gocnet
 from underdrawing.systems.grnet import network as grnet
+from underdrawing.systems.sc_iml import network as sc_iml
 
 OPSET = 20
 SYSTEMS = Path(systems.__file__).parent
@@ -236,6 +237,7 @@ def localizers() -> list[Source]:
         trunk_model.HEAD_GRAPH: PlainHead,
         box_prompt_iml.GRAPH: lambda: box_prompt_iml_network.BoxPromptIML(box_prompt_iml_network.RELEASED),
         SYSTEMS / "courtroom/weights/courtroom.onnx": lambda: courtroom.Courtroom(courtroom.RELEASED),
+        SYSTEMS / "sc_iml/weights/sc_iml.onnx": lambda: sc_iml.ScIML(sc_iml.RELEASED),
     }
     return [
         Source(trunk_model.TRUNK_GRAPH, _trunk, images, MAPS),

@@ -21,6 +21,15 @@ ABLATIONS: Mapping[str, Mapping[str, str]] = {
         "-no-gates-no-memory": "neither gates nor memory",
         "-dice": "Dice loss beside the cross-entropy",
     },
+    "sc-iml": {
+        "": "both errors mended",
+        "-no-pfmm": "no PFMM",
+        "-no-ssc": "no SSC",
+        "-no-lsc": "no LSC",
+        "-no-cem": "no CEM",
+        "-lsc-as-released": "LSC as released",
+        "-cem-as-released": "CEM as released",
+    },
 }
 """By system: what its training is named behind the system's name, and its title."""
 _COLUMNS = {
