@@ -15,6 +15,7 @@ from underdrawing.api.examining import Examiner
 from underdrawing.core.interfaces import FaceEvidence, Localization
 from underdrawing.data.sources import decode_source
 from underdrawing.judging.face_decision import FaceDecision
+from underdrawing.judging.map_agreement import PictureDecision
 from underdrawing.report.examined import examined_files
 
 ASTRONAUT = data.astronaut()
@@ -38,16 +39,27 @@ class Stub:
 
 
 class Half:
-    def examine(self, image):
+    """Marks the upper half, or the lower one where a text names it."""
+
+    def examine(self, image, lower=False):
         maps = np.zeros(image.shape[:2], np.float32)
         maps[: len(maps) // 2] = 1
-        return Localization(maps, np.ones_like(maps))
+        return Localization(maps[::-1] if lower else maps, np.ones_like(maps), 0.9)
+
+    def examine_with_text(self, image, text):
+        return self.examine(image, "lower" in text)
 
 
-def examine(image, decision=DECISION, localizers=None, least_mean=0, **options):
+class Nothing:
+    def examine(self, image):
+        return Localization(np.zeros(image.shape[:2], np.float32), np.ones(image.shape[:2], np.float32), 0.3)
+
+
+def examine(image, decision=DECISION, localizers=None, least_mean=0, picture=None, **options):
     detectors = {"red": Stub(least_mean), "sure": Stub(least_mean)}
     trained = {"red": "red faces", "sure": "red faces"}
-    examiner = Examiner(zoo.load("face-detector"), detectors, localizers or {}, decision, trained)
+    examiner = Examiner(zoo.load("face-detector"), detectors, localizers or {}, decision, trained,
+                        picture_decision=picture)  # fmt: skip
     return examiner.examine(decode_source(image), **options)
 
 
@@ -145,13 +157,14 @@ def test_a_drawing_of_no_face():
 def test_the_files_of_a_report(tmp_path):
     report = examine(reddened(ASTRONAUT), localizers={"half": Half()}, heat=True)
     files = examined_files(report, "a", folder=tmp_path)
-    assert sorted(files) == [
+    assert sorted(name for name in files if ".evidence." not in name) == [
         "a.examined.face1.red.png", "a.examined.face1.sure.png", "a.examined.html", "a.examined.json",
         "a.examined.map.half.png", "a.examined.reliability.half.png",
     ]  # fmt: skip
+    assert "a.examined.evidence.error-level.png" in files
     stored = json.loads(files["a.examined.json"])
     assert stored["maps"] == {"half": str(tmp_path / "a.examined.map.half.png")}
-    assert stored["tampered_prob"] == {"half": 1.0} and stored["detectors"] == {
+    assert stored["tampered_prob"] == {"half": 0.9} and stored["detectors"] == {
         "red": "red faces",
         "sure": "red faces",
     }
@@ -161,7 +174,47 @@ def test_the_files_of_a_report(tmp_path):
     assert heat.shape == report.faces[0].crop.image.shape
     assert heat[0, 0, 2] > heat[0, 0, 0] and heat[-1, -1, 0] > heat[-1, -1, 2]
     page = files["a.examined.html"].decode()
-    assert "Signs of forgery" in page and "red was trained on" in page and page.count("<img") == 5
+    assert "Signs of forgery" in page and "red was trained on" in page
+    assert page.count("<img") == 1 + sum(name.endswith(".png") for name in files)
+    assert "Classical evidence" in page and "windows of a facade" not in page
+
+
+def test_localizers_decide_on_the_whole_picture_where_a_decision_fits_them():
+    coffee, decision = data.coffee(), PictureDecision(0.8, 0.2, {}, "nothing")
+    undecided = examine(coffee, localizers={"half": Half()})
+    assert undecided.status == "unknown" and undecided.picture_prob is None
+    assert "The only localizer marks a part (50 %" in undecided.message
+    decided = examine(coffee, localizers={"half": Half()}, picture=decision)
+    assert decided.status == decided.picture_status == "signs" and "probability 90 %" in decided.message
+    both = examine(coffee, localizers={"half": Half(), "no": Nothing()}, picture=decision)
+    assert both.status == "unknown" and both.picture_prob == pytest.approx(0.663, abs=0.001)
+    assert "Only half of 2 localizers marks a part" in both.message
+    names = examined_files(both, "a")
+    assert "a.examined.joint.png" in names and json.loads(names["a.examined.json"])["agreement"]["marked"]
+
+
+def test_a_text_goes_to_the_localizers_that_use_one():
+    plain = examine(data.coffee(), localizers={"half": Half()})
+    other = examine(data.coffee(), localizers={"half": Half()}, text="the lower half is new")
+    assert (plain.localizations["half"].tampered_prob[0] == 1).all()
+    assert (other.localizations["half"].tampered_prob[0] == 0).all()
+    unused = examine(data.coffee(), localizers={"no": Nothing()}, text="any")
+    assert any("the text is not used" in note for note in unused.notes)
+    with pytest.raises(underdrawing.UsageError, match="1 to 20000 characters"):
+        underdrawing.examine(data.coffee(), text=" ")
+
+
+def test_classical_evidence_is_reported_and_decides_nothing():
+    copied = ASTRONAUT.copy()
+    copied[380:480, 20:120] = ASTRONAUT[60:160, 180:280]
+    report = examine(copied)
+    assert report.evidence["copy-move"].found and report.status == "none"
+    assert "decides nothing: copy-move" in report.message
+    files = examined_files(report, "a")
+    found = json.loads(files["a.examined.json"])["evidence"]["copy-move"]
+    assert found["found"] and found["score"] >= 8 and found["map"] == "a.examined.evidence.copy-move.png"
+    page = files["a.examined.html"].decode()
+    assert "occurs twice" in page and "windows of a facade" in page
 
 
 def test_the_same_picture_gives_the_same_report():

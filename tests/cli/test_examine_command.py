@@ -69,8 +69,9 @@ def test_reports_are_written_replaced_and_skipped(photos, capsys):
 def test_the_most_severe_status_gives_the_exit_code(statuses, code, photos, monkeypatch, capsys):
     results = iter(statuses)
 
-    def examined(job, overwrite):
-        return {"file": job.name, "status": next(results), "message": "x", "faces": [FACE], "html": None}
+    def examined(job, overwrite, text):
+        return {"file": job.name, "status": next(results), "message": "x", "faces": [FACE],
+                "evidence": {}, "html": None}  # fmt: skip
 
     monkeypatch.setattr(examine, "examine_file", examined)
     assert main(["examine", str(photos), "-v"]) == code
@@ -78,13 +79,23 @@ def test_the_most_severe_status_gives_the_exit_code(statuses, code, photos, monk
 
 
 def test_every_face_in_words(capsys):
-    result = {"file": "a.jpg", "status": "signs", "message": "Signs.", "faces": [FACE], "html": "a.html"}
+    result = {"file": "a.jpg", "status": "signs", "message": "Signs.", "faces": [FACE], "html": "a.html",
+              "evidence": {"noise": {"sentence": "The same everywhere."}}}  # fmt: skip
     assert examine.sentence(result, verbose=True).splitlines() == [
         "a.jpg: SIGNS: Signs.",
         "  face 1, 95x120 at 178,57: a 97 %, b does not know such faces",
+        "  noise: The same everywhere.",
         "  a.html",
     ]
     assert len(examine.sentence(result).splitlines()) == 2
+
+
+def test_a_text_that_cannot_be_read_is_wrong_usage(photos, capsys):
+    text = photos.parent / "text.bin"
+    text.write_bytes(b"\xff\xfe\xff")
+    assert main(["examine", str(photos / "coffee.png"), "--text", str(text)]) == 64
+    assert "no UTF-8" in capsys.readouterr().err
+    assert main(["examine", str(photos / "coffee.png"), "--text", str(photos / "none.txt")]) == 64
 
 
 def test_help_names_the_exit_codes(capsys):

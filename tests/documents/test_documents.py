@@ -54,6 +54,7 @@ def supplies(tmp_path_factory) -> Path:
         scene.save(folder / name, quality=92)
     (folder / "facts.json").write_text(json.dumps({"caption": "A portrait", "source": "An agency"}))
     (folder / "password.txt").write_text("correct horse\n")
+    (folder / "article.txt").write_text("An astronaut before a flag and a model of the Space Shuttle.\n")
     Owner.create().save(folder / "owner.pem")
     issued = issue(folder / "agency", organization="An Agency")
     for path, name in (

@@ -73,5 +73,5 @@ def do(task: dict[str, Any]) -> Any:
         "camera": None, "notes": [], "sha256": "0" * 64, "checked": "2026-01-02T03:04:05Z",
     }  # fmt: skip
     if task.get("do") == "examine":
-        report |= {"status": "none", "size": [8, 8], "faces": [], "detectors": {}}
+        report |= {"status": "none", "size": [8, 8], "faces": [], "detectors": {}, "evidence": {}}
     return {"report": report, "files": ["picture.received.jpg"]}

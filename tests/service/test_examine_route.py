@@ -12,6 +12,7 @@ from stand_in_tasks import order
 from underdrawing import zoo
 from underdrawing.client import Client
 from underdrawing.client.results import Examination
+from underdrawing.judging.classical import METHODS
 from underdrawing.service.responses import artefacts
 
 
@@ -62,6 +63,21 @@ def test_a_picture_without_a_face_cannot_be_judged(desk, photo):
     assert "no face" in reply.json()["message"]
 
 
+def test_the_whole_picture_has_classical_evidence_with_maps(desk, answer):
+    assert set(answer["evidence"]) == set(METHODS) and "picture_status" in answer
+    for found in answer["evidence"].values():
+        assert set(found) == {"found", "score", "sentence", "innocent"} and found["sentence"]
+    address = answer["artefacts"]["evidence.error-level"]["url"]
+    levels = np.asarray(Image.open(io.BytesIO(desk.client().get(address).body)))
+    assert levels.shape == (300, 400) and levels.max() > 0
+
+
+def test_a_text_is_a_field_of_its_own(desk, portrait):
+    reply = desk.client().send("/v1/examine", portrait, {"text": "A portrait"})
+    assert reply.status == 200
+    assert desk.client().send("/v1/examine", portrait, {"text": "a" * 20_001}).status == 422
+
+
 def test_wrong_input_is_refused(desk, portrait):
     client = desk.client()
     assert client.send("/v1/examine", b"no picture").status == 415
@@ -74,6 +90,7 @@ def test_the_client_has_it_typed_and_a_job_does_it_later(desk, portrait):
     found = client.examine(portrait)
     (face,) = found.faces
     assert isinstance(found, Examination) and found.size == (400, 300) and face.box[2] > 60
+    assert found.evidence["error-level"].found is False and found.picture_status is None
     assert client.fetch(found.artefacts["report"]).lower().startswith(b"<!doctype html")
     job = client.wait(client.create_job("examine", [portrait, b"no picture"]), timeout_s=120)
     first, second = job.results

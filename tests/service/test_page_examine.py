@@ -14,6 +14,8 @@ pytest.importorskip("playwright", reason="playwright is not installed")
 from playwright.sync_api import expect
 
 PICTURE = data.astronaut()
+MAP = np.repeat([np.uint8([255] * 128 + [0] * 128)], 256, 0)
+"""White on the left half."""
 RED = np.full((64, 64, 3), (214, 40, 30), np.uint8)
 BOXES = [(180.0, 70.0, 90.0, 110.0), (20.0, 300.0, 60.0, 60.0), (400.0, 20.0, 20.0, 24.0)]
 FOUND = [("signs", {"a": 0.93, "b": None}, 0.97, None), ("none", {"a": 0.02, "b": 0.04}, 0.03, None)]
@@ -34,7 +36,8 @@ def answer(**changes) -> dict:
     return {
         "file": "group.png", "status": "signs", "message": "Signs of forgery in face 1 of 3.",
         "size": [512, 512], "faces": faces, "detectors": {"a": "swapped faces", "b": "faces of GANs"},
-        "notes": [], "sha256": "0" * 64, "checked": "2026-01-02T03:04:05Z", "seconds": 0.1,
+        "agreement": None, "evidence": {}, "notes": [],
+        "sha256": "0" * 64, "checked": "2026-01-02T03:04:05Z", "seconds": 0.1,
         "artefacts": {"received": file("r.png"), "face1.a": file("heat.png"), "report": file("r.html")},
         "artefacts_seconds": 900.0,
     } | changes  # fmt: skip
@@ -42,7 +45,7 @@ def answer(**changes) -> dict:
 
 def serve(page, body: dict) -> None:
     page.route("**/v1/examine", lambda route: route.fulfill(status=200, body=json.dumps(body)))
-    for name, image in (("r.png", PICTURE), ("heat.png", RED)):
+    for name, image in (("r.png", PICTURE), ("heat.png", RED), ("map.png", MAP)):
         buffer = io.BytesIO()
         Image.fromarray(image).save(buffer, "PNG")
         content = {"body": buffer.getvalue(), "content_type": "image/png"}
@@ -96,6 +99,48 @@ def test_the_heat_map_of_a_detector_replaces_the_faces(page):
     expect(page.locator("#heat-caption")).to_contain_text("as a weighs them")
     page.check("[name=heat][value='']")
     assert pixel(page, *middle) == before
+    assert violations(page) == []
+
+
+WHOLE = {
+    "jpeg-grid": {
+        "found": True,
+        "score": 9.5,
+        "sentence": "A part has a grid.",
+        "innocent": "Collages, too.",
+    },
+    "noise": {"found": False, "score": 0.4, "sentence": "The same.", "innocent": "Proves nothing."},
+    "copy-move": {"found": None, "score": None, "sentence": "Not applied.", "innocent": "Nothing."},
+}
+
+
+def test_maps_of_the_whole_picture_are_laid_over_it_and_evidence_is_explained(page):
+    body = answer(faces=[], detectors={}, evidence=WHOLE)
+    body["agreement"] = {
+        "marked": {"x": 0.5},
+        "overlap": None,
+        "sentence": "One marks a part.",
+    }
+    maps = ("map.x", "evidence.jpeg-grid", "evidence.error-level")
+    body["artefacts"] |= dict.fromkeys(maps, file("map.png"))
+    examine(page, body)
+    expect(page.locator("#whole-part")).to_be_visible()
+    expect(page.locator("#agreement")).to_have_text("One marks a part.")
+    methods = page.locator("#evidence li")
+    expect(methods.nth(0)).to_contain_text("JPEG grid: found something")
+    expect(methods.nth(0)).to_contain_text("Collages, too.")
+    expect(methods.nth(1)).to_contain_text("noise: found nothing")
+    expect(methods.nth(2)).to_contain_text("copies: not applied")
+    left, right = (60, 450), (450, 450)
+    before, elsewhere = pixel(page, *left), pixel(page, *right)
+    for kind, caption in (("map.x", "by x"), ("evidence.jpeg-grid", "It decides nothing")):
+        page.check(f"[name=heat][value='{kind}']")
+        shown = pixel(page, *left)
+        assert np.abs(np.subtract(shown, RED[0, 0])).max() < 60 and shown != before, shown
+        assert pixel(page, *right) == elsewhere
+        expect(page.locator("#heat-caption")).to_contain_text(caption)
+    page.check("[name=heat][value='evidence.error-level']")
+    assert pixel(page, *left) == [255] * 3 and pixel(page, *right) == [0] * 3
     assert violations(page) == []
 
 

@@ -1,7 +1,8 @@
 """Examining without effects: a received picture, which nobody protected, to an ExamineReport.
 
 picture -> faces -> crop of each -> every detector by itself -> joint decision of the face
-        -> every localizer by itself
+        -> every localizer by itself -> agreement of their maps -> joint decision of the picture
+        -> classical evidence, which decides nothing
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ import numpy as np
 
 from underdrawing import zoo
 from underdrawing.core.errors import MissingExtraError, WeightsError
-from underdrawing.core.interfaces import Detector, Localizer
+from underdrawing.core.interfaces import Detector, Localization, Localizer, TextLocalizer
 from underdrawing.data.sources import SourcePicture
 from underdrawing.faces import DetectedFace, crop
 from underdrawing.faces.cropping import MARGIN
 from underdrawing.faces.pose import is_turned
-from underdrawing.judging.face_decision import FaceDecision
+from underdrawing.judging.classical import classical_evidence
+from underdrawing.judging.classical.view import View
+from underdrawing.judging.face_decision import FaceDecision, FaceStatus
+from underdrawing.judging.map_agreement import MapAgreement, PictureDecision, joint_prob
 from underdrawing.registry.hashes import file_hash
 from underdrawing.registry.record import now
 from underdrawing.report.examination import ExamineReport, FaceFinding
@@ -28,6 +32,8 @@ from underdrawing.report.examination import ExamineReport, FaceFinding
 LEAST_PX = 48.0
 """Smaller side of a face's box, below which nothing is said of it: the detectors work on 128 px."""
 
+MOST_TEXT = 20_000
+"""Characters of a text about a picture."""
 MOST_HEATED = 8
 """Largest faces for which maps are made."""
 
@@ -46,6 +52,8 @@ class Examiner:
     """What each detector was trained on."""
     notes: tuple[str, ...] = ()
     """Why others are left out."""
+    picture_decision: PictureDecision | None = None
+    """Of all localizers; None: each map is reported, and nothing is concluded from them."""
 
     @classmethod
     def of_zoo(cls) -> Examiner:
@@ -59,17 +67,24 @@ class Examiner:
             _decision(detectors, notes),
             {name: "; ".join(weight.trained for weight in zoo.card(name).weights) for name in detectors},
             tuple(notes),
+            _picture_decision(localizers),
         )
 
-    def examine(self, source: SourcePicture, *, heat: bool = False) -> ExamineReport:
-        """Examine a picture. heat: with the maps of every detector for the largest faces."""
+    def examine(self, source: SourcePicture, *, heat: bool = False, text: str | None = None) -> ExamineReport:
+        """Examine a picture. heat: with the maps of every detector for the largest faces; text: about the
+        picture, for localizers that use one."""
         start = time.perf_counter()
         image = source.picture.shown
         faces = [
             self._examined(image, face, heat and number < MOST_HEATED)
             for number, face in enumerate(self.faces.detect(image))
         ]
-        localizations = {name: localizer.examine(image) for name, localizer in self.localizers.items()}
+        evidence = classical_evidence(View.of(source.picture))
+        localizations = {name: _localized(one, image, text) for name, one in self.localizers.items()}
+        prob, status = self._of_picture(localizations)
+        notes = source.picture.notes + self.notes
+        if text is not None and not any(isinstance(one, TextLocalizer) for one in self.localizers.values()):
+            notes += ("the text is not used: no installed localizer uses one",)
         return ExamineReport(
             file=source.name,
             faces=faces,
@@ -79,8 +94,21 @@ class Examiner:
             localizations=localizations,
             sha256=None if source.data is None else file_hash(source.data),
             checked=now(),
-            notes=source.picture.notes + self.notes,
+            notes=notes,
+            evidence=evidence,
+            agreement=MapAgreement.of(localizations),
+            picture_prob=prob,
+            picture_status=status,
         )
+
+    def _of_picture(
+        self, localizations: Mapping[str, Localization]
+    ) -> tuple[float | None, FaceStatus | None]:
+        """Joint probability and answer of all localizers; None, None without a decision."""
+        prob = joint_prob(localizations)
+        if prob is None or self.picture_decision is None:
+            return None, None
+        return prob, self.picture_decision.status(prob)
 
     def _examined(self, image: np.ndarray, face: DetectedFace, heat: bool) -> FaceFinding:
         if face.size_px < LEAST_PX:
@@ -103,6 +131,12 @@ class Examiner:
             return FaceFinding(face, "unknown", evidence, reason="outside")
         status = self.decision.status(joint)
         return FaceFinding(face, status, evidence, joint, "between" if status == "unknown" else None)
+
+
+def _localized(localizer: Localizer, image: np.ndarray, text: str | None) -> Localization:
+    if text is not None and isinstance(localizer, TextLocalizer):
+        return localizer.examine_with_text(image, text)
+    return localizer.examine(image)
 
 
 def _loaded(kind: str, notes: list[str]) -> dict[str, Any]:
@@ -130,3 +164,13 @@ def _decision(detectors: Mapping[str, Detector], notes: list[str]) -> FaceDecisi
         notes.append(f"no joint decision: it was fitted for other weights of {', '.join(other)}")
         return None
     return decision
+
+
+def _picture_decision(localizers: Mapping[str, Localizer]) -> PictureDecision | None:
+    """The stored joint decision, where it was fitted for exactly the localizers that are installed."""
+    try:
+        decision = PictureDecision.load()
+    except WeightsError:
+        return None
+    installed = {name: weight.sha256 for name in localizers for weight in zoo.card(name).own_weights}
+    return decision if installed == dict(decision.sha256) else None

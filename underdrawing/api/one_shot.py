@@ -116,10 +116,11 @@ def examine(
     overwrite: bool = False,
     stem: str | None = None,
     max_pixels: int = MAX_PIXELS,
+    text: str | None = None,
 ) -> ExamineReport:
-    """Examine the faces of a picture that nobody protected for signs of forgery.
+    """Examine a picture that nobody protected: its faces, and the whole of it.
 
     Arguments and errors: those of `Session.examine`.
     """
     with Session(max_pixels=max_pixels) as session:
-        return session.examine(source, output, overwrite=overwrite, stem=stem)
+        return session.examine(source, output, overwrite=overwrite, stem=stem, text=text)

@@ -15,6 +15,7 @@ for result in client.wait(client.create_job("verify", ["a.jpg", "b.jpg"])).resul
 from underdrawing.client.client import Client
 from underdrawing.client.results import (
     Artefact,
+    Evidence,
     Examination,
     Face,
     Found,
@@ -33,6 +34,7 @@ from underdrawing.client.webhooks import check_webhook
 __all__ = [
     "Artefact",
     "Client",
+    "Evidence",
     "Examination",
     "Face",
     "Found",

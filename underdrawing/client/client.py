@@ -47,9 +47,10 @@ class Client:
         """Who protected a picture, whether and where it was altered."""
         return Verification.of(self._post("/v1/verify", {}, [picture]))
 
-    def examine(self, picture: Source) -> Examination:
-        """What detectors of forged faces find in a picture, whoever made it."""
-        return Examination.of(self._post("/v1/examine", {}, [picture]))
+    def examine(self, picture: Source, *, text: str | None = None) -> Examination:
+        """What detectors of forged faces, localizers and classical methods find in a picture, whoever made
+        it. text: about the picture, for localizers that use one."""
+        return Examination.of(self._post("/v1/examine", _fields(text=text), [picture]))
 
     def protect(
         self,
@@ -104,7 +105,8 @@ class Client:
         webhook_secret: str | None = None,
         **options: Any,
     ) -> Job:
-        """Queue many or large pictures. options: strength, facts, credentials (protect), limit (retrieve)."""
+        """Queue many or large pictures. options: strength, facts, credentials (protect), limit (retrieve),
+        text (examine)."""
         fields = _fields(do=do, webhook=webhook, webhook_secret=webhook_secret, **options)
         return Job.of(self._post("/v1/jobs", fields, pictures))
 

@@ -190,8 +190,20 @@ class Face:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What one classical method finds in a whole picture; it decides nothing."""
+
+    found: bool | None
+    """None: the method cannot be applied to this picture."""
+    score: float | None
+    sentence: str
+    innocent: str
+    """What can cause this besides manipulation."""
+
+
+@dataclass(frozen=True)
 class Examination:
-    """What detectors of forged faces find in a picture."""
+    """What detectors of forged faces, localizers and classical methods find in a picture."""
 
     status: FaceStatus
     """signs: of forgery; none: no signs found, which proves nothing; unknown: cannot tell."""
@@ -203,8 +215,14 @@ class Examination:
     """Largest first."""
     detectors: Mapping[str, str]
     """By name, what each was trained on."""
+    picture_status: FaceStatus | None
+    """Answer of all localizers together; None where no decision fits the server's."""
+    picture_prob: float | None
+    evidence: Mapping[str, Evidence]
+    """Classical evidence by method."""
     artefacts: Mapping[str, Artefact]
-    """received, report, and face1.NAME and others: heat maps."""
+    """received, report; face1.NAME and others: heat maps; map.NAME, reliability.NAME, joint, evidence.NAME:
+    maps of the whole picture."""
     raw: Json = field(repr=False)
 
     @classmethod
@@ -217,6 +235,9 @@ class Examination:
             (raw["size"][0], raw["size"][1]),
             tuple(map(_face, raw["faces"])),
             raw["detectors"],
+            raw.get("picture_status"),
+            raw.get("picture_prob"),
+            {name: _evidence(found) for name, found in raw.get("evidence", {}).items()},
             _artefacts(raw),
             raw,
         )
@@ -293,6 +314,10 @@ def _face(raw: Json) -> Face:
     left, top, width, height = raw["box"]
     box = (left, top, width, height)
     return Face(box, raw["status"], raw["fake_prob"], raw["joint_prob"], raw["reason"])
+
+
+def _evidence(raw: Json) -> Evidence:
+    return Evidence(raw["found"], raw["score"], raw["sentence"], raw["innocent"])
 
 
 def _witness(raw: Json) -> Witness:

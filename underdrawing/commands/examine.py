@@ -1,4 +1,4 @@
-"""Examine the faces of pictures that nobody protected for signs of forgery."""
+"""Examine pictures that nobody protected for signs of forgery: their faces, and the whole."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "underdrawing examine suspect.jpg",
     "underdrawing examine incoming/ -o examined/",
+    "underdrawing examine suspect.jpg --text article.txt",
     "underdrawing examine - --json < suspect.jpg",
 )
 EXIT_CODES = {"none": DONE, "planned": DONE, "unknown": NOT_FOUND, "signs": ALTERED, "error": FAILED}
@@ -26,7 +27,10 @@ EXIT_HELP = """0 no signs found, which proves nothing; else that of the most sev
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Pictures and output."""
     _flags.add(parser, "paths", "--jobs", "--force", "--dry-run")
-    parser.add_argument("-o", "--output", metavar="OUT", help="folder for reports, and maps of each detector")
+    parser.add_argument("-o", "--output", metavar="OUT", help="folder for reports and maps")
+    parser.add_argument(
+        "--text", metavar="FILE", help="text about the pictures, UTF-8, for localizers that use one"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -34,7 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
     from underdrawing.commands import _jobs
 
     plan = _jobs.stem_plan(arguments.paths, arguments.output)
-    work = partial(examine_file, overwrite=arguments.force)
+    text = None if arguments.text is None else _text(arguments.text)
+    work = partial(examine_file, overwrite=arguments.force, text=text)
     try:
         return run_batch(
             arguments, plan, work, partial(sentence, verbose=arguments.verbose), codes=EXIT_CODES
@@ -43,24 +48,28 @@ def run(arguments: argparse.Namespace) -> int:
         _session.cache_clear()
 
 
-def examine_file(job: Job, *, overwrite: bool) -> Result:
+def examine_file(job: Job, *, overwrite: bool, text: str | None = None) -> Result:
     """Examine the job's file; its report goes to the job's target, if any, and replaces an earlier one on the
     same file."""
     from underdrawing.commands import _findings
 
     source = job.source()
     if job.target is None:
-        return _session().examine(source).to_json()
+        return _session().examine(source, text=text).to_json()
     earlier = _findings.earlier(job.target, job.name, source, "examined")
     report = _session().examine(
-        source, job.target.parent, stem=job.target.name, overwrite=overwrite or bool(earlier)
+        source,
+        job.target.parent,
+        stem=job.target.name,
+        overwrite=overwrite or bool(earlier),
+        text=text,
     )
     _findings.remove_stale(earlier, (report.written or {}).values())
     return report.to_json()
 
 
 def sentence(result: Result, verbose: bool = False) -> str:
-    """A result as text. verbose: with every face and what each detector finds in it."""
+    """A result as text. verbose: with every face, what each detector finds in it, and classical evidence."""
     lines = [f"{result['file']}: {result['status'].upper()}: {result['message']}"]
     for number, face in enumerate(result["faces"] if verbose else (), 1):
         left, top, width, height = (round(value) for value in face["box"])
@@ -71,9 +80,24 @@ def sentence(result: Result, verbose: bool = False) -> str:
         lines.append(
             f"  face {number}, {width}x{height} at {left},{top}: {', '.join(found) or 'not examined'}"
         )
+    for name, found in (result["evidence"] if verbose else {}).items():
+        lines.append(f"  {name}: {found['sentence']}")
     if result["html"]:
         lines.append(f"  {result['html']}")
     return "\n".join(lines)
+
+
+def _text(path: str) -> str:
+    """UsageError for a file that is no UTF-8 text."""
+    from pathlib import Path
+
+    from underdrawing.core.errors import UsageError
+
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no UTF-8"
+        raise UsageError(f"--text {path}: the text cannot be read ({reason})") from error
 
 
 @lru_cache(maxsize=1)

@@ -14,7 +14,9 @@ from underdrawing import __version__
 from underdrawing.core.interfaces import FaceEvidence, Localization
 from underdrawing.data.picture import Picture
 from underdrawing.faces import DetectedFace, FaceCrop
+from underdrawing.judging.classical.evidence import Evidence
 from underdrawing.judging.face_decision import FaceStatus
+from underdrawing.judging.map_agreement import MapAgreement
 from underdrawing.report.page import notebook_html
 
 Reason = Literal["small", "turned", "outside", "between", "undecided"]
@@ -26,6 +28,9 @@ REASONS: dict[Reason, str] = {
     "undecided": "no joint decision fits the installed detectors",
 }
 """Why nothing can be said of a face."""
+_NO_FACE = (
+    "Cannot tell: no face was found in the picture, and nothing that can decide examines the rest of it."
+)
 _LISTED = 5
 """Most faces that a message numbers."""
 STATES = {
@@ -92,12 +97,22 @@ class ExamineReport:
     """What reading tolerated or converted, and which detectors could not be loaded; a sentence each."""
     written: dict[str, str] | None = None
     """Paths of the written files by kind: html, face1.NAME and others."""
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    """Classical evidence by method; it decides nothing."""
+    agreement: MapAgreement | None = None
+    """Of the maps of all localizers; None without any."""
+    picture_prob: float | None = None
+    """Probability of manipulation by all localizers together; None where no decision fits them."""
+    picture_status: FaceStatus | None = None
+    """Answer of all localizers together; None as above."""
 
     @property
     def status(self) -> FaceStatus:
-        """Of the picture: signs where a face has them; none where faces were examined without any sign, and
-        those that nothing can be said of are too small to examine; else unknown."""
+        """Of the picture: signs where a face has them or all localizers together find them; none where faces
+        or the whole were examined without any sign, and those faces that nothing can be said of are too small
+        to examine; else unknown. Classical evidence does not count: its false alarms are too many."""
         found = [face.status for face in self.faces if face.reason != "small"]
+        found += [] if self.picture_status is None else [self.picture_status]
         if "signs" in found:
             return "signs"
         return "none" if found and "unknown" not in found else "unknown"
@@ -105,8 +120,28 @@ class ExamineReport:
     @property
     def message(self) -> str:
         """The status in sentences for people."""
+        return " ".join([*self._of_faces(), *self._of_picture()])
+
+    def _of_picture(self) -> list[str]:
+        """Sentences on the whole picture."""
+        texts = []
+        if self.picture_prob is not None:
+            found = {
+                "signs": f"Signs of manipulation, probability {100 * self.picture_prob:.0f} %.",
+                "none": "No signs of manipulation found in the whole picture; this proves nothing.",
+                "unknown": "Cannot tell for the whole picture: too little evidence for either answer.",
+            }
+            texts.append(found[self.picture_status or "unknown"])
+        if self.agreement is not None:
+            texts.append(self.agreement.sentence)
+        if names := [name for name, one in self.evidence.items() if one.found]:
+            texts.append(f"Classical evidence, which decides nothing: {', '.join(names)}.")
+        return texts
+
+    def _of_faces(self) -> list[str]:
+        """Sentences on the faces."""
         if not self.faces:
-            return "Cannot tell: no face was found in the picture, and only faces are examined."
+            return [_NO_FACE if self.picture_prob is None else "No face was found in the picture."]
         total, texts = len(self.faces), []
         signs = [number for number, face in enumerate(self.faces, 1) if face.status == "signs"]
         clear = sum(face.status == "none" for face in self.faces)
@@ -121,7 +156,7 @@ class ExamineReport:
             numbers = [n for n, face in enumerate(self.faces, 1) if face.reason == reason]
             if numbers:
                 texts.append(f"Cannot tell for {'the face' if total == 1 else _named(numbers)}: {text}.")
-        return " ".join(texts)
+        return texts
 
     def to_json(self) -> dict[str, Any]:
         """The object that `examine --json` prints."""
@@ -134,6 +169,10 @@ class ExamineReport:
             "maps": {name: written.get(f"map.{name}") for name in names},
             "reliability": {name: written.get(f"reliability.{name}") for name in names},
             "tampered_prob": {name: round(image_prob(found), 4) for name, found in names.items()},
+            "agreement": None if self.agreement is None else self.agreement.to_json(),
+            "picture_status": self.picture_status,
+            "picture_prob": None if self.picture_prob is None else round(self.picture_prob, 4),
+            "evidence": {name: self._evidence(name, written) for name in self.evidence},
             "detectors": dict(self.detectors),
             "heat": {kind: path for kind, path in written.items() if kind.startswith("face")},
             "html": written.get("html"),
@@ -143,6 +182,16 @@ class ExamineReport:
             "checked": self.checked,
             "version": __version__,
             "seconds": round(self.seconds, 3),
+        }
+
+    def _evidence(self, name: str, written: Mapping[str, str]) -> dict[str, Any]:
+        found = self.evidence[name]
+        return {
+            "found": found.found,
+            "score": None if found.score is None else round(found.score, 3),
+            "sentence": found.sentence,
+            "innocent": found.innocent,
+            "map": written.get(f"evidence.{name}"),
         }
 
     def __repr__(self) -> str:
@@ -155,7 +204,10 @@ class ExamineReport:
 
 
 def image_prob(found: Localization) -> float:
-    """Of a whole image: the probability that its most suspect percent of pixels reaches, by reliability."""
+    """Of a whole image: the localizer's own; else the probability that the most suspect percent of its pixels
+    reaches, by reliability."""
+    if found.picture_prob is not None:
+        return found.picture_prob
     return float(np.quantile(found.tampered_prob * found.reliability, 0.99))
 
 

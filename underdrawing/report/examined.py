@@ -6,6 +6,8 @@ STEM.examined.faceN.NAME.png           face N as detector NAME received it, with
                                        blue towards real
 STEM.examined.map.NAME.png             8-bit, probability of manipulation x 255 of localizer NAME
 STEM.examined.reliability.NAME.png     8-bit, weight of that probability x 255
+STEM.examined.joint.png                8-bit, joint map of several localizers x 255
+STEM.examined.evidence.NAME.png        8-bit, map of classical method NAME x 255, longest side at most 1280 px
 """
 
 from __future__ import annotations
@@ -21,9 +23,15 @@ from PIL import Image
 
 from underdrawing.report.examination import REASONS, STATES, ExamineReport, FaceFinding, outlined
 from underdrawing.report.findings import levels, png
-from underdrawing.report.page import figure, fill
+from underdrawing.report.page import figure, fill, overlay
 
 _RED, _BLUE = np.float32([214, 40, 30]), np.float32([30, 90, 200])
+_DECIDES_NOTHING = (
+    "Traces that methods without learning find in the whole picture. They are shown for people who can weigh "
+    "them, and are no part of the result above: untouched pictures have such traces, too."
+)
+_EVIDENCE_PX = 1280
+"""Longest side of the maps of classical evidence, which is coarse."""
 _MEANING = (
     "A probability is the share of forged faces among test pictures with such traces; another kind of "
     "forgery may leave none of them. No signs found proves nothing. Signs of forgery are a reason to ask "
@@ -59,7 +67,18 @@ def _pictures(report: ExamineReport) -> dict[str, Image.Image]:
     for name, localization in report.localizations.items():
         found[f"map.{name}"] = Image.fromarray(levels(localization.tampered_prob))
         found[f"reliability.{name}"] = Image.fromarray(levels(localization.reliability))
+    if report.agreement is not None and len(report.localizations) > 1:
+        found["joint"] = Image.fromarray(levels(report.agreement.joint))
+    for name, evidence in report.evidence.items():
+        if evidence.map is not None:
+            found[f"evidence.{name}"] = _small(evidence.map)
     return found
+
+
+def _small(unit: np.ndarray) -> Image.Image:
+    picture = Image.fromarray(levels(unit))
+    picture.thumbnail((_EVIDENCE_PX, _EVIDENCE_PX))
+    return picture
 
 
 def _heated(finding: FaceFinding, heat: np.ndarray) -> Image.Image:
@@ -74,20 +93,30 @@ def _heated(finding: FaceFinding, heat: np.ndarray) -> Image.Image:
 
 def _page(report: ExamineReport, pictures: dict[str, Image.Image]) -> str:
     shown = [figure("Faces", "numbered, largest first", outlined(report))]
-    shown += [figure(*_title(kind), picture) for kind, picture in pictures.items()]
+    received = Image.fromarray(report.picture.shown)
+    for kind, picture in pictures.items():
+        plain = kind.startswith(("face", "reliability", "evidence.error-level"))
+        over = picture if plain else overlay(received, np.asarray(picture, np.float32) / 255)
+        shown.append(figure(*_title(kind), over))
     rows = [("File", str(report.file or "-")), ("Examined", report.checked)]
     if report.sha256:
         rows.insert(1, ("SHA-256 of the file", report.sha256))
     rows += [(f"{name} was trained on", text) for name, text in report.detectors.items()]
     rows += [("Note", note) for note in report.notes]
     texts = (report.message, "", _MEANING)
-    return fill(report.file, STATES[report.status], texts, _table(report), rows, shown)
+    return fill(report.file, STATES[report.status], texts, _table(report) + _evidence(report), rows, shown)
 
 
 def _title(kind: str) -> tuple[str, str]:
     part, _, name = kind.partition(".")
     if part == "map":
-        return f"Manipulation: {name}", "probability, white = 1"
+        return f"Manipulation: {name}", "the redder, the likelier"
+    if part == "joint":
+        return "Manipulation: all localizers together", "the redder, the likelier"
+    if kind == "evidence.error-level":
+        return "Error level (ELA)", "white = 16 levels; edges and texture are bright in every picture"
+    if part == "evidence":
+        return f"Classical evidence: {name}", "red: where; it decides nothing"
     if part == "reliability":
         return f"Reliability: {name}", "weight of the probability, white = 1"
     number = part.removeprefix("face")
@@ -108,6 +137,20 @@ def _table(report: ExamineReport) -> str:
     )
     table = f'<table class="faces"><thead><tr>{heads}</tr></thead>\n<tbody>{lines}</tbody></table>'
     return f"<h2>Faces</h2>\n{table}"
+
+
+def _evidence(report: ExamineReport) -> str:
+    """The table of classical evidence."""
+    if not report.evidence:
+        return ""
+    heads = "".join(f"<th>{text}</th>" for text in ("Method", "What was found", "What it can mean besides"))
+    lines = "\n".join(
+        f"<tr><th>{escape(name)}</th><td>{escape(one.sentence)}</td><td>{escape(one.innocent)}</td></tr>"
+        for name, one in report.evidence.items()
+    )
+    note = f'<p class="note">{escape(_DECIDES_NOTHING)}</p>'
+    table = f'<table class="faces"><thead><tr>{heads}</tr></thead>\n<tbody>{lines}</tbody></table>'
+    return f"<h2>Classical evidence</h2>\n{note}\n{table}"
 
 
 def _answer(face: FaceFinding) -> str:

@@ -49,6 +49,10 @@ WithCredentials = Annotated[
     bool | None,
     Form(description="Content Credentials: false: none; true: or fail; where there is room if absent"),
 ]
+PictureText = Annotated[
+    str | None,
+    Form(max_length=20_000, description="about the picture, as a caption; for localizers that use one"),
+]
 Limit = Annotated[int, Form(ge=1, le=100, description="matches at most", examples=[5])]
 
 

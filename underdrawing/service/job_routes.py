@@ -12,6 +12,7 @@ from underdrawing.service import responses
 from underdrawing.service.described import (
     FactsText,
     Limit,
+    PictureText,
     Strength,
     WithCredentials,
     problems,
@@ -23,13 +24,21 @@ from underdrawing.service.origins import OriginList
 from underdrawing.service.outgoing import OutgoingError, check
 from underdrawing.service.problems import Problem
 from underdrawing.service.state import ServerState
-from underdrawing.service.task_options import ProtectOptions, Task, protect_task, retrieve_task, verify_task
+from underdrawing.service.task_options import (
+    ProtectOptions,
+    Task,
+    examine_task,
+    protect_task,
+    retrieve_task,
+    verify_task,
+)
 from underdrawing.service.tokens import may
 from underdrawing.service.webhooks import Webhook
 
 Kind = Literal["protect", "verify", "retrieve", "examine"]
 _OPTIONS: dict[str, Kind] = {
     "strength": "protect", "facts": "protect", "credentials": "protect", "limit": "retrieve",
+    "text": "examine",
 }  # fmt: skip
 """Fields and the only kind of job that has them."""
 JobId = Annotated[str, InPath(pattern="^[A-Za-z0-9_-]{32}$", description="of the response to POST /v1/jobs")]
@@ -110,10 +119,11 @@ class JobFields:
         facts: FactsText = None,
         credentials: WithCredentials = None,
         limit: Limit = 5,
+        text: PictureText = None,
         webhook: Annotated[str | None, _URL] = None,
         webhook_secret: Annotated[str | None, _SECRET] = None,
     ) -> None:
-        self.do, self.limit = do, limit
+        self.do, self.limit, self.text = do, limit, text
         self.protect = ProtectOptions(strength, None, facts, credentials)
         self.webhook, self.webhook_secret = webhook, webhook_secret
 
@@ -131,7 +141,7 @@ def _check_fields(do: Kind, sent: Iterable[str]) -> None:
 
 def _task(server: ServerState, fields: JobFields, role: str) -> Task:
     if fields.do == "examine":
-        return {"do": "examine"}
+        return examine_task(fields.text)
     if fields.do == "verify":
         return verify_task(role)
     if fields.do == "retrieve":

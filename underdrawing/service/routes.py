@@ -18,6 +18,7 @@ from underdrawing.service.described import (
     Limit,
     NewIdentity,
     Picture,
+    PictureText,
     Quality,
     Responses,
     Strength,
@@ -30,7 +31,13 @@ from underdrawing.service.problems import Problem
 from underdrawing.service.received import OptionalPicture, PictureUrl, Receiver
 from underdrawing.service.schemas import About, Examination, Found, Protection, Records, Verification
 from underdrawing.service.state import ServerState
-from underdrawing.service.task_options import ProtectOptions, protect_task, retrieve_task, verify_task
+from underdrawing.service.task_options import (
+    ProtectOptions,
+    examine_task,
+    protect_task,
+    retrieve_task,
+    verify_task,
+)
 
 _REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
 _ANY_FILE: Responses = {200: {"content": {"application/octet-stream": {}}, "description": "the file"}}
@@ -111,12 +118,15 @@ def _examination(server: ServerState) -> APIRouter:
 
     @router.post("/examine", responses=problems(502))
     async def examine(
-        request: Request, picture: OptionalPicture = None, url: PictureUrl = None
+        request: Request,
+        picture: OptionalPicture = None,
+        url: PictureUrl = None,
+        text: PictureText = None,
     ) -> Examination:
-        """Examine the faces of a picture, whoever made it, for signs of forgery. That none are found proves
-        nothing."""
+        """Examine a picture, whoever made it: its faces for signs of forgery, the whole for manipulated
+        pixels and classical evidence. That no signs are found proves nothing."""
         received = await receiver.picture(picture, url)
-        task = {"do": "examine", "name": responses.display_name(received.filename)}
+        task = examine_task(text) | {"name": responses.display_name(received.filename)}
         name, result = await server.run_task(received, task)
         role = request.state.caller.role
         answer = cast(Examination, await answers.answer(server, task, result, name, role))

@@ -232,25 +232,55 @@ class FaceOut(BaseModel):
     )
 
 
+class EvidenceOut(BaseModel):
+    """What one classical method finds in a whole picture; it decides nothing."""
+
+    found: bool | None = Field(description="null: the method cannot be applied to this picture")
+    score: float | None = Field(description="strength in the unit of the method, 0 or more")
+    sentence: str
+    innocent: str = Field(description="what can cause this besides manipulation")
+
+
+class AgreementOut(BaseModel):
+    """How far the maps of several localizers agree."""
+
+    marked: dict[str, float] = Field(description="by localizer, share of the picture above 0.5")
+    overlap: float | None = Field(description="mean intersection over union; null for fewer than two maps")
+    sentence: str
+
+
 class Examination(BaseModel):
-    """What detectors of forged faces find in a picture, with or without a mark."""
+    """What detectors of forged faces, localizers and classical methods find in a picture, with or without a
+    mark."""
 
     file: str | None = Field(description="the name that the picture was sent under")
     status: Literal["signs", "none", "unknown"] = Field(
-        description="signs of forgery in a face; none: no signs found, which proves nothing; unknown: cannot "
-        "tell, as where there is no face"
+        description="signs of forgery in a face or in the whole; none: no signs found, which proves nothing; "
+        "unknown: cannot tell, as where there is no face and no localizer"
     )
     message: str = Field(description="one or a few sentences for readers")
     size: tuple[int, int] = Field(description="width and height of the picture as it is shown, px")
     faces: list[FaceOut] = Field(description="largest first")
     detectors: dict[str, str] = Field(description="by name, what each detector was trained on")
+    tampered_prob: dict[str, float] = Field(
+        default={}, description="by localizer, probability that the picture has manipulated pixels"
+    )
+    agreement: AgreementOut | None = Field(default=None, description="of the localizers' maps")
+    picture_status: Literal["signs", "none", "unknown"] | None = Field(
+        default=None, description="by all localizers together; null where no decision fits them"
+    )
+    picture_prob: float | None = Field(default=None, description="by all localizers together; null as above")
+    evidence: dict[str, EvidenceOut] = Field(
+        default={}, description="classical evidence by method; it is no part of `status`"
+    )
     notes: list[str] = Field(description="sentences on what reading converted, and on detectors left out")
     sha256: str = Field(description="of the file that was sent")
     checked: str = Field(description="UTC")
     seconds: float
     artefacts: dict[str, Artefact] = Field(
         description="received; report (HTML); faceN.DETECTOR: face N, red where it speaks for a forgery, "
-        "blue where against it"
+        "blue where against it; map.NAME, reliability.NAME, joint: maps of localizers; evidence.NAME: of a "
+        "classical method; all white = 1"
     )
     artefacts_seconds: float = Field(description="time until they expire")
 

@@ -51,6 +51,11 @@ def retrieve_task(server: ServerState, limit: int) -> Task:
     return {"do": "retrieve", "limit": limit}
 
 
+def examine_task(text: str | None) -> Task:
+    """text: about the picture; spaces alone are none."""
+    return {"do": "examine", "text": (text or "").strip() or None}
+
+
 def _facts(server: ServerState, text: str | None) -> dict[str, Any] | None:
     """Facts of a form field, as JSON; Problem 422 where they do not follow the schema."""
     if not text:

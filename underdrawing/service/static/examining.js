@@ -1,4 +1,5 @@
-// Examination: the faces of a picture with what each detector of forgeries finds in them.
+// Examination: the faces of a picture with what each detector of forgeries finds in them, and the whole with
+// the maps of localizers and of classical methods.
 
 import { announce, at, make, minutes, rows } from "/dom.js";
 
@@ -11,6 +12,12 @@ const REASONS = {
   between: "There is too little evidence for either answer.",
   undecided: "No joint decision fits the detectors of this server.",
 };
+const METHODS = {
+  "jpeg-grid": "JPEG grid", "double-jpeg": "double compression", resampling: "resampling",
+  "copy-move": "copies", noise: "noise", "error-level": "error level (ELA)",
+};
+const MAP = /^(map\..+|joint|evidence\..+)$/; // artefacts that cover the whole picture
+const OPAQUE = "evidence.error-level";
 const OUTSIDE = "outside what this detector knows";
 const MARGIN = 1.3; // of the square that a detector gets, in sides of the face's box
 const SVG = "http://www.w3.org/2000/svg";
@@ -26,6 +33,9 @@ export function showExamination(answer, { expired }) {
   at("examined-title").textContent = title(answer);
   at("examined-message").textContent = answer.message;
   at("faces-part").hidden = !answer.faces.length;
+  at("whole-part").hidden = !Object.keys(answer.evidence ?? {}).length;
+  at("agreement").textContent = answer.agreement?.sentence ?? "";
+  at("evidence").replaceChildren(...Object.entries(answer.evidence ?? {}).map(method));
   at("trained-part").hidden = !Object.keys(answer.detectors).length;
   at("trained").replaceChildren(...rows(Object.entries(answer.detectors)));
   at("examined-notes").replaceChildren(...answer.notes.map((text) => make("li", { textContent: text })));
@@ -39,13 +49,22 @@ export function showExamination(answer, { expired }) {
   at("examined").scrollIntoView({ block: "start" });
 }
 
-/** One choice for the heat map of each detector, and one for none. */
+/** One classical method: what it found, and what that can mean besides. */
+function method([name, found]) {
+  const state = found.found === null ? "not applied" : found.found ? "found something" : "found nothing";
+  const heading = make("h4", { textContent: name === "error-level" ? METHODS[name] : `${METHODS[name] ?? name}: ${state}` });
+  const texts = [found.sentence, found.innocent].map((textContent, row) => make("p", { textContent, className: row ? "quiet" : "" }));
+  return make("li", { className: found.found ? "unvouched" : "unprotected" }, make("div", {}, heading, ...texts));
+}
+
+/** One choice for the heat map of each detector, for each map of the whole picture, and one for none. */
 function offerHeat(answer, expired) {
   const maps = Object.keys(answer.detectors).filter((name) => answer.faces.some((_, number) => heatOf(answer, number, name)));
+  maps.push(...Object.keys(answer.artefacts).filter((kind) => MAP.test(kind)));
   const choices = [null, ...maps].map((name) => {
     const input = make("input", { type: "radio", name: "heat", value: name ?? "", checked: name === null });
     input.addEventListener("change", () => show(answer, name, expired));
-    return make("label", {}, input, name ?? "none");
+    return make("label", {}, input, mapName(name) ?? "none");
   });
   at("heats").replaceChildren(at("heats").querySelector("legend"), ...choices);
   at("heats").hidden = !maps.length;
@@ -61,8 +80,11 @@ function show(answer, name, expired) {
     at("portrait").replaceChildren(...layers(answer, name), ...answer.faces.flatMap((face, number) => outline(face, number, answer.size)));
   }
   at("heat-caption").textContent = name === null ? "Each face with its number; a dashed line: cannot tell."
+    : name === OPAQUE ? "White changes most when the picture is saved again. Edges and texture do so in every picture."
+    : name.startsWith("evidence.") ? `Red: what the method “${mapName(name)}” marks. It decides nothing.`
+    : MAP.test(name) ? `The redder, the likelier it is that the place was manipulated, by ${mapName(name)}.`
     : `Red speaks for a forgery, blue against it, as ${name} weighs them. Colours compare within a face only.`;
-  at("faces").replaceChildren(...answer.faces.map((face, number) => item(answer, face, number, expired ? undefined : name)));
+  at("faces").replaceChildren(...answer.faces.map((face, number) => item(answer, face, number, expired ? undefined : MAP.test(name) ? null : name)));
 }
 
 function item(answer, face, number, name) {
@@ -81,12 +103,22 @@ function item(answer, face, number, name) {
 function layers(answer, name) {
   const [width, height] = answer.size;
   const whole = draw("image", { href: answer.artefacts.received.url, width, height, preserveAspectRatio: "none" });
+  if (name in answer.artefacts) return [...(name === OPAQUE ? [] : [whole]), ...overlay(answer, name)];
   const heat = name === null ? [] : answer.faces.flatMap((face, number) => {
     const file = heatOf(answer, number, name);
     const { x, y, side } = square(face);
     return file ? [draw("image", { href: file.url, x, y, width: side, height: side })] : [];
   });
   return [whole, ...heat];
+}
+
+/** A map of the whole picture in red, as opaque as its values; error levels as they are. */
+function overlay(answer, name) {
+  const [width, height] = answer.size;
+  const map = draw("image", { href: answer.artefacts[name].url, width, height, preserveAspectRatio: "none" });
+  if (name === OPAQUE) return [map];
+  const mask = draw("mask", { id: "map-mask", maskUnits: "userSpaceOnUse", x: 0, y: 0, width, height }, map);
+  return [mask, draw("rect", { width, height, mask: "url(#map-mask)", class: "map" })];
 }
 
 function outline(face, number, size) {
@@ -110,6 +142,8 @@ function draw(tag, attributes, ...children) {
   return node;
 }
 
+const mapName = (kind) => kind?.startsWith("evidence.") ? METHODS[kind.slice(9)] ?? kind.slice(9)
+  : kind === "joint" ? "all localizers together" : kind?.replace(/^map\./, "");
 const heatOf = (answer, number, name) => answer.artefacts[`face${number + 1}.${name}`];
 const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
 
