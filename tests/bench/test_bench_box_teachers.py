@@ -48,9 +48,10 @@ def test_the_study_measures_each_teacher_by_kind(folder):
     for kind in ("splice", "removal"):
         assert store.figures[f"set/{kind}/box/iou"]["mean"] == pytest.approx(share, rel=1e-4)
         assert store.figures[f"set/{kind}/grabcut/iou"]["mean"] > 0.95
-    (table,) = study.table(store)
+    table, conditions, _ = study.table(store)
     assert table.head == ("mean IoU with the true mask", "pictures", "box", "grabcut")
     assert [row[:2] for row in table.rows[:2]] == [["removal", "1"], ["splice", "1"]]
+    assert [row[0] for row in conditions.rows] == ["set"]
 
 
 def test_public_sets_get_boxes_of_their_masks(folder):

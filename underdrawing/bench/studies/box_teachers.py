@@ -100,12 +100,13 @@ def _of_public(folder: Path, name: str, limit: int | None) -> tuple[Path, list[B
 
 def _facts(folder: Path, pictures: list[Boxed]) -> dict[str, Any]:
     """What is stored of one part."""
-    names = [name for name in TEACHERS if name != "promptable" or (folder / FOLDER).is_dir()]
+    installed = (folder / FOLDER).is_dir()
+    teachers = {name: make(folder) for name, make in TEACHERS.items() if name != "promptable" or installed}
     rows = [
         row
-        for name in names
+        for name, teacher in teachers.items()
         for picture in pictures
-        for row in measured(name, TEACHERS[name](folder), picture)
+        for row in measured(name, teacher, picture)
     ]
     digest = sha256()
     for picture in pictures:
@@ -131,7 +132,16 @@ def table(store: Store) -> Sequence[Block] | None:
         return None
     rows = [_row(store, place, names) for place in places]
     rows.append(["CPU time of a picture, ms", "", *(_milliseconds(store, name) for name in names)])
-    return [Table(("mean IoU with the true mask", "pictures", *names), rows)]
+    table = Table(("mean IoU with the true mask", "pictures", *names), rows)
+    return [table, _conditions(store), store.stale_note()]
+
+
+def _conditions(store: Store) -> Table:
+    rows = [
+        [name, part["conditions"]["commit"], part["conditions"]["date"], part["data_hash"]]
+        for name, part in store.parts.items()
+    ]
+    return Table(("part", "commit", "date", "data"), rows)
 
 
 def _row(store: Store, place: str, names: list[str]) -> list[Cell | str]:

@@ -45,7 +45,8 @@ _SMALL = (8, 16, 16, 16)
 RECIPES: dict[str, BoxPromptRecipe] = {
     "paper": BoxPromptRecipe(
         network=Config(channels=_PAPER_MAPS), trunk=trunk.Config(_PAPER_MAPS), train_trunk=True, side=224,
-        teacher="promptable", learning_rate=1e-4, epochs=20, warmup=0.0, average=0.0,
+        teacher="promptable", learning_rate=1e-4, epochs=20, warmup=0.0, floor=1.0,
+        clip=float("inf"), average=0.0,
     ),
     "lean": _LEAN,
     "teacher-box": replace(_LEAN, teacher="box"),
