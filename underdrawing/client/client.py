@@ -105,8 +105,7 @@ class Client:
         webhook_secret: str | None = None,
         **options: Any,
     ) -> Job:
-        """Queue many or large pictures. options: strength, facts, credentials (protect), limit (retrieve),
-        text (examine)."""
+        """Queue many or large pictures. options: strength, facts, credentials (protect), limit (retrieve)."""
         fields = _fields(do=do, webhook=webhook, webhook_secret=webhook_secret, **options)
         return Job.of(self._post("/v1/jobs", fields, pictures))
 

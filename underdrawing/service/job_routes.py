@@ -12,7 +12,6 @@ from underdrawing.service import responses
 from underdrawing.service.described import (
     FactsText,
     Limit,
-    PictureText,
     Strength,
     WithCredentials,
     problems,
@@ -38,7 +37,6 @@ from underdrawing.service.webhooks import Webhook
 Kind = Literal["protect", "verify", "retrieve", "examine"]
 _OPTIONS: dict[str, Kind] = {
     "strength": "protect", "facts": "protect", "credentials": "protect", "limit": "retrieve",
-    "text": "examine",
 }  # fmt: skip
 """Fields and the only kind of job that has them."""
 JobId = Annotated[str, InPath(pattern="^[A-Za-z0-9_-]{32}$", description="of the response to POST /v1/jobs")]
@@ -119,11 +117,10 @@ class JobFields:
         facts: FactsText = None,
         credentials: WithCredentials = None,
         limit: Limit = 5,
-        text: PictureText = None,
         webhook: Annotated[str | None, _URL] = None,
         webhook_secret: Annotated[str | None, _SECRET] = None,
     ) -> None:
-        self.do, self.limit, self.text = do, limit, text
+        self.do, self.limit = do, limit
         self.protect = ProtectOptions(strength, None, facts, credentials)
         self.webhook, self.webhook_secret = webhook, webhook_secret
 
@@ -141,7 +138,7 @@ def _check_fields(do: Kind, sent: Iterable[str]) -> None:
 
 def _task(server: ServerState, fields: JobFields, role: str) -> Task:
     if fields.do == "examine":
-        return examine_task(fields.text)
+        return examine_task(None)
     if fields.do == "verify":
         return verify_task(role)
     if fields.do == "retrieve":
