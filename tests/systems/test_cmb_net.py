@@ -8,9 +8,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from underdrawing.core.interfaces import TextLocalizer
+from underdrawing.judging.map_scorer import Tile, Tiles
 from underdrawing.systems.cmb_net import losses, words
 from underdrawing.systems.cmb_net.ambiguity import MARGIN, Gaussian, matching, symmetric_divergence, weight
 from underdrawing.systems.cmb_net.interaction import Interaction, positions
+from underdrawing.systems.cmb_net.model import CMBNetLocalizer
 from underdrawing.systems.cmb_net.network import CMBNet, Config
 from underdrawing.systems.cmb_net.restoration import Coupling
 
@@ -208,9 +211,7 @@ def test_the_text_has_an_effect_of_the_weight_of_itcam():
     torch.testing.assert_close(found[0], given[0])
 
 
-@pytest.mark.parametrize(
-    "changes", [{}, *({part: 0} for part in ("interactions", "dimensions", "couplings"))]
-)
+@pytest.mark.parametrize("changes", [{}, {"itcam": False}, {"red": False}, {"couplings": 2}])
 def test_every_part_can_be_left_out(changes):
     config = replace(SMALL, **changes)
     network, (images, maps) = CMBNet(config), inputs()
@@ -218,7 +219,28 @@ def test_every_part_can_be_left_out(changes):
     assert outputs.logits.shape == outputs.reliability.shape == (2, 1, 16, 16)
     assert outputs.reliability.min() >= 0 and outputs.reliability.max() <= 1
     sum(losses.deep_supervision(outputs.parts, torch.ones(2, 1, 16, 16)).values()).backward()
-    assert config.interactions == 0 or network.text.word.weight.grad.abs().sum() > 0
+    assert network.text.word.weight.grad.abs().sum() > 0
+
+
+def test_without_itcam_every_text_has_weight_1():
+    network, (images, maps) = CMBNet(replace(SMALL, itcam=False)), inputs()
+    outputs = network(images, maps, *texts("pasted object at the top left", ""))
+    assert outputs.parts["weight"].tolist() == [1, 0]
+    assert not any(p.requires_grad for p in network.ambiguity.parameters())
+
+
+def test_without_red_the_halves_are_apart():
+    layer, x = Coupling(4, coupled=False).eval(), torch.randn(1, 4, 5, 5)
+    torch.testing.assert_close(layer(x), x + torch.cat([layer.f(x[:, :2]), layer.g(x[:, 2:])], 1))
+
+
+def test_ablations_have_the_parameters_of_the_released_network():
+    """So that its graph runs them."""
+    shapes = [
+        {name: tuple(tensor.shape) for name, tensor in CMBNet(replace(SMALL, **changes)).state_dict().items()}
+        for changes in ({}, {"itcam": False}, {"red": False})
+    ]
+    assert shapes[0] == shapes[1] == shapes[2]
 
 
 def test_words_without_function_words_and_repetitions():
@@ -239,3 +261,24 @@ def test_codes_of_words_are_nearly_orthogonal():
 
 def test_the_released_network_is_small():
     assert sum(p.numel() for p in CMBNet(Config()).parameters()) < 500_000
+
+
+class Recorder:
+    """In place of the scorer: the inputs of two tiles of a picture of 100 x 200 px."""
+
+    def examine(self, image, inputs):
+        tiles = Tiles(100, 200, (Tile(0, 0, np.zeros((64, 128, 3), np.uint8), ()),
+                                 Tile(32, 96, np.zeros((96, 128, 3), np.uint8), ())))  # fmt: skip
+        return [inputs(tiles, tile) for tile in tiles.tiles]
+
+
+def test_every_tile_has_the_text_and_its_place_in_the_picture():
+    localizer, image = CMBNetLocalizer(Recorder()), np.zeros((100, 200, 3), np.uint8)
+    assert isinstance(localizer, TextLocalizer)
+    first, second = localizer.examine_with_text(image, "at the top left")
+    np.testing.assert_allclose(first["extent"], [[0, 0, 0.64, 0.64]])
+    np.testing.assert_allclose(second["extent"], [[0.48, 0.32, 1.12, 1.28]])
+    codes, present = words.encode("top left")
+    for inputs in (first, second):
+        assert np.array_equal(inputs["words"][0], codes) and np.array_equal(inputs["present"][0], present)
+    assert not localizer.examine(image)[0]["present"].any()

@@ -10,13 +10,12 @@ from underdrawing.systems.cmb_net.observer import (
     NOTHING,
     ROWS,
     SUSPICIONS,
+    WHOLE,
     Observer,
     observe,
     place_of,
     sentence,
 )
-
-WHOLE = np.array([0, 0, 1, 1], np.float32)
 
 
 def region(top=0, left=0, height=8, width=8, side=48):

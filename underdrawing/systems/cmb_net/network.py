@@ -35,11 +35,15 @@ class Config:
     width: int = 48
     """d: channels of every scale, even."""
     couplings: int = 1
-    """Additive couplings of a scale; 0: a residual block in their place (no RED)."""
+    """Additive couplings of a scale."""
     interactions: int = 2
-    """Coarsest scales with ITIM; 0: no text branch."""
+    """Coarsest scales with ITIM."""
     dimensions: int = 16
-    """k: of the Gaussians of ITCAM; 0: every text has weight 1 (no ITCAM)."""
+    """k: of the Gaussians of ITCAM."""
+    itcam: bool = True
+    """Whether texts are weighted; else both Gaussians stay standard normal, and every text has weight 1."""
+    red: bool = True
+    """Whether the halves of a scale are coupled."""
 
 
 RELEASED = Config()
@@ -71,14 +75,16 @@ class CMBNet(nn.Module):
         super().__init__()
         self.config, width = config, config.width
         self.lateral = nn.ModuleList(nn.Conv2d(channels, width, 1) for channels in config.channels)
-        self.decoder = nn.ModuleList(EdgeDecoderLevel(width, config.couplings) for _ in config.channels)
+        self.decoder = nn.ModuleList(
+            EdgeDecoderLevel(width, config.couplings, config.red) for _ in config.channels
+        )
         self.interaction = nn.ModuleList(Interaction(width) for _ in range(config.interactions))
-        self.text = self.pooled = self.ambiguity = None
-        if config.interactions:
-            self.text = TextBranch(width)
-            if config.dimensions:
-                self.pooled = nn.Conv2d(width + POSITIONS, width, 1)
-                self.ambiguity = CentralAmbiguity(width, config.dimensions)
+        self.text = TextBranch(width)
+        self.pooled = nn.Conv2d(width + POSITIONS, width, 1)
+        self.ambiguity = CentralAmbiguity(width, config.dimensions)
+        if not config.itcam:
+            for parameter in self.ambiguity.requires_grad_(False).parameters():
+                nn.init.zeros_(parameter)
 
     def forward(
         self,
@@ -96,11 +102,9 @@ class CMBNet(nn.Module):
         if extent is None:
             extent = images.new_tensor([[0.0, 0.0, 1.0, 1.0]]).expand(count, 4)
         scales = [layer(level) for layer, level in zip(self.lateral, maps, strict=True)]
-        parts, weight = {}, present.amax(1)
-        text, valid = self.text(words, present) if self.text else (words, present)
-        if self.ambiguity is not None:
-            divergence, weight = self._ambiguity(scales[-1], text[:, 0], valid[:, 0], extent)
-            parts |= {"divergence": divergence, "weight": weight}
+        text, valid = self.text(words, present)
+        divergence, weight = self._ambiguity(scales[-1], text[:, 0], valid[:, 0], extent)
+        parts = {"divergence": divergence, "weight": weight}
         y = torch.zeros_like(scales[-1])
         for number in reversed(range(len(scales))):
             x = scales[number]

@@ -26,6 +26,9 @@ SUSPICIONS = {
 OPENINGS = ("There seems to be a", "I suspect a", "Possibly manipulated: a", "The picture shows a")
 NOTHING = ("Nothing looks manipulated.", "The picture looks consistent.", "No suspicious area.")
 
+WHOLE = np.array([0, 0, 1, 1], np.float32)
+"""Extent of a picture that is not a part of another."""
+
 
 @dataclass(frozen=True)
 class Observer:

@@ -23,7 +23,7 @@ from underdrawing.nets.localizer_outputs import LocalizerOutputs
 from underdrawing.systems.cmb_net.ambiguity import matching
 from underdrawing.systems.cmb_net.losses import deep_supervision
 from underdrawing.systems.cmb_net.network import CMBNet, Config
-from underdrawing.systems.cmb_net.observer import Observer, observe
+from underdrawing.systems.cmb_net.observer import WHOLE, Observer, observe
 from underdrawing.systems.cmb_net.words import encode
 from underdrawing.train import localize
 from underdrawing.train.localize import LocalizeBatch, LocalizeRecipe, LocalizerTraining
@@ -56,9 +56,9 @@ RECIPES: dict[str, CMBNetRecipe] = {
         learning_rate=1e-4, epochs=70, warmup=0.0, average=0.0,
     ),
     "lean": _LEAN,
-    "ablation-no-text": replace(_LEAN, network=Config(interactions=0)),
-    "ablation-no-itcam": replace(_LEAN, network=Config(dimensions=0)),
-    "ablation-no-red": replace(_LEAN, network=Config(couplings=0)),
+    "no-text": replace(_LEAN, observer=Observer(silent=1.0)),
+    "no-itcam": replace(_LEAN, network=Config(itcam=False)),
+    "no-red": replace(_LEAN, network=Config(red=False)),
     "smoke": replace(_LEAN, network=Config(_TINY, width=16, dimensions=4),
                      trunk=TrunkConfig(_TINY, (1, 1, 1, 1)), train_trunk=True, side=64, batch=4, steps=20),
 }  # fmt: skip
@@ -90,8 +90,8 @@ class CMBNetTraining(LocalizerTraining):
 
     def with_texts(self, batch: LocalizeBatch, rng: np.random.Generator) -> TextBatch:
         """A batch with texts of the recipe's observer."""
-        kinds, whole = ("", *self.batches.kinds), np.array([0, 0, 1, 1], np.float32)
-        extent = _part(rng) if rng.random() < _PARTS else whole
+        kinds = ("", *self.batches.kinds)
+        extent = _part(rng) if rng.random() < _PARTS else WHOLE
         regions, observer = batch.masks[:, 0].numpy(), self.recipe.observer
         statements = [
             observe(region, kinds[kind], extent, observer, rng)
@@ -121,11 +121,9 @@ def _part(rng: np.random.Generator) -> np.ndarray:
 
 def losses(outputs: LocalizerOutputs, batch: TextBatch, weight: float) -> dict[str, Tensor]:
     """Those of the masks and edges, and of the ambiguity."""
-    terms = deep_supervision(outputs.parts, batch.labels)
-    if "divergence" in outputs.parts:
-        present = batch.present.amax(1)
-        terms["matching"] = weight * matching(outputs.parts["divergence"], batch.right, present)
-    return terms
+    present = batch.present.amax(1)
+    ambiguity = weight * matching(outputs.parts["divergence"], batch.right, present)
+    return deep_supervision(outputs.parts, batch.labels) | {"matching": ambiguity}
 
 
 def build(pictures: ManipulatedSet, recipe: CMBNetRecipe) -> CMBNetTraining:

@@ -21,6 +21,12 @@ ABLATIONS: Mapping[str, Mapping[str, str]] = {
         "-no-gates-no-memory": "neither gates nor memory",
         "-dice": "Dice loss beside the cross-entropy",
     },
+    "cmb-net": {
+        "": "all parts",
+        "-no-text": "trained without texts",
+        "-no-itcam": "every text of weight 1",
+        "-no-red": "halves of the decoder apart",
+    },
     "sc-iml": {
         "": "both errors mended",
         "-no-pfmm": "no PFMM",

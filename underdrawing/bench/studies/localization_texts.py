@@ -1,0 +1,129 @@
+"""localization-texts: what a text contributes to CMB-Net, by the reliability of who writes it.
+
+The test split of a set of `underdrawing manipulate`, each photograph on one random path, as in the study
+localization. The texts are made from the truth by systems/cmb_net/observer.py, so the figures state what an
+observer of such rates contributes, not what a language model does. --set weights=DIR adds other trainings of
+CMB-Net, named as their folders.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from underdrawing import zoo
+from underdrawing.bench.harness.record import Protocol, Store, conditions, part_of, versions_of
+from underdrawing.bench.harness.render import Block, Cell, Table
+from underdrawing.bench.harness.run import Run, Study
+from underdrawing.bench.studies.localization import samples
+from underdrawing.bench.studies.localization.figures import Figures, of_manipulated, of_pictures
+from underdrawing.bench.studies.localization.samples import View
+from underdrawing.bench.studies.localization.tables import BOUNDS, cell
+from underdrawing.core.errors import OutputError, PictureError, UsageError
+from underdrawing.core.interfaces import TextLocalizer
+from underdrawing.data.set_writing import seed_of
+from underdrawing.metrics.localization import score_map, stacked
+from underdrawing.systems.cmb_net.observer import CAREFUL, MISLEADING, WHOLE, Observer, observe
+
+PROTOCOL = Protocol("localization-texts", sizes=(0,))
+SYSTEM = "cmb-net"
+OBSERVERS = {
+    "none": ("none", Observer(silent=1.0)),
+    "fallible": ("of the training, for every picture", Observer(silent=0.0)),
+    "careful": ("without errors", CAREFUL),
+    "misleading": ("always wrong", MISLEADING),
+}
+"""Title and rates of who writes."""
+_METRICS = {
+    "F1": "f1",
+    "AUC of pixels": "auc",
+    "falsely flagged area, %": "false_area",
+    "AUC of pictures": "picture_auc",
+}
+_TRAININGS = {SYSTEM: "released", f"{SYSTEM}-no-itcam": "no ITCAM", f"{SYSTEM}-no-red": "no RED"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Options of the study."""
+
+    set: str = "manipulated"
+    """Folder of `underdrawing manipulate` below --data, or its path."""
+    weights: str = ""
+    """Folder with outputs of other trainings of CMB-Net, at any depth."""
+
+
+def run(run: Run) -> None:
+    """Measure each training that is not measured yet. OutputError where none has the name."""
+    settings = run.read_settings(Settings)
+    found = {SYSTEM: None} if zoo.card(SYSTEM).own_weights else {}
+    folders = [Path(settings.weights)] if settings.weights else []
+    paths = [path for folder in folders for path in sorted(folder.rglob("cmb_net.safetensors"))]
+    trainings: dict[str, Path | None] = found | {path.parent.name: path for path in paths}
+    chosen = {name: path for name, path in trainings.items() if run.selects(name)}
+    if not chosen:
+        raise OutputError(f"no training of {SYSTEM} is selected; there are: {', '.join(trainings) or 'none'}")
+    view, store = _pictures(run, settings), STUDY.store(run.results)
+    for name, path in chosen.items():
+        if run.again or name not in store.parts:
+            start, at = time.process_time(), conditions(PROTOCOL)
+            figures = measured(name, view, zoo.load(SYSTEM, path) if path else zoo.load(SYSTEM))
+            seconds = round(time.process_time() - start, 1)
+            facts = {"photos": len(view.samples), "data_hash": view.digest, "figures": figures}
+            versions = versions_of(SYSTEM, other_weights=path is not None)
+            store.write(SYSTEM, name, part_of(PROTOCOL, at, versions, seconds=seconds, **facts))
+
+
+def _pictures(run: Run, settings: Settings) -> View:
+    if run.data is None:
+        raise UsageError("this study needs --data DIR, a folder with a set of manipulated pictures")
+    found = next((p for p in (run.data / settings.set, Path(settings.set)) if p.is_dir()), None)
+    if found is None:
+        raise PictureError(f"{run.data}: no folder {settings.set} in it")
+    return samples.on_chains(samples.of_set(found, run.photos), PROTOCOL.seed)
+
+
+def measured(name: str, view: View, localizer: TextLocalizer) -> Figures:
+    """Figures of one training, "NAME/OBSERVER/METRIC"."""
+    scores: dict[str, list] = {key: [] for key in OBSERVERS}
+    for number, sample in enumerate(view.samples):
+        image, labels = view.read(number)
+        for key, (_, observer) in OBSERVERS.items():
+            rng = np.random.default_rng(seed_of(PROTOCOL.seed, key, sample.name))
+            text = observe((labels == 1).astype(np.float32), sample.kind, WHOLE, observer, rng).text
+            found = localizer.examine_with_text(image, text) if text else localizer.examine(image)
+            scores[key].append(score_map(found.tampered_prob, labels, found.picture_prob))
+    figures: Figures = {}
+    for key, values in scores.items():
+        place, of_observer = f"{name}/{key}", stacked(values)
+        figures |= of_manipulated(place, view, of_observer) | of_pictures(place, view, of_observer)
+    return figures
+
+
+def table(store: Store) -> Sequence[Block] | None:
+    """A row for each training and observer."""
+    names = sorted(store.parts, key=lambda name: (name != SYSTEM, name))
+    rows: list[list[Cell | str]] = [
+        [
+            _TRAININGS.get(name, name),
+            title,
+            *(cell(store, f"{name}/{key}/{metric}") for metric in _METRICS.values()),
+        ]
+        for name in names
+        for key, (title, _) in OBSERVERS.items()
+        if f"{name}/{key}/f1" in store.figures
+    ]
+    return [Table(("training", "who writes the text", *_METRICS), rows), BOUNDS] if rows else None
+
+
+STUDY = Study(
+    "localization-texts",
+    "what a text contributes to CMB-Net: without, right, fallible, wrong",
+    run,
+    {"localization-texts": table},
+    settings=Settings,
+)
