@@ -121,10 +121,17 @@ def test_kinds_are_measured_apart_and_weigh_the_same(store):
 
 def test_post_processing_and_other_sets_are_measured(store):
     found = store.figures
-    for place in ("post/none", "post/jpeg60", "post/mean5", "post/known", "cross/ciplab", "cross/stylegan3"):
+    for place in (
+        "post/camera",
+        "post/jpeg60",
+        "post/mean5",
+        "post/known",
+        "cross/ciplab",
+        "cross/stylegan3",
+    ):
         assert f"green/{place}/auc" in found, place
     assert found["green/cross/ciplab/auc"]["mean"] > 0.95 > 0.9 > found["green/cross/ecuador/auc"]["mean"]
-    assert found["green/post/unknown/auc"]["n"] == 6 * found["green/post/none/auc"]["n"]
+    assert found["green/post/unknown/auc"]["n"] == 6 * found["green/post/camera/auc"]["n"]
 
 
 def test_a_shortcut_shows(store):

@@ -2,6 +2,7 @@
 one."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from underdrawing.content.sketch.sketch_net import Config
 from underdrawing.content.sketch.training import SketchRecipe, SketchTraining, fresh, set_start
 from underdrawing.data.shards import random_crop
 from underdrawing.train.loop import Run, train
+from underdrawing.train.run import curve
 from underdrawing.train.schedule import warm_cosine
 
 SMOKE = SketchRecipe(batches=((64, 4),), shortest=(64, 200), seed_crops=96, learning_rate=1e-3)
@@ -70,6 +72,19 @@ def test_the_schedule_warms_up_and_ends_low() -> None:
     assert values[0] < 0.01
     assert values[-1] == pytest.approx(0.02)
     assert np.argmax(values) == 10
+
+
+def test_the_curve_has_means_over_parts_of_the_log(tmp_path) -> None:
+    log = tmp_path / "log.jsonl"
+    rows = [{"step": n, "progress": n / 6, "loss": 6.0 - n, "late": 1.0} for n in range(6)]
+    del rows[0]["late"]
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert curve(log, points=2) == [
+        {"step": 0, "loss": 5.0, "late": 0.6667},
+        {"step": 3, "loss": 2.0, "late": 1.0},
+    ]
+    assert [part["step"] for part in curve(log)] == list(range(6))  # fewer rows than parts
+    assert curve(tmp_path / "none.jsonl") == []
 
 
 def test_crops_have_the_side_and_repeat(photos: list[np.ndarray]) -> None:

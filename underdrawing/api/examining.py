@@ -19,7 +19,7 @@ from underdrawing.core.errors import MissingExtraError, WeightsError
 from underdrawing.core.interfaces import Detector, Localization, Localizer, TextLocalizer
 from underdrawing.data.sources import SourcePicture
 from underdrawing.faces import DetectedFace, crop
-from underdrawing.faces.cropping import MARGIN
+from underdrawing.faces.cropping import MARGIN, square_side
 from underdrawing.faces.pose import is_turned
 from underdrawing.judging.classical import classical_evidence
 from underdrawing.judging.classical.view import View
@@ -32,6 +32,8 @@ from underdrawing.report.examination import ExamineReport, FaceFinding
 LEAST_PX = 48.0
 """Smaller side of a face's box, below which nothing is said of it: the detectors work on 128 px."""
 
+_INPUT = 128
+"""Sides of the inputs of the released detectors, px."""
 MOST_TEXT = 20_000
 """Characters of a text about a picture."""
 MOST_HEATED = 8
@@ -113,7 +115,9 @@ class Examiner:
     def _examined(self, image: np.ndarray, face: DetectedFace, heat: bool) -> FaceFinding:
         if face.size_px < LEAST_PX:
             return FaceFinding(face, "unknown", reason="small")
-        received = crop(image, face, round(MARGIN * max(face.box[2:])))
+        longer = max(face.box[2:])
+        side = square_side(MARGIN * longer, _INPUT)
+        received = crop(image, face, side, side / longer)
         evidence = {name: detector.evidence(received.image) for name, detector in self.detectors.items()}
         finding = replace(self._decided(face, evidence), crop=received)
         if not heat:

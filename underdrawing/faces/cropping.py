@@ -14,6 +14,7 @@ CONTEXT = 1.6
 """Side of a crop with context, as sets of faces store it, in sides of the box."""
 MARGIN = 1.3
 """Side of the crop over the longer side of the box, as in FaceForensics++ (ICCV 2019, sec. 4)."""
+_NEAR = 0.1
 _TEMPLATE = np.float64(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
 )
@@ -48,6 +49,14 @@ def crop(image: np.ndarray, face: DetectedFace, side: int, margin: float = MARGI
     kind = cv2.INTER_AREA if square > side else cv2.INTER_CUBIC
     resized = part if square == side else cv2.resize(part, (side, side), interpolation=kind)
     return FaceCrop(resized, _transformed(face.landmarks, to_crop), to_crop)
+
+
+def square_side(wanted: float, side: int) -> int:
+    """Side in px of the square that a detector with inputs of `side` px takes in place of `wanted` px.
+
+    `side` itself where they differ by a tenth or less: resampling by nearly 1 blurs the finest traces.
+    """
+    return side if abs(wanted - side) <= _NEAR * side else max(1, round(wanted))
 
 
 def align(image: np.ndarray, landmarks: np.ndarray, side: int) -> FaceCrop:

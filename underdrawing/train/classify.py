@@ -109,7 +109,8 @@ class FaceBatches:
                 real, views = int(rng.choice(pool[REAL])), (view, camera.draw(rng))
             for place, one in zip((forged, real), views, strict=True):
                 pictures.append(one.picture(self.faces.pictures[place], side))
-                masks.append(one.mask(self.faces.masks[place], side // 4))
+                sides = len(self.faces.pictures[place]), side
+                masks.append(one.mask(self.faces.masks[place], sides, side // 4))
             kinds += [kind + 1, 0]
         return _batch(np.stack(pictures), np.stack(masks), np.array(kinds))
 

@@ -138,4 +138,26 @@ def load_averaged(module: torch.nn.Module, out: Path, recipe: Any) -> dict[str, 
     state = load_checkpoint(out / "checkpoint.pt")
     module.load_state_dict({**state["module"], **state["average"]})
     minutes = f"{state['used_s'] / 60:.1f}"
-    return {"recipe": json.dumps(asdict(recipe)), "steps": str(state["step"]), "minutes": minutes}
+    return {
+        "recipe": json.dumps(asdict(recipe)),
+        "steps": str(state["step"]),
+        "minutes": minutes,
+        "curve": json.dumps(curve(out / "log.jsonl")),
+    }
+
+
+def curve(log: Path, points: int = 20) -> list[dict[str, float]]:
+    """Means of a log over equal parts of the run: the first step of each part, and each term of the loss."""
+    lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
+    rows = [json.loads(line) for line in lines]
+    parts = [rows[n * len(rows) // points : (n + 1) * len(rows) // points] for n in range(points)]
+    return [
+        {"step": part[0]["step"]}
+        | {
+            name: round(sum(row.get(name, 0.0) for row in part) / len(part), 4)
+            for name in part[-1]
+            if name not in ("step", "progress")
+        }
+        for part in parts
+        if part
+    ]

@@ -34,6 +34,28 @@ def test_the_margin_is_that_of_the_field():
     assert min(np.abs(face - one).mean() for one in (expected, expected[:, ::-1])) < 4
 
 
+def test_one_in_three_is_the_face_as_it_was_made():
+    """Also where the square is not quite as large as the input: nothing is resampled."""
+    crop = np.random.default_rng(1).integers(0, 256, (160, 160, 3), np.uint8)
+    crop[0, 0] = 0
+    camera, found = Camera(tone=0), 0
+    windows = {crop[y : y + 128, x : x + 128].tobytes() for y in range(33) for x in range(33)}
+    for seed in range(200):
+        face = camera.picture(crop, 128, np.random.default_rng(seed))
+        found += face.tobytes() in windows or face[:, ::-1].tobytes() in windows
+    assert 0.3 < found / 200 < 0.5  # plain, or by chance neither scaled, turned nor compressed
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_a_mask_lies_where_the_picture_is_changed(seed):
+    marked = np.zeros((160, 160, 3), np.uint8)
+    marked[40:88, 72:120] = 255
+    view = Camera(tone=0, jpeg=(98, 98)).draw(np.random.default_rng(seed))
+    mask = view.mask(np.ascontiguousarray(marked[..., 0]), (160, 128), 128)
+    both = view.picture(marked, 128)[..., 0] > 127, mask > 127
+    assert (both[0] & both[1]).sum() / (both[0] | both[1]).sum() > 0.9
+
+
 def test_other_sides_of_crops_are_taken():
     for side in (48, 97, 640):
         crop = np.zeros((side, side, 3), np.uint8)

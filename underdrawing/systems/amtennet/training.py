@@ -70,7 +70,7 @@ class PublishedTraining(classify.Classification):
 
 RECIPES: dict[str, LeanRecipe | PaperRecipe] = {
     "paper": PaperRecipe(),
-    "lean": LeanRecipe(minutes=25.0, learning_rate=2e-3),
+    "lean": LeanRecipe(minutes=75.0, learning_rate=2e-3),
     "smoke": LeanRecipe(network=Config(trunk=(4, 4, 8, 8), hidden=8), batch=4, steps=20),
 }
 """By the name that `--recipe` takes."""

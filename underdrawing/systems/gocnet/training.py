@@ -32,7 +32,7 @@ class GocNetRecipe(classify.ClassifyRecipe):
 
 
 _LEAN = GocNetRecipe(
-    network=RELEASED, learning_rate=1e-3, minutes=25.0, start=True, head_rate=1 / HEAD_SIDE**2
+    network=RELEASED, learning_rate=1e-3, minutes=25.0, start=True, squares=0.3, head_rate=1 / HEAD_SIDE**2
 )
 _ABLATION = replace(_LEAN, minutes=5.0)
 

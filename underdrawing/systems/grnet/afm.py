@@ -45,7 +45,7 @@ class LossWeighting(nn.Module):
     def of_losses(self, losses: Tensor) -> Tensor:
         """alpha (2,) for the losses (2,) of a batch; moves the average."""
         alpha = (self.sign * losses.detach()).softmax(0)
-        self.running.lerp_(alpha, 1 - self.decay)
+        self.running = self.running.lerp(alpha, 1 - self.decay)  # a new one: gradients need the old one
         return alpha
 
 

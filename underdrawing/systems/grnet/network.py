@@ -80,7 +80,7 @@ class GRNet(nn.Module):
         stages = [trunk(x) for trunk, x in zip(self.trunks, inputs, strict=True)]
         maps = [a(each[-1]) for a, each in zip(self.attention, stages, strict=True)]
         means = torch.stack([x.mean((2, 3)) for x in maps], 1)
-        alpha = self.weighting.alpha.clone()  # the training moves it before it takes the gradient
+        alpha = self.weighting.alpha
         parts = {"means": means, **inner_maps(stages)}
         return FaceOutputs(*self.classified(means, alpha), self._heat(maps, alpha), parts)
 

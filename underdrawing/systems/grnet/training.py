@@ -60,7 +60,7 @@ class GRNetTraining(classify.Classification):
         return {"fused": fused, "spatial": spatial, "residual": residual}
 
 
-_LEAN = GRNetRecipe(network=RELEASED, learning_rate=1e-3, minutes=25.0, start=True)
+_LEAN = GRNetRecipe(network=RELEASED, learning_rate=1e-3, minutes=25.0, start=True, squares=0.3)
 _ABLATION = replace(_LEAN, minutes=5.0)
 
 

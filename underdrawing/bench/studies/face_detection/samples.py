@@ -17,7 +17,7 @@ from underdrawing.core.errors import PictureError
 from underdrawing.data.face_set import REAL, FaceSet
 from underdrawing.data.pictures import load_picture
 from underdrawing.faces import CONTEXT, crop, detect
-from underdrawing.faces.cropping import MARGIN
+from underdrawing.faces.cropping import MARGIN, square_side
 from underdrawing.judging.face_scorer import resample
 
 
@@ -173,6 +173,6 @@ def through(name: str, faces: Faces, side: int, channels: tuple[Channel, Channel
 
 def centre_square(image: np.ndarray, side: int) -> np.ndarray:
     """The square of 1.3 times the face's box in a crop with context, as (side, side, 3)."""
-    width = round(MARGIN / CONTEXT * len(image))
+    width = square_side(MARGIN / CONTEXT * len(image), side)
     first = (len(image) - width) // 2
     return resample(np.ascontiguousarray(image[first : first + width, first : first + width]), side)

@@ -1,7 +1,7 @@
 """face-detection: detectors of forged faces under one protocol, on faces that none of them was trained on.
 
-    within      test split of a set of `underdrawing forge`: other people than in the training, by kind
-    post        the same after known and after unknown post-processing
+    within      test split of a set of `underdrawing forge`, as it was made: other people than in the training
+    post        the same on the paths of the training, after known and after unknown post-processing
     cross       sets and kinds of forgery that no training has: composites by experts, FLUX, StyleGAN3
     answers     what `examine` answers for each kind, if its joint decision is installed
     untouched   false signs on photographs of people
@@ -10,8 +10,8 @@
     adapted     DPNet with statistics adapted to received faces
     trained     other networks and recipes, as `within`               --weights DIR
 
-Real and forged faces take the same random paths (scale, codec, tone, crop), so that no class has a source, a
-size or a codec of its own. Both classes, and all kinds of forgery, weigh the same in every figure.
+Real and forged faces take the same paths (scale, codec, tone, crop), so that no class has a source, a size,
+or a codec of its own. Both classes, and all kinds of forgery, weigh the same in every figure.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import numpy as np
 
 from underdrawing import zoo
 from underdrawing.api.examining import Examiner
-from underdrawing.attacks.channel import Jpeg, Nothing
+from underdrawing.attacks.channel import Channel, Jpeg, Nothing
 from underdrawing.attacks.suites import SUITES
 from underdrawing.bench.harness.record import Columns, Protocol, conditions, part_of
 from underdrawing.bench.harness.run import Run, Study
@@ -128,16 +128,22 @@ class Bench:
 
     @cached_property
     def within(self) -> View:
-        return on_camera("within", self.faces, self.protocol.side, self.protocol.seed)
+        return self._through("within", self.faces, Nothing())
+
+    def _through(self, name: str, faces: Faces, channel: Channel) -> View:
+        """Both classes through one channel, cut out as by `examine`."""
+        return through(name, faces, self.protocol.side, (channel, channel), self.protocol.seed)
 
     @cached_property
     def posts(self) -> dict[str, list[View]]:
-        """Views after each channel, by suite; "none": as it is."""
-        faces, side, seed = self.faces.spread(self.protocol.post_each), self.protocol.side, self.protocol.seed
-        suites = {"none": (Nothing(),), "known": SUITES["face-known"], "unknown": SUITES["face-unknown"]}
+        """Views after each channel, by suite; "camera": on random paths as in the training."""
+        faces = self.faces.spread(self.protocol.post_each)
         return {
-            suite: [through(channel.name, faces, side, (channel, channel), seed) for channel in channels]
-            for suite, channels in suites.items()
+            "camera": [on_camera("camera", faces, self.protocol.side, self.protocol.seed)],
+            **{
+                suite: [self._through(channel.name, faces, channel) for channel in SUITES[f"face-{suite}"]]
+                for suite in ("known", "unknown")
+            },
         }
 
     @cached_property

@@ -109,7 +109,8 @@ def _post_title(place: str) -> str:
     known, unknown = ([channel.name for channel in SUITES[f"face-{s}"]] for s in ("known", "unknown"))
     if place in (*known, *unknown):
         return f"{place} ({'known' if place in known else 'unknown'})"
-    return {"known": "all known", "unknown": "all unknown"}.get(place, place)
+    titles = {"camera": "paths of the training", "known": "all known", "unknown": "all unknown"}
+    return titles.get(place, place)
 
 
 def calibration(store: Store) -> Sequence[Block] | None:
