@@ -73,6 +73,13 @@ def test_a_kind_that_is_left_out_is_not_drawn(manipulated_set):
         batch(manipulated_set, without=("noise", "blur"))
 
 
+def test_a_manipulated_picture_without_the_authentic_one_is_refused(manipulated_set):
+    pictures = ManipulatedSet.read(manipulated_set, "train")
+    entries = tuple(replace(entry, original=None) for entry in pictures.entries)
+    with pytest.raises(UsageError, match="one lacks it"):
+        localize.LocalizeBatches(replace(pictures, entries=entries), RECIPE)
+
+
 @pytest.mark.parametrize("supervision", ["masks", "pictures"])
 def test_a_head_on_a_trunk_that_stays_as_it_is(manipulated_set, tmp_path, supervision):
     recipe = replace(RECIPE, supervision=supervision)

@@ -99,6 +99,10 @@ class LocalizeBatches:
             raise UsageError("a localizer is trained on manipulated and authentic pictures; one is missing")
         self._pools = [pictures.indices(kind) for kind in self.kinds]
         self._originals = pictures.originals()
+        if min(int(self._originals[pool].min()) for pool in self._pools) < 0:
+            raise UsageError(
+                "each manipulated picture needs the authentic one of the same split; one lacks it"
+            )
         self._teacher = teacher
 
     def draw(self, rng: np.random.Generator) -> LocalizeBatch:
