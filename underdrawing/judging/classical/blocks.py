@@ -73,7 +73,7 @@ def _zeros(plane: np.ndarray) -> np.ndarray:
     for down in waves.values():
         for across in waves.values():
             response = cv2.sepFilter2D(plane, cv2.CV_32F, across, down, anchor=(0, 0))
-            found += cv2.inRange(response, -0.5, 0.5) & 1  # type: ignore[call-overload]
+            np.subtract(found, cv2.inRange(response, -0.5, 0.5), out=found)  # 255 is -1 in 8 bits
     return found[:-7, :-7]
 
 
@@ -81,8 +81,8 @@ def _votes(zeros: np.ndarray) -> np.ndarray:
     """(h, w) int16 phase that each tile votes for, or -1."""
     peaks = np.where(zeros == cv2.dilate(zeros, np.ones((3, 3), np.uint8)), zeros, 0)
     rows, cols = (side // BLOCK for side in zeros.shape)
-    tiles = peaks[: rows * BLOCK, : cols * BLOCK].reshape(rows, BLOCK, cols, BLOCK).transpose(0, 2, 1, 3)
-    tiles = tiles.reshape(rows, cols, 64)
+    parts = peaks[: rows * BLOCK, : cols * BLOCK].reshape(rows, BLOCK, cols, BLOCK).transpose(0, 2, 1, 3)
+    tiles = parts.reshape(rows, cols, 64)
     most = tiles.max(2)
     alone = (tiles == most[..., None]).sum(2) == 1
     return np.where(alone & (most > 0), tiles.argmax(2), -1).astype(np.int16)

@@ -75,7 +75,7 @@ def _pairs(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     none = np.zeros((0, 2), np.float32)
     if len(keypoints) < 2 * _LEAST_PAIRS:
         return none, none
-    places = np.float32([point.pt for point in keypoints])
+    places = np.array([point.pt for point in keypoints], np.float32)
     unit = descriptors / np.maximum(np.linalg.norm(descriptors, axis=1, keepdims=True), 1e-6)
     cosine = unit @ unit.T
     apart = np.abs(places[:, None] - places[None]).max(2)

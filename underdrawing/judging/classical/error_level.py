@@ -26,6 +26,7 @@ def error_level(view: View) -> Evidence:
     image = view.image
     _, coded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     again = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+    assert again is not None  # it was just coded
     difference = cv2.absdiff(image, again[..., ::-1]).max(2)
     smooth = cv2.blur(difference.astype(np.float32), (8, 8))
     mean = float(smooth.mean())

@@ -16,7 +16,7 @@ import numpy as np
 from underdrawing.judging.classical.evidence import Evidence, to_pixels
 from underdrawing.judging.classical.view import View
 
-_DIAGONAL = np.float32([[1, -1], [-1, 1]]) / 2
+_DIAGONAL = np.array([[0.5, -0.5], [-0.5, 0.5]], np.float32)
 _CELL, _WINDOW, _STEP = 8, 8, 4
 """Cells in px; windows and their step in cells."""
 _QUANTILE = 0.2

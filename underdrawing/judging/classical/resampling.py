@@ -18,7 +18,7 @@ import numpy as np
 from underdrawing.judging.classical.evidence import Evidence, to_pixels
 from underdrawing.judging.classical.view import View
 
-_PREDICTION = np.float32([[-0.25, 0.5, -0.25], [0.5, 0, 0.5], [-0.25, 0.5, -0.25]])
+_PREDICTION = np.array([[-0.25, 0.5, -0.25], [0.5, 0, 0.5], [-0.25, 0.5, -0.25]], np.float32)
 """Kirchner 2008, eq. 26."""
 _SIDE = 128
 """Of the windows, px."""
