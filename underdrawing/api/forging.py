@@ -40,7 +40,7 @@ _DONORS, _NEAREST = 12, 4
 _LEAST_CHANGE = 3.0
 """8-bit levels, root mean square over the crop: a forgery that changes less than JPEG of quality 85 is drawn
 again. Resynthesis is exempt: it makes the same face anew."""
-_TRIES = 4
+_TRIES = 12
 _LEAST_SQUARE = 128  # px, of the squares of photographs
 Entries = dict[str, FaceEntry]
 TAEF2 = "taef2"
