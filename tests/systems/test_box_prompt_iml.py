@@ -181,7 +181,8 @@ def batch(rng):
     labels = torch.zeros(8, 1, 16, 16)
     images[:4, :, 16:48, 16:48] = torch.nn.functional.avg_pool2d(images[:4, :, 16:48, 16:48], 3, 1, 1)
     labels[:4, :, 4:12, 4:12] = 1
-    return LocalizeBatch(images, labels, labels, labels, labels.amax((1, 2, 3)))
+    manipulated = labels.amax((1, 2, 3))
+    return LocalizeBatch(images, labels, labels, labels, manipulated, manipulated.long())
 
 
 def test_the_loss_is_one_cross_entropy_of_cells_with_labels():

@@ -296,7 +296,8 @@ def noise(rng, batch=4, side=64):
         masks[each, 0, top : top + 7, left : left + 7] = 1
     inside = torch.nn.functional.interpolate(masks, scale_factor=4.0)
     images = torch.where(inside > 0, torch.nn.functional.avg_pool2d(images, 3, 1, 1), images)
-    return LocalizeBatch(images, masks, masks.clone(), masks, (torch.arange(batch) % 2 == 0).float())
+    kinds = 1 - torch.arange(batch) % 2
+    return LocalizeBatch(images, masks, masks.clone(), masks, kinds.float(), kinds)
 
 
 def system_of(name, folder, **changes):

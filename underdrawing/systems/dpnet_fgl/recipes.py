@@ -32,7 +32,7 @@ _PAPER = DPNetRecipe(
     network=Config(width=64, embedding=256), side=256, batch=32, dense=0.0, ranking=0.0,
     learning_rate=2e-4, epochs=20, warmup=0.0, floor=1.0, clip=float("inf"), average=0.0,
 )  # fmt: skip
-_LEAN = DPNetRecipe(batch=36, learning_rate=2e-3, minutes=25.0, start=True, squares=0.3, dense=3.0)
+_LEAN = DPNetRecipe(batch=36, learning_rate=2e-3, minutes=25.0, start=True, squares=0.3)
 
 RECIPES: dict[str, DPNetRecipe] = {
     "paper": _PAPER,
