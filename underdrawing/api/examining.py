@@ -160,8 +160,7 @@ def _decision(detectors: Mapping[str, Detector], notes: list[str]) -> FaceDecisi
     """The stored joint decision, where it was fitted for the weights that are installed."""
     try:
         decision = FaceDecision.load()
-    except WeightsError as error:
-        notes.append(str(error))
+    except WeightsError:  # each face then says that no decision fits
         return None
     installed = {name: weight.sha256 for name in detectors for weight in zoo.card(name).own_weights}
     if other := [name for name, sha256 in decision.sha256.items() if installed.get(name) != sha256]:
