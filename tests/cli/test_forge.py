@@ -188,7 +188,7 @@ def test_the_summary_as_json(run, photos, tmp_path):
         (["--identity", "none.csv"], "none.csv"),
         (["--size", "32"], "64 to 1024"),
         (["--taef2", "none/"], "no such folder"),
-        (["--kinds", "taef2"], "no kind of forgery"),
+        (["--kinds", "taef2"], "no kind is called"),
     ],
 )
 def test_wrong_usage(run, photos, tmp_path, flags, text):

@@ -125,7 +125,7 @@ def test_a_part_with_more_noise():
     rng = np.random.default_rng(1)
     smooth = cv2.GaussianBlur(OTHER, (0, 0), 3)
     noisy = np.clip(smooth + rng.normal(0, 1, smooth.shape), 0, 255)
-    noisy[PLACE] = np.clip(smooth[PLACE] + rng.normal(0, 24, smooth[PLACE].shape), 0, 255)
+    noisy[PLACE] = np.clip(smooth[PLACE] + rng.normal(0, 40, smooth[PLACE].shape), 0, 255)
     assert_located(evidence("noise", noisy.astype(np.uint8)))
     even = np.clip(smooth + rng.normal(0, 4, smooth.shape), 0, 255).astype(np.uint8)
     assert not evidence("noise", even).found

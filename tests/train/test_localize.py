@@ -118,7 +118,7 @@ def test_statistics_of_normalization_are_those_of_the_averaged_parameters(manipu
     trunk = ManipulationTrunk(Config(SMALL, (1, 1, 1, 1)))
     system = localize.LocalizerTraining(PlainHead(HeadConfig(SMALL, 8)), trunk, pictures, recipe)
     before = trunk.stem[0].running_mean.clone()
-    localize.recompute_statistics(system)
+    localize.recompute_statistics(system.module, lambda rng: system.outputs(system.batch(rng)))
     assert not torch.equal(trunk.stem[0].running_mean, before) and not trunk.training
     colours = trunk.stem[0].running_mean[-3:]
     assert colours == pytest.approx(pictures.pictures.mean((0, 1, 2)) / 127.5 - 1, abs=0.15)

@@ -31,6 +31,20 @@ def source_and_path(argument: str) -> tuple[str, Path]:
     return (name if equals else path.resolve().stem), path
 
 
+def kinds_of(arguments: argparse.Namespace, kinds: Iterable[str], taef2: str) -> tuple[str, ...]:
+    """Kinds that `--kinds` names, all by default; `taef2` is one where `--taef2` gives its folder.
+
+    UsageError for others, and for a folder that is not there.
+    """
+    known = (*kinds, *((taef2,) if arguments.taef2 else ()))
+    chosen = tuple(arguments.kinds.split(",")) if arguments.kinds else known
+    if unknown := set(chosen) - set(known):
+        raise UsageError(f"no kind is called {min(unknown)!r}; there are: {', '.join(known)}")
+    if arguments.taef2 and not Path(arguments.taef2).is_dir():
+        raise UsageError(f"--taef2 {arguments.taef2}: no such folder")
+    return chosen
+
+
 def jobs_below(path: Path) -> list[Job]:
     """A job for each picture file."""
     from underdrawing.batch import Job

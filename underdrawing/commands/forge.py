@@ -13,6 +13,7 @@ from underdrawing.commands._output import DONE, FAILED, print_batch
 from underdrawing.commands._sets import (
     identity_rule,
     jobs_below,
+    kinds_of,
     print_summary,
     relative_to,
     source_and_path,
@@ -195,12 +196,7 @@ def _settings(arguments: argparse.Namespace) -> ForgeSettings:
     from underdrawing.api.forging import TAEF2, ForgeSettings
     from underdrawing.attacks.face_forgery import KINDS
 
-    known = (*KINDS, *((TAEF2,) if arguments.taef2 else ()))
-    kinds = tuple(arguments.kinds.split(",")) if arguments.kinds else known
-    if unknown := set(kinds) - set(known):
-        raise UsageError(f"no kind of forgery is called {min(unknown)!r}; there are: {', '.join(known)}")
-    if arguments.taef2 and not Path(arguments.taef2).is_dir():
-        raise UsageError(f"--taef2 {arguments.taef2}: no such folder")
+    kinds = kinds_of(arguments, KINDS, TAEF2)
     if arguments.size < 64:
         raise UsageError(f"--size {arguments.size}: expected 64 to 1024 px")
     return ForgeSettings(

@@ -13,6 +13,7 @@ from underdrawing.commands._output import DONE, FAILED, print_batch
 from underdrawing.commands._sets import (
     identity_rule,
     jobs_below,
+    kinds_of,
     print_summary,
     relative_to,
     source_and_path,
@@ -112,12 +113,7 @@ def _settings(arguments: argparse.Namespace) -> ManipulateSettings:
     from underdrawing.api.manipulating import TAEF2, ManipulateSettings
     from underdrawing.attacks.manipulation import KINDS
 
-    known = (*KINDS, *((TAEF2,) if arguments.taef2 else ()))
-    kinds = tuple(arguments.kinds.split(",")) if arguments.kinds else known
-    if unknown := set(kinds) - set(known):
-        raise UsageError(f"no manipulation is called {min(unknown)!r}; there are: {', '.join(known)}")
-    if arguments.taef2 and not Path(arguments.taef2).is_dir():
-        raise UsageError(f"--taef2 {arguments.taef2}: no such folder")
+    kinds = kinds_of(arguments, KINDS, TAEF2)
     if arguments.side < 64:
         raise UsageError(f"--side {arguments.side}: expected 64 to 2048 px")
     return ManipulateSettings(

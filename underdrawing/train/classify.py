@@ -30,12 +30,13 @@ from underdrawing.metrics.calibration import Outside, Platt, fit_outside, fit_pl
 from underdrawing.nets.face_outputs import FaceOutputs
 from underdrawing.nets.loading import save_network
 from underdrawing.train.run import SEED, Recipe, run_recipe
+from underdrawing.train.statistics import recompute_statistics
 
 PREFIX = "network."
 """Of the names of the parameters in a weight file."""
 MAPS = "maps."
 """Of the names of FaceOutputs.parts (B, C, h, w) that are supervised by the mask."""
-_STATISTICS = 40  # batches for statistics of normalization and of embeddings
+_STATISTICS = 40  # batches for the statistics of embeddings, at least
 _VIEWS = 3  # paths of each held-out face, on average
 
 
@@ -220,7 +221,7 @@ def run(
             return build(faces)
 
     def save(system: Classification, metadata: dict[str, str]) -> dict[str, float]:
-        recompute_statistics(system)
+        recompute_statistics(system.network, lambda rng: system.network(system.batch(rng).faces))
         platt, outside, scores = calibrate(system, FaceSet.read(data, "val", recipe.without))
         stored = platt.tensors() | outside.tensors()
         tensors = {name: torch.from_numpy(value).contiguous() for name, value in stored.items()}
@@ -229,19 +230,6 @@ def run(
 
     photos = len(faces.entries)
     return run_recipe(make, recipe, weights.parent, save, photos=photos, minutes=minutes, resume=resume)
-
-
-@torch.no_grad()
-def recompute_statistics(system: Classification) -> None:
-    """Batch normalization statistics of the averaged parameters: those of the last ones do not fit."""
-    for layer in system.network.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.reset_running_stats()
-            layer.momentum = None  # cumulative mean over all batches
-    system.network.train()
-    for number in range(_STATISTICS):
-        system.network(system.batch(np.random.default_rng((SEED, 1, number))).faces)
-    system.network.eval()
 
 
 @torch.no_grad()

@@ -37,10 +37,11 @@ from underdrawing.nets.loading import save_network, stored_state
 from underdrawing.nets.localizer_outputs import CELL, LocalizerOutputs
 from underdrawing.nets.weights import TRUNK, fingerprint
 from underdrawing.train.run import SEED, Recipe, run_recipe
+from underdrawing.train.statistics import recompute_statistics
 
 PREFIX = "network."
 """Of the names of the parameters in a weight file."""
-_STATISTICS = 40  # batches for the statistics of normalization
+_LEAST_BATCHES = 40  # for the calibration
 _HELD_OUT = 64  # batches for the calibrations
 _CELLS = 128  # of each held-out picture for the calibration
 _STROKE = 1 / 8  # share of a cell that a stroke covers at least
@@ -269,7 +270,7 @@ def run(
             return build(pictures)
 
     def save(system: LocalizerTraining, metadata: dict[str, str]) -> dict[str, float]:
-        recompute_statistics(system)
+        recompute_statistics(system.module, lambda rng: system.outputs(system.batch(rng)))
         tensors, scores = calibrate(system, ManipulatedSet.read(data, "val"))
         others = {name: torch.from_numpy(value).contiguous() for name, value in tensors.items()}
         trunk = stored_state(system.trunk)
@@ -282,19 +283,6 @@ def run(
 
     photos = len(pictures.entries)
     return run_recipe(make, recipe, weights.parent, save, photos=photos, minutes=minutes, resume=resume)
-
-
-@torch.no_grad()
-def recompute_statistics(system: LocalizerTraining) -> None:
-    """Batch normalization statistics of the averaged parameters: those of the last ones do not fit."""
-    layers = [layer for layer in system.module.modules() if isinstance(layer, nn.BatchNorm2d)]
-    for layer in layers:
-        layer.reset_running_stats()
-        layer.momentum = None  # cumulative mean over all batches
-    system.module.train()
-    for number in range(_STATISTICS if layers else 0):
-        system.outputs(system.batch(np.random.default_rng((SEED, 1, number))))
-    system.module.eval()
 
 
 @torch.no_grad()

@@ -26,8 +26,10 @@ _LEVELS = 4
 """Classes of brightness."""
 _CLIPPED = 3.0
 """Windows nearer to black or white than this many levels have no noise, and do not count."""
-_LEAST_DEVIATION, _LEAST_SHARE = 3.0, 0.02
+_LEAST_DEVIATION, _LEAST_SHARE = 4.0, 0.02
 """log2 of the ratio, and connected share of the picture, that are found."""
+_FULL = 6.0
+"""log2 of the ratio that the map shows as 1."""
 _INNOCENT = (
     "Sky, blur, texture and JPEG compression change the noise of untouched photographs just as much: "
     "by itself this means little."
@@ -61,7 +63,7 @@ def noise(view: View) -> Evidence:
         f"In {100 * kept.mean():.0f} % of the picture the noise is {word} than elsewhere at the same "
         f"brightness, up to {2 ** abs(strongest):.0f} times."
     )
-    cells = np.where(kept, np.clip(np.abs(deviation) / (2 * _LEAST_DEVIATION), 0, 1), 0)
+    cells = np.where(kept, np.clip(np.abs(deviation) / _FULL, 0, 1), 0)
     return Evidence(True, text, _INNOCENT, abs(strongest), to_pixels(cells, plane.shape))
 
 
