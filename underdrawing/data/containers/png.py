@@ -52,14 +52,14 @@ def is_this(head: bytes) -> bool:
 
 def read(data: bytes, max_pixels: int) -> Picture:
     chunks, notes, complete = parse(data)
-    header = _header(chunks)
+    header = header_of(chunks)
     _check_still(chunks)
     rows = header.height
     if not complete and header.width * header.height <= max_pixels:
         chunks, rows = _filled(header, chunks)
     if rows < header.height:
         notes.append(f"the file is cut short: {header.height - rows} of {header.height} rows are missing")
-    pixels, alpha = _decoded(header, chunks, max_pixels)
+    pixels, alpha = decoded(header, chunks, max_pixels)
     found = metadata_of(header, chunks)
     turn = orientation(found.exif, found.xmp)
     pixels = shared.upright(pixels, turn)
@@ -88,7 +88,8 @@ def read(data: bytes, max_pixels: int) -> Picture:
     )
 
 
-def _header(chunks: list[Chunk]) -> Header:
+def header_of(chunks: list[Chunk]) -> Header:
+    """IHDR. PictureError where it is missing, or the palette that it promises."""
     if not chunks or chunks[0].kind != b"IHDR" or len(chunks[0].body) != 13:
         raise PictureError("damaged: a PNG file without a header")
     width, height, depth, color_type, _, _, interlace = struct.unpack(">IIBBBBB", chunks[0].body)
@@ -139,7 +140,7 @@ def _filled(header: Header, chunks: list[Chunk]) -> tuple[list[Chunk], int]:
     return [*others, filled], len(rows) // row_bytes
 
 
-def _decoded(header: Header, chunks: list[Chunk], max_pixels: int) -> tuple[np.ndarray, np.ndarray | None]:
+def decoded(header: Header, chunks: list[Chunk], max_pixels: int) -> tuple[np.ndarray, np.ndarray | None]:
     """Pixels (H, W, 3) as stored, alpha (H, W) or None; uint8 or uint16."""
     kinds = (*_OF_PIXELS, b"tRNS") if header.palette else _OF_PIXELS
     file = serialize([chunk for chunk in chunks if chunk.kind in kinds])

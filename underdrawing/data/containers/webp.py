@@ -57,7 +57,7 @@ def is_this(head: bytes) -> bool:
 
 
 def read(data: bytes, max_pixels: int) -> Picture:
-    chunks, notes = _chunks(data)
+    chunks, notes = chunks_of(data)
     blocks: dict[bytes, bytes] = {}
     for chunk in chunks:
         blocks.setdefault(b"XMP " if chunk.kind in _XMP else chunk.kind, chunk.body)
@@ -88,7 +88,7 @@ def read(data: bytes, max_pixels: int) -> Picture:
     )
 
 
-def _chunks(data: bytes) -> tuple[list[Chunk], list[str]]:
+def chunks_of(data: bytes) -> tuple[list[Chunk], list[str]]:
     """The chunks, and what is wrong with the file but tolerated, a sentence each."""
     chunks, notes, at = [], [], 12
     end = 8 + int.from_bytes(data[4:8], "little")
@@ -113,7 +113,7 @@ def _without_metadata(data: bytes, chunks: list[Chunk]) -> bytes:
     if pixels and pixels[0].kind == b"VP8X":
         body = pixels[0].body
         pixels[0] = Chunk(b"VP8X", bytes([body[0] & _WITH_ALPHA]) + body[1:] if body else b"")
-    return _file(pixels)
+    return assembled(pixels)
 
 
 def write(picture: Picture, quality: int | None) -> Written:
@@ -125,7 +125,7 @@ def write(picture: Picture, quality: int | None) -> Written:
     elif picture.format == FORMAT and picture.quality == 100:
         options |= {"lossless": True, "quality": 50}
     image = shared.image_of(picture, alpha=True, gray=False)
-    plain, _ = _chunks(shared.written_by_pillow(image, FORMAT, options))
+    plain, _ = chunks_of(shared.written_by_pillow(image, FORMAT, options))
     unknown = picture.native.unknown if isinstance(picture.native, Native) else ()
     icc = fitting_icc(picture.icc, False)
     if picture.icc and not icc:
@@ -141,10 +141,11 @@ def write(picture: Picture, quality: int | None) -> Written:
         chunks.append(Chunk(b"EXIF", picture.exif.removeprefix(b"Exif\0\0")))
     if picture.xmp:
         chunks.append(Chunk(b"XMP ", picture.xmp))
-    return Written(_file([*chunks, *unknown]), FORMAT, notes)
+    return Written(assembled([*chunks, *unknown]), FORMAT, notes)
 
 
-def _file(chunks: list[Chunk]) -> bytes:
+def assembled(chunks: list[Chunk]) -> bytes:
+    """The WebP file of the chunks."""
     parts = [kind + struct.pack("<I", len(body)) + body + bytes(len(body) % 2) for kind, body in chunks]
     content = b"WEBP" + b"".join(parts)
     if len(content) >= 1 << 32:
