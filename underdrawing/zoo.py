@@ -21,6 +21,7 @@ from typing import Any
 from underdrawing import attacks, carriers, content, faces, judging, systems
 from underdrawing.core.errors import MissingExtraError, UsageError, WeightsError
 from underdrawing.core.extras import needs_extra
+from underdrawing.judging.marked_bits import MarkedBits
 
 KINDS = ("protector", "carrier", "detector", "localizer", "codec", "block")
 _SYSTEMS = ((systems, "*/card.toml"),)
@@ -168,6 +169,23 @@ def load(name: str = "photo", weights: Path | None = None) -> Any:
     with needs_extra(found.extra or "research"):
         make = getattr(import_module(module), attribute)
     return make(weights, **settings) if weights else make(**settings)
+
+
+def protector(name: str = "photo", weights: Path | None = None) -> Any:
+    """A system that protects and verifies: as it is, or a carrier as a protector of its own (MarkedBits).
+
+    Errors: those of `load`; UsageError for a system whose card lacks these abilities.
+    """
+    found = card(name.partition(":")[0])
+    if not {"protect", "verify"} <= set(found.abilities):
+        raise UsageError(f"{name} does not protect; there are: {', '.join(protectors())}")
+    model = load(name, weights)
+    return MarkedBits(model) if found.kind == "carrier" else model
+
+
+def protectors() -> list[str]:
+    """Names of all systems that protect and verify, sorted: protectors, and carriers of an identity."""
+    return [name for name in names() if {"protect", "verify"} <= set(card(name).abilities)]
 
 
 def available(kind: str) -> tuple[dict[str, Any], dict[str, str]]:

@@ -11,11 +11,7 @@ from underdrawing.core.errors import ShapeError
 from underdrawing.metrics.masks import count_mask
 from underdrawing.metrics.quality import psnr_db
 
-NAMES = [
-    name
-    for name in zoo.names()
-    if zoo.card(name).weights and {"protect", "verify"} <= set(zoo.card(name).abilities)
-]
+NAMES = [name for name in zoo.names() if zoo.card(name).weights and zoo.card(name).kind == "protector"]
 
 
 @pytest.fixture(scope="module", params=NAMES)

@@ -53,7 +53,8 @@ class Desk:
         """The verdict on a received picture (H, W, 3) uint8 joined with its registered original."""
         entries = [] if verdict.identity is None else self.registry.by_identity(verdict.identity)
         placed, tried = first_aligned(self.registry, entries[:_MOST_RECORDS], received)
-        contradicted = placed is None and any(one.found == "another picture" for one in tried)
+        another = placed is None and any(one.found == "another picture" for one in tried)
+        contradicted = another and not verdict.shared_identity
         other = None
         if placed is not None:
             other = self._earlier(received, verdict, placed.entry)

@@ -17,7 +17,7 @@ from underdrawing.api.protecting import Embedder, EncodedFile
 from underdrawing.api.read_back import Reader
 from underdrawing.api.verifying import Judge
 from underdrawing.coding.keys import Owner, TrustStore
-from underdrawing.core.errors import RegistryError, UsageError
+from underdrawing.core.errors import MissingRegistryError, RegistryError, UsageError
 from underdrawing.credentials.signing import CredentialSigner
 from underdrawing.data.files import write_atomic
 from underdrawing.data.pictures import MAX_PIXELS
@@ -307,7 +307,7 @@ class Session:
 
     @cached_property
     def _model(self) -> Any:
-        return zoo.load(self.system)
+        return zoo.protector(self.system)
 
     @cached_property
     def _examiner(self) -> Examiner:
@@ -340,7 +340,18 @@ class Session:
         owner = None if self.owner is None else self.owner.public
         reader = Reader(self._model, owner, self._secret, self.max_pixels)
         producer = Producer(embedder, reader, encode, may_refine=self.quality is None)
-        return producer.produce(read, protecting.identity_bytes(identity), given)
+        raw = protecting.identity_bytes(identity)
+        if raw is None and self.registry is not None and hasattr(self._model, "identity_room"):
+            raw = self._unused_identity(self._model.identity_room(read.picture.shown))
+        return producer.produce(read, raw, given)
+
+    def _unused_identity(self, room_bits: int) -> bytes | None:
+        """Of so many bits, one that the registry lacks; None where there is no registry yet, or no room."""
+        try:
+            registry = self._registry()
+        except MissingRegistryError:
+            return None
+        return None if registry is None else protecting.unused_identity(registry, room_bits)
 
     def _write(
         self, report: ProtectReport, encoded: EncodedFile, output: str | Path | BinaryIO, overwrite: bool

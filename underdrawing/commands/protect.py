@@ -60,8 +60,8 @@ def warning(result: Result) -> str | None:
         return None
     signed = f", signed by key {already['signed_by']}..." if already["signed_by"] else ""
     return (
-        f"{result['file']}: was protected already as {already['identity']}{signed}; the new mark takes the "
-        "place of that one and names it"
+        f"{result['file']}: was protected already as {already['identity']}{signed}; the new protection takes "
+        "the place of that one and names it"
     )
 
 

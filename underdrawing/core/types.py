@@ -16,6 +16,8 @@ CredentialsState = Literal["none", "valid", "untrusted", "invalid", "unread"]
 UNTOUCHED, DECODED, FILLED, REFERENCE = 0, 1, 2, 3  # values of a source map
 ALTERED_PROBABILITY = 0.5
 """A pixel whose tampered_prob is above this counts as altered."""
+IDENTITY_BITS = 64
+"""Of an identity, 16 hex digits; drawn at random, no two pictures have the same one."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,8 @@ class Verdict:
     """One sentence for the user."""
     identity: str | None = None
     """16 hex digits."""
+    identity_bits: int = IDENTITY_BITS
+    """Bits that the mark has for it; with fewer than IDENTITY_BITS several pictures may have the same one."""
     signature: Signature = Signature()
     tampered_prob: np.ndarray | None = None
     """(H, W) float32 in [0, 1], calibrated, in pixels of the received picture."""
@@ -123,6 +127,11 @@ class Verdict:
     present protector."""
     details: dict = field(default_factory=dict)
     """Measurements behind the verdict: alignment, evidence, false-accept bound."""
+
+    @property
+    def shared_identity(self) -> bool:
+        """Whether other pictures may have the same identity, since the mark has few bits for it."""
+        return self.identity_bits < IDENTITY_BITS
 
     @property
     def mask(self) -> np.ndarray | None:

@@ -66,10 +66,15 @@ def matches(registry: Registry, received: np.ndarray, verdict: Verdict, limit: i
     """The records of a received picture (H, W, 3) uint8, the best first, at most `limit`.
 
     Only records of the identity, the latest first, unless the signed content or the registered original is
-    another picture: then the mark was copied, and the nearest records by embedding follow.
+    another picture: then the mark was copied, and the nearest records by embedding follow. Of an identity
+    that several pictures may have, records are sure where their originals are aligned with the picture.
     """
     found = []
-    if verdict.identity is not None:
+    if verdict.identity is not None and verdict.shared_identity:
+        found = _of_shared_identity(registry, received, verdict.identity)
+        if found and found[0].sure:
+            return found[:limit]
+    elif verdict.identity is not None:
         entries = registry.by_identity(verdict.identity)
         other = bool(entries) and place(registry, entries[0], received).found == "another picture"
         found = [Match(entry, "identity", 1.0, not other) for entry in entries]
@@ -78,6 +83,16 @@ def matches(registry: Registry, received: np.ndarray, verdict: Verdict, limit: i
     known = {match.entry.number for match in found}
     neighbours = nearest(registry, received, verdict, max(limit, _ALIGNED) + len(known))
     return [*found, *_ranked(registry, received, [n for n in neighbours if n.number not in known])][:limit]
+
+
+def _of_shared_identity(registry: Registry, received: np.ndarray, identity: str) -> list[Match]:
+    """Records of an identity that several pictures may have; one aligned with the picture is first."""
+    entries = registry.by_identity(identity)
+    found = [Match(entry, "identity", 1.0, False) for entry in entries]
+    for position, entry in enumerate(entries[:_ALIGNED]):
+        if place(registry, entry, received).found == "aligned":
+            return [replace(found.pop(position), sure=True), *found]
+    return found
 
 
 def _ranked(registry: Registry, received: np.ndarray, neighbours: list[Neighbour]) -> list[Match]:

@@ -1,0 +1,163 @@
+"""A carrier as a protector: a short identity in the mark, and nothing else.
+
+    identity --> ShortIdentity.encode --> bits --> carrier.embed --> protected picture
+    received --> carrier.read --> bits --> ShortIdentity.decode --> identity, or none
+
+A mark of this kind survives edits: it says whose picture this was, never that it is unaltered. Evidence of
+alteration, where the carrier has some, can contradict. See docs/TRUST.md.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from underdrawing.coding.keys import Owner
+from underdrawing.coding.payload import Previous
+from underdrawing.coding.short_identity import SHORT_IDENTITIES, ShortIdentity
+from underdrawing.core.errors import CapacityError
+from underdrawing.core.interfaces import Carrier, Reading
+from underdrawing.core.types import ALTERED_PROBABILITY, IDENTITY_BITS, Assurance, Verdict, Witness
+from underdrawing.judging.assurance import status
+from underdrawing.ops.protection import Protection
+
+_NOTHING = "That does not say that the picture is genuine, nor that it is not."
+_SILENT = "The mark names an identity and survives edits: it cannot tell an edited picture from another."
+
+
+@dataclass(frozen=True)
+class MarkedBits:
+    """Protects with any carrier that has room for the shortest code of coding.short_identity.
+
+    The mark holds the first bits of an identity, whose others are 0. Where these bits are few, several
+    pictures may have the same identity.
+    """
+
+    carrier: Carrier
+    unsigned_note: ClassVar[str] = (
+        "the mark has no room for a signature; with a registry the record of its identity is signed"
+    )
+    """Of a protection by an owner."""
+
+    def protect(
+        self,
+        image: np.ndarray,
+        *,
+        owner: Owner | None = None,
+        identity: bytes | None = None,
+        secret: bytes | None = None,
+        strength: float = 1.0,
+        previous: Previous | None = None,
+    ) -> Protection:
+        """Embed an identity in a picture (H, W, 3) uint8.
+
+        owner, previous: the mark has no room for them; a record of the registry states them. identity: 8
+        bytes; None draws one that has room. strength: factor on the change. CapacityError for a secret, for
+        an identity without room, and for a picture without room for any.
+        """
+        if secret is not None:
+            raise CapacityError(f"{self.carrier.name} takes no secret; leave it out, or use photo")
+        code = self._code(image)
+        if code is None:
+            raise CapacityError(
+                f"{self.carrier.name} has room for {self.carrier.capacity_bits(image)} bits in this picture, "
+                f"an identity takes {min(SHORT_IDENTITIES)}; use photo"
+            )
+        number = code.number_of(secrets.token_bytes(IDENTITY_BITS // 8) if identity is None else identity)
+        stated = _identity(code, number)
+        if identity is not None and identity != stated:
+            raise CapacityError(
+                f"{self.carrier.name} carries the first {code.room} bits of an identity, the others have to "
+                f"be 0: expected {stated.hex()}, got {identity.hex()}"
+            )
+        marked = self.carrier.embed(image, code.encode(number)).apply(image)
+        change = Protection(strength * (marked.astype(np.float32) - image))
+        bits = {"message": code.length, "identity": code.room}
+        return replace(change, identity=stated.hex(), bits=bits, signed=False)
+
+    def verify(self, image: np.ndarray, *, secret: bytes | None = None, find_key: Any = None) -> Verdict:
+        """The identity in a received picture (H, W, 3) uint8, or none.
+
+        secret and find_key have no effect. What was altered is determined only as far as the carrier's
+        evidence goes, and then never as intact.
+        """
+        code = self._code(image)
+        if code is None:
+            return self._without(present=False)
+        reading = self.carrier.read(image, code.length)
+        read = code.decode(reading.bits)
+        if read is None:
+            return self._without(present=bool(reading.present))
+        identity = _identity(code, read.number).hex()
+        probability = _altered_prob(reading)
+        fraction = None if probability is None else float((probability > ALTERED_PROBABILITY).mean())
+        witness = _witness(fraction, reading)
+        who = f"Protected as {identity} by {self.carrier.name}, a mark that survives edits"
+        return Verdict(
+            status((witness,)),
+            present=True,
+            message=f"{who}; {_undetermined(fraction)}.",
+            identity=identity,
+            identity_bits=code.room,
+            tampered_prob=probability,
+            altered_fraction=fraction,
+            assurance=Assurance((witness,)),
+            details={
+                "identity_bits": code.room, "errors": read.errors, "false_accept": code.false_accept,
+            },
+        )  # fmt: skip
+
+    def earlier(self, image: np.ndarray, *, secret: bytes | None = None) -> Previous | None:
+        """The identity of an earlier protection by the same carrier, or None."""
+        found = self.verify(image).identity
+        return None if found is None else Previous(bytes.fromhex(found))
+
+    def identity_room(self, image: np.ndarray) -> int:
+        """Bits of an identity that a picture has room for; 0 without room."""
+        code = self._code(image)
+        return 0 if code is None else code.room
+
+    def _code(self, image: np.ndarray) -> ShortIdentity | None:
+        """The longest code that the carrier has room for, or None."""
+        room = self.carrier.capacity_bits(image)
+        return next((SHORT_IDENTITIES[n] for n in sorted(SHORT_IDENTITIES, reverse=True) if n <= room), None)
+
+    def _without(self, *, present: bool) -> Verdict:
+        name = self.carrier.name
+        if present:
+            message = f"A mark of {name} was found, but its identity is not readable. {_NOTHING}"
+            return Verdict("unvouched", present=True, message=message)
+        return Verdict("unprotected", present=False, message=f"No mark of {name} was found. {_NOTHING}")
+
+
+def _identity(code: ShortIdentity, number: int) -> bytes:
+    """The 8 bytes of an identity whose first bits are this number."""
+    return (number << (IDENTITY_BITS - code.room)).to_bytes(IDENTITY_BITS // 8, "big")
+
+
+def _altered_prob(reading: Reading) -> np.ndarray | None:
+    """(H, W) float32 probability of alteration where the carrier has evidence, else 0; None without any."""
+    if reading.evidence is None:
+        return None
+    probability = 1 / (1 + np.exp(np.clip(reading.evidence, -30, 30)))
+    return np.where(reading.evidence == 0, 0, probability).astype(np.float32)
+
+
+def _witness(fraction: float | None, reading: Reading) -> Witness:
+    share = 0.0 if reading.evidence is None else round(float((reading.evidence != 0).mean()), 4)
+    if not fraction:
+        return Witness("mark", "silent", False, share, None, _SILENT)
+    message = f"The fragile part of the mark is missing in {max(fraction, 0.001):.1%} of the picture."
+    return Witness("mark", "contradicts", False, share, None, message)
+
+
+def _undetermined(fraction: float | None) -> str:
+    """What the mark says of alterations."""
+    if fraction is None:
+        return "what was altered, and where, is not determined"
+    if fraction:
+        return f"its fragile part is missing in {max(fraction, 0.001):.1%} of the picture"
+    return "its fragile part is there, which does not say that nothing was altered"
