@@ -45,10 +45,15 @@ def crop(image: np.ndarray, face: DetectedFace, side: int, margin: float = MARGI
     left, top = round(x + width / 2 - square / 2), round(y + height / 2 - square / 2)
     scale = side / square
     to_crop = np.float64([[scale, 0, -left * scale], [0, scale, -top * scale]])
-    part = _part(image, left, top, square)
-    kind = cv2.INTER_AREA if square > side else cv2.INTER_CUBIC
-    resized = part if square == side else cv2.resize(part, (side, side), interpolation=kind)
+    resized = crop_square(image, left, top, square, side)
     return FaceCrop(resized, _transformed(face.landmarks, to_crop), to_crop)
+
+
+def crop_square(image: np.ndarray, left: int, top: int, width: int, side: int) -> np.ndarray:
+    """A square of `width` whole pixels of the picture, reflected beyond its border, scaled to `side` px."""
+    part = _part(image, left, top, width)
+    kind = cv2.INTER_AREA if width > side else cv2.INTER_CUBIC
+    return part if width == side else cv2.resize(part, (side, side), interpolation=kind)
 
 
 def square_side(wanted: float, side: int) -> int:
