@@ -12,6 +12,7 @@ from torch import nn
 from underdrawing.attacks.channel import Jpeg
 from underdrawing.attacks.face_channels import BENIGN, DEEPFAKES, Through
 from underdrawing.core.errors import UsageError
+from underdrawing.data.face_set import SQUARES
 from underdrawing.nets.weights import read_metadata
 from underdrawing.train import bits
 from underdrawing.train.marked_faces import MarkedFaces, to_u8
@@ -135,6 +136,26 @@ def test_a_fragile_head_is_pushed_to_nothing_after_deepfakes_alone(face_set):
     assert terms["detector_fragility"] > 0
     with pytest.raises(UsageError, match="heads"):
         bits.BitsTraining(network, Faces.read(face_set), RECIPE)
+
+
+def test_squares_of_photographs_are_drawn_for_training_alone(face_set):
+    faces = Faces.read(face_set)
+    sources = tuple(SQUARES if n % 2 else "photo" for n in range(len(faces.splits)))
+    mixed = MarkedFaces(replace(faces, sources=sources), "train", SIDE, LENGTH)
+    assert len(mixed.rows) == 6
+    batch = mixed.draw(np.random.default_rng(0), 64)
+    assert 6 <= sum(donor is None for donor in batch.donors) <= 28
+    assert all(donor is not None for donor in mixed.fixed(np.random.default_rng(0), 0, 6).donors)
+
+
+def test_a_misplaced_square_is_one_in_two():
+    picture = torch.rand(64, 3, 32, 32, generator=torch.Generator().manual_seed(1)) * 255
+    moved = bits.misplaced(picture, 1.0, np.random.default_rng(0))
+    same = (moved - picture).abs().amax((1, 2, 3)) < 0.01
+    assert 20 < same.sum() < 44
+    assert torch.equal(bits.misplaced(picture, 0.0, np.random.default_rng(0)).round(), picture.round())
+    flat = torch.full((8, 3, 32, 32), 77.0)
+    assert (bits.misplaced(flat, 2.0, np.random.default_rng(0)) - 77).abs().max() < 1e-3
 
 
 def test_the_stages_raise_picture_and_channels(face_set):

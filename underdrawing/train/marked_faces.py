@@ -1,6 +1,8 @@
 """Batches of faces to be marked: crops, random bits, landmarks and the partners of deepfakes.
 
 Only one split of the identities is drawn from; a partner is another person of the same split, turned as far.
+Where the set has squares of photographs in place of faces, one crop in four is such a square, as pictures
+without faces are marked too.
 """
 
 from __future__ import annotations
@@ -15,11 +17,13 @@ from torch import Tensor
 from underdrawing.attacks.face_channels import SentFace
 from underdrawing.attacks.face_forgery import Face
 from underdrawing.core.errors import ShapeError, UsageError
+from underdrawing.data.face_set import SQUARES
 from underdrawing.faces import CONTEXT
 from underdrawing.faces.cropping import MARGIN
 from underdrawing.train.real_faces import Faces
 
 _PARTNERS = 8
+_SQUARES = 0.25
 _ZOOM, _SHIFT = (0.94, 1.08), 0.02
 """Random size of the square and largest shift of its centre, in sides of the square."""
 
@@ -35,7 +39,7 @@ class BitsBatch:
     landmarks: np.ndarray
     """(B, 5, 2) float32, px."""
     donors: tuple[Face | None, ...]
-    """Partner of each face for deepfakes; None where it is no face for a forgery."""
+    """Partner of each face for deepfakes; None for a square of a photograph, or where none fits."""
 
     def sent(self, marked: Tensor) -> list[SentFace]:
         """The marked faces (B, 3, side, side), rounded to 8 bits, as channels take them."""
@@ -51,7 +55,10 @@ class MarkedFaces:
     def __init__(self, faces: Faces, split: str, side: int, bits: int):
         """split: train, val or test; side: of the crops, px; bits: L. UsageError where it has no faces."""
         self.side, self.bits = side, bits
-        self.rows = np.flatnonzero([name == split for name in faces.splits])
+        sources = faces.sources or ("",) * len(faces.splits)
+        of_split = np.array([name == split for name in faces.splits])
+        squares = np.array([name == SQUARES for name in sources])
+        self.rows, self._squares = np.flatnonzero(of_split & ~squares), np.flatnonzero(of_split & squares)
         if not len(self.rows):
             raise UsageError(f"the set has no real faces in the split {split!r}")
         self._faces = faces
@@ -60,6 +67,8 @@ class MarkedFaces:
     def draw(self, rng: np.random.Generator, count: int) -> BitsBatch:
         """A batch of random faces, squares and sides (left and right)."""
         rows = rng.choice(self.rows, count, replace=count > len(self.rows))
+        if len(self._squares):
+            rows = np.where(rng.random(count) < _SQUARES, rng.choice(self._squares, count), rows)
         return self._batch(rows, [_square(rng) for _ in rows], rng)
 
     def fixed(self, rng: np.random.Generator, first: int, count: int) -> BitsBatch:
@@ -71,7 +80,7 @@ class MarkedFaces:
         crops, landmarks = zip(*map(self._crop, rows, squares), strict=True)
         donors = []
         for row in rows:
-            near = self._partners[row]
+            near = self._partners.get(int(row), ())
             image, points = (
                 self._crop(rng.choice(near), (1.0, 0.0, 0.0, False)) if len(near) else (None, None)
             )

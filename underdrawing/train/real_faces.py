@@ -24,6 +24,8 @@ class Faces:
     identities: tuple[str, ...]
     splits: tuple[str, ...]
     """train, val or test, by identity."""
+    sources: tuple[str, ...] = ()
+    """Name of the set of each picture; SQUARES for a square of a photograph in place of a face."""
 
     @classmethod
     def read(cls, folder: Path) -> Faces:
@@ -39,6 +41,7 @@ class Faces:
             np.array([entry.landmarks for entry in entries], np.float32),
             tuple(entry.identity for entry in entries),
             tuple(entry.split for entry in entries),
+            tuple(entry.source for entry in entries),
         )
 
 
