@@ -127,7 +127,7 @@ def card(name: str) -> Card:
             kind=table["kind"],
             title=table["title"],
             summary=table["summary"],
-            abilities=tuple(table["abilities"]),
+            abilities=_abilities(table),
             class_path=table["class"],
             licence=table["licence"],
             extra=table.get("extra"),
@@ -210,6 +210,14 @@ def _files(rooms: tuple) -> dict[str, Path]:
         (path.parent.name if path.name == "card.toml" else path.stem).replace("_", "-"): path
         for path in paths
     }
+
+
+def _abilities(table: dict[str, Any]) -> tuple[str, ...]:
+    """Those of a card; a carrier that protects also verifies and identifies, as MarkedBits does."""
+    named = tuple(table["abilities"])
+    if table["kind"] != "carrier" or "protect" not in named:
+        return named
+    return (*named, *(ability for ability in ("verify", "identify") if ability not in named))
 
 
 def _weight(folder: Path, entry: dict[str, Any]) -> Weight:

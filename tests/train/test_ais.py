@@ -10,15 +10,19 @@ from torch import nn
 from underdrawing.core.errors import WeightsError
 from underdrawing.nets.loading import save_network
 from underdrawing.train.ais import (
-    NetworkAttacker,
+    FrozenAttacker,
     PatternAttacker,
     PixelAttacker,
     Resilience,
     ResilienceTerm,
+    add_resilience,
+    frozen,
     random_bits,
     start_from,
 )
-from underdrawing.train.bits import PREFIX, Head
+from underdrawing.train.bits import PREFIX, BitsRecipe, BitsTraining, Head
+from underdrawing.train.marked_faces import BitsBatch
+from underdrawing.train.real_faces import Faces
 
 SIDE, BITS, LEVELS = 32, 8, 4.0
 
@@ -46,11 +50,17 @@ class Code(nn.Module):
 def batch(count=16, seed=2):
     rng = np.random.default_rng(seed)
     images = torch.from_numpy(rng.normal(128, 20, (count, 3, SIDE, SIDE)).round().astype(np.float32))
-    return SimpleNamespace(images=images, bits=random_bits(count, BITS, rng))
+    return BitsBatch(images, random_bits(count, BITS, rng), np.zeros((count, 5, 2)), (None,) * count)
 
 
 def training(network):
-    return SimpleNamespace(network=network, recipe=SimpleNamespace(bits=BITS, heads=(Head(),)))
+    """What the term uses of a training of bits."""
+    return SimpleNamespace(
+        network=network,
+        recipe=SimpleNamespace(bits=BITS, heads=(Head(),)),
+        marked=lambda faces: network.encode(faces.images, faces.bits),
+        extra=None,
+    )
 
 
 def errors(network, count, seed=3):
@@ -59,7 +69,7 @@ def errors(network, count, seed=3):
     with torch.no_grad():
         again = network.encode(faces.images, faces.bits)
         for _ in range(count):
-            again = NetworkAttacker(network, BITS)(again, rng)
+            again = FrozenAttacker(network, BITS)(again, rng)
         return float(((network.read(again) > 0) != (faces.bits > 0)).float().mean())
 
 
@@ -87,7 +97,7 @@ def test_every_attacker_is_drawn_one_to_most_times_and_a_seed_repeats_it():
         term(training(network), faces, faces.images, np.random.default_rng(seed))
         draws.append(len(counts) - before)
     assert set(draws) == {1, 2, 3} and set(counts) == {0, 1}
-    own = ResilienceTerm(Resilience(itself=1), [attack(2)])
+    own = add_resilience(training(network), Resilience(itself=1), [attack(2)]).extra
     first, again = (own(training(network), faces, faces.images, np.random.default_rng(7)) for _ in range(2))
     assert first == again and 2 not in counts
 
@@ -95,8 +105,13 @@ def test_every_attacker_is_drawn_one_to_most_times_and_a_seed_repeats_it():
 def test_the_gradient_reaches_the_first_embedding_and_no_parameter_of_the_second():
     network, faces = Code(), batch(4)
     marked = faces.images.clone().requires_grad_(True)
-    NetworkAttacker(network, BITS)(marked, np.random.default_rng(0)).sum().backward()
+    with frozen(network):
+        again = network.encode(marked, faces.bits)
+    again.sum().backward()
     assert marked.grad.abs().sum() > 0 and network.gate.grad is None and network.gate.requires_grad
+    baseline = FrozenAttacker.copy_of(network, BITS)
+    network.gate.data += 1
+    assert baseline.network.gate == 0 and not baseline.network.gate.requires_grad
     marked.grad = None
     inverted = PixelAttacker(lambda face, rng: 255 - face)(marked, np.random.default_rng(0))
     assert torch.equal(inverted, 255 - faces.images.clamp(0, 255))
@@ -150,3 +165,15 @@ def test_fine_tuning_starts_from_a_baseline_where_there_is_one(tmp_path):
     assert torch.allclose(new.weight, trained.weight, atol=1e-3)
     with pytest.raises(WeightsError, match="do not fit"):
         start_from(nn.Linear(4, 2), tmp_path / "w.safetensors")
+
+
+def test_the_term_stands_beside_those_of_a_training_of_bits(face_set):
+    recipe = BitsRecipe(batch=2, side=SIDE, bits=BITS, worst_of=1)
+    system = BitsTraining(Code(), Faces.read(face_set), recipe)
+    add_resilience(system, Resilience(), [PatternAttacker(), FrozenAttacker.copy_of(system.network, BITS)])
+    rng = np.random.default_rng(0)
+    system.begin(0, 0.0)
+    ((player, terms),) = system.losses(system.batch(rng), rng)
+    assert player == "codec" and set(terms) == {"picture", "decoder", "decoder_again"}
+    torch.stack([*terms.values()]).sum().backward()
+    assert system.network.gate.grad is not None

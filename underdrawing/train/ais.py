@@ -18,8 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -52,11 +54,22 @@ class Resilience:
     """Share of the batch that the term is computed for."""
 
 
+def add_resilience(
+    training: BitsTraining, settings: Resilience, pool: Sequence[Attacker] = ()
+) -> BitsTraining:
+    """The same training with the term beside its own. pool: attackers beside the network itself.
+
+    For trainings whose `losses` has the extra terms: those of BitsTraining itself.
+    """
+    training.extra = ResilienceTerm(settings, pool, training.extra)
+    return training
+
+
 class ResilienceTerm:
     """The term of every head, as `BitsTraining` takes an extra one."""
 
     def __init__(self, settings: Resilience, pool: Sequence[Attacker] = (), extra: Extra | None = None):
-        """pool: attackers beside the network itself. extra: a further term of the system's own."""
+        """extra: a further term of the system's own."""
         self.settings, self.pool, self._extra = settings, tuple(pool), extra
 
     def __call__(
@@ -67,33 +80,39 @@ class ResilienceTerm:
         count = max(1, round(self.settings.faces * len(marked)))
         again = as_file(marked[:count])
         for _ in range(int(rng.integers(1, self.settings.most + 1))):
-            again = as_file(self._attacker(training, rng)(again, rng))
+            again = as_file(self._marked_again(training, batch, again, rng))
         for head in training.recipe.heads:
             expected = torch.tanh(training.network.heads[head.name](again) / 2)
             terms[f"{head.name}_again"] = self.settings.weight * F.mse_loss(expected, batch.bits[:count])
         return terms
 
-    def _attacker(self, training: BitsTraining, rng: np.random.Generator) -> Attacker:
-        if not self.pool or rng.random() < self.settings.itself:
-            return NetworkAttacker(training.network, training.recipe.bits, self.settings.leaves_marks)
-        return self.pool[rng.integers(len(self.pool))]
+    def _marked_again(
+        self, training: BitsTraining, batch: BitsBatch, faces: Tensor, rng: np.random.Generator
+    ) -> Tensor:
+        if self.pool and rng.random() >= self.settings.itself:
+            return self.pool[rng.integers(len(self.pool))](faces, rng)
+        other = replace(batch, images=faces, bits=random_bits(len(faces), training.recipe.bits, rng))
+        with nullcontext() if self.settings.leaves_marks else frozen(training.network):
+            return training.marked(other)
 
 
 @dataclass(frozen=True, eq=False)
-class NetworkAttacker:
-    """Embeds random bits with a network of faces. Its input gets a gradient."""
+class FrozenAttacker:
+    """Embeds random bits with a network that is not trained, such as the baseline of a fine-tuning."""
 
     network: nn.Module
     """A train.bits.BitsNetwork."""
     bits: int
     """L of that network."""
-    trained: bool = False
-    """Whether its parameters get a gradient too."""
+
+    @classmethod
+    def copy_of(cls, network: nn.Module, bits: int) -> Self:
+        """Of a network as it is now."""
+        return cls(deepcopy(network).eval().requires_grad_(False), bits)
 
     def __call__(self, faces: Tensor, rng: np.random.Generator) -> Tensor:
         """See Attacker."""
-        with nullcontext() if self.trained else frozen(self.network):
-            return self.network.encode(faces, random_bits(len(faces), self.bits, rng))
+        return self.network.encode(faces, random_bits(len(faces), self.bits, rng))
 
 
 @dataclass(frozen=True, eq=False)

@@ -141,7 +141,7 @@ class BitsTraining:
                 f"the recipe trains the heads {sorted(names)}, the network has {[*network.heads]}"
             )
         self.network, self.recipe, self.benign, self.deepfakes = network, recipe, benign, deepfakes
-        self.module, self.progress, self._extra = network, 0.0, extra
+        self.module, self.progress, self.extra = network, 0.0, extra
         self.faces = MarkedFaces(faces, "train", recipe.side, recipe.bits)
         self._features = load_features() if recipe.features else None
         parameters = [p for p in network.parameters() if p.requires_grad]
@@ -163,8 +163,8 @@ class BitsTraining:
         """The losses of one step."""
         marked = self.marked(batch)
         terms = self.picture_terms(marked, batch) | self.bit_terms(marked, batch, rng)
-        if self._extra is not None:
-            terms |= self._extra(self, batch, marked, rng)
+        if self.extra is not None:
+            terms |= self.extra(self, batch, marked, rng)
         yield "codec", terms
 
     def picture_terms(self, marked: Tensor, batch: BitsBatch) -> dict[str, Tensor]:
