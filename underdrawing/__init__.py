@@ -8,7 +8,11 @@ from importlib import import_module as _import_module
 __version__ = "0.1.0"
 _MODULES = {
     "api": (
+        "Captions",
         "EncodedFile",
+        "FindingsText",
+        "FirstText",
+        "GivenText",
         "Session",
         "add_trusted",
         "create_secret",

@@ -1,5 +1,9 @@
 # Types of the names that __init__.py imports at first use.
+from underdrawing.api import Captions as Captions
 from underdrawing.api import EncodedFile as EncodedFile
+from underdrawing.api import FindingsText as FindingsText
+from underdrawing.api import FirstText as FirstText
+from underdrawing.api import GivenText as GivenText
 from underdrawing.api import Session as Session
 from underdrawing.api import add_trusted as add_trusted
 from underdrawing.api import create_secret as create_secret

@@ -12,6 +12,7 @@ from skimage import data
 import underdrawing
 from underdrawing import zoo
 from underdrawing.api.examining import Examiner
+from underdrawing.api.picture_text import GivenText
 from underdrawing.core.interfaces import FaceEvidence, Localization
 from underdrawing.data.sources import decode_source
 from underdrawing.judging.face_decision import FaceDecision
@@ -195,10 +196,13 @@ def test_localizers_decide_on_the_whole_picture_where_a_decision_fits_them():
 
 def test_a_text_goes_to_the_localizers_that_use_one():
     plain = examine(data.coffee(), localizers={"half": Half()})
-    other = examine(data.coffee(), localizers={"half": Half()}, text="the lower half is new")
+    lower = GivenText("the lower half is new")
+    other = examine(data.coffee(), localizers={"half": Half()}, texts=lower)
     assert (plain.localizations["half"].tampered_prob[0] == 1).all()
     assert (other.localizations["half"].tampered_prob[0] == 0).all()
-    unused = examine(data.coffee(), localizers={"no": Nothing()}, text="any")
+    assert plain.text is None and other.to_json()["text"] == lower.value
+    assert b"the lower half is new" in examined_files(other, "a")["a.examined.html"]
+    unused = examine(data.coffee(), localizers={"no": Nothing()}, texts=lower)
     assert any("the text is not used" in note for note in unused.notes)
     with pytest.raises(underdrawing.UsageError, match="1 to 20000 characters"):
         underdrawing.examine(data.coffee(), text=" ")

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from skimage import data
 
 from underdrawing import zoo
 from underdrawing.bench.harness.run import Run
@@ -46,7 +47,15 @@ def test_figures_by_who_writes_the_text(run):
     assert 0 <= mean["fallible/false_area"] <= 1
     table, _ = study.table(store)
     names = [row[0] for row in table.rows]
-    assert names.count("no ITCAM") == len(study.OBSERVERS)
+    assert names.count("no ITCAM") == len(study.WRITERS)
+
+
+def test_findings_are_of_the_pixels_alone():
+    copied = data.astronaut().copy()
+    copied[380:480, 20:120] = copied[60:160, 180:280]
+    _, write = study.WRITERS["findings"]
+    assert "copied detail" in write(copied, np.zeros((512, 512), np.uint8), "", np.random.default_rng(1))
+    assert write(data.coffee(), np.ones((400, 600), np.uint8), "splice", np.random.default_rng(1)) == ""
 
 
 def test_a_training_that_does_not_exist(run):

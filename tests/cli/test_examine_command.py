@@ -69,7 +69,7 @@ def test_reports_are_written_replaced_and_skipped(photos, capsys):
 def test_the_most_severe_status_gives_the_exit_code(statuses, code, photos, monkeypatch, capsys):
     results = iter(statuses)
 
-    def examined(job, overwrite, text):
+    def examined(job, overwrite, texts):
         return {"file": job.name, "status": next(results), "message": "x", "faces": [FACE],
                 "evidence": {}, "html": None}  # fmt: skip
 
@@ -96,6 +96,18 @@ def test_a_text_that_cannot_be_read_is_wrong_usage(photos, capsys):
     assert main(["examine", str(photos / "coffee.png"), "--text", str(text)]) == 64
     assert "no UTF-8" in capsys.readouterr().err
     assert main(["examine", str(photos / "coffee.png"), "--text", str(photos / "none.txt")]) == 64
+
+
+def test_texts_of_a_folder_and_findings_in_words(photos, capsys):
+    copied = data.astronaut().copy()
+    copied[380:480, 20:120] = copied[60:160, 180:280]
+    Image.fromarray(copied).save(photos / "astronaut.png")
+    (photos / "coffee.txt").write_text("A cup of coffee\n")
+    main(["examine", str(photos), "--json", "--text", str(photos), "--describe"])
+    found, coffee = lines(capsys)
+    assert coffee["text"] == "A cup of coffee" and "copied detail" in found["text"]
+    main(["examine", str(photos), "--json", "--text", str(photos)])
+    assert [line["text"] for line in lines(capsys)] == [None, "A cup of coffee"]
 
 
 def test_help_names_the_exit_codes(capsys):

@@ -75,7 +75,18 @@ def test_the_whole_picture_has_classical_evidence_with_maps(desk, answer):
 def test_a_text_is_a_field_of_its_own(desk, portrait):
     reply = desk.client().send("/v1/examine", portrait, {"text": "A portrait"})
     assert reply.status == 200
+    assert reply.json()["text"] == "A portrait"
     assert desk.client().send("/v1/examine", portrait, {"text": "a" * 20_001}).status == 422
+
+
+def test_without_a_text_findings_are_put_into_words(desk):
+    copied = skimage.data.astronaut().copy()
+    copied[380:480, 20:120] = copied[60:160, 180:280]
+    reply = desk.client().send("/v1/examine", png(copied), {"describe": "true"})
+    assert reply.status == 200 and "copied detail at the top centre" in reply.json()["text"]
+    fields = {"describe": "true", "text": "A portrait"}
+    assert desk.client().send("/v1/examine", png(copied), fields).json()["text"] == "A portrait"
+    assert desk.client().send("/v1/examine", png(copied)).json()["text"] is None
 
 
 def test_wrong_input_is_refused(desk, portrait):

@@ -3,17 +3,14 @@
 import numpy as np
 import pytest
 
+from underdrawing.judging.picture_words import COLUMNS, ROWS, SUSPICIONS, place_of
 from underdrawing.systems.cmb_net.observer import (
     CAREFUL,
-    COLUMNS,
     MISLEADING,
     NOTHING,
-    ROWS,
-    SUSPICIONS,
     WHOLE,
     Observer,
     observe,
-    place_of,
     sentence,
 )
 

@@ -10,6 +10,7 @@ with underdrawing.Session(sign="owner.pem", registry="photos.db") as session:
 """
 
 from underdrawing.api.one_shot import examine, protect, retrieve, verify
+from underdrawing.api.picture_text import Captions, FindingsText, FirstText, GivenText
 from underdrawing.api.protecting import EncodedFile, placed_record
 from underdrawing.api.session import Session
 from underdrawing.api.trust import (
@@ -27,7 +28,11 @@ from underdrawing.api.trust import (
 from underdrawing.registry.store import open_registry
 
 __all__ = [
+    "Captions",
     "EncodedFile",
+    "FindingsText",
+    "FirstText",
+    "GivenText",
     "Session",
     "add_anchors",
     "add_trusted",

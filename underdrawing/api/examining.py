@@ -1,8 +1,9 @@
 """Examining without effects: a received picture, which nobody protected, to an ExamineReport.
 
 picture -> faces -> crop of each -> every detector by itself -> joint decision of the face
-        -> every localizer by itself -> agreement of their maps -> joint decision of the picture
         -> classical evidence, which decides nothing
+        -> text about the picture, if any -> every localizer by itself -> agreement of their maps
+           -> joint decision of the picture
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from underdrawing import zoo
+from underdrawing.api.picture_text import TextSource
 from underdrawing.core.errors import MissingExtraError, WeightsError
 from underdrawing.core.interfaces import Detector, Localization, Localizer, TextLocalizer
 from underdrawing.data.sources import SourcePicture
@@ -34,8 +36,6 @@ LEAST_PX = 48.0
 
 _INPUT = 128
 """Sides of the inputs of the released detectors, px."""
-MOST_TEXT = 20_000
-"""Characters of a text about a picture."""
 MOST_HEATED = 8
 """Largest faces for which maps are made."""
 
@@ -72,9 +72,11 @@ class Examiner:
             _picture_decision(localizers),
         )
 
-    def examine(self, source: SourcePicture, *, heat: bool = False, text: str | None = None) -> ExamineReport:
-        """Examine a picture. heat: with the maps of every detector for the largest faces; text: about the
-        picture, for localizers that use one."""
+    def examine(
+        self, source: SourcePicture, *, heat: bool = False, texts: TextSource | None = None
+    ) -> ExamineReport:
+        """Examine a picture. heat: with the maps of every detector for the largest faces; texts: has the text
+        about the picture for localizers that use one."""
         start = time.perf_counter()
         image = source.picture.shown
         faces = [
@@ -82,6 +84,7 @@ class Examiner:
             for number, face in enumerate(self.faces.detect(image))
         ]
         evidence = classical_evidence(View.of(source.picture))
+        text = None if texts is None else texts.text(source, len(faces), evidence)
         localizations = {name: _localized(one, image, text) for name, one in self.localizers.items()}
         prob, status = self._of_picture(localizations)
         notes = source.picture.notes + self.notes
@@ -101,6 +104,7 @@ class Examiner:
             agreement=MapAgreement.of(localizations),
             picture_prob=prob,
             picture_status=status,
+            text=text,
         )
 
     def _of_picture(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from underdrawing.api.picture_text import TextSource
 from underdrawing.api.session import Session
 from underdrawing.coding.keys import Owner, TrustStore
 from underdrawing.credentials.signing import CredentialSigner
@@ -116,7 +117,7 @@ def examine(
     overwrite: bool = False,
     stem: str | None = None,
     max_pixels: int = MAX_PIXELS,
-    text: str | None = None,
+    text: str | TextSource | None = None,
 ) -> ExamineReport:
     """Examine a picture that nobody protected: its faces, and the whole of it.
 

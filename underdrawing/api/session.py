@@ -11,7 +11,8 @@ from typing import Any, BinaryIO, Self
 
 from underdrawing import zoo
 from underdrawing.api import protecting, retrieving, trust
-from underdrawing.api.examining import MOST_TEXT, Examiner
+from underdrawing.api.examining import Examiner
+from underdrawing.api.picture_text import GivenText, TextSource
 from underdrawing.api.producing import Producer
 from underdrawing.api.protecting import Embedder, EncodedFile
 from underdrawing.api.read_back import Reader
@@ -266,7 +267,7 @@ class Session:
         stem: str | None = None,
         overwrite: bool = False,
         heat: bool = False,
-        text: str | None = None,
+        text: str | TextSource | None = None,
     ) -> ExamineReport:
         """Examine a picture that nobody protected: its faces for signs of forgery, with all detectors; the
         whole of it for manipulated pixels, with all localizers; and for classical evidence.
@@ -275,14 +276,14 @@ class Session:
 
         output: a folder, in which `report.examined` is written; stem, overwrite: as in `verify`.
         heat: whether the report has the detectors' heat maps; with an output it does.
-        text: about the picture, as a caption, for localizers that use one; at most MOST_TEXT characters.
+        text: about the picture, as a caption, for localizers that use one; or a source of such texts, see
+            api.picture_text.
         Errors: PictureError, WeightsError; OutputError; UsageError for a text that is empty or too long.
         """
-        if text is not None and not 0 < len(text.strip()) <= MOST_TEXT:
-            raise UsageError(f"expected a text of 1 to {MOST_TEXT} characters, got {len(text.strip())}")
+        texts = GivenText(text) if isinstance(text, str) else text
         with named(source):
             read = decode_source(source, self.max_pixels)
-            report = self._examiner.examine(read, heat=heat or output is not None, text=text)
+            report = self._examiner.examine(read, heat=heat or output is not None, texts=texts)
             if output is None:
                 return report
             stem = stem or _stem(source)

@@ -47,10 +47,15 @@ class Client:
         """Who protected a picture, whether and where it was altered."""
         return Verification.of(self._post("/v1/verify", {}, [picture]))
 
-    def examine(self, picture: Source, *, text: str | None = None) -> Examination:
+    def examine(self, picture: Source, *, text: str | None = None, describe: bool = False) -> Examination:
         """What detectors of forged faces, localizers and classical methods find in a picture, whoever made
-        it. text: about the picture, for localizers that use one."""
-        return Examination.of(self._post("/v1/examine", _fields(text=text), [picture]))
+        it.
+
+        text: about the picture, for localizers that use one; describe: without a text, they get what was
+        found by classical methods, in words.
+        """
+        fields = _fields(text=text, describe=describe or None)
+        return Examination.of(self._post("/v1/examine", fields, [picture]))
 
     def protect(
         self,

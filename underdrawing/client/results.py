@@ -220,6 +220,8 @@ class Examination:
     picture_prob: float | None
     evidence: Mapping[str, Evidence]
     """Classical evidence by method."""
+    text: str | None
+    """About the picture, as localizers got it."""
     artefacts: Mapping[str, Artefact]
     """received, report; face1.NAME and others: heat maps; map.NAME, reliability.NAME, joint, evidence.NAME:
     maps of the whole picture."""
@@ -238,6 +240,7 @@ class Examination:
             raw.get("picture_status"),
             raw.get("picture_prob"),
             {name: _evidence(found) for name, found in raw.get("evidence", {}).items()},
+            raw.get("text"),
             _artefacts(raw),
             raw,
         )

@@ -11,12 +11,14 @@ from underdrawing.commands._output import ALTERED, DONE, FAILED, NOT_FOUND, run_
 
 if TYPE_CHECKING:
     from underdrawing.api import Session
+    from underdrawing.api.picture_text import TextSource
     from underdrawing.batch import Job, Result
 
 EXAMPLES = (
     "underdrawing examine suspect.jpg",
     "underdrawing examine incoming/ -o examined/",
     "underdrawing examine suspect.jpg --text article.txt",
+    "underdrawing examine incoming/ --text captions/ --describe",
     "underdrawing examine - --json < suspect.jpg",
 )
 EXIT_CODES = {"none": DONE, "planned": DONE, "unknown": NOT_FOUND, "signs": ALTERED, "error": FAILED}
@@ -29,7 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _flags.add(parser, "paths", "--jobs", "--force", "--dry-run")
     parser.add_argument("-o", "--output", metavar="OUT", help="folder for reports and maps")
     parser.add_argument(
-        "--text", metavar="FILE", help="text about the pictures, UTF-8, for localizers that use one"
+        "--text",
+        metavar="PATH",
+        help="text about the pictures, UTF-8, for localizers that use one; or a folder with NAME.txt",
+    )
+    parser.add_argument(
+        "--describe",
+        action="store_true",
+        help="where there is no text, give localizers what was found by classical methods, in words",
     )
 
 
@@ -38,8 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     from underdrawing.commands import _jobs
 
     plan = _jobs.stem_plan(arguments.paths, arguments.output)
-    text = None if arguments.text is None else _text(arguments.text)
-    work = partial(examine_file, overwrite=arguments.force, text=text)
+    work = partial(examine_file, overwrite=arguments.force, texts=_texts(arguments.text, arguments.describe))
     try:
         return run_batch(
             arguments, plan, work, partial(sentence, verbose=arguments.verbose), codes=EXIT_CODES
@@ -48,21 +56,21 @@ def run(arguments: argparse.Namespace) -> int:
         _session.cache_clear()
 
 
-def examine_file(job: Job, *, overwrite: bool, text: str | None = None) -> Result:
+def examine_file(job: Job, *, overwrite: bool, texts: TextSource | None = None) -> Result:
     """Examine the job's file; its report goes to the job's target, if any, and replaces an earlier one on the
     same file."""
     from underdrawing.commands import _findings
 
     source = job.source()
     if job.target is None:
-        return _session().examine(source, text=text).to_json()
+        return _session().examine(source, text=texts).to_json()
     earlier = _findings.earlier(job.target, job.name, source, "examined")
     report = _session().examine(
         source,
         job.target.parent,
         stem=job.target.name,
         overwrite=overwrite or bool(earlier),
-        text=text,
+        text=texts,
     )
     _findings.remove_stale(earlier, (report.written or {}).values())
     return report.to_json()
@@ -87,17 +95,20 @@ def sentence(result: Result, verbose: bool = False) -> str:
     return "\n".join(lines)
 
 
-def _text(path: str) -> str:
-    """UsageError for a file that is no UTF-8 text."""
+def _texts(path: str | None, describe: bool) -> TextSource | None:
+    """UsageError for a text that cannot be read."""
     from pathlib import Path
 
-    from underdrawing.core.errors import UsageError
+    from underdrawing.api import picture_text
 
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no UTF-8"
-        raise UsageError(f"--text {path}: the text cannot be read ({reason})") from error
+    sources: list[TextSource] = []
+    if path is not None:
+        folder = Path(path).is_dir()
+        found = picture_text.Captions(Path(path)) if folder else picture_text.GivenText.read(Path(path))
+        sources.append(found)
+    if describe:
+        sources.append(picture_text.FindingsText())
+    return picture_text.FirstText(tuple(sources)) if sources else None
 
 
 @lru_cache(maxsize=1)

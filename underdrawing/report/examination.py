@@ -105,6 +105,8 @@ class ExamineReport:
     """Probability of manipulation by all localizers together; None where no decision fits them."""
     picture_status: FaceStatus | None = None
     """Answer of all localizers together; None as above."""
+    text: str | None = None
+    """About the picture, as localizers got it that use one; None without a text."""
 
     @property
     def status(self) -> FaceStatus:
@@ -173,6 +175,7 @@ class ExamineReport:
             "picture_status": self.picture_status,
             "picture_prob": None if self.picture_prob is None else round(self.picture_prob, 4),
             "evidence": {name: self._evidence(name, written) for name in self.evidence},
+            "text": self.text,
             "detectors": dict(self.detectors),
             "heat": {kind: path for kind, path in written.items() if kind.startswith("face")},
             "html": written.get("html"),

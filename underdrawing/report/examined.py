@@ -102,6 +102,7 @@ def _page(report: ExamineReport, pictures: dict[str, Image.Image]) -> str:
     if report.sha256:
         rows.insert(1, ("SHA-256 of the file", report.sha256))
     rows += [(f"{name} was trained on", text) for name, text in report.detectors.items()]
+    rows += [("Text about the picture", report.text)] if report.text else []
     rows += [("Note", note) for note in report.notes]
     texts = (report.message, "", _MEANING)
     return fill(report.file, STATES[report.status], texts, _table(report) + _evidence(report), rows, shown)

@@ -53,6 +53,9 @@ PictureText = Annotated[
     str | None,
     Form(max_length=20_000, description="about the picture, as a caption; for localizers that use one"),
 ]
+Describe = Annotated[
+    bool, Form(description="where there is no text, localizers get what classical methods found, in words")
+]
 Limit = Annotated[int, Form(ge=1, le=100, description="matches at most", examples=[5])]
 
 

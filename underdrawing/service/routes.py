@@ -13,6 +13,7 @@ from underdrawing import __version__
 from underdrawing.data.files import PICTURE_SUFFIXES
 from underdrawing.service import answers, responses
 from underdrawing.service.described import (
+    Describe,
     FactsText,
     Identity,
     Limit,
@@ -122,11 +123,12 @@ def _examination(server: ServerState) -> APIRouter:
         picture: OptionalPicture = None,
         url: PictureUrl = None,
         text: PictureText = None,
+        describe: Describe = False,
     ) -> Examination:
         """Examine a picture, whoever made it: its faces for signs of forgery, the whole for manipulated
         pixels and classical evidence. That no signs are found proves nothing."""
         received = await receiver.picture(picture, url)
-        task = examine_task(text) | {"name": responses.display_name(received.filename)}
+        task = examine_task(text, describe) | {"name": responses.display_name(received.filename)}
         name, result = await server.run_task(received, task)
         role = request.state.caller.role
         answer = cast(Examination, await answers.answer(server, task, result, name, role))

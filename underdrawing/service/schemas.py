@@ -273,6 +273,7 @@ class Examination(BaseModel):
     evidence: dict[str, EvidenceOut] = Field(
         default={}, description="classical evidence by method; it is no part of `status`"
     )
+    text: str | None = Field(default=None, description="about the picture, as localizers got it")
     notes: list[str] = Field(description="sentences on what reading converted, and on detectors left out")
     sha256: str = Field(description="of the file that was sent")
     checked: str = Field(description="UTC")

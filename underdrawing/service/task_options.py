@@ -51,9 +51,9 @@ def retrieve_task(server: ServerState, limit: int) -> Task:
     return {"do": "retrieve", "limit": limit}
 
 
-def examine_task(text: str | None) -> Task:
-    """text: about the picture; spaces alone are none."""
-    return {"do": "examine", "text": (text or "").strip() or None}
+def examine_task(text: str | None, describe: bool = False) -> Task:
+    """text: about the picture; spaces alone are none. describe: findings in words, without a text."""
+    return {"do": "examine", "text": (text or "").strip() or None, "describe": describe}
 
 
 def _facts(server: ServerState, text: str | None) -> dict[str, Any] | None:

@@ -142,7 +142,8 @@ def retrieve(session: Session, task: Task) -> list[dict[str, Any]]:
 def examine(session: Session, task: Task) -> dict[str, Any]:
     """Write page and maps into the task's folder; the report of `examine --json` with the size of the
     picture, and the file names."""
-    report = replace(session.examine(_upload(task), heat=True, text=task.get("text")), file=task["name"])
+    text = task.get("text") or (api.FindingsText() if task.get("describe") else None)
+    report = replace(session.examine(_upload(task), heat=True, text=text), file=task["name"])
     files = examined_files(report, STEM)
     del files[f"{STEM}.examined.json"]  # the response has the same fields
     files[f"{STEM}.received.jpg"] = _preview(report.picture)

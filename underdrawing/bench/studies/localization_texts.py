@@ -2,15 +2,17 @@
 
 The test split of a set of `underdrawing manipulate`, each photograph on one random path, as in the study
 localization. The texts are made from the truth by systems/cmb_net/observer.py, so the figures state what an
-observer of such rates contributes, not what a language model does. --set weights=DIR adds other trainings of
-CMB-Net, named as their folders.
+observer of such rates contributes, not what a language model does; those of `findings` are made without the
+truth, from what classical methods find in the pixels, as `examine --describe` does. --set weights=DIR adds
+other trainings of CMB-Net, named as their folders.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,18 +28,38 @@ from underdrawing.bench.studies.localization.tables import BOUNDS, cell
 from underdrawing.core.errors import OutputError, PictureError, UsageError
 from underdrawing.core.interfaces import TextLocalizer
 from underdrawing.data.set_writing import seed_of
+from underdrawing.judging.classical import classical_evidence
+from underdrawing.judging.classical import view as classical
+from underdrawing.judging.picture_words import findings_in_words
 from underdrawing.metrics.localization import score_map, stacked
 from underdrawing.systems.cmb_net.observer import CAREFUL, MISLEADING, WHOLE, Observer, observe
 
 PROTOCOL = Protocol("localization-texts", sizes=(0,))
 SYSTEM = "cmb-net"
-OBSERVERS = {
-    "none": ("none", Observer(silent=1.0)),
-    "fallible": ("of the training, for every picture", Observer(silent=0.0)),
-    "careful": ("without errors", CAREFUL),
-    "misleading": ("always wrong", MISLEADING),
+
+Writer = Callable[[np.ndarray, np.ndarray, str, np.random.Generator], str]
+"""Picture (H, W, 3), labels (H, W), kind of manipulation, chance -> text; empty: none."""
+
+
+def _observed(
+    observer: Observer, image: np.ndarray, labels: np.ndarray, kind: str, rng: np.random.Generator
+) -> str:
+    return observe((labels == 1).astype(np.float32), kind, WHOLE, observer, rng).text
+
+
+def _findings(image: np.ndarray, labels: np.ndarray, kind: str, rng: np.random.Generator) -> str:
+    """Of the pixels alone, without the faces."""
+    return findings_in_words(0, classical_evidence(classical.View(image))) or ""
+
+
+WRITERS: dict[str, tuple[str, Writer]] = {
+    "none": ("none", partial(_observed, Observer(silent=1.0))),
+    "findings": ("classical methods (`--describe`)", _findings),
+    "fallible": ("of the training, for every picture", partial(_observed, Observer(silent=0.0))),
+    "careful": ("without errors", partial(_observed, CAREFUL)),
+    "misleading": ("always wrong", partial(_observed, MISLEADING)),
 }
-"""Title and rates of who writes."""
+"""Title of who writes, and the text."""
 _METRICS = {
     "F1": "f1",
     "AUC of pixels": "auc",
@@ -88,13 +110,14 @@ def _pictures(run: Run, settings: Settings) -> View:
 
 
 def measured(name: str, view: View, localizer: TextLocalizer) -> Figures:
-    """Figures of one training, "NAME/OBSERVER/METRIC"."""
-    scores: dict[str, list] = {key: [] for key in OBSERVERS}
+    """Figures of one training, "NAME/WRITER/METRIC"."""
+    scores: dict[str, list] = {key: [] for key in WRITERS}
     for number, sample in enumerate(view.samples):
         image, labels = view.read(number)
-        for key, (_, observer) in OBSERVERS.items():
-            rng = np.random.default_rng(seed_of(PROTOCOL.seed, key, sample.name))
-            text = observe((labels == 1).astype(np.float32), sample.kind, WHOLE, observer, rng).text
+        for key, (_, write) in WRITERS.items():
+            text = write(
+                image, labels, sample.kind, np.random.default_rng(seed_of(PROTOCOL.seed, key, sample.name))
+            )
             found = localizer.examine_with_text(image, text) if text else localizer.examine(image)
             scores[key].append(score_map(found.tampered_prob, labels, found.picture_prob))
     figures: Figures = {}
@@ -105,7 +128,7 @@ def measured(name: str, view: View, localizer: TextLocalizer) -> Figures:
 
 
 def table(store: Store) -> Sequence[Block] | None:
-    """A row for each training and observer."""
+    """A row for each training and writer."""
     names = sorted(store.parts, key=lambda name: (name != SYSTEM, name))
     rows: list[list[Cell | str]] = [
         [
@@ -114,7 +137,7 @@ def table(store: Store) -> Sequence[Block] | None:
             *(cell(store, f"{name}/{key}/{metric}") for metric in _METRICS.values()),
         ]
         for name in names
-        for key, (title, _) in OBSERVERS.items()
+        for key, (title, _) in WRITERS.items()
         if f"{name}/{key}/f1" in store.figures
     ]
     return [Table(("training", "who writes the text", *_METRICS), rows), BOUNDS] if rows else None

@@ -27,6 +27,12 @@ let answerUrl = "";
 export const title = (answer) => STATES[answer.status][0] + (answer.status === "none" ? NO_PROOF : "");
 export const color = (answer) => STATES[answer.status][1];
 
+/** The fields of a request to examine, as the form has them now. */
+export function examineFields() {
+  const text = at("picture-text").value.trim();
+  return { ...(text && { text }), ...(at("describe").checked && { describe: "true" }) };
+}
+
 /** Show an answer in a card of its own. expired: whether its files are gone. */
 export function showExamination(answer, { expired }) {
   at("examined-state").className = `verdict ${color(answer)}`;
@@ -38,6 +44,7 @@ export function showExamination(answer, { expired }) {
   at("evidence").replaceChildren(...Object.entries(answer.evidence ?? {}).map(method));
   at("trained-part").hidden = !Object.keys(answer.detectors).length;
   at("trained").replaceChildren(...rows(Object.entries(answer.detectors)));
+  at("about-examined").textContent = answer.text ? `Text that localizers got: ${answer.text}` : "";
   at("examined-notes").replaceChildren(...answer.notes.map((text) => make("li", { textContent: text })));
   at("examined-look").hidden = expired;
   offerHeat(answer, expired);

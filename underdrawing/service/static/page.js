@@ -1,7 +1,7 @@
 // The page: takes pictures, works through them one after the other, and shows what came out.
 
 import { announce, at, fail, megabytes, minutes, sentence } from "/dom.js";
-import { showExamination } from "/examining.js";
+import { examineFields, showExamination } from "/examining.js";
 import { protectFields, showProtection } from "/protecting.js";
 import * as queue from "/queue.js";
 import { matches, showMatches } from "/retrieving.js";
@@ -22,7 +22,7 @@ const chosen = () => document.querySelector("[name=task]:checked").value;
 
 function take(sources) {
   const task = chosen();
-  const fields = task === "protect" ? protectFields(about.registry) : {};
+  const fields = { protect: () => protectFields(about.registry), examine: examineFields }[task]?.() ?? {};
   at("problem").hidden = true;
   if (!control) showNothing(); // the first that is done is shown
   for (const source of sources) {
@@ -168,6 +168,7 @@ function chooseTask() {
   if (option.closest("label").hidden) document.querySelector("[name=task][value=verify]").checked = true;
   const task = chosen();
   at("fields").hidden = task !== "protect";
+  at("about-picture").hidden = task !== "examine";
   at("by-url").hidden = !about.fetches || task === "protect";
 }
 

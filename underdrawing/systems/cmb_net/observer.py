@@ -10,19 +10,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-ROWS = (("top", "upper part"), ("middle", "centre"), ("bottom", "lower part"))
-COLUMNS = (("left",), ("centre", "middle"), ("right",))
-SIZES = ("small", "", "large")
-"""By the share of the picture, of SIZE_SHARES."""
-SIZE_SHARES = (0.03, 0.15)
-SUSPICIONS = {
-    "splice": ("pasted object", "object that does not belong", "inserted thing with other lighting"),
-    "copy_move": ("repeated pattern", "duplicated object", "copied detail"),
-    "removal": ("smeared area where something was removed", "erased object", "filled area"),
-    "retouch": ("smoothed area", "blurred or recoloured detail", "retouched spot"),
-    "text": ("inserted lettering", "added text", "added logo"),
-}
-"""Phrases by kind of manipulation."""
+from underdrawing.judging.picture_words import ANY, COLUMNS, ROWS, SIZES, SUSPICIONS, place_of
+
 OPENINGS = ("There seems to be a", "I suspect a", "Possibly manipulated: a", "The picture shows a")
 NOTHING = ("Nothing looks manipulated.", "The picture looks consistent.", "No suspicious area.")
 
@@ -91,18 +80,8 @@ def observe(
     return Statement(sentence(place, size, kind, rng), not misplaced)
 
 
-def place_of(region: np.ndarray, extent: np.ndarray) -> tuple[int, int]:
-    """Cell of the 3x3 grid, row by row, with the centre of the region, and its size as a place in SIZES."""
-    rows, cols = np.nonzero(region > 0.5)
-    y = extent[1] + (extent[3] - extent[1]) * (rows.mean() + 0.5) / region.shape[0]
-    x = extent[0] + (extent[2] - extent[0]) * (cols.mean() + 0.5) / region.shape[1]
-    share = len(rows) / region.size * (extent[2] - extent[0]) * (extent[3] - extent[1])
-    cell = 3 * min(int(3 * y), 2) + min(int(3 * x), 2)
-    return cell, int(np.searchsorted(SIZE_SHARES, share))
-
-
 def sentence(place: int, size: int, kind: str, rng: np.random.Generator) -> str:
     """Such as "I suspect a small pasted object at the top left."; no kind for "" or one without phrases."""
-    what = str(rng.choice(SUSPICIONS.get(kind, ("altered area",))))
+    what = str(rng.choice(SUSPICIONS.get(kind, (ANY,))))
     row, column = (str(rng.choice(names[i])) for names, i in ((ROWS, place // 3), (COLUMNS, place % 3)))
     return f"{rng.choice(OPENINGS)} {SIZES[size]} {what} at the {row} {column}.".replace("  ", " ")
