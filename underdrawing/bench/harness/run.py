@@ -27,8 +27,8 @@ Row = tuple[str, Mapping[str, float | bool | None]]
 """A place ("edited/512/jpeg70") and the values by metric; None and NaN are left out. A bool gives a rate."""
 
 LOWER_IS_BETTER = frozenset(
-    ("smooth_rms", "stlpips", "bce", "flagged", "flagged_signed", "seconds", "peak_mib", "inside_stlpips",
-     "outside_stlpips")
+    ("smooth_rms", "stlpips", "bce", "ber", "flagged", "flagged_signed", "seconds", "peak_mib",
+     "inside_stlpips", "outside_stlpips")
 )  # fmt: skip
 """Metrics whose worst decile is the greatest tenth."""
 
