@@ -23,6 +23,9 @@ from underdrawing.core.errors import MissingExtraError, UsageError, WeightsError
 from underdrawing.core.extras import needs_extra
 from underdrawing.judging.marked_bits import MarkedBits
 
+TURNED = "turned"
+"""Variant of every carrier of faces that protects."""
+_TURNS = 4
 KINDS = ("protector", "carrier", "detector", "localizer", "codec", "block")
 _SYSTEMS = ((systems, "*/card.toml"),)
 _ROOMS = (
@@ -174,13 +177,18 @@ def load(name: str = "photo", weights: Path | None = None) -> Any:
 def protector(name: str = "photo", weights: Path | None = None) -> Any:
     """A system that protects and verifies: as it is, or a carrier as a protector of its own (MarkedBits).
 
-    Errors: those of `load`; UsageError for a system whose card lacks these abilities.
+    NAME:turned is a carrier of faces whose second protections leave the first (MarkedBits.turns). Errors:
+    those of `load`; UsageError for a system whose card lacks these abilities.
     """
-    found = card(name.partition(":")[0])
+    base, _, variant = name.partition(":")
+    found = card(base)
     if not {"protect", "verify"} <= set(found.abilities):
         raise UsageError(f"{name} does not protect; there are: {', '.join(protectors())}")
-    model = load(name, weights)
-    return MarkedBits(model) if found.kind == "carrier" else model
+    if found.kind != "carrier":
+        return load(name, weights)
+    if variant == TURNED:
+        return MarkedBits(load(base, weights), turns=_TURNS)
+    return MarkedBits(load(name, weights))
 
 
 def protectors() -> list[str]:

@@ -148,7 +148,7 @@ def test_an_identity_is_drawn_that_the_registry_lacks(session, tmp_path, monkeyp
     session.protect(ASTRONAUT, identity=FIRST)
     draws = iter([FIRST, FIRST, SECOND])
     monkeypatch.setattr(
-        "underdrawing.api.protecting.secrets.randbits",
+        "underdrawing.judging.marked_bits.secrets.randbits",
         lambda bits: int.from_bytes(next(draws), "big") >> (64 - bits),
     )
     assert session.protect(COFFEE).identity == SECOND.hex()

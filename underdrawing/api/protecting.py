@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -24,11 +23,9 @@ from underdrawing.registry.facts import Facts
 from underdrawing.registry.hashes import file_hash, perceptual_hash, pixel_hash
 from underdrawing.registry.record import Copy, Record, now
 from underdrawing.registry.rendition import LONG_SIDE_PX, render
-from underdrawing.registry.store import Registry
 from underdrawing.report.reports import ProtectReport
 
 _IDENTITY_BYTES = 8
-_DRAWS = 32  # of a short identity, until the registry lacks it
 _NO_ROOM = "not signed: this picture is too small or too flat to hold a signature; a higher strength may help"
 
 
@@ -183,19 +180,6 @@ def identity_bytes(identity: str | bytes | None) -> bytes | None:
         raw = b""
     if len(raw) != _IDENTITY_BYTES:
         raise KeyFileError(f"an identity is 16 hex digits (8 bytes), got {identity!r}")
-    return raw
-
-
-def unused_identity(registry: Registry, room_bits: int) -> bytes | None:
-    """Random 8 bytes, 0 after the first `room_bits`, that the registry lacks; where it has most of them,
-    those of another picture. None without room."""
-    if not room_bits:
-        return None
-    for _ in range(_DRAWS):
-        number = secrets.randbits(room_bits) << (8 * _IDENTITY_BYTES - room_bits)
-        raw = number.to_bytes(_IDENTITY_BYTES, "big")
-        if not registry.by_identity(raw.hex()):
-            break
     return raw
 
 

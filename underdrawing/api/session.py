@@ -342,17 +342,17 @@ class Session:
         reader = Reader(self._model, owner, self._secret, self.max_pixels)
         producer = Producer(embedder, reader, encode, may_refine=self.quality is None)
         raw = protecting.identity_bytes(identity)
-        if raw is None and self.registry is not None and hasattr(self._model, "identity_room"):
-            raw = self._unused_identity(self._model.identity_room(read.picture.shown))
+        if raw is None and self.registry is not None and hasattr(self._model, "draw_identity"):
+            raw = self._model.draw_identity(read.picture.shown, self._is_registered)
         return producer.produce(read, raw, given)
 
-    def _unused_identity(self, room_bits: int) -> bytes | None:
-        """Of so many bits, one that the registry lacks; None where there is no registry yet, or no room."""
+    def _is_registered(self, identity: bytes) -> bool:
+        """Whether the registry has a record of an identity; False where there is no registry yet."""
         try:
             registry = self._registry()
         except MissingRegistryError:
-            return None
-        return None if registry is None else protecting.unused_identity(registry, room_bits)
+            return False
+        return registry is not None and bool(registry.by_identity(identity.hex()))
 
     def _write(
         self, report: ProtectReport, encoded: EncodedFile, output: str | Path | BinaryIO, overwrite: bool

@@ -43,9 +43,9 @@ class Client:
     def __repr__(self) -> str:
         return f"<Client {self._http.url}, {'with' if self._http.token else 'without'} token>"
 
-    def verify(self, picture: Source) -> Verification:
-        """Who protected a picture, whether and where it was altered."""
-        return Verification.of(self._post("/v1/verify", {}, [picture]))
+    def verify(self, picture: Source, *, system: str | None = None) -> Verification:
+        """Who protected a picture, whether and where it was altered. system: as in `protect`."""
+        return Verification.of(self._post("/v1/verify", _fields(system=system), [picture]))
 
     def examine(self, picture: Source, *, text: str | None = None, describe: bool = False) -> Examination:
         """What detectors of forged faces, localizers and classical methods find in a picture, whoever made
@@ -66,11 +66,16 @@ class Client:
         facts: Mapping[str, Any] | None = None,
         credentials: bool | None = None,
         quality: int | None = None,
+        system: str | None = None,
     ) -> Protection:
-        """Protect a picture with the key of the server; `save` writes the protected file."""
+        """Protect a picture with the key of the server; `save` writes the protected file.
+
+        system: of `about()["systems"]`; None for the main one.
+        """
         fields = _fields(
-            strength=strength, identity=identity, facts=facts, credentials=credentials, quality=quality
-        )
+            strength=strength, identity=identity, facts=facts, credentials=credentials, quality=quality,
+            system=system,
+        )  # fmt: skip
         return Protection.of(self._post("/v1/protect", fields, [picture]))
 
     def retrieve(self, picture: Source, *, limit: int = 5) -> Found:
@@ -110,7 +115,8 @@ class Client:
         webhook_secret: str | None = None,
         **options: Any,
     ) -> Job:
-        """Queue many or large pictures. options: strength, facts, credentials (protect), limit (retrieve)."""
+        """Queue many or large pictures. options: strength, facts, credentials (protect), system (protect,
+        verify), limit (retrieve)."""
         fields = _fields(do=do, webhook=webhook, webhook_secret=webhook_secret, **options)
         return Job.of(self._post("/v1/jobs", fields, pictures))
 

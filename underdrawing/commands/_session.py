@@ -134,7 +134,7 @@ def _usage_errors() -> Iterator[None]:
 def _check_ability(arguments: argparse.Namespace, ability: str) -> None:
     from underdrawing import zoo
 
-    if ability not in zoo.card(arguments.system).abilities:
+    if ability not in zoo.card(arguments.system.partition(":")[0]).abilities:
         raise UsageError(f"{arguments.system} cannot {arguments.command}; see `underdrawing zoo`")
 
 

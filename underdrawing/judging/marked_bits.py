@@ -10,20 +10,24 @@ alteration, where the carrier has some, can contradict. See docs/TRUST.md.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
+from underdrawing.carriers.face_bits import FaceBits
+from underdrawing.carriers.turned import in_turn
 from underdrawing.coding.keys import Owner
 from underdrawing.coding.payload import Previous
-from underdrawing.coding.short_identity import SHORT_IDENTITIES, ShortIdentity
+from underdrawing.coding.short_identity import SHORT_IDENTITIES, Read, ShortIdentity
 from underdrawing.core.errors import CapacityError
 from underdrawing.core.interfaces import Carrier, Reading
 from underdrawing.core.types import ALTERED_PROBABILITY, IDENTITY_BITS, Assurance, Verdict, Witness
 from underdrawing.judging.assurance import status
 from underdrawing.ops.protection import Protection
 
+_DRAWS = 32  # of an identity, until one is found that is not used
 _NOTHING = "That does not say that the picture is genuine, nor that it is not."
 _SILENT = "The mark names an identity and survives edits: it cannot tell an edited picture from another."
 
@@ -37,6 +41,11 @@ class MarkedBits:
     """
 
     carrier: Carrier
+    turns: int = 1
+    """Turns of a carriers.face_bits.FaceBits that identities are embedded in: 1, 2, 4 or 8, of
+    carriers.turned. Reading takes as many times longer. Identity n is in turn n mod turns, so that no more
+    words are accepted. One that is drawn gets a turn without a mark: a second protection then leaves the
+    first, and both are read."""
     unsigned_note: ClassVar[str] = (
         "the mark has no room for a signature; with a registry the record of its identity is signed"
     )
@@ -66,14 +75,16 @@ class MarkedBits:
                 f"{self.carrier.name} has room for {self.carrier.capacity_bits(image)} bits in this picture, "
                 f"an identity takes {min(SHORT_IDENTITIES)}; use photo"
             )
-        number = code.number_of(secrets.token_bytes(IDENTITY_BITS // 8) if identity is None else identity)
+        identity = identity or self.draw_identity(image)
+        assert identity is not None
+        number = code.number_of(identity)
         stated = _identity(code, number)
-        if identity is not None and identity != stated:
+        if identity != stated:
             raise CapacityError(
                 f"{self.carrier.name} carries the first {code.room} bits of an identity, the others have to "
                 f"be 0: expected {stated.hex()}, got {identity.hex()}"
             )
-        marked = self.carrier.embed(image, code.encode(number)).apply(image)
+        marked = self._in_turn(number % self.turns).embed(image, code.encode(number)).apply(image)
         change = Protection(strength * (marked.astype(np.float32) - image))
         bits = {"message": code.length, "identity": code.room}
         return replace(change, identity=stated.hex(), bits=bits, signed=False)
@@ -87,15 +98,19 @@ class MarkedBits:
         code = self._code(image)
         if code is None:
             return self._without(present=False)
-        reading = self.carrier.read(image, code.length)
-        read = code.decode(reading.bits)
-        if read is None:
-            return self._without(present=bool(reading.present))
-        identity = _identity(code, read.number).hex()
+        readings = [self._in_turn(turn).read(image, code.length) for turn in range(self.turns)]
+        found = _found(code, readings)
+        if not found:
+            return self._without(present=any(bool(reading.present) for reading in readings))
+        read, reading = found[0]
+        identities = [_identity(code, one.number).hex() for one, _ in found]
+        identity, *others = identities
         probability = _altered_prob(reading)
         fraction = None if probability is None else float((probability > ALTERED_PROBABILITY).mean())
         witness = _witness(fraction, reading)
         who = f"Protected as {identity} by {self.carrier.name}, a mark that survives edits"
+        if others:
+            who += f", and as {' and '.join(others)}, before or after"
         return Verdict(
             status((witness,)),
             present=True,
@@ -107,6 +122,7 @@ class MarkedBits:
             assurance=Assurance((witness,)),
             details={
                 "identity_bits": code.room, "errors": read.errors, "false_accept": code.false_accept,
+                "identities": identities,
             },
         )  # fmt: skip
 
@@ -115,10 +131,31 @@ class MarkedBits:
         found = self.verify(image).identity
         return None if found is None else Previous(bytes.fromhex(found))
 
-    def identity_room(self, image: np.ndarray) -> int:
-        """Bits of an identity that a picture has room for; 0 without room."""
+    def draw_identity(
+        self, image: np.ndarray, used: Callable[[bytes], bool] = lambda identity: False
+    ) -> bytes | None:
+        """A random identity of 8 bytes for a picture, in a turn without a mark; None without room.
+
+        used: whether another picture has an identity. Where nearly all are used, one of another picture.
+        """
         code = self._code(image)
-        return 0 if code is None else code.room
+        if code is None:
+            return None
+        marked: set[int] = set()
+        if self.turns > 1:
+            readings = [self._in_turn(turn).read(image, code.length) for turn in range(self.turns)]
+            marked = {read.number % self.turns for read, _ in _found(code, readings)}
+        free = sorted(set(range(self.turns)) - marked) or [*range(self.turns)]
+        for _ in range(_DRAWS):
+            number = secrets.randbits(code.room)
+            number += secrets.choice(free) - number % self.turns
+            identity = _identity(code, number)
+            if not used(identity):
+                break
+        return identity
+
+    def _in_turn(self, turn: int) -> Carrier:
+        return self.carrier if self.turns == 1 else in_turn(cast(FaceBits, self.carrier), turn)
 
     def _code(self, image: np.ndarray) -> ShortIdentity | None:
         """The longest code that the carrier has room for, or None."""
@@ -131,6 +168,17 @@ class MarkedBits:
             message = f"A mark of {name} was found, but its identity is not readable. {_NOTHING}"
             return Verdict("unvouched", present=True, message=message)
         return Verdict("unprotected", present=False, message=f"No mark of {name} was found. {_NOTHING}")
+
+
+def _found(code: ShortIdentity, readings: Sequence[Reading]) -> list[tuple[Read, Reading]]:
+    """Identities in the readings of the turns, each in its own turn; fewest errors first."""
+    read = [(code.decode(reading.bits), reading) for reading in readings]
+    found = [
+        (one, reading)
+        for turn, (one, reading) in enumerate(read)
+        if one is not None and one.number % len(readings) == turn
+    ]
+    return sorted(found, key=lambda pair: pair[0].errors)
 
 
 def _identity(code: ShortIdentity, number: int) -> bytes:

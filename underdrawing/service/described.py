@@ -34,6 +34,10 @@ Quality = Annotated[
     int | None,
     Form(ge=1, le=100, description="of the file; absent: that of the picture, or as the mark needs it"),
 ]
+SystemName = Annotated[
+    str,
+    Form(description="of `systems` in `/v1/about`; the same to protect and to verify", examples=["photo"]),
+]
 NewIdentity = Annotated[
     str | None,
     Form(pattern="^[0-9a-f]{16}$", description="as `3f9a1c0277e4b512`; drawn if absent"),

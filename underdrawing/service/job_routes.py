@@ -13,6 +13,7 @@ from underdrawing.service.described import (
     FactsText,
     Limit,
     Strength,
+    SystemName,
     WithCredentials,
     problems,
 )
@@ -23,6 +24,7 @@ from underdrawing.service.origins import OriginList
 from underdrawing.service.outgoing import OutgoingError, check
 from underdrawing.service.problems import Problem
 from underdrawing.service.state import ServerState
+from underdrawing.service.systems import MAIN
 from underdrawing.service.task_options import (
     ProtectOptions,
     Task,
@@ -35,10 +37,11 @@ from underdrawing.service.tokens import may
 from underdrawing.service.webhooks import Webhook
 
 Kind = Literal["protect", "verify", "retrieve", "examine"]
-_OPTIONS: dict[str, Kind] = {
-    "strength": "protect", "facts": "protect", "credentials": "protect", "limit": "retrieve",
+_OPTIONS: dict[str, tuple[Kind, ...]] = {
+    "strength": ("protect",), "facts": ("protect",), "credentials": ("protect",), "limit": ("retrieve",),
+    "system": ("protect", "verify"),
 }  # fmt: skip
-"""Fields and the only kind of job that has them."""
+"""Fields and the kinds of job that have them."""
 JobId = Annotated[str, InPath(pattern="^[A-Za-z0-9_-]{32}$", description="of the response to POST /v1/jobs")]
 _SECRET = Form(
     min_length=16, max_length=200, description="signs the webhook, in place of the server's secret"
@@ -117,21 +120,21 @@ class JobFields:
         facts: FactsText = None,
         credentials: WithCredentials = None,
         limit: Limit = 5,
+        system: SystemName = MAIN,
         webhook: Annotated[str | None, _URL] = None,
         webhook_secret: Annotated[str | None, _SECRET] = None,
     ) -> None:
         self.do, self.limit = do, limit
-        self.protect = ProtectOptions(strength, None, facts, credentials)
+        self.protect = ProtectOptions(strength, None, facts, credentials, system=system)
         self.webhook, self.webhook_secret = webhook, webhook_secret
 
 
 def _check_fields(do: Kind, sent: Iterable[str]) -> None:
     """Problem 422 for fields that mean nothing here and would be ignored."""
     for name in _OPTIONS.keys() & set(sent):
-        if _OPTIONS[name] != do:
-            raise Problem(
-                422, "unknown-field", f"form: the field `{name}` is for {_OPTIONS[name]}, not for {do}"
-            )
+        if do not in _OPTIONS[name]:
+            kinds = " and ".join(_OPTIONS[name])
+            raise Problem(422, "unknown-field", f"form: the field `{name}` is for {kinds}, not for {do}")
     if "webhook_secret" in sent and "webhook" not in sent:
         raise Problem(422, "no-webhook", "webhook_secret: there is no webhook to sign")
 
@@ -140,7 +143,7 @@ def _task(server: ServerState, fields: JobFields, role: str) -> Task:
     if fields.do == "examine":
         return examine_task(None)
     if fields.do == "verify":
-        return verify_task(role)
+        return verify_task(role, fields.protect.system)
     if fields.do == "retrieve":
         return retrieve_task(server, fields.limit)
     if not may(role, "protector"):

@@ -23,6 +23,7 @@ from underdrawing.service.described import (
     Quality,
     Responses,
     Strength,
+    SystemName,
     WithCredentials,
     problems,
 )
@@ -32,6 +33,7 @@ from underdrawing.service.problems import Problem
 from underdrawing.service.received import OptionalPicture, PictureUrl, Receiver
 from underdrawing.service.schemas import About, Examination, Found, Protection, Records, Verification
 from underdrawing.service.state import ServerState
+from underdrawing.service.systems import MAIN, systems
 from underdrawing.service.task_options import (
     ProtectOptions,
     examine_task,
@@ -71,12 +73,16 @@ def _pictures(server: ServerState) -> APIRouter:
 
     @router.post("/verify", responses=problems(502))
     async def verify(
-        request: Request, picture: OptionalPicture = None, url: PictureUrl = None
+        request: Request,
+        picture: OptionalPicture = None,
+        url: PictureUrl = None,
+        system: SystemName = MAIN,
     ) -> Verification:
         """Verify a picture: who protected it, whether and where it was altered, and the recovered content."""
-        received = await receiver.picture(picture, url)
         role = request.state.caller.role
-        task = verify_task(role) | {"name": responses.display_name(received.filename)}
+        task = verify_task(role, system)
+        received = await receiver.picture(picture, url)
+        task |= {"name": responses.display_name(received.filename)}
         name, result = await server.run_task(received, task)
         answer = cast(Verification, await answers.answer(server, task, result, name, role))
         request.state.log["verdict"] = answer.status
@@ -91,9 +97,10 @@ def _pictures(server: ServerState) -> APIRouter:
         facts: FactsText = None,
         credentials: WithCredentials = None,
         quality: Quality = None,
+        system: SystemName = MAIN,
     ) -> Protection:
         """Hide a content code and an identity in a picture, signed with the key of the server."""
-        task = protect_task(server, ProtectOptions(strength, identity, facts, credentials, quality))
+        task = protect_task(server, ProtectOptions(strength, identity, facts, credentials, quality, system))
         task["name"] = responses.display_name(picture.filename)
         name, result = await server.run_task(picture, task)
         role = request.state.caller.role
@@ -207,6 +214,7 @@ def _artefacts_and_about(server: ServerState) -> APIRouter:
             megapixels=settings.megapixels,
             artefacts_seconds=settings.artefact_seconds,
             formats=sorted(PICTURE_SUFFIXES),
+            systems=list(systems()),
         )
 
     return router

@@ -320,3 +320,4 @@ class About(BaseModel):
     megapixels: int
     artefacts_seconds: float
     formats: list[str]
+    systems: list[str] = Field(description="that `system` may name; the first one is taken without it")

@@ -9,6 +9,7 @@ from typing import Any
 from underdrawing.core.errors import RegistryError
 from underdrawing.service.problems import Problem
 from underdrawing.service.state import ServerState
+from underdrawing.service.systems import MAIN, checked_system
 from underdrawing.service.tokens import may
 
 Task = dict[str, Any]
@@ -24,6 +25,7 @@ class ProtectOptions:
     """JSON."""
     credentials: bool | None
     quality: int | None = None
+    system: str = MAIN
 
 
 def protect_task(server: ServerState, options: ProtectOptions) -> Task:
@@ -32,6 +34,7 @@ def protect_task(server: ServerState, options: ProtectOptions) -> Task:
         raise Problem(422, "no-credentials", "this server signs no Content Credentials")
     return {
         "do": "protect",
+        "system": checked_system(options.system),
         "strength": options.strength,
         "quality": options.quality,
         "identity": options.identity,
@@ -40,9 +43,9 @@ def protect_task(server: ServerState, options: ProtectOptions) -> Task:
     }
 
 
-def verify_task(role: str) -> Task:
-    """Callers below the role reader get a hard verdict."""
-    return {"do": "verify", "hard": not may(role, "reader")}
+def verify_task(role: str, system: str = MAIN) -> Task:
+    """Callers below the role reader get a hard verdict. Problem 422 for a system that this server lacks."""
+    return {"do": "verify", "system": checked_system(system), "hard": not may(role, "reader")}
 
 
 def retrieve_task(server: ServerState, limit: int) -> Task:

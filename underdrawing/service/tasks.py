@@ -101,7 +101,7 @@ def protect(session: Session, task: Task) -> dict[str, Any]:
         raise PictureError(
             f"{format} files hold no Content Credentials; send another format, or leave them out"
         )
-    embedding = replace(session, strength=task["strength"], quality=task["quality"])
+    embedding = replace(session, system=task["system"], strength=task["strength"], quality=task["quality"])
     name = "protected" + next(suffix for suffix, known in SUFFIXES.items() if known == format)
     credentials = task["credentials"] is not False and format in MIME
     try:
@@ -124,7 +124,8 @@ def protect(session: Session, task: Task) -> dict[str, Any]:
 
 def verify(session: Session, task: Task) -> dict[str, Any]:
     """Write the findings into the task's folder; the report of `verify --json` and the file names."""
-    report = replace(session.judge(_upload(task)), file=task["name"])
+    judging = session if task["system"] == session.system else replace(session, system=task["system"])
+    report = replace(judging.judge(_upload(task)), file=task["name"])
     if task["hard"]:
         report = replace(report, verdict=hard_verdict(report.verdict))
     files = finding_files(report, STEM, pdf=True)

@@ -1,6 +1,6 @@
 // The page: takes pictures, works through them one after the other, and shows what came out.
 
-import { announce, at, fail, megabytes, minutes, sentence } from "/dom.js";
+import { announce, at, fail, make, megabytes, minutes, sentence } from "/dom.js";
 import { examineFields, showExamination } from "/examining.js";
 import { protectFields, showProtection } from "/protecting.js";
 import * as queue from "/queue.js";
@@ -10,7 +10,8 @@ import { showVerdict } from "/verdict.js";
 
 const CARDS = { verify: "answer", protect: "made", retrieve: "found", examine: "examined" };
 const ROLES = ["none", "public", "reader", "protector", "admin"];
-let about = { upload_bytes: Infinity, registry: false, role: "public" };
+const MARKED = ["verify", "protect"];
+let about = { upload_bytes: Infinity, registry: false, role: "public", systems: [] };
 let control = null; // of the picture in work
 let shown = null; // the entry on the page
 
@@ -22,7 +23,8 @@ const chosen = () => document.querySelector("[name=task]:checked").value;
 
 function take(sources) {
   const task = chosen();
-  const fields = { protect: () => protectFields(about.registry), examine: examineFields }[task]?.() ?? {};
+  const own = { protect: () => protectFields(about.registry), examine: examineFields }[task]?.() ?? {};
+  const fields = { ...own, ...systemField(task) };
   at("problem").hidden = true;
   if (!control) showNothing(); // the first that is done is shown
   for (const source of sources) {
@@ -34,6 +36,11 @@ function take(sources) {
     }
   }
   if (!control) work();
+}
+
+/** The kind of mark, where the task has one and the server a choice. */
+function systemField(task) {
+  return MARKED.includes(task) && about.systems.length > 1 ? { system: at("system").value } : {};
 }
 
 const takeFiles = (files) => take([...files].map((file) => ({ name: file.name || "pasted", file })));
@@ -159,6 +166,7 @@ async function introduce() {
   at("may-retrieve").hidden = !searching();
   at("tasks").hidden = false;
   at("facts").hidden = !about.registry;
+  at("system").replaceChildren(...about.systems.map((name) => make("option", { value: name, textContent: name })));
   chooseTask();
   return undefined;
 }
@@ -168,6 +176,7 @@ function chooseTask() {
   if (option.closest("label").hidden) document.querySelector("[name=task][value=verify]").checked = true;
   const task = chosen();
   at("fields").hidden = task !== "protect";
+  at("marks").hidden = !MARKED.includes(task) || about.systems.length < 2;
   at("about-picture").hidden = task !== "examine";
   at("by-url").hidden = !about.fetches || task === "protect";
 }

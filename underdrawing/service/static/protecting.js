@@ -32,7 +32,7 @@ export function showProtection(answer, { name, expired }) {
     ["Change of the pixels", answer.psnr_db && `${answer.psnr_db.toFixed(1)} dB PSNR`],
     ["Content Credentials", answer.credentials ? "signed into the file" : "none"],
     ["Registered as number", answer.registered && String(answer.registered)],
-    ["Protected before as", answer.already && make("span", {}, code(answer.already.identity), "; the new mark replaces and names it")],
+    ["Protected before as", answer.already && make("span", {}, code(answer.already.identity), "; the new protection replaces and names it")],
     ["Identity", answer.identity && code(answer.identity)],
     ["Signed by key", signed],
   ]));
