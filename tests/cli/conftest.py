@@ -84,7 +84,7 @@ class StandIn:
 @pytest.fixture
 def stand_in(monkeypatch) -> StandIn:
     system = StandIn()
-    monkeypatch.setattr(zoo, "load", lambda name="photo": system.loaded.append(name) or system)
+    monkeypatch.setattr(zoo, "load", lambda name="photo", weights=None: system.loaded.append(name) or system)
     return system
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from underdrawing.api.animated import FrameEmbedder, FrameReader
 from underdrawing.api.protecting import Embedder, EncodedFile
 from underdrawing.api.read_back import ReadBack, Reader
 from underdrawing.core.errors import CapacityError
@@ -29,8 +32,8 @@ _TOP_LOST = (
 class Producer:
     """Protects pictures so that the report states what a reader finds."""
 
-    embedder: Embedder
-    reader: Reader
+    embedder: Embedder | FrameEmbedder
+    reader: Reader | FrameReader
     encode: Callable[[ProtectReport], EncodedFile] | None = None
     """Makes the file; None: the pixels are the product, and are read back."""
     may_refine: bool = True
@@ -53,7 +56,7 @@ class Producer:
                 problem, notes = error, (f"{_STRONGER_NOTE} {strength:.3g}, {error}",)
                 continue
             encoded = None if self.encode is None else self.encode(report)
-            found = self.reader.read(report.protected.shown if encoded is None else encoded.data)
+            found = self.reader.read(_product(report) if encoded is None else encoded.data)
             if encoded is not None and found.missing(report):
                 report, encoded, found = self._finer(report, encoded, found)
             lost = [_NAMES[name] for name in found.missing(report) if name in _NAMES]
@@ -69,6 +72,8 @@ class Producer:
     ) -> tuple[ProtectReport, EncodedFile, ReadBack]:
         """The same with a finer quantizer, where the file is a JPEG in that of its input and more is read."""
         picture = report.protected
+        if report.animation is not None:
+            return report, encoded, found
         own = container_of(encoded.data).FORMAT == picture.format == "JPEG"
         if self.encode is None or not self.may_refine or not own or (picture.quality or 0) >= FINER_QUALITY:
             return report, encoded, found
@@ -78,6 +83,11 @@ class Producer:
         if len(read.missing(report)) < len(found.missing(report)):
             return finer, other, read
         return report, encoded, found
+
+
+def _product(report: ProtectReport) -> np.ndarray:
+    """The protected pixels or frames, as a reader takes them."""
+    return report.protected.shown if report.animation is None else report.animation.shown
 
 
 def _strengths(asked: float) -> list[float]:

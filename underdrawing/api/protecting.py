@@ -12,8 +12,9 @@ import numpy as np
 
 from underdrawing.coding.keys import Owner
 from underdrawing.coding.payload import Previous
-from underdrawing.core.errors import KeyFileError
+from underdrawing.core.errors import KeyFileError, UsageError
 from underdrawing.credentials.signing import CredentialSigner, Original
+from underdrawing.data.animations import encode_animation
 from underdrawing.data.files import storable
 from underdrawing.data.pictures import Picture, encode_picture
 from underdrawing.data.sources import SourcePicture
@@ -125,7 +126,12 @@ def encode(
 ) -> EncodedFile:
     """The file of a protected picture in the format of the suffix of `name`, with Content Credentials where
     there is a signer. quality: as in `encode_picture`. Errors: those of encode_picture and of
-    CredentialSigner.sign."""
+    CredentialSigner.sign; UsageError for Content Credentials of an animation."""
+    if report.animation is not None:
+        if signer is not None:
+            raise UsageError("Content Credentials are not written into animations; leave them out")
+        written = encode_animation(report.animation, Path(name), quality=quality)
+        return EncodedFile(written.data, notes=written.notes)
     if signer is None:
         written = encode_picture(report.protected, Path(name), quality=quality)
         return EncodedFile(written.data, notes=written.notes)

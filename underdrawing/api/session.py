@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from underdrawing import zoo
-from underdrawing.api import protecting, retrieving, trust
+from underdrawing.api import animated, protecting, retrieving, trust
 from underdrawing.api.examining import Examiner
 from underdrawing.api.picture_text import GivenText, TextSource
 from underdrawing.api.producing import Producer
@@ -23,6 +23,7 @@ from underdrawing.credentials.signing import CredentialSigner
 from underdrawing.data.files import write_atomic
 from underdrawing.data.pictures import MAX_PIXELS
 from underdrawing.data.sources import Source, SourcePicture, decode_source, name_of, named, read_source
+from underdrawing.judging.marked_frames import MarkedFrames
 from underdrawing.registry.facts import Facts
 from underdrawing.registry.rendition import FULL, LEAST_PX, LONG_SIDE_PX
 from underdrawing.registry.retrieval import Match
@@ -124,7 +125,7 @@ class Session:
         message names the file.
         """
         with named(source):
-            return self._produce(read_source(source, self.max_pixels), None, identity, facts)[0]
+            return self._produce(self._read(source), None, identity, facts)[0]
 
     def produce(
         self,
@@ -142,7 +143,7 @@ class Session:
         and other errors: those of `embed` and `encode`.
         """
         with named(source):
-            read = read_source(source, self.max_pixels)
+            read = self._read(source)
             report, encoded = self._produce(
                 read, lambda made: self.encode(made, name, credentials=credentials), identity, facts
             )
@@ -165,7 +166,8 @@ class Session:
         Errors: PictureError, ShapeError, WeightsError, RegistryError, CredentialsError.
         """
         with named(source):
-            return self._judge.judge(read_source(source, self.max_pixels))
+            read = self._read(source)
+            return self._judge_of(read).judge(read)
 
     # ---- with effects
 
@@ -188,7 +190,7 @@ class Session:
         with named(source):
             if self.credentials is not None and output is None:
                 raise UsageError("Content Credentials are part of a file; give an output")
-            read = read_source(source, self.max_pixels)
+            read = self._read(source)
             encode = None if output is None else partial(self.encode, name=name_of(output) or "")
             report, encoded = self._produce(read, encode, identity, facts)
             data = None if encoded is None else encoded.data
@@ -216,7 +218,8 @@ class Session:
         Errors: those of `judge`; OutputError; MissingExtraError without the extra "pdf".
         """
         with named(source):
-            report = self._judge.judge(read_source(source, self.max_pixels))
+            read = self._read(source)
+            report = self._judge_of(read).judge(read)
             if output is None:
                 return report
             stem = stem or _stem(source)
@@ -318,6 +321,22 @@ class Session:
     def _judge(self) -> Judge:
         return Judge(self._model, self._secret, self._trust, self._registry(), self._manifests, self.thorough)
 
+    @cached_property
+    def _animations(self) -> str | None:
+        """The system that marks animations; None where animated files are refused."""
+        return animated.system_of(self.system)
+
+    @cached_property
+    def _frames(self) -> MarkedFrames:
+        assert self._animations is not None
+        return animated.load(self._animations)
+
+    def _read(self, source: Source) -> SourcePicture:
+        return read_source(source, self.max_pixels, animated=self._animations is not None)
+
+    def _judge_of(self, read: SourcePicture) -> Judge | animated.FrameJudge:
+        return self._judge if read.animation is None else animated.FrameJudge(self._judge, self._frames)
+
     def _registry(self, *, create: bool = False) -> Registry | None:
         if not isinstance(self.registry, str | Path):
             return self.registry
@@ -335,16 +354,25 @@ class Session:
         if facts is not None and self.registry is None:
             raise RegistryError("facts are kept in a registry; give one")
         given = None if self.registry is None else protecting.to_facts(facts)
+        raw = protecting.identity_bytes(identity)
+        if read.animation is not None:
+            return self._producer_of_frames(encode).produce(read, raw, given)
         embedder = Embedder(
             self._model, self.system, self.owner, self._secret, self.strength, self.rendition_px
         )
         owner = None if self.owner is None else self.owner.public
         reader = Reader(self._model, owner, self._secret, self.max_pixels)
         producer = Producer(embedder, reader, encode, may_refine=self.quality is None)
-        raw = protecting.identity_bytes(identity)
         if raw is None and self.registry is not None and hasattr(self._model, "draw_identity"):
             raw = self._model.draw_identity(read.picture.shown, self._is_registered)
         return producer.produce(read, raw, given)
+
+    def _producer_of_frames(self, encode: Callable[[ProtectReport], EncodedFile] | None) -> Producer:
+        assert self._animations is not None
+        embedder = animated.FrameEmbedder(
+            self._frames, self._animations, self.owner, self._secret, self.strength, self.rendition_px
+        )
+        return Producer(embedder, animated.FrameReader(self._frames, self.max_pixels), encode)
 
     def _is_registered(self, identity: bytes) -> bool:
         """Whether the registry has a record of an identity; False where there is no registry yet."""

@@ -77,6 +77,10 @@ class Judge:
         """The name of the key in the trust store: the picture or a registry alone makes no key trusted."""
         return next((name for name, public in self.trust if public.fingerprint == signature.key), None)
 
+    def signer_name(self, key: PublicKey | None) -> str | None:
+        """The name of a key in the trust store; None where it is not there."""
+        return next((name for name, public in self.trust if key is not None and public.raw == key.raw), None)
+
     def _credentials(self, data: bytes, identity: str | None) -> Credentials:
         """Of the file; where they do not hold, with those that are stored for its identity."""
         trusted = pem(self.trust)

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
@@ -34,18 +34,20 @@ class Plan:
     skipped: dict[Path, str] = field(default_factory=dict)
 
 
-def file_plan(paths: Sequence[str], output: str, *, overwrite: bool) -> Plan:
+def file_plan(paths: Sequence[str], output: str, *, overwrite: bool, animated: bool = False) -> Plan:
     """Jobs whose target is one picture: `output` itself for one input file, else a file below `output`.
 
     An output that ends in a slash, or that exists as a folder, is a folder; one with the suffix of a file is
     a file; without a suffix it is a folder. "-" is stdout: the job has no target.
+    animated: whether GIF files are taken, too.
     UsageError where a file is named for several inputs, or its suffix is no format that is written.
     """
-    inputs, skipped = _inputs(paths)
+    suffixes = _suffixes(animated)
+    inputs, skipped = _inputs(paths, suffixes)
     single = len(inputs) == 1 and len(paths) == 1 and not files.is_folder(paths[0])
     if output == STREAM:
         return Plan([_to_stdout(inputs, single)], skipped)
-    if _is_file(output, single=single, count=len(inputs)):
+    if _is_file(output, suffixes, single=single, count=len(inputs)):
         targets = [Path(output)]
     elif any(job.data is not None for job, _ in inputs):
         raise UsageError(f"{output}: a picture from stdin has no name; name a file, or - for stdout")
@@ -54,20 +56,21 @@ def file_plan(paths: Sequence[str], output: str, *, overwrite: bool) -> Plan:
     inputs_by_target = Counter(targets)
     jobs = []
     for (job, _), target in zip(inputs, targets, strict=True):
-        problem = _problem(job, target, overwrite)
+        problem = _problem(job, target, suffixes, overwrite)
         if inputs_by_target[target] > 1:
             problem = f"{target}: several inputs would be written there; protect their folders one by one"
         jobs.append(Job(job.path, target, problem, job.url, job.data))
     return Plan(jobs, skipped)
 
 
-def stem_plan(paths: Sequence[str], output: str | None) -> Plan:
+def stem_plan(paths: Sequence[str], output: str | None, *, animated: bool = False) -> Plan:
     """Jobs whose target is folder / stem of several files, or None; equal stems keep their suffixes.
 
     Stems that are too long for the names of results are cut, and end in a part of their hash.
+    animated: as in file_plan.
     UsageError where `output` is a file or looks like one.
     """
-    inputs, skipped = _inputs(paths)
+    inputs, skipped = _inputs(paths, _suffixes(animated))
     if output is None:
         return Plan([job for job, _ in inputs], skipped)
     _check_folder(output)
@@ -81,10 +84,10 @@ def stem_plan(paths: Sequence[str], output: str | None) -> Plan:
     return Plan(jobs, skipped)
 
 
-def is_file_name(output: str) -> bool:
+def is_file_name(output: str, suffixes: Collection[str] = files.PICTURE_SUFFIXES) -> bool:
     """Whether an output is stdout or has the suffix of a picture, and is no folder."""
     return output == STREAM or (
-        Path(output).suffix.lower() in files.PICTURE_SUFFIXES
+        Path(output).suffix.lower() in suffixes
         and not output.endswith(("/", os.sep))
         and not files.is_folder(output)
     )
@@ -95,7 +98,13 @@ def is_url(text: str) -> bool:
     return _URL.match(text) is not None
 
 
-def _inputs(paths: Sequence[str]) -> tuple[list[tuple[Job, Path]], dict[Path, str]]:
+def _suffixes(animated: bool) -> frozenset[str]:
+    return files.PICTURE_SUFFIXES | files.ANIMATION_SUFFIXES if animated else files.PICTURE_SUFFIXES
+
+
+def _inputs(
+    paths: Sequence[str], suffixes: Collection[str]
+) -> tuple[list[tuple[Job, Path]], dict[Path, str]]:
     """Jobs without targets for all pictures below `paths`, each once, with their places relative to the
     argument that named them; and what was skipped.
 
@@ -112,7 +121,7 @@ def _inputs(paths: Sequence[str]) -> tuple[list[tuple[Job, Path]], dict[Path, st
             found.setdefault(path, (Job(Path(name), url=path), Path(name)))
         else:
             try:
-                for entry in files.find_pictures([path], skipped):
+                for entry in files.find_pictures([path], skipped, suffixes):
                     found.setdefault(str(entry.path), (Job(entry.path), entry.relative))
             except PictureError:
                 found.setdefault(path, (Job(Path(path)), Path(Path(path).name)))
@@ -147,16 +156,16 @@ def _to_stdout(inputs: list[tuple[Job, Path]], single: bool) -> Job:
     return inputs[0][0]
 
 
-def _is_file(output: str, *, single: bool, count: int) -> bool:
+def _is_file(output: str, suffixes: Collection[str], *, single: bool, count: int) -> bool:
     """Whether an output is a file. UsageError where it looks like one and cannot be."""
     _check_local(output)
-    if is_file_name(output):
+    if is_file_name(output, suffixes):
         if not single:
             raise UsageError(f"{output}: is one file, for {count} pictures; for a folder write {output}/")
         return True
     is_folder = output.endswith(("/", os.sep)) or files.is_folder(output) or not Path(output).suffix
     if single and not is_folder:
-        known = ", ".join(sorted(files.PICTURE_SUFFIXES))
+        known = ", ".join(sorted(suffixes))
         raise UsageError(f"{output}: expected a suffix of {known}; for a folder write {output}/")
     return False
 
@@ -179,10 +188,11 @@ def _check_local(output: str) -> None:
         raise UsageError(f"{output}: only `underdrawing bulk` writes to URLs; name a file or folder here")
 
 
-def _problem(job: Job, target: Path, overwrite: bool) -> str | None:
+def _problem(job: Job, target: Path, suffixes: frozenset[str], overwrite: bool) -> str | None:
     """Why a picture cannot be written to its target, as far as that is known before it is read."""
     try:
-        format_of(target)
+        if target.suffix.lower() not in suffixes & files.ANIMATION_SUFFIXES:
+            format_of(target)
     except PictureError as error:
         return f"{target}: {error}"
     if overwrite or not files.exists(target):

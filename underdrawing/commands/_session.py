@@ -80,6 +80,13 @@ def checked_session(arguments: argparse.Namespace, ability: str) -> Iterator[Ses
         session.close()
 
 
+def takes_animations(arguments: argparse.Namespace) -> bool:
+    """Whether the system of a command has one for animations beside it."""
+    from underdrawing.api import animated
+
+    return animated.system_of(arguments.system) is not None
+
+
 def load_facts(arguments: argparse.Namespace) -> Facts | None:
     """The facts of --facts. UsageError where they are not valid, or there is no registry."""
     from underdrawing.registry.facts import Facts

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from underdrawing.commands import _flags
 from underdrawing.commands._output import run_batch
-from underdrawing.commands._session import SessionFlags, checked_session, load_facts, open_session
+from underdrawing.commands._session import (
+    SessionFlags,
+    checked_session,
+    load_facts,
+    open_session,
+    takes_animations,
+)
 from underdrawing.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     facts = load_facts(arguments)
     with checked_session(arguments, "protect") as flags:
-        plan = _jobs.file_plan(arguments.paths, arguments.output, overwrite=arguments.force)
+        moving = takes_animations(arguments)
+        plan = _jobs.file_plan(arguments.paths, arguments.output, overwrite=arguments.force, animated=moving)
         if arguments.identity and len(plan.jobs) > 1:
             raise UsageError("--identity names one picture; give one picture, or let identities be drawn")
         options = {"identity": arguments.identity, "facts": facts, "overwrite": arguments.force}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from underdrawing.commands import _flags
 from underdrawing.commands._output import run_batch
-from underdrawing.commands._session import SessionFlags, checked_session, open_session
+from underdrawing.commands._session import SessionFlags, checked_session, open_session, takes_animations
 from underdrawing.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--pdf writes a file; say with -o where")
     with checked_session(arguments, "verify") as flags:
         work = partial(verify_file, flags=flags, overwrite=arguments.force, pdf=arguments.pdf)
-        plan = _jobs.stem_plan(arguments.paths, arguments.output)
+        plan = _jobs.stem_plan(arguments.paths, arguments.output, animated=takes_animations(arguments))
         return run_batch(arguments, plan, work, partial(sentence, verbose=arguments.verbose))
 
 

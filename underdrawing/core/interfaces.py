@@ -123,6 +123,20 @@ class Generator(_MessageReader, Protocol):
         """A new image (H, W, 3) uint8 with the message. CapacityError above the capacity."""
 
 
+@runtime_checkable
+class FrameCarrier(Protocol):
+    """Embeds a message of 128 bits in the frames of an animation; (T, H, W, 3) uint8 RGB, 1 frame or more."""
+
+    name: str
+    """Name in tables."""
+
+    def embed_frames(self, frames_u8: np.ndarray, bits: np.ndarray) -> np.ndarray:
+        """Marked frames of the same shape and type. CapacityError for another number of bits, ShapeError."""
+
+    def read_frames(self, frames_u8: np.ndarray) -> Reading:
+        """Read received frames, of any number, order and size. No mark is not an error."""
+
+
 @dataclass(frozen=True)
 class FaceEvidence:
     """What a detector finds in one face."""

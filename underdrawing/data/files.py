@@ -6,7 +6,7 @@ import contextlib
 import glob
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from underdrawing.data.containers import SUFFIXES
 
 PICTURE_SUFFIXES = frozenset(SUFFIXES)
 """Suffixes of pictures in folders; a file that is given by its path may have any suffix."""
+ANIMATION_SUFFIXES = frozenset({".gif", ".apng"})
+"""Of files that are always animated; see data.animations."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,11 @@ class Found:
     relative: Path
 
 
-def find_pictures(paths: Iterable[str | Path], skipped: dict[Path, str] | None = None) -> list[Found]:
+def find_pictures(
+    paths: Iterable[str | Path],
+    skipped: dict[Path, str] | None = None,
+    suffixes: Collection[str] = PICTURE_SUFFIXES,
+) -> list[Found]:
     """List picture files by path, folder and glob pattern, each once, in folders sorted by name.
 
     Relative paths: the name of a file; below the folder for its files; below the part of a pattern without
@@ -38,7 +44,7 @@ def find_pictures(paths: Iterable[str | Path], skipped: dict[Path, str] | None =
     for path in paths:
         before = len(found) + len(skipped)
         repeated = False
-        for entry in _below(Path(path), skipped):
+        for entry in _below(Path(path), skipped, suffixes):
             repeated |= entry.path in found
             found.setdefault(entry.path, entry)
         if len(found) + len(skipped) == before and not repeated and not is_folder(path):
@@ -61,7 +67,7 @@ def storable(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _below(path: Path, skipped: dict[Path, str]) -> Iterator[Found]:
+def _below(path: Path, skipped: dict[Path, str], suffixes: Collection[str]) -> Iterator[Found]:
     if is_folder(path):
 
         def unreadable(error: OSError) -> None:
@@ -72,20 +78,20 @@ def _below(path: Path, skipped: dict[Path, str]) -> Iterator[Found]:
             skipped.update((Path(folder) / name, "hidden folder") for name in hidden)
             folders[:] = sorted(set(folders) - set(hidden))
             for name in sorted(names):
-                yield from _picture(Path(folder) / name, path, skipped)
+                yield from _picture(Path(folder) / name, path, skipped, suffixes)
     elif exists(path):
         yield Found(path, Path(path.name))
     elif glob.has_magic(str(path)):
         fixed = Path(*_parts_before_wildcard(path))
         for match in sorted(glob.glob(str(path), recursive=True)):  # noqa: PTH207 - Path.glob takes no absolute pattern
             if not is_folder(match):
-                yield from _picture(Path(match), fixed, skipped)
+                yield from _picture(Path(match), fixed, skipped, suffixes)
 
 
-def _picture(path: Path, root: Path, skipped: dict[Path, str]) -> Iterator[Found]:
+def _picture(path: Path, root: Path, skipped: dict[Path, str], suffixes: Collection[str]) -> Iterator[Found]:
     if path.name.startswith("."):
         skipped[path] = "hidden"
-    elif path.suffix.lower() not in PICTURE_SUFFIXES:
+    elif path.suffix.lower() not in suffixes:
         skipped[path] = f"{path.suffix} is no suffix of a picture" if path.suffix else "no suffix"
     else:
         yield Found(path, path.relative_to(root))

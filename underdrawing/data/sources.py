@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from underdrawing.core.errors import PictureError, ShapeError, UnderdrawingError
+from underdrawing.data.animations import Animation, is_animation, read_animation
 from underdrawing.data.arrays import ArrayLike, picture_from_array
 from underdrawing.data.containers.shared import check_size
 from underdrawing.data.pictures import MAX_PIXELS, FileSource, Picture, load_picture, picture_of, read_bytes
@@ -28,6 +29,8 @@ class SourcePicture:
     """Path or file name, for reports and error messages."""
     path: Path | None = None
     """Absolute; None where the source was not a path."""
+    animation: Animation | None = None
+    """All frames, where the source is an animated file; `picture` is its first one."""
 
 
 Source = FileSource | Image.Image | ArrayLike | Picture | SourcePicture
@@ -45,16 +48,18 @@ LONGEST_ASPECT = 20
 are too narrow to carry a code."""
 
 
-def read_source(source: Source, max_pixels: int = MAX_PIXELS) -> SourcePicture:
+def read_source(source: Source, max_pixels: int = MAX_PIXELS, *, animated: bool = False) -> SourcePicture:
     """Read and decode a source once.
 
     Arrays and tensors: see arrays.picture_from_array. PIL images are turned upright by their EXIF.
-    Larger files than `max_pixels` are refused before they are decoded.
-    Errors: those of load_picture; PictureError for a file that lacks rows and for another type of source;
+    Larger files than `max_pixels`, in all frames together, are refused before they are decoded.
+    animated: whether animated files are read, too.
+    Errors: those of load_picture and read_animation; PictureError for a file that lacks rows and for another
+    type of source;
     ShapeError for arrays of another shape or range, and for sides below SHORTEST_SIDE_PX or beyond
     LONGEST_ASPECT.
     """
-    read = decode_source(source, max_pixels)
+    read = decode_source(source, max_pixels, animated=animated)
     height, width = read.picture.pixels.shape[:2]
     if min(height, width) < SHORTEST_SIDE_PX:
         raise ShapeError(
@@ -69,9 +74,9 @@ def read_source(source: Source, max_pixels: int = MAX_PIXELS) -> SourcePicture:
     return read
 
 
-def decode_source(source: Source, max_pixels: int = MAX_PIXELS) -> SourcePicture:
+def decode_source(source: Source, max_pixels: int = MAX_PIXELS, *, animated: bool = False) -> SourcePicture:
     """As `read_source`, whatever the sides of the picture."""
-    read = source if isinstance(source, SourcePicture) else _read(source, max_pixels)
+    read = source if isinstance(source, SourcePicture) else _read(source, max_pixels, animated)
     if read.picture.incomplete:
         raise PictureError("the file is cut short: rows are missing, and only whole pictures are judged")
     return read
@@ -98,7 +103,7 @@ def named(source: object) -> Iterator[None]:
         raise
 
 
-def _read(source: Source, max_pixels: int) -> SourcePicture:
+def _read(source: Source, max_pixels: int, animated: bool) -> SourcePicture:
     if isinstance(source, Picture):
         return SourcePicture(source)
     if isinstance(source, Image.Image):
@@ -113,9 +118,17 @@ def _read(source: Source, max_pixels: int) -> SourcePicture:
     _, data = read_bytes(source)
     if not isinstance(data, bytes):
         raise PictureError("expected a file opened in binary mode; open it with mode 'rb'")
-    picture = load_picture(data, max_pixels=max_pixels)
+    animation = read_animation(data, max_pixels=max_pixels) if animated and is_animation(data) else None
+    picture = load_picture(data, max_pixels=max_pixels) if animation is None else _first_frame(animation)
     path = Path(source).absolute() if isinstance(source, str | os.PathLike) else None
-    return SourcePicture(picture, data, name_of(source), path)
+    return SourcePicture(picture, data, name_of(source), path, animation)
+
+
+def _first_frame(animation: Animation) -> Picture:
+    alpha = None if animation.alpha is None else animation.alpha[0]
+    return Picture(
+        animation.pixels[0], alpha, False, animation.format, animation.icc, None, None, notes=animation.notes
+    )
 
 
 def _from_pil(image: Image.Image) -> Picture:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from underdrawing import __version__
 from underdrawing.core.types import Credentials, Verdict
+from underdrawing.data.animations import Animation
 from underdrawing.data.picture import Picture
 from underdrawing.report import labels, witnesses
 from underdrawing.report.page import notebook_html
@@ -35,6 +36,9 @@ class ProtectReport:
     signed_by: str | None
     """Fingerprint of the owner's key; None without a signature."""
     protected: Picture
+    """Of an animation, its first frame."""
+    animation: Animation | None = None
+    """All protected frames, where the source is an animated file."""
     registered: int | None = None
     """Number of the record; None without a registry."""
     credentials: bool = False

@@ -14,6 +14,7 @@ from pathlib import Path
 from underdrawing.core.errors import PictureError
 from underdrawing.data.containers import avif, bmp, heif, jpeg, png, tiff, webp
 from underdrawing.data.containers.interface import Container
+from underdrawing.data.containers.shared import refused_animation
 
 CONTAINERS: tuple[Container, ...] = (jpeg, png, webp, avif, tiff, heif, bmp)
 FORMATS = {container.FORMAT: container for container in CONTAINERS}
@@ -29,7 +30,7 @@ def container_of(data: bytes) -> Container:
         if container.is_this(head):
             return container
     if head[:6] in (b"GIF87a", b"GIF89a"):
-        raise PictureError("GIF is not supported, animated or not; convert a still picture to PNG")
+        raise refused_animation("GIF is read as an animation")
     raise PictureError(f"no picture of a known type, or a damaged one ({', '.join(FORMATS)})")
 
 

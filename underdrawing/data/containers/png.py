@@ -104,9 +104,7 @@ def header_of(chunks: list[Chunk]) -> Header:
 def _check_still(chunks: list[Chunk]) -> None:
     frames = sum(chunk.kind == b"fcTL" for chunk in chunks)
     if frames > 1 or any(chunk.kind == b"fdAT" for chunk in chunks):
-        raise PictureError(
-            f"animated, {frames} frames: animated pictures are not supported yet; expected one"
-        )
+        raise shared.refused_animation(f"animated, {frames} frames")
 
 
 def _coding(header: Header, chunks: list[Chunk]) -> tuple[str, ...]:

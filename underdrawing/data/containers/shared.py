@@ -44,6 +44,14 @@ def opened(data: bytes, format: str, max_pixels: int) -> Image.Image:
     return image
 
 
+def refused_animation(what: str) -> PictureError:
+    """The error for an animated file, where a still picture is expected. what: such as "it has 3 frames"."""
+    return PictureError(
+        f"{what}: still pictures are expected here; protect and verify take GIF, animated PNG and animated "
+        "WebP where the weights of gifguard are installed"
+    )
+
+
 def check_size(image: Image.Image, max_pixels: int) -> None:
     """PictureError for more than `max_pixels`, and for several frames or pages."""
     width, height = image.size
@@ -51,9 +59,7 @@ def check_size(image: Image.Image, max_pixels: int) -> None:
         raise PictureError(f"{width}x{height} is more than the {max_pixels / 1e6:.0f} megapixels allowed")
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format not in ("MPO", "HEIF"):  # those hold previews beside the one picture
-        raise PictureError(
-            f"it has {frames} frames: animated pictures are not supported yet; expected one picture"
-        )
+        raise refused_animation(f"it has {frames} frames")
 
 
 def upright(array: np.ndarray | None, turn: int) -> np.ndarray | None:
