@@ -35,6 +35,8 @@ from underdrawing.systems.box_prompt_iml import network as box_prompt_iml_networ
 from underdrawing.systems.cmb_net import network as cmb_net
 from underdrawing.systems.cmb_net import words
 from underdrawing.systems.courtroom import network as courtroom
+from underdrawing.systems.diffmark import model as diffmark_model
+from underdrawing.systems.diffmark import network as diffmark
 from underdrawing.systems.dpnet_fgl import network as dpnet_fgl
 from underdrawing.systems.gocnet import network as gocnet
 from underdrawing.systems.grnet import network as grnet
@@ -263,9 +265,34 @@ def _text() -> dict[str, Tensor]:
     }
 
 
+def _diffmark() -> list[Source]:
+    """Of the sampling's step and of the decoder, for one face."""
+    config = diffmark.RELEASED
+    faces = torch.zeros(1, 3, config.side, config.side)
+    step = {"x_t": faces, "x_c": faces + 0, "t": torch.ones(1), "bits": torch.ones(1, config.bits)}
+
+    def part(name: str) -> Callable[[], nn.Module]:
+        def network() -> nn.Module:
+            network = diffmark.DiffMark(config)
+            network.forward = getattr(network, name)
+            return network
+
+        return network
+
+    return [
+        Source(diffmark_model.DENOISER, part("denoise"), step, ("x0",)),
+        Source(diffmark_model.DECODER, part("read"), {"faces": faces}, ("logits",)),
+    ]
+
+
+def carriers() -> list[Source]:
+    """Graphs of the carriers of bits in faces."""
+    return [*_diffmark()]
+
+
 def main(arguments: list[str]) -> int:
     """Write or compare; the exit code."""
-    graphs, differ = [*sources(), *detectors(), *localizers()], []
+    graphs, differ = [*sources(), *detectors(), *localizers(), *carriers()], []
     for source in graphs:
         data = source.export()
         if "--check" not in arguments:

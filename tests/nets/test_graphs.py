@@ -237,5 +237,6 @@ def test_stored_graphs_are_those_of_the_networks(monkeypatch):
     monkeypatch.syspath_prepend(TOOLS)
     import export_graphs
 
-    for source in [*export_graphs.sources(), *export_graphs.detectors(), *export_graphs.localizers()]:
+    kinds = (export_graphs.sources, export_graphs.detectors, export_graphs.localizers, export_graphs.carriers)
+    for source in [source for graphs in kinds for source in graphs()]:
         assert source.path.read_bytes() == source.export(), "run tools/export_graphs.py"
