@@ -25,7 +25,7 @@ from underdrawing.judging.marked_bits import MarkedBits
 
 TURNED = "turned"
 """Variant of every carrier of faces that protects."""
-_TURNS = 4
+_TURNS = 2  # as it is and by a quarter: codes of low frequencies are alike where mirrored or by a half
 KINDS = ("protector", "carrier", "detector", "localizer", "codec", "block")
 _SYSTEMS = ((systems, "*/card.toml"),)
 _ROOMS = (

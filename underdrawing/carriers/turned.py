@@ -2,7 +2,8 @@
 
 Two embeddings by one code meet in the same places: where their bits differ they cancel. In two different
 turns of the square the patterns of a code are as good as independent, so that each mark is noise to the
-other, and both are read. No training is needed; judging.marked_bits chooses the turn.
+other, and both are read; but a code of few low frequencies may be alike when mirrored or turned by a half. No
+training is needed; judging.marked_bits chooses the turn.
 """
 
 from __future__ import annotations

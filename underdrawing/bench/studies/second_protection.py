@@ -25,6 +25,7 @@ from underdrawing.bench.harness.render import Block, Cell, Table, join
 from underdrawing.bench.harness.run import Case, Part, Row, Run, Study, run_parts
 from underdrawing.bench.harness.subjects import Subject
 from underdrawing.bench.studies.adversary.tables import rate_cell
+from underdrawing.carriers.again import Again
 from underdrawing.coding.keys import Owner
 from underdrawing.core.errors import CapacityError, MissingExtraError, WeightsError
 from underdrawing.core.types import Verdict
@@ -39,7 +40,6 @@ FIRST = bytes.fromhex("a540000000000000")
 """Identity of the first protection, 0 after its first ten bits: carriers of few bits have room for it."""
 MAIN, PRIVATE = "photo", "photo-private"
 _SECRET = bytes(range(32))
-_MOST_BITS = 128  # of the message of a carrier as second embedder
 _PHOTOS = 8
 _STATUSES = ("intact", "unvouched", "altered", "unprotected")
 
@@ -88,7 +88,7 @@ def embedders() -> dict[str, Embed]:
     carriers, _ = zoo.available("carrier")
     found: dict[str, Embed] = {MAIN: partial(_protect_again, zoo.load(MAIN), Owner.create())}
     plain = {name: carrier for name, carrier in carriers.items() if ":" not in name}
-    found |= {name: partial(_embed_bits, carrier) for name, carrier in plain.items()}
+    found |= {name: partial(_embed_bits, Again(carrier)) for name, carrier in plain.items()}
     return found | {"random patterns": _embed_patterns}
 
 
@@ -98,9 +98,8 @@ def _protect_again(model: Any, owner: Owner, image: np.ndarray, rng: np.random.G
     return made.apply(image), identity.hex()
 
 
-def _embed_bits(carrier: Any, image: np.ndarray, rng: np.random.Generator) -> tuple:
-    count = min(carrier.capacity_bits(image), _MOST_BITS)
-    return carrier.embed(image, rng.integers(0, 2, count, dtype=np.uint8)).apply(image), None
+def _embed_bits(again: Again, image: np.ndarray, rng: np.random.Generator) -> tuple:
+    return again(image, rng), None
 
 
 def _embed_patterns(image: np.ndarray, rng: np.random.Generator) -> tuple:
