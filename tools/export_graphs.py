@@ -38,6 +38,7 @@ from underdrawing.systems.courtroom import network as courtroom
 from underdrawing.systems.diffmark import model as diffmark_model
 from underdrawing.systems.diffmark import network as diffmark
 from underdrawing.systems.dpnet_fgl import network as dpnet_fgl
+from underdrawing.systems.gifguard import network as gifguard
 from underdrawing.systems.gocnet import network as gocnet
 from underdrawing.systems.grnet import network as grnet
 from underdrawing.systems.sc_iml import network as sc_iml
@@ -64,6 +65,7 @@ class Source:
             if tensor.is_floating_point():
                 tensor.uniform_()  # the exporter would merge parameters of equal values
         free = {name: {2: f"{name}_h", 3: f"{name}_w"} for name, x in self.inputs.items() if x.ndim == 4}
+        free |= {name: {2: "frames_t"} for name, x in self.inputs.items() if x.ndim == 5}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the exporter by tracing, which keeps the parameters' names
             torch.onnx.export(
@@ -265,6 +267,26 @@ def _text() -> dict[str, Tensor]:
     }
 
 
+def _gifguard() -> list[Source]:
+    """Encoder and decoder of clips of any number of frames, beside the plain code."""
+    folder, side = SYSTEMS / "gifguard/weights", 128
+    frames, one = torch.zeros(1, 3, 3, side, side), torch.zeros(1, 1, 3, side, side)
+    return [
+        Source(
+            folder / "stare.onnx",
+            lambda: gifguard.STARE(gifguard.RELEASED),
+            {"frames": frames, "plain": one},
+            ("change",),
+        ),
+        Source(
+            folder / "dird.onnx",
+            lambda: gifguard.DIRD(gifguard.RELEASED),
+            {"frames": frames, "z": one},
+            ("volume",),
+        ),
+    ]
+
+
 def _diffmark() -> list[Source]:
     """Of the sampling's step and of the decoder, for one face."""
     config = diffmark.RELEASED
@@ -286,8 +308,8 @@ def _diffmark() -> list[Source]:
 
 
 def carriers() -> list[Source]:
-    """Graphs of the carriers of bits in faces."""
-    return [*_diffmark()]
+    """Graphs of the carriers of bits in faces and in clips."""
+    return [*_diffmark(), *_gifguard()]
 
 
 def main(arguments: list[str]) -> int:
