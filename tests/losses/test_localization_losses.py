@@ -4,7 +4,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from underdrawing.losses.localization import dice_loss, labelled_loss, picture_loss
+from underdrawing.losses.localization import (
+    balanced_loss,
+    dice_loss,
+    labelled_loss,
+    picture_loss,
+    ranking_loss,
+)
 
 
 def test_cells_without_labels_have_no_gradient():
@@ -36,3 +42,22 @@ def test_a_picture_is_decided_by_its_largest_logits():
     logits[0, 0, :4, :5] = 8.0
     assert picture_loss(logits, torch.tensor([1.0, 0.0])) < 1e-3
     assert picture_loss(logits, torch.tensor([0.0, 1.0])) == pytest.approx(8.0, abs=1e-2)
+
+
+def test_a_small_region_counts_as_much_as_a_large_one():
+    labels = torch.zeros(4, 1, 8, 8)
+    labels[0, 0, :4], labels[2, 0, 0, 0] = 1, 1
+    missed = [torch.where(labels == 1, 9.0, -9.0) for _ in range(2)]
+    missed[0][0, 0, :4], missed[1][2, 0, 0, 0] = -9.0, -9.0
+    large, small = (balanced_loss(logits, labels).item() for logits in missed)
+    assert large == pytest.approx(small, rel=1e-3) and large == pytest.approx(9 / 4, rel=1e-2)
+    assert balanced_loss(torch.zeros(2, 1, 4, 4), torch.full((2, 1, 4, 4), -1.0)) == 0
+
+
+def test_what_both_pictures_of_a_pair_have_does_not_count_in_the_ranking():
+    labels = torch.zeros(2, 1, 8, 8)
+    labels[0, 0, :2] = 1
+    shared = torch.randn(1, 1, 8, 8, generator=torch.Generator().manual_seed(1)).repeat(2, 1, 1, 1)
+    assert ranking_loss(shared, labels).item() == pytest.approx(0.6931, abs=1e-4)
+    assert ranking_loss(shared + 20 * labels, labels) < 1e-4
+    assert ranking_loss(shared - 20 * labels, labels).item() == pytest.approx(20, abs=1e-3)

@@ -19,7 +19,7 @@ from underdrawing.train.localize import LocalizeBatch
 from underdrawing.train.loop import Run, train
 
 SMALL = Config(width=8, prototypes=5)
-LOSSES = [0.7273, 0.7272, 0.7060, 0.6962]
+LOSSES = [0.6105, 0.6090, 0.5933, 0.5821]
 """Of the first steps of the smoke recipe."""
 
 
@@ -158,7 +158,7 @@ def test_the_paper_recipe_has_the_size_of_the_paper():
     recipe = RECIPES["paper"]
     with torch.device("meta"):
         parts = ManipulationTrunk(recipe.trunk), BoxPromptIML(recipe.network)
-    assert sum(p.numel() for part in parts for p in part.parameters()) == 5_423_676
+    assert sum(p.numel() for part in parts for p in part.parameters()) == 5_338_172
 
 
 def test_the_graph_is_that_of_pytorch(tmp_path):

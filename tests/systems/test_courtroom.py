@@ -30,14 +30,14 @@ from underdrawing.train.localize import LocalizeBatch
 from underdrawing.train.loop import Run, train
 
 LOSSES = {
-    "prosecution": [1.4722, 1.4488, 1.3992, 1.3528],
-    "defence": [1.2577, 1.1522, 0.9925, 0.8519],
-    "levels": [2.7094, 2.5309, 2.3951, 2.2895],
-    "edge": [0.2605, 0.2545, 0.2419, 0.2388],
-    "policy": [0.0453, 0.0732, -0.0614, -0.0294],
-    "value": [0.0206, 0.0238, 0.0179, 0.0114],
-    "soft_iou": [0.8806, 0.8565, 0.9049, 0.9056],
-    "revision": [0.4276, 0.4249, 0.4269, 0.4215],
+    "prosecution": [1.4267, 1.3515, 1.2548, 1.1671],
+    "defence": [1.4521, 1.3564, 1.233, 1.1213],
+    "levels": [2.7826, 2.6116, 2.4576, 2.3269],
+    "edge": [0.4139, 0.3972, 0.3835, 0.3785],
+    "policy": [0.0297, 0.0518, -0.0795, -0.0372],
+    "value": [0.015, 0.0185, 0.0222, 0.016],
+    "soft_iou": [0.8516, 0.8273, 0.8802, 0.8798],
+    "revision": [0.392, 0.3901, 0.392, 0.3905],
 }
 """Of some steps of the smoke recipe, in which the terms are."""
 SMALL = Config(widths=(8, 8, 8, 8), rounds=2, debate_level=1, debate_width=4, judge_width=8)

@@ -38,6 +38,15 @@ def test_every_second_picture_is_the_authentic_one_on_the_same_path(manipulated_
     assert drawn.manipulated[1::2].max() == 0
 
 
+def test_focused_pairs_show_a_manipulated_region(manipulated_set):
+    anywhere, focused = (
+        torch.cat([batch(manipulated_set, seed, batch=16, focused=share).masks[0::2] for seed in range(4)])
+        for share in (0.0, 1.0)
+    )
+    assert (focused.amax((1, 2, 3)) > 0).float().mean() > 0.95
+    assert focused.mean() > 1.1 * anywhere.mean()
+
+
 def test_labels_are_those_of_the_supervision(manipulated_set):
     drawn = {
         name: batch(manipulated_set, supervision=name) for name in ("masks", "boxes", "scribbles", "pictures")
@@ -86,7 +95,7 @@ def test_a_head_on_a_trunk_that_stays_as_it_is(manipulated_set, tmp_path, superv
     trunks = []
 
     def build(pictures):
-        trunks.append(ManipulationTrunk(Config(SMALL, (1, 1, 1, 1))))
+        trunks.append(ManipulationTrunk(Config(SMALL, traces=(8, 8, 8))))
         return localize.LocalizerTraining(PlainHead(HeadConfig(SMALL, 8)), trunks[-1], pictures, recipe)
 
     scores = localize.run(build, recipe, manipulated_set, tmp_path / "one/head.safetensors")
@@ -105,7 +114,7 @@ def test_a_head_on_a_trunk_that_stays_as_it_is(manipulated_set, tmp_path, superv
 def test_a_trunk_that_is_trained_is_stored_with_its_size(manipulated_set, tmp_path):
     recipe = replace(training.RECIPES["smoke"], steps=3)
     scores = training.make(recipe, manipulated_set, tmp_path, minutes=None, resume=False)
-    assert {"cells", "dice", "picture", "f1"} <= set(scores)
+    assert {"cells", "ranking", "f1"} <= set(scores)
     weights = tmp_path / "manipulation-trunk.safetensors"
     trunk = load_trunk(weights)
     assert trunk.config == recipe.network and not trunk.training
@@ -115,10 +124,10 @@ def test_a_trunk_that_is_trained_is_stored_with_its_size(manipulated_set, tmp_pa
 def test_statistics_of_normalization_are_those_of_the_averaged_parameters(manipulated_set):
     pictures = ManipulatedSet.read(manipulated_set, "train")
     recipe = replace(RECIPE, train_trunk=True)
-    trunk = ManipulationTrunk(Config(SMALL, (1, 1, 1, 1)))
+    trunk = ManipulationTrunk(Config(SMALL, traces=(8, 8, 8)))
     system = localize.LocalizerTraining(PlainHead(HeadConfig(SMALL, 8)), trunk, pictures, recipe)
-    before = trunk.stem[0].running_mean.clone()
+    before = trunk.traces.stem[0].running_mean.clone()
     localize.recompute_statistics(system.module, lambda rng: system.outputs(system.batch(rng)))
-    assert not torch.equal(trunk.stem[0].running_mean, before) and not trunk.training
-    colours = trunk.stem[0].running_mean[-3:]
+    assert not torch.equal(trunk.traces.stem[0].running_mean, before) and not trunk.training
+    colours = trunk.traces.stem[0].running_mean[-3:]
     assert colours == pytest.approx(pictures.pictures.mean((0, 1, 2)) / 127.5 - 1, abs=0.15)

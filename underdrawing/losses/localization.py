@@ -18,6 +18,35 @@ def labelled_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return (losses * known).sum() / known.sum().clamp(min=1)
 
 
+def balanced_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Binary cross-entropy; small regions count as much as large ones.
+
+    Half of it is the mean over the manipulated cells of a picture that has some, half that over the authentic
+    cells of a picture; then the means over pictures.
+    """
+    losses = F.binary_cross_entropy_with_logits(logits, labels.clamp(min=0), reduction="none")
+    (of_manipulated, some), (of_authentic, _) = (_by_picture(losses, labels == value) for value in (1, 0))
+    return 0.5 * (of_manipulated.sum() / some.sum().clamp(min=1) + of_authentic.mean())
+
+
+def ranking_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """-ln sigmoid of the lead of manipulated cells over the same cells of the authentic picture.
+
+    The authentic picture of each pair follows the manipulated one in the batch. Mean over the cells of a
+    pair, then over the pairs that have some. What both pictures show has no part in it.
+    """
+    pairs = logits.unflatten(0, (-1, 2))
+    lead, some = _by_picture(F.softplus(pairs[:, 1] - pairs[:, 0]), labels[::2] == 1)
+    return lead.sum() / some.sum().clamp(min=1)
+
+
+def _by_picture(losses: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
+    """(B,) mean of the chosen cells, 0 without any, and 1 where there are some."""
+    chosen = chosen.float()
+    count = chosen.sum((1, 2, 3))
+    return (losses * chosen).sum((1, 2, 3)) / count.clamp(min=1), (count > 0).float()
+
+
 def dice_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """1 - Dice of the cells with labels of the whole batch; 0 where none is manipulated."""
     known, positive = (labels >= 0).float(), labels.clamp(min=0)

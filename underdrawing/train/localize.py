@@ -63,6 +63,8 @@ class LocalizeRecipe(Recipe):
     """Labels that the losses get."""
     train_trunk: bool = False
     """Whether the trunk is trained too; else it is used as it is."""
+    focused: float = 0.0
+    """Share of the pairs that are cut out around a manipulated region; the others are cut out anywhere."""
     without: tuple[str, ...] = ()
     """Kinds of manipulations that are left out, of training and of calibration."""
 
@@ -113,6 +115,8 @@ class LocalizeBatches:
         for _ in range(self.recipe.batch // 2):
             kinds.append(int(rng.integers(len(self.kinds))))
             place, chain = int(rng.choice(self._pools[kinds[-1]])), Chain.draw(rng, side, self.recipe.chain)
+            if self.recipe.focused and rng.random() < self.recipe.focused:
+                chain = self._around_a_region(chain, pictures.entries[place].boxes, rng)
             images += [chain(pictures.pictures[one]) for one in (place, int(self._originals[place]))]
             mask = chain.moved(pictures.masks[place])
             box = chain.moved(_drawn(pictures.entries[place].boxes, pictures.masks.shape[1:]))
@@ -120,6 +124,12 @@ class LocalizeBatches:
             boxes.append(share(box == 1) >= 0.5)
             labels.append(self._labels(place, chain, mask, boxes[-1]))
         return _batch(np.stack(images), kinds, *(np.stack(planes) for planes in (masks, labels, boxes)))
+
+    def _around_a_region(self, chain: Chain, boxes: list[list[int]], rng: np.random.Generator) -> Chain:
+        """The path through a square whose middle is within a quarter of its side of a manipulated region."""
+        x, y, width, height = boxes[rng.integers(len(boxes))]
+        down, right = rng.random(2) * (height, width) + rng.uniform(-0.25, 0.25, 2) * self.recipe.side
+        return chain.around((y + down, x + right), self.pictures.masks.shape[1:])
 
     def _labels(self, place: int, chain: Chain, mask: np.ndarray, box: np.ndarray) -> np.ndarray:
         """Labels of the cells of a manipulated picture."""

@@ -6,7 +6,7 @@ import pytest
 from skimage import data
 
 from underdrawing.attacks.manipulation import PLATFORMS, Camera, Chain
-from underdrawing.attacks.manipulation.chain import Codec
+from underdrawing.attacks.manipulation.chain import Codec, Ranges
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,26 @@ def test_every_choice_occurs():
     assert any(path.last and path.last.webp for path in paths)
     assert all(0.7 <= path.scale <= 1.25 for path in paths)
     assert {path.shift for path in paths if path.first} - {(0, 0)}
+
+
+def test_a_share_of_the_paths_only_cuts_out(photo):
+    paths = [Chain.draw(np.random.default_rng(seed), 64, Ranges(plain=0.5)) for seed in range(60)]
+    plain = [path for path in paths if path == Chain(crop=path.crop, side=64)]
+    assert 15 < len(plain) < 45
+    rows = np.lib.stride_tricks.sliding_window_view(photo, (64, 64), (0, 1)).reshape(-1, 3, 64, 64)
+    assert (rows == plain[0](photo).transpose(2, 0, 1)).all((1, 2, 3)).any()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_square_around_a_point_has_it_near_the_middle(photo, seed):
+    path = Chain.draw(np.random.default_rng(seed), 64)
+    point = np.zeros(photo.shape[:2], np.float32)
+    point[60:69, 70:79] = 1
+    moved = path.around((64.0, 74.0), photo.shape).moved(point)
+    assert moved.shape == (64, 64)
+    assert np.abs(np.average(np.argwhere(moved > 0), axis=0) - 31.5).max() < 10
+    corner = path.around((0.0, 0.0), photo.shape)
+    assert corner.crop[:2] == (0.0, 0.0) and path.around((999.0, 999.0), photo.shape).crop[:2] == (1.0, 1.0)
 
 
 @pytest.mark.parametrize("name", PLATFORMS)

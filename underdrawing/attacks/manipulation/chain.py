@@ -8,7 +8,7 @@ A localizer can only learn the manipulation where authentic pictures share every
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -76,6 +76,8 @@ class Ranges:
     """Quality of WebP, for one in sixteen; the others stay uncompressed."""
     crop: tuple[float, float] = (0.8, 1.0)
     """Share of each side that is kept, for half; not used where `side` is given."""
+    plain: float = 0.0
+    """Share of the pictures that are only cut out: the traces of a manipulation as it was made."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ class Chain:
         elif codec < 0.8125:
             last = Codec(int(rng.integers(*ranges.webp, endpoint=True)), webp=True)
         first = Codec(int(rng.integers(*ranges.first, endpoint=True)), bool(rng.random() < 0.7))
-        return cls(
+        path = cls(
             tone=_pair(1 + rng.uniform(-ranges.tone, ranges.tone, 2)) if toned else (1.0, 1.0),
             scale=float(np.exp(rng.uniform(*np.log(ranges.scale)))) if scaled else 1.0,
             filter_number=int(rng.integers(3)),
@@ -122,6 +124,21 @@ class Chain:
             shift=(int(rng.integers(BLOCK)), int(rng.integers(BLOCK))) if twice else (0, 0),
             last=last,
         )
+        plain = ranges.plain and rng.random() < ranges.plain
+        return cls(crop=path.crop, side=side) if plain else path
+
+    def around(self, point: tuple[float, float], shape: tuple[int, ...]) -> Chain:
+        """The path whose square of `side` has a point of the picture in its middle, or as near as it can be.
+
+        point: row and column, px of a picture of `shape`.
+        """
+        scale = self._scale(np.empty(shape[:2], bool))
+        rooms = [max(1, round(scale * length) - self._with_shift) for length in shape[:2]]
+        start = [
+            min(max(scale * at - self._with_shift / 2, 0), room) / room
+            for at, room in zip(point, rooms, strict=True)
+        ]
+        return replace(self, crop=(*start, *self.crop[2:]))
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """The received picture (H', W', 3) uint8 of a picture (H, W, 3) uint8."""

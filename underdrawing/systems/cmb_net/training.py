@@ -52,7 +52,7 @@ _PVT, _TINY = (64, 128, 320, 512), (8, 16, 16, 16)
 RECIPES: dict[str, CMBNetRecipe] = {
     "paper": CMBNetRecipe(
         network=Config(_PVT, width=64, couplings=2, interactions=4, dimensions=32),
-        trunk=TrunkConfig(_PVT, (3, 4, 6, 3)), train_trunk=True, side=512, matching=0.0,
+        trunk=TrunkConfig(_PVT, (3, 4, 6)), train_trunk=True, side=512, matching=0.0,
         learning_rate=1e-4, epochs=70, warmup=0.0, average=0.0,
     ),
     "lean": _LEAN,
@@ -60,7 +60,8 @@ RECIPES: dict[str, CMBNetRecipe] = {
     "no-itcam": replace(_LEAN, network=Config(itcam=False)),
     "no-red": replace(_LEAN, network=Config(red=False)),
     "smoke": replace(_LEAN, network=Config(_TINY, width=16, dimensions=4),
-                     trunk=TrunkConfig(_TINY, (1, 1, 1, 1)), train_trunk=True, side=64, batch=4, steps=20),
+                     trunk=TrunkConfig(_TINY, traces=(8, 8, 8)), train_trunk=True, side=64, batch=4,
+                     steps=20),
 }  # fmt: skip
 """By the name that `--recipe` takes."""
 

@@ -70,7 +70,7 @@ RECIPES: dict[str, ScIMLRecipe] = {
     "smoke": replace(
         _LEAN,
         network=Config(_SMALL, width=8, branch=8, prototypes=8, bounded=True),
-        trunk=TrunkConfig(_SMALL, (1, 1, 1, 1)),
+        trunk=TrunkConfig(_SMALL, traces=(8, 8, 8)),
         side=64,
         batch=4,
         bank_pictures=8,
