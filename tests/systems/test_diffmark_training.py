@@ -124,3 +124,13 @@ def test_the_log_of_a_seeded_training(face_set, tmp_path):
     rows = train(system(face_set, replace(SMOKE, steps=3, target_psnr_db=40.0)), Run(steps=3), tmp_path)
     found = [[row["picture"], row["decoder"]] for row in rows]
     assert np.allclose(found, LOG, rtol=0.3, atol=0.02), found  # steps amplify rounding
+
+
+def test_the_recipe_against_further_embeddings_adds_a_term(face_set):
+    smoke = {name: getattr(SMOKE, name) for name in ("network", "side", "bits", "batch")}
+    made = system(face_set, replace(RECIPES["ais"], **smoke))
+    rng = np.random.default_rng(1)
+    made.begin(0, 0.0)
+    ((_, terms),) = made.losses(made.batch(rng), rng)
+    assert set(terms) == {"picture", "decoder", "decoder_again"}
+    assert 0 < terms["decoder_again"].item() <= 0.5 * 4

@@ -19,11 +19,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from underdrawing.attacks.face_channels import BENIGN, DEEPFAKES, FaceChannel
+from underdrawing.carriers.again import Again
+from underdrawing.carriers.lattice.carrier import LatticeCarrier
 from underdrawing.losses.features import feature_distance
 from underdrawing.systems.diffmark.autoencoded import Autoencoded
 from underdrawing.systems.diffmark.diffusion import diffused
+from underdrawing.systems.diffmark.model import WEIGHTS
 from underdrawing.systems.diffmark.network import LARGE, RELEASED, Config, DiffMark, from_levels, to_levels
 from underdrawing.train import bits
+from underdrawing.train.ais import PatternAttacker, PixelAttacker, Resilience, add_resilience, start_from
 from underdrawing.train.bits import BitsRecipe, BitsTraining, Ramp, through
 from underdrawing.train.marked_faces import BitsBatch
 from underdrawing.train.real_faces import Faces
@@ -49,6 +53,15 @@ class LeanRecipe(BitsRecipe):
     picture: Ramp = _ALWAYS
     """Weight of the square error of each face beyond that of `target_psnr_db`."""
     target_psnr_db: float = 37.5
+
+
+@dataclass(frozen=True)
+class AisRecipe(LeanRecipe):
+    """Fine-tuning of the released weights against further embeddings (train.ais)."""
+
+    minutes: float = 20.0
+    learning_rate: float = 3e-4
+    resilience: Resilience = field(default_factory=Resilience)
 
 
 @dataclass(frozen=True)
@@ -168,6 +181,7 @@ RECIPES: dict[str, LeanRecipe | PaperRecipe] = {
     "lean": LeanRecipe(),
     "paper": PaperRecipe(),
     "paper-256": PaperRecipe(network=LARGE, side=256, bits=128, bits_first=10_000),
+    "ais": AisRecipe(),
     "smoke": LeanRecipe(
         network=Config(
             bits=8, side=64, base=16, multipliers=(0.5, 1, 1), attention=(16,), groups=4, embedding=8,
@@ -180,10 +194,16 @@ RECIPES: dict[str, LeanRecipe | PaperRecipe] = {
 
 
 def build(faces: Faces, recipe: LeanRecipe | PaperRecipe) -> DiffMarkTraining:
-    """The training of a recipe."""
-    return (
-        PublishedTraining(faces, recipe) if isinstance(recipe, PaperRecipe) else LeanTraining(faces, recipe)
-    )
+    """The training of a recipe; `ais` starts from the released weights, where there are some."""
+    if isinstance(recipe, PaperRecipe):
+        return PublishedTraining(faces, recipe)
+    training = LeanTraining(faces, recipe)
+    if isinstance(recipe, AisRecipe):
+        if recipe.network == RELEASED:
+            start_from(training.network, WEIGHTS)
+        pool = (PixelAttacker(Again(LatticeCarrier("jpeg70"))), PatternAttacker())
+        add_resilience(training, recipe.resilience, pool)
+    return training
 
 
 def make(
