@@ -42,6 +42,8 @@ from underdrawing.systems.gifguard import network as gifguard
 from underdrawing.systems.gocnet import network as gocnet
 from underdrawing.systems.grnet import network as grnet
 from underdrawing.systems.sc_iml import network as sc_iml
+from underdrawing.systems.waveguard import model as waveguard_model
+from underdrawing.systems.waveguard import network as waveguard
 
 OPSET = 20
 SYSTEMS = Path(systems.__file__).parent
@@ -307,9 +309,27 @@ def _diffmark() -> list[Source]:
     ]
 
 
+def _waveguard() -> list[Source]:
+    """Of the encoder and of both heads, for one face."""
+    config = waveguard.RELEASED
+    faces = torch.zeros(1, 3, config.side, config.side)
+    inputs = {"images": faces, "bits": torch.ones(1, config.bits)}
+    heads = (
+        (waveguard_model.TRACER, waveguard.Tracer),
+        (waveguard_model.DETECTOR, waveguard.Detector),
+    )
+    return [
+        Source(waveguard_model.ENCODER, lambda: waveguard.Encoder(config), inputs, ("marked",)),
+        *(
+            Source(path, lambda kind=kind: kind(config), {"received": faces}, ("logits",))
+            for path, kind in heads
+        ),
+    ]
+
+
 def carriers() -> list[Source]:
     """Graphs of the carriers of bits in faces and in clips."""
-    return [*_diffmark(), *_gifguard()]
+    return [*_diffmark(), *_gifguard(), *_waveguard()]
 
 
 def main(arguments: list[str]) -> int:

@@ -24,6 +24,8 @@ from underdrawing.nets.graph import Graph
 from underdrawing.nets.loading import load_network, save_network
 from underdrawing.systems.cmb_net import network as cmb_net
 from underdrawing.systems.cmb_net import words
+from underdrawing.systems.waveguard import model as waveguard_model
+from underdrawing.systems.waveguard import network as waveguard
 
 TOOLS = Path(__file__).parents[2] / "tools"
 
@@ -225,6 +227,29 @@ def test_the_autoencoder_of_resynthesis_is_that_of_pytorch(height, width):
     latent = own.encode(picture)
     same([latent], torch_outputs(net.encoder, picture), 1e-4)
     same([own.decode(latent)], torch_outputs(net.decoder, latent), 1e-4)
+
+
+def test_waveguard_is_that_of_pytorch(tmp_path):
+    """With other weights than those of the start."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        net = waveguard.WaveGuard(waveguard.RELEASED)
+        for parameter in net.parameters():
+            parameter.data += 0.02 * torch.randn_like(parameter)
+    scales = {f"calibration.{head}.scale": torch.tensor([2.0]) for head in net.heads}
+    path = tmp_path / "weights.safetensors"
+    save_network(net.eval(), path, {}, prefix=PREFIX, others=scales)
+    net = load_network(path, waveguard.Config, waveguard.WaveGuard, PREFIX)
+    codec = waveguard_model.WaveGuardCodec(path)
+    face = np.random.default_rng(1).integers(0, 256, (128, 128, 3), np.uint8)
+    bits = np.random.default_rng(2).integers(0, 2, 30).astype(np.uint8)
+    image = torch.from_numpy(face.transpose(2, 0, 1)[None]).float()
+    with torch.inference_mode():
+        marked = net.encode(image, 2 * torch.from_numpy(bits[None]).float() - 1)
+        logits = {name: head(image)[0] for name, head in net.heads.items()}
+    same([codec.encode(face, bits)], [(marked - image)[0].permute(1, 2, 0).numpy()], 1e-2)
+    same([codec.decode(face)], [-2 * logits["tracer"].numpy()], 1e-3)
+    same([codec.soft_bits(face, "detector")], [-2 * logits["detector"].numpy()], 1e-3)
 
 
 def test_weights_of_another_network_are_refused():
