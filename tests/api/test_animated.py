@@ -222,6 +222,36 @@ def test_without_weights_animated_files_are_refused_with_the_reason(gif, monkeyp
         Session().judge(gif)
 
 
+def test_the_service_protects_and_verifies(plain, gif, tmp_path):
+    from underdrawing.service.tasks import run_task
+
+    shared = {
+        "picture": str(gif),
+        "strength": 1.0,
+        "quality": None,
+        "identity": None,
+        "facts": None,
+        "system": "photo",
+    }
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+    with Session() as session:
+        made = run_task(session, shared | {"do": "protect", "credentials": None, "folder": str(folders[0])})
+        assert made["files"] == ["protected.gif"] and not made["report"]["credentials"]
+        with pytest.raises(PictureError, match="not written into animations"):
+            run_task(session, shared | {"do": "protect", "credentials": True, "folder": str(folders[0])})
+        upload = {
+            "picture": str(folders[0] / "protected.gif"),
+            "name": "a.gif",
+            "hard": True,
+            "system": "photo",
+        }
+        found = run_task(session, upload | {"do": "verify", "folder": str(folders[1])})
+    assert found["report"]["identity"] == made["report"]["identity"]
+    assert "picture.received.jpg" in found["files"]
+
+
 def test_the_commands_take_folders_with_animations(plain, gif, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["protect", str(gif.parent), "-o", str(out)]) == 0

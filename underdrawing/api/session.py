@@ -328,7 +328,8 @@ class Session:
 
     @cached_property
     def _frames(self) -> MarkedFrames:
-        assert self._animations is not None
+        if self._animations is None:
+            raise UsageError(f"{self.system} marks no animations, or its weights are not installed")
         return animated.load(self._animations)
 
     def _read(self, source: Source) -> SourcePicture:
@@ -368,9 +369,8 @@ class Session:
         return producer.produce(read, raw, given)
 
     def _producer_of_frames(self, encode: Callable[[ProtectReport], EncodedFile] | None) -> Producer:
-        assert self._animations is not None
         embedder = animated.FrameEmbedder(
-            self._frames, self._animations, self.owner, self._secret, self.strength, self.rendition_px
+            self._frames, animated.SYSTEM, self.owner, self._secret, self.strength, self.rendition_px
         )
         return Producer(embedder, animated.FrameReader(self._frames, self.max_pixels), encode)
 

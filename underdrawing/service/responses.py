@@ -11,8 +11,8 @@ from underdrawing.service.tokens import may
 
 MEDIA = {
     ".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp", ".avif": "image/avif",
-    ".tif": "image/tiff", ".bmp": "image/bmp", ".heic": "image/heic", ".html": "text/html; charset=utf-8",
-    ".pdf": "application/pdf", ".c2pa": "application/c2pa",
+    ".gif": "image/gif", ".tif": "image/tiff", ".bmp": "image/bmp", ".heic": "image/heic",
+    ".html": "text/html; charset=utf-8", ".pdf": "application/pdf", ".c2pa": "application/c2pa",
 }  # fmt: skip
 _KINDS = {".pdf": "pdf", ".c2pa": "manifest"}
 """By suffix; other names have their kind before the suffix."""

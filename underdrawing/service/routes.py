@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from underdrawing import __version__
-from underdrawing.data.files import PICTURE_SUFFIXES
+from underdrawing.data.files import ANIMATION_SUFFIXES, PICTURE_SUFFIXES
 from underdrawing.service import answers, responses
 from underdrawing.service.described import (
     Describe,
@@ -33,7 +33,7 @@ from underdrawing.service.problems import Problem
 from underdrawing.service.received import OptionalPicture, PictureUrl, Receiver
 from underdrawing.service.schemas import About, Examination, Found, Protection, Records, Verification
 from underdrawing.service.state import ServerState
-from underdrawing.service.systems import MAIN, systems
+from underdrawing.service.systems import MAIN, systems, takes_animations
 from underdrawing.service.task_options import (
     ProtectOptions,
     examine_task,
@@ -213,7 +213,7 @@ def _artefacts_and_about(server: ServerState) -> APIRouter:
             upload_bytes=settings.upload_mb << 20,
             megapixels=settings.megapixels,
             artefacts_seconds=settings.artefact_seconds,
-            formats=sorted(PICTURE_SUFFIXES),
+            formats=sorted(PICTURE_SUFFIXES | (ANIMATION_SUFFIXES if takes_animations() else set())),
             systems=list(systems()),
         )
 

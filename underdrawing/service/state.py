@@ -17,6 +17,7 @@ from fastapi import UploadFile
 from underdrawing.core.errors import CredentialsError, PictureError, RegistryError
 from underdrawing.credentials.reading import kept_for
 from underdrawing.credentials.repository import ManifestRepository
+from underdrawing.data.animations import is_gif
 from underdrawing.data.containers import HEAD_BYTES, container_of
 from underdrawing.service.artefacts import Artefacts
 from underdrawing.service.job_store import JOBS_PATH, JobLimits, JobStore
@@ -24,6 +25,7 @@ from underdrawing.service.observe import Metrics
 from underdrawing.service.pool import BusyError, Pool, TaskError
 from underdrawing.service.problems import Problem
 from underdrawing.service.settings import Settings
+from underdrawing.service.systems import takes_animations
 
 _LOG = logging.getLogger("underdrawing.service")
 _STORES = {
@@ -96,7 +98,9 @@ class ServerState:
     async def copy(self, picture: UploadFile, path: Path) -> None:
         """Copy an uploaded picture. Problem 415 where it is none of a known type, 503 for a full disk."""
         try:
-            container_of(await picture.read(HEAD_BYTES))
+            head = await picture.read(HEAD_BYTES)
+            if not (is_gif(head) and takes_animations()):
+                container_of(head)
         except PictureError as error:
             problem = "the part `picture` is no picture of a known type"
             raise Problem(415, "unsupported-media-type", problem) from error

@@ -18,6 +18,14 @@ def systems() -> tuple[str, ...]:
     return (MAIN, *(name for name in marks if zoo.card(name).own_weights))
 
 
+@cache
+def takes_animations() -> bool:
+    """Whether protect and verify take animated files."""
+    from underdrawing.api import animated
+
+    return animated.system_of(MAIN) is not None
+
+
 def checked_system(name: str) -> str:
     """The name. Problem 422 where this server has no such system."""
     if name not in systems():

@@ -15,12 +15,13 @@ import numpy as np
 from PIL import Image
 
 from underdrawing import api, zoo
-from underdrawing.api import Session
+from underdrawing.api import Session, animated
 from underdrawing.core.errors import MissingExtraError, OutputError, PictureError, WeightsError
 from underdrawing.core.types import Verdict
 from underdrawing.credentials.package import MIME, c2pa
 from underdrawing.credentials.repository import ManifestRepository
 from underdrawing.credentials.signing import CredentialSigner
+from underdrawing.data import animations
 from underdrawing.data.containers import SUFFIXES
 from underdrawing.data.files import write_atomic
 from underdrawing.data.pictures import Picture
@@ -95,15 +96,19 @@ def protect(session: Session, task: Task) -> dict[str, Any]:
     The task's `credentials`: whether to sign Content Credentials; None signs where the format holds them.
     Records have no places: uploads and artefacts expire.
     """
-    source = read_source(_upload(task), session.max_pixels)
-    format = source.picture.format
+    moving = animated.system_of(task["system"]) is not None
+    source = read_source(_upload(task), session.max_pixels, animated=moving)
+    format, still = source.picture.format, source.animation is None
+    if task["credentials"] and not still:
+        raise PictureError("Content Credentials are not written into animations; leave them out")
     if task["credentials"] and format not in MIME:
         raise PictureError(
             f"{format} files hold no Content Credentials; send another format, or leave them out"
         )
     embedding = replace(session, system=task["system"], strength=task["strength"], quality=task["quality"])
-    name = "protected" + next(suffix for suffix, known in SUFFIXES.items() if known == format)
-    credentials = task["credentials"] is not False and format in MIME
+    suffixes = SUFFIXES if still else animations.SUFFIXES
+    name = "protected" + next(suffix for suffix, known in suffixes.items() if known == format)
+    credentials = task["credentials"] is not False and format in MIME and still
     try:
         report, encoded = embedding.produce(
             source, name, identity=task["identity"], facts=task["facts"], credentials=credentials

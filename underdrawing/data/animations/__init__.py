@@ -29,6 +29,7 @@ __all__ = [
     "CodedAnimation",
     "encode_animation",
     "is_animation",
+    "is_gif",
     "open_animation",
     "read_animation",
 ]
@@ -38,6 +39,11 @@ _Write = Callable[[Animation, int | None], tuple[bytes, tuple[str, ...]]]
 _WRITERS: dict[str, _Write] = {"GIF": gif.write, "PNG": apng.write, "WEBP": webp.write}
 SUFFIXES = {".gif": "GIF", ".png": "PNG", ".apng": "PNG", ".webp": "WEBP"}
 """Of animated files, with the format that is written."""
+
+
+def is_gif(head: bytes) -> bool:
+    """Whether a file that starts with these bytes, six or more, is a GIF."""
+    return head[:6] in gif.SIGNATURES
 
 
 def is_animation(data: bytes) -> bool:
@@ -103,7 +109,7 @@ def encode_animation(animation: Animation, path: Path, *, quality: int | None = 
 
 
 def _parser(data: bytes) -> _Parse | None:
-    if data[:6] in gif.SIGNATURES:
+    if is_gif(data):
         return gif.parse
     if data[:8] == SIGNATURE and apng.is_this(data):
         return apng.parse

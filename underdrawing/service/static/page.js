@@ -159,7 +159,8 @@ async function introduce() {
   if (!reply.ok) return fail(sentence(await reply.json()));
   about = await reply.json();
   at("file").accept = ["image/*", ...about.formats].join(",");
-  at("limits").textContent = `JPEG, PNG, WebP, AVIF, TIFF, BMP or HEIC, up to ${megabytes(about.upload_bytes)} and ${about.megapixels} megapixels. `
+  const moving = about.formats.includes(".gif") ? ", animated GIF, PNG and WebP" : "";
+  at("limits").textContent = `JPEG, PNG, WebP, AVIF, TIFF, BMP or HEIC${moving}, up to ${megabytes(about.upload_bytes)} and ${about.megapixels} megapixels. `
     + `The file is deleted once it is read; what this page shows is kept for ${minutes(about.artefacts_seconds)}.`;
   at("problem").hidden = true;
   at("may-protect").hidden = !may("protector");
