@@ -15,6 +15,7 @@ from underdrawing.attacks.face_channels import DEEPFAKES, NOTHING, Through
 from underdrawing.bench.harness.render import render
 from underdrawing.bench.harness.run import Run
 from underdrawing.bench.studies.watermarks import messages, study, tables
+from underdrawing.carriers.lattice.carrier import LatticeCarrier
 from underdrawing.coding.short_identity import short_identity
 from underdrawing.core.errors import OutputError, PictureError
 from underdrawing.core.interfaces import Reading
@@ -124,3 +125,9 @@ def test_an_unknown_part_is_refused(face_set, tmp_path, monkeypatch):
     run = Run(tmp_path, tmp_path, only=("nothing",), settings={"faces": str(face_set)})
     with pytest.raises(OutputError, match="faces-toy"):
         study.run(run, PROTOCOL)
+
+
+def test_crops_are_read_without_a_search_for_moved_pictures():
+    assert LatticeCarrier().moved and not study.in_place(LatticeCarrier()).moved
+    corner = Corner()
+    assert study.in_place(corner) is corner

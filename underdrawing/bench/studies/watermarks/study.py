@@ -15,7 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -146,7 +146,7 @@ def run(run: Run, protocol: MarkProtocol = PROTOCOL) -> None:
 
 def measure_faces(bench: Bench, name: str) -> tuple[Rows, str]:
     """Quality of marked crops, and bits after benign channels and deepfakes."""
-    carrier, label, rows = bench.carriers[name], name.replace(":", "-"), []
+    carrier, label, rows = in_place(bench.carriers[name]), name.replace(":", "-"), []
     for place, face in enumerate(bench.held_out.faces):
         rng = bench.rng(place)
         message = Message.draw(carrier.capacity_bits(face.original), rng)
@@ -189,7 +189,7 @@ def measure_photos(bench: Bench, name: str) -> tuple[Rows, str]:
 
 def measure_again(bench: Bench, name: str) -> tuple[Rows, str]:
     """The first message after further ones, by the same carrier and by each other one."""
-    carrier, label, rows = bench.carriers[name], f"{name.replace(':', '-')}/again", []
+    carrier, label, rows = in_place(bench.carriers[name]), f"{name.replace(':', '-')}/again", []
     for place, face in enumerate(bench.held_out.faces[: bench.protocol.again_faces]):
         rng, original = bench.rng(place), face.original
         first = Message.draw(carrier.capacity_bits(original), rng)
@@ -215,7 +215,7 @@ def measure_again(bench: Bench, name: str) -> tuple[Rows, str]:
 
 def measure_unmarked(bench: Bench, name: str) -> tuple[Rows, str]:
     """False accepts on crops without a mark."""
-    carrier, label = bench.carriers[name], f"{name.replace(':', '-')}/unmarked"
+    carrier, label = in_place(bench.carriers[name]), f"{name.replace(':', '-')}/unmarked"
     rows: Rows = []
     for place, crop in enumerate(bench.held_out.every_crop(bench.protocol.unmarked)):
         found = accepted(carrier, crop)
@@ -227,6 +227,11 @@ def measure_unmarked(bench: Bench, name: str) -> tuple[Rows, str]:
 _PARTS: Mapping[str, Callable[[Bench, str], tuple[Rows, str]]] = {
     "faces": measure_faces, "photos": measure_photos, "again": measure_again, "unmarked": measure_unmarked,
 }  # fmt: skip
+
+
+def in_place(carrier: Any) -> Any:
+    """The carrier without its search for moved pictures, where it has one: crops keep their frame."""
+    return replace(carrier, moved=False) if hasattr(carrier, "moved") else carrier
 
 
 def _quality(original: np.ndarray, marked: np.ndarray) -> Values:
