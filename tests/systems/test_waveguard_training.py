@@ -5,11 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from skimage import data
 
+from underdrawing.carriers.turned import turned, turned_back
 from underdrawing.systems.waveguard import training
-from underdrawing.systems.waveguard.network import Config, WaveGuard, to_u
+from underdrawing.systems.waveguard.network import RELEASED, Config, WaveGuard, to_u
 from underdrawing.systems.waveguard.plain import PlainTracer
 from underdrawing.train.loop import Run, train
+from underdrawing.train.marked_faces import to_tensor, to_u8
 from underdrawing.train.real_faces import Faces
 
 SMOKE = training.RECIPES["smoke"]
@@ -77,3 +80,35 @@ def test_the_log_of_a_seeded_training(faces, tmp_path):
     rows = train(system, Run(steps=3), tmp_path)
     totals = [sum(row[name] for name in ("picture", "consistency", "tracer", "detector")) for row in rows]
     assert totals == pytest.approx(LOSSES, rel=0.1)
+
+
+def test_the_recipe_against_further_embeddings_adds_a_term_for_each_head(faces):
+    """Without released weights it starts from the plain code."""
+    recipe = replace(training.RECIPES["ais"], network=SMOKE.network, batch=2)
+    system = training.resilient(WaveGuard(SMOKE.network), faces, recipe)
+    rng = np.random.default_rng(1)
+    system.begin(0, 0.0)
+    ((_, terms),) = system.losses(system.batch(rng), rng)
+    assert {"tracer_again", "detector_again", "consistency", "picture"} <= set(terms)
+    assert 0 < terms["tracer_again"].item() <= 0.5 * 4
+
+
+def wrong_bits(turns):
+    """Share of the first bits that the tracer reads wrongly after a second mark; turns of the two marks."""
+    face, rng, wrong = np.ascontiguousarray(data.astronaut()[40:168, 160:288]), np.random.default_rng(1), []
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(1)
+        network = WaveGuard(RELEASED).eval()
+        for _ in range(3):
+            marked, messages = face, rng.choice(np.float32([-1, 1]), (2, 30))
+            for turn, message in zip(turns, messages, strict=True):
+                made = network.encode(to_tensor(turned(marked, turn)[None]), torch.from_numpy(message[None]))
+                marked = turned_back(to_u8(made)[0], turn)
+            read = network.heads["tracer"](to_tensor(turned(marked, turns[0])[None]))[0].numpy()
+            wrong.append((read > 0) != (messages[0] > 0))
+    return np.mean(wrong)
+
+
+def test_a_second_mark_overwrites_the_first_unless_the_face_is_turned():
+    assert wrong_bits((0, 0)) > 0.3
+    assert wrong_bits((0, 1)) < 0.1

@@ -17,9 +17,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from underdrawing.carriers.again import Again
+from underdrawing.carriers.lattice.carrier import LatticeCarrier
 from underdrawing.systems.waveguard.consistency import GraphConsistency, StencilConsistency
+from underdrawing.systems.waveguard.model import WEIGHTS
 from underdrawing.systems.waveguard.network import RELEASED, Config, WaveGuard, to_u
 from underdrawing.train import bits
+from underdrawing.train.ais import (
+    FrozenAttacker,
+    PatternAttacker,
+    PixelAttacker,
+    Resilience,
+    add_resilience,
+    start_from,
+)
 from underdrawing.train.marked_faces import BitsBatch
 from underdrawing.train.real_faces import Faces
 
@@ -27,8 +38,8 @@ TRACER = bits.Head("tracer", weight=1.0)
 DETECTOR = bits.Head("detector", weight=3.0, deepfakes=False)
 FRAGILE = replace(DETECTOR, fragility=0.1)
 """With the term that the authors' code computes, weights by 0.1 and does not add."""
-ALWAYS, OF_ELEVEN = bits.Ramp(1.0, 1.0), bits.Ramp(3 / 11, 3 / 11)
-"""Share of channels; that of the tracer's deepfakes: three of a pool of eleven."""
+ALWAYS, OF_ELEVEN, OF_FOUR = bits.Ramp(1.0, 1.0), bits.Ramp(3 / 11, 3 / 11), bits.Ramp(1 / 4, 1 / 4)
+"""Share of channels; those of the tracer's deepfakes: three of a pool of eleven, and one of four in `ais`."""
 U_WEIGHT = 15.0
 CONSISTENCY = 0.01
 """Weights of the mean square error of U in -1..1, and of SC-GNN."""
@@ -44,6 +55,19 @@ class LeanRecipe(bits.BitsRecipe):
     """Weight of SC-GNN."""
     plain_rate: float = 0.2
     """Learning rate of the plain code as a share of the others'."""
+
+
+@dataclass(frozen=True)
+class AisRecipe(LeanRecipe):
+    """Fine-tuning of the released weights against further embeddings (train.ais)."""
+
+    minutes: float = 20.0
+    learning_rate: float = 3e-4
+    worst_of: int = 1
+    channels: bits.Ramp = ALWAYS
+    deepfakes: bits.Ramp = OF_FOUR
+    picture: bits.Ramp = ALWAYS
+    resilience: Resilience = field(default_factory=Resilience)
 
 
 @dataclass(frozen=True)
@@ -81,6 +105,19 @@ class LeanTraining(bits.BitsTraining):
         self, training: bits.BitsTraining, batch: BitsBatch, marked: Tensor, rng: np.random.Generator
     ) -> dict[str, Tensor]:
         return {"consistency": self.recipe.consistency * self._stencil(to_u(batch.images), to_u(marked))}
+
+
+def resilient(network: WaveGuard, faces: Faces, recipe: AisRecipe) -> bits.BitsTraining:
+    """The training of the released weights, where there are some, against further embeddings: by the network
+    itself, as it was before and as it is trained; by the lattice; by patterns of others."""
+    if recipe.network == RELEASED:
+        start_from(network, WEIGHTS)
+    pool = (
+        FrozenAttacker.copy_of(network, recipe.bits),
+        PixelAttacker(Again(LatticeCarrier("jpeg70"))),
+        PatternAttacker(),
+    )
+    return add_resilience(LeanTraining(network, faces, recipe), recipe.resilience, pool)
 
 
 class PublishedTraining(bits.BitsTraining):
@@ -127,6 +164,7 @@ RECIPES: dict[str, LeanRecipe | PaperRecipe] = {
     "paper-fragile": PaperRecipe(heads=(TRACER, FRAGILE)),
     "lean": LeanRecipe(minutes=60.0, learning_rate=1e-3, heads=(TRACER, FRAGILE)),
     "lean-not-fragile": LeanRecipe(minutes=60.0, learning_rate=1e-3, heads=(TRACER, DETECTOR)),
+    "ais": AisRecipe(),
     "smoke": LeanRecipe(network=_SMOKE, batch=4, worst_of=1, steps=20),
 }
 """By the name that `--recipe` takes."""
@@ -140,7 +178,11 @@ def make(
     config = replace(recipe.network, side=recipe.side, bits=recipe.bits)
 
     def build(faces: Faces) -> bits.BitsTraining:
-        kind = PublishedTraining if isinstance(recipe, PaperRecipe) else LeanTraining
-        return kind(WaveGuard(config), faces, recipe)
+        network = WaveGuard(config)
+        if isinstance(recipe, AisRecipe):
+            return resilient(network, faces, recipe)
+        if isinstance(recipe, PaperRecipe):
+            return PublishedTraining(network, faces, recipe)
+        return LeanTraining(network, faces, recipe)
 
     return bits.run(build, recipe, data, out / "waveguard.safetensors", minutes=minutes, resume=resume)
