@@ -23,6 +23,7 @@ from underdrawing.core.errors import WeightsError
 from underdrawing.core.interfaces import Localization
 from underdrawing.core.types import ALTERED_PROBABILITY
 from underdrawing.judging.face_decision import FaceStatus, logit
+from underdrawing.ops.bands import bands
 
 STORED = Path(__file__).parent / "picture_decision.json"
 _LEAST_SHARE = 0.001
@@ -50,15 +51,18 @@ class MapAgreement:
         if not localizations:
             return None
         found = list(localizations.values())
-        total, weight = np.zeros_like(found[0].tampered_prob), np.full_like(found[0].reliability, 1e-6)
-        for one in found:
-            total += one.reliability * one.tampered_prob
-            weight += one.reliability
+        joint = np.empty_like(found[0].tampered_prob)
+        for band in bands(len(joint)):
+            total, weight = np.zeros_like(joint[band]), np.full_like(joint[band], 1e-6)
+            for one in found:
+                total += one.reliability[band] * one.tampered_prob[band]
+                weight += one.reliability[band]
+            np.divide(total, weight, out=joint[band])
         masks = {name: _mask(one.tampered_prob) for name, one in localizations.items()}
         marked = {name: float(mask.mean()) for name, mask in masks.items()}
         marking = [mask for name, mask in masks.items() if marked[name] >= _LEAST_SHARE]
         overlaps = [float((a & b).sum() / (a | b).sum()) for a, b in combinations(marking, 2)]
-        return cls(total / weight, marked, float(np.mean(overlaps)) if overlaps else None)
+        return cls(joint, marked, float(np.mean(overlaps)) if overlaps else None)
 
     @property
     def sentence(self) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from underdrawing.ops.bands import bands
+
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as in JFIF
 
 COLOUR_DIRECTION = LUMA / np.float32(LUMA @ LUMA)
@@ -22,7 +24,10 @@ def luma_direction(image: np.ndarray) -> np.ndarray:
 
 def luma(image: np.ndarray) -> np.ndarray:
     """(H, W, 3) RGB of any scale -> (H, W) float32 luma in the same scale."""
-    return image.astype(np.float32, copy=False) @ LUMA
+    plane = np.empty(image.shape[:-1], np.float32)
+    for band in bands(len(image)):
+        np.matmul(image[band].astype(np.float32, copy=False), LUMA, out=plane[band])
+    return plane
 
 
 _LEAST_POWER = 0.05  # of the unclipped channels: red or green; blue alone needs nine times the change

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -23,7 +24,7 @@ from PIL import Image
 
 from underdrawing.report.examination import REASONS, STATES, ExamineReport, FaceFinding, outlined
 from underdrawing.report.findings import levels, png
-from underdrawing.report.page import figure, fill, overlay
+from underdrawing.report.page import figure, fill, overlay, preview
 
 _RED, _BLUE = np.float32([214, 40, 30]), np.float32([30, 90, 200])
 _DECIDES_NOTHING = (
@@ -32,6 +33,7 @@ _DECIDES_NOTHING = (
 )
 _EVIDENCE_PX = 1280
 """Longest side of the maps of classical evidence, which is coarse."""
+_WORKERS = 2  # pictures coded at a time
 _MEANING = (
     "A probability is the share of forged faces among test pictures with such traces; another kind of "
     "forgery may leave none of them. No signs found proves nothing. Signs of forgery are a reason to ask "
@@ -45,7 +47,9 @@ def examined_files(report: ExamineReport, stem: str, *, folder: Path | None = No
     folder: where the files will be written; STEM.examined.json names them there.
     """
     pictures = _pictures(report)
-    files = {f"{stem}.examined.{kind}.png": png(picture) for kind, picture in pictures.items()}
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        coded = list(pool.map(png, pictures.values()))
+    files = {f"{stem}.examined.{kind}.png": data for kind, data in zip(pictures, coded, strict=True)}
     files[f"{stem}.examined.html"] = _page(report, pictures).encode("utf-8", "replace")
     written = examined_paths(files, stem, folder)
     text = json.dumps(replace(report, written=written).to_json(), indent=2, allow_nan=False) + "\n"
@@ -93,10 +97,11 @@ def _heated(finding: FaceFinding, heat: np.ndarray) -> Image.Image:
 
 def _page(report: ExamineReport, pictures: dict[str, Image.Image]) -> str:
     shown = [figure("Faces", "numbered, largest first", outlined(report))]
-    received = Image.fromarray(report.picture.shown)
+    received = preview(Image.fromarray(report.picture.shown))
     for kind, picture in pictures.items():
         plain = kind.startswith(("face", "reliability", "evidence.error-level"))
-        over = picture if plain else overlay(received, np.asarray(picture, np.float32) / 255)
+        small = picture if plain else picture.resize(received.size)
+        over = picture if plain else overlay(received, np.asarray(small, np.float32) / 255)
         shown.append(figure(*_title(kind), over))
     rows = [("File", str(report.file or "-")), ("Examined", report.checked)]
     if report.sha256:

@@ -26,6 +26,7 @@ import numpy as np
 from PIL import Image
 
 from underdrawing.core.types import Verdict
+from underdrawing.ops.bands import bands
 from underdrawing.report.page import figures, page
 from underdrawing.report.reports import VerifyReport
 
@@ -118,7 +119,10 @@ def finding_pictures(verdict: Verdict) -> dict[str, Image.Image]:
 
 def levels(unit: np.ndarray) -> np.ndarray:
     """Values in 0..1 as 0..255, uint8."""
-    return np.rint(np.clip(unit, 0, 1) * 255).astype(np.uint8)
+    result = np.empty(unit.shape, np.uint8)
+    for band in bands(len(unit)):
+        result[band] = np.rint(np.clip(unit[band], 0, 1) * 255)
+    return result
 
 
 def png(image: Image.Image, icc: bytes | None = None) -> bytes:

@@ -92,7 +92,7 @@ def overlay(
 ) -> Image.Image:
     """The received picture, small enough for the page, with its altered area in red and the area that no
     witness judges hatched in gray."""
-    small = _preview(received)
+    small = preview(received)
     pale = 0.55 * np.asarray(small.convert("RGB"), np.float32) + 0.45 * 255
     if unvouched is not None:
         hatch = _resized(unvouched.astype(np.float32), small.size) * _hatching(small.size)
@@ -141,7 +141,8 @@ def notebook_html(title: str, color: str, message: str, pictures: dict[str, Imag
     )
 
 
-def _preview(image: Image.Image, longest_px: int = PREVIEW_PX) -> Image.Image:
+def preview(image: Image.Image, longest_px: int = PREVIEW_PX) -> Image.Image:
+    """The picture in RGB, at most `longest_px` wide and high."""
     small = image.convert("RGB")
     small.thumbnail((longest_px, longest_px))
     return small
@@ -150,7 +151,7 @@ def _preview(image: Image.Image, longest_px: int = PREVIEW_PX) -> Image.Image:
 def figure(title: str, note: str, image: Image.Image, longest_px: int = PREVIEW_PX) -> Figure:
     """A picture of a report, at most `longest_px` wide and high."""
     buffer = io.BytesIO()
-    small = _preview(image, longest_px)
+    small = preview(image, longest_px)
     small.save(buffer, "JPEG", quality=88)
     return Figure(title, note, buffer.getvalue(), small.size)
 

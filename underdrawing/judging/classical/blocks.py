@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from underdrawing.judging.classical.evidence import log10_tail
+from underdrawing.ops.bands import bands
 from underdrawing.ops.dct import BLOCK
 
 WINDOW = 12
@@ -67,14 +68,19 @@ def window_sums(chosen: np.ndarray, window: int) -> np.ndarray:
 
 def _zeros(plane: np.ndarray) -> np.ndarray:
     """(H - 7, W - 7) uint8: zeros among the DCT coefficients of the block that begins at each pixel."""
-    found = np.zeros(plane.shape, np.uint8)
-    n = np.arange(BLOCK)
-    waves = {k: np.cos(np.pi * (2 * n + 1) * k / 16) / 2 for k in _FREQUENCIES}
-    for down in waves.values():
-        for across in waves.values():
-            response = cv2.sepFilter2D(plane, cv2.CV_32F, across, down, anchor=(0, 0))
-            np.subtract(found, cv2.inRange(response, -0.5, 0.5), out=found)  # 255 is -1 in 8 bits
-    return found[:-7, :-7]
+    n, same = np.arange(BLOCK), np.ones(1)
+    waves = [np.cos(np.pi * (2 * n + 1) * k / 16) / 2 for k in _FREQUENCIES]
+    found = np.zeros([side - BLOCK + 1 for side in plane.shape], np.uint8)
+    for band in bands(len(found)):
+        part = plane[band.start : band.stop + BLOCK - 1]
+        count = np.zeros(part.shape, np.uint8)
+        for across in waves:
+            along = cv2.sepFilter2D(part, cv2.CV_32F, across, same, anchor=(0, 0))
+            for down in waves:
+                response = cv2.sepFilter2D(along, cv2.CV_32F, same, down, anchor=(0, 0))
+                np.subtract(count, cv2.inRange(response, -0.5, 0.5), out=count)  # 255 is -1 in 8 bits
+        found[band] = count[: len(found[band]), : found.shape[1]]
+    return found
 
 
 def _votes(zeros: np.ndarray) -> np.ndarray:

@@ -39,4 +39,4 @@ def to_pixels(cells: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """A map of cells (h, w), which cover the picture evenly, as (H, W) float32 in [0, 1]."""
     height, width = shape[:2]
     smooth = cv2.resize(np.asarray(cells, np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.clip(smooth, 0, 1)
+    return np.clip(smooth, 0, 1, out=smooth)

@@ -72,7 +72,7 @@ def _noise(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     rows, cols = (length // _CELL for length in plane.shape)
     residual = cv2.filter2D(plane, -1, _DIAGONAL)[: rows * _CELL, : cols * _CELL]
     size = (cols, rows)
-    spread = np.sqrt(cv2.resize(np.square(residual), size, interpolation=cv2.INTER_AREA))
+    spread = np.sqrt(cv2.resize(np.square(residual, out=residual), size, interpolation=cv2.INTER_AREA))
     light = cv2.resize(plane[: rows * _CELL, : cols * _CELL], size, interpolation=cv2.INTER_AREA)
     view = np.lib.stride_tricks.sliding_window_view(spread, (_WINDOW, _WINDOW))[::_STEP, ::_STEP]
     flat = view.reshape(*view.shape[:2], -1)

@@ -17,6 +17,7 @@ import numpy as np
 
 from underdrawing.judging.classical.evidence import Evidence, to_pixels
 from underdrawing.judging.classical.view import View
+from underdrawing.ops.bands import bands
 
 _PREDICTION = np.array([[-0.25, 0.5, -0.25], [0.5, 0, 0.5], [-0.25, 0.5, -0.25]], np.float32)
 """Kirchner 2008, eq. 26."""
@@ -48,10 +49,9 @@ _ABSENT = (
 def resampling(view: View) -> Evidence:
     """Evidence of interpolation in a picture. Score: -log10 of the expected false alarms."""
     plane = view.plane
-    error = plane - cv2.filter2D(plane, -1, _PREDICTION)
     side = min(_SIDE, *(length // 2 * 2 for length in plane.shape))
     step = side // 2 if plane.size <= _DENSE_PX else side
-    scores, frequencies = _windows(np.exp(-np.square(error)), side, step)
+    scores, frequencies = _windows(_p_map(plane), side, step)
     scores -= np.log10(scores.size)
     found = scores >= _LEAST_SCORE
     score = max(float(scores.max()), 0.0)
@@ -68,6 +68,16 @@ def resampling(view: View) -> Evidence:
     )
     cells = np.clip(scores / (2 * _LEAST_SCORE), 0, 1) * found
     return Evidence(True, text, _INNOCENT, score, to_pixels(cells, plane.shape))
+
+
+def _p_map(plane: np.ndarray) -> np.ndarray:
+    """(H, W) float32 in [0, 1]: near 1 where a pixel is predictable."""
+    result = cv2.filter2D(plane, -1, _PREDICTION)
+    for band in bands(len(plane)):
+        part = result[band]
+        np.subtract(plane[band], part, out=part)
+        np.exp(np.negative(np.square(part, out=part), out=part), out=part)
+    return result
 
 
 def _windows(p_map: np.ndarray, side: int, step: int) -> tuple[np.ndarray, np.ndarray]:

@@ -54,8 +54,8 @@ class GatedFusion(nn.Module):
             for scale, (projection, x) in enumerate(zip(self.projections, maps, strict=True))
         ]
         gates = [gate(x).sigmoid() for gate, x in zip(self.gates, projected, strict=True)]
-        total = torch.stack([gate * x for gate, x in zip(gates, projected, strict=True)]).sum(0)
-        return Fused(self.fusion(total), torch.stack(gates).mean(0))
+        total = sum_of([gate * x for gate, x in zip(gates, projected, strict=True)])
+        return Fused(self.fusion(total), sum_of(gates) / len(gates))
 
 
 class MemoryBank(nn.Module):
@@ -68,13 +68,20 @@ class MemoryBank(nn.Module):
         self.map = nn.Conv2d(width, 1, 1)
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.map(self.recall(self.query(features)))
+        return self.recall(self.query(features))
 
     def recall(self, queries: Tensor) -> Tensor:
-        """q (B, d, h, w) -> softmax(q M^T / sqrt d) M (B, d, h, w): a mean of prototypes at each position."""
+        """q (B, d, h, w) -> A_mem.
+
+        With e = exp(q M^T / sqrt d), up to a factor, A_mem = (e M w) / (e 1) + b: w and b, of the last
+        convolution, are applied to the prototypes in place of their mean at each position.
+        """
         keys = self.prototypes[:, :, None, None] * self.prototypes.shape[1] ** -0.5
-        attention = F.conv2d(queries, keys).softmax(1)
-        return F.conv2d(attention, self.prototypes.T[:, :, None, None])
+        scores = F.conv2d(queries, keys)
+        weights = (scores - scores.amax(1, keepdim=True)).exp()
+        values = self.prototypes @ self.map.weight[0, :, 0, 0]
+        sums = F.conv2d(weights, torch.stack([values, torch.ones_like(values)])[:, :, None, None])
+        return sums[:, :1] / sums[:, 1:] + self.map.bias[:, None, None]
 
 
 def block(inputs: int, outputs: int) -> nn.Sequential:
@@ -82,6 +89,14 @@ def block(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
     )
+
+
+def sum_of(maps: Sequence[Tensor]) -> Tensor:
+    """Sum of maps of one shape, without a copy of all of them."""
+    total = maps[0]
+    for one in maps[1:]:
+        total = total + one
+    return total
 
 
 def enlarged(maps: Tensor, scale: int) -> Tensor:
