@@ -155,7 +155,9 @@ class MarkedBits:
         return identity
 
     def _in_turn(self, turn: int) -> Carrier:
-        return self.carrier if self.turns == 1 else in_turn(cast(FaceBits, self.carrier), turn)
+        if self.turns == 1:
+            return self.carrier
+        return cast(Carrier, in_turn(cast(FaceBits, self.carrier), turn))
 
     def _code(self, image: np.ndarray) -> ShortIdentity | None:
         """The longest code that the carrier has room for, or None."""
