@@ -223,3 +223,20 @@ def test_the_graph_convolution_is_that_of_kipf_and_welling():
 def test_weights_that_are_none_are_refused(tmp_path):
     with pytest.raises(WeightsError):
         model.carrier(tmp_path / "missing.safetensors")
+
+
+@pytest.mark.parametrize(("head", "value"), [("tracer", 1.0), ("detector", -2.0)])
+def test_a_codec_reads_by_the_head_that_it_is_made_for(head, value, monkeypatch):
+    logits = {model.TRACER: 1.0, model.DETECTOR: -2.0}
+
+    def graph(path, weights, prefix):
+        return lambda received: [np.full((1, 30), logits[path], np.float32)]
+
+    monkeypatch.setattr(model, "Graph", graph)
+    monkeypatch.setattr(
+        model,
+        "read_tensors",
+        lambda *_: {f"{name}.scale": np.float32([3]) for name in ("tracer", "detector")},
+    )
+    codec = model.WaveGuardCodec(head=head)
+    assert codec.decode(np.zeros((128, 128, 3), np.uint8)) == pytest.approx(np.full(30, -3 * value))

@@ -18,11 +18,12 @@ BITS, SIDE = 30, 128
 
 
 class WaveGuardCodec:
-    """Bits of one face of 128 px: a carriers.face_bits.FaceCodec. The tracer reads."""
+    """Bits of one face of 128 px: a carriers.face_bits.FaceCodec. One of both heads reads."""
 
     bits, side = BITS, SIDE
 
-    def __init__(self, weights: Path = WEIGHTS) -> None:
+    def __init__(self, weights: Path = WEIGHTS, head: str = "tracer") -> None:
+        self._head = head
         scales = read_tensors(weights, "calibration.")
         self._encoder = Graph(ENCODER, weights, "network.encoder.")
         self._heads = {
@@ -37,19 +38,20 @@ class WaveGuardCodec:
         return (self._encoder(images=image, bits=signs)[0] - image)[0].transpose(1, 2, 0)
 
     def decode(self, face_u8: np.ndarray) -> np.ndarray:
-        """(30,) float32 calibrated soft bits ln p(0) / p(1) of the tracer."""
-        return self.soft_bits(face_u8, "tracer")
+        """(30,) float32 calibrated soft bits ln p(0) / p(1) of the head that reads."""
+        return self.soft_bits(face_u8, self._head)
 
     def soft_bits(self, face_u8: np.ndarray, head: str) -> np.ndarray:
-        """As `decode`, of the head "tracer" or "detector"; the latter's are near 0 after a forgery."""
+        """Of the head "tracer" or "detector"; the latter's are near 0 after a forgery."""
         graph, scale = self._heads[head]
         return -scale * graph(received=_image(face_u8))[0][0]
 
 
-def carrier(weights: Path = WEIGHTS) -> FaceBits:
-    """The carrier, with the released weights or others of the same architecture. WeightsError for a file
-    that is not of its training."""
-    return FaceBits("waveguard", WaveGuardCodec(weights))
+def carrier(weights: Path = WEIGHTS, head: str = "tracer") -> FaceBits:
+    """The carrier, with the released weights or others of the same architecture, read by the tracer or the
+    detector. WeightsError for a file that is not of its training."""
+    name = "waveguard" if head == "tracer" else f"waveguard-{head}"
+    return FaceBits(name, WaveGuardCodec(weights, head))
 
 
 def _scale(scales: dict[str, np.ndarray], head: str, weights: Path) -> np.float32:
