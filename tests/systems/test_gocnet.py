@@ -109,7 +109,7 @@ def test_the_heat_map_is_gradient_times_activation_and_sums_to_the_logit(config)
     torch.testing.assert_close(outputs.heat, expected.detach(), atol=1e-5, rtol=1e-4)
     bias = network.head.bias[1] - network.head.bias[0]
     torch.testing.assert_close(outputs.heat.sum((1, 2)) + bias, outputs.logit, atol=1e-4, rtol=1e-4)
-    assert outputs.embedding.shape == (2, 8 * config.width)
+    assert outputs.embedding.shape == (2, network.trunk.config.channels)
 
 
 def test_the_trunks_are_added():

@@ -30,7 +30,7 @@ REPEATS_LITE1 = (1, 3, 3, 4, 4, 5, 1)
 STEM, HEAD, EPSILON = 32, 1280, 1e-3
 
 
-class _SameConv(nn.Conv2d):
+class SameConv(nn.Conv2d):
     """A convolution that pads as TensorFlow's SAME does: at stride 2 the odd pixel goes below and right."""
 
     def forward(self, plane: Tensor) -> Tensor:
@@ -40,27 +40,37 @@ class _SameConv(nn.Conv2d):
         return functional.conv2d(padded, self.weight, None, self.stride, groups=self.groups)
 
 
-def _norm(channels: int) -> nn.BatchNorm2d:
+def norm(channels: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(channels, eps=EPSILON)
 
 
-class _Bottleneck(nn.Module):
+class Bottleneck(nn.Module):
     """Expand, filter each channel, project; the input is added where shapes agree."""
 
-    def __init__(self, channels: int, kernel: int, stride: int, expansion: int, wanted: int) -> None:
+    def __init__(
+        self,
+        channels: int,
+        kernel: int,
+        stride: int,
+        expansion: int,
+        wanted: int,
+        attention: nn.Module | None = None,
+    ) -> None:
+        """attention: module on the maps before the input is added."""
         super().__init__()
+        self.attention = attention or nn.Identity()
         wide = channels * expansion
         self.expands, self.adds = expansion > 1, stride == 1 and channels == wanted
         if self.expands:
-            self.expand_conv, self.bn0 = nn.Conv2d(channels, wide, 1, bias=False), _norm(wide)
-        self.depthwise_conv = _SameConv(wide, wide, kernel, stride, groups=wide, bias=False)
-        self.bn1 = _norm(wide)
-        self.project_conv, self.bn2 = nn.Conv2d(wide, wanted, 1, bias=False), _norm(wanted)
+            self.expand_conv, self.bn0 = nn.Conv2d(channels, wide, 1, bias=False), norm(wide)
+        self.depthwise_conv = SameConv(wide, wide, kernel, stride, groups=wide, bias=False)
+        self.bn1 = norm(wide)
+        self.project_conv, self.bn2 = nn.Conv2d(wide, wanted, 1, bias=False), norm(wanted)
 
     def forward(self, plane: Tensor) -> Tensor:
         inner = functional.relu6(self.bn0(self.expand_conv(plane))) if self.expands else plane
         inner = functional.relu6(self.bn1(self.depthwise_conv(inner)))
-        inner = self.bn2(self.project_conv(inner))
+        inner = self.attention(self.bn2(self.project_conv(inner)))
         return inner + plane if self.adds else inner
 
 
@@ -73,15 +83,15 @@ class EfficientNetLite(nn.Module):
 
     def __init__(self, repeats: Sequence[int] = REPEATS_LITE0) -> None:
         super().__init__()
-        self.conv_stem, self.bn0 = _SameConv(3, STEM, 3, 2, bias=False), _norm(STEM)
+        self.conv_stem, self.bn0 = SameConv(3, STEM, 3, 2, bias=False), norm(STEM)
         blocks, channels = [], STEM
         self.ends = [sum(repeats[: n + 1]) for n in range(len(repeats))]
         for many, (_, kernel, stride, expansion, wanted) in zip(repeats, STAGES, strict=True):
             for turn in range(many):
-                blocks.append(_Bottleneck(channels, kernel, 1 if turn else stride, expansion, wanted))
+                blocks.append(Bottleneck(channels, kernel, 1 if turn else stride, expansion, wanted))
                 channels = wanted
         self.blocks = nn.Sequential(*blocks)
-        self.conv_head, self.bn1 = nn.Conv2d(channels, HEAD, 1, bias=False), _norm(HEAD)
+        self.conv_head, self.bn1 = nn.Conv2d(channels, HEAD, 1, bias=False), norm(HEAD)
         self.fc = nn.Linear(HEAD, 1000)
 
     def forward(self, pictures: Tensor) -> Tensor:

@@ -21,6 +21,9 @@ import torch
 from torch import Tensor, nn
 
 STAGES = 4
+LITE_CHANNELS = (24, 40, 80, 112)
+"""Maps of nets.lite_trunk.LiteTrunk."""
+_LITE_STRIDE = 16  # of sides that are multiples of it
 PUBLISHED_WIDTH = 64
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of red, green and blue on [0, 1]."""
@@ -36,14 +39,23 @@ class TrunkConfig:
     """What stands before the first stage; "magnitudes": how strong traces are, for inputs that are traces."""
     gain: float = 1.0
     """g of the stem "magnitudes": 8-bit levels in a unit of the input."""
+    lite: bool = False
+    """Whether the stages are those of EfficientNet-Lite0 (nets.lite_trunk), whatever `width` is."""
+
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """Channels of the maps of the four stages."""
+        return LITE_CHANNELS if self.lite else tuple(self.width << stage for stage in range(STAGES))
 
     @property
     def channels(self) -> int:
         """Of the last maps."""
-        return self.width << (STAGES - 1)
+        return self.stages[-1]
 
     def map_side(self, side: int) -> int:
         """Side of the last maps of a picture of `side` px."""
+        if self.lite:
+            return side // _LITE_STRIDE
         for _ in range(STAGES + 1):
             side = (side + 1) // 2
         return side
@@ -129,10 +141,10 @@ def inner_maps(trunks: list[list[Tensor]]) -> dict[str, Tensor]:
     return {f"maps.{t}-{stage}": maps[stage] for t, maps in enumerate(trunks) for stage in (1, 2)}
 
 
-def start_trunk(trunk: ResNet18, start: ResNet18) -> None:
+def start_trunk(trunk: nn.Module, start: nn.Module) -> None:
     """Copy the parameters of a trained trunk; attention modules and a stem with other inputs keep theirs."""
     mine = trunk.state_dict()
-    fitting = {name: v for name, v in start.state_dict().items() if mine[name].shape == v.shape}
+    fitting = {n: v for n, v in start.state_dict().items() if n in mine and mine[n].shape == v.shape}
     trunk.load_state_dict(mine | fitting)
 
 

@@ -46,6 +46,11 @@ _HELD_OUT = 64  # batches for the calibrations
 _CELLS = 128  # of each held-out picture for the calibration
 _STROKE = 1 / 8  # share of a cell that a stroke covers at least
 
+STEPS = 800
+"""Of each training on the released trunk, so that all localizers are trained on the same pictures."""
+FOCUSED = 0.5
+"""Share of focused pairs in these trainings."""
+
 Supervision = Literal["masks", "boxes", "scribbles", "pictures"]
 
 
@@ -55,7 +60,7 @@ class LocalizeRecipe(Recipe):
 
     batch: int = 16
     """Pictures a step: half of them authentic."""
-    side: int = 256
+    side: int = 192
     """Of the pictures, px; a multiple of 32."""
     chain: Ranges = field(default_factory=Ranges)
     """Path of both classes from the set to the network."""
@@ -304,7 +309,7 @@ def calibrate(
     The probability of a cell is that in a picture that is manipulated; whether it is, is that of the picture.
     Scores: f1 of the cells of manipulated pictures at 1/2, mean over pictures; false_area of authentic ones.
     """
-    batches = LocalizeBatches(held_out, replace(system.recipe, supervision="masks"))
+    batches = LocalizeBatches(held_out, replace(system.recipe, supervision="masks", focused=0.0))
     logits, labels, pictures = [], [], []
     for number in range(_HELD_OUT):
         batch = batches.draw(np.random.default_rng((SEED, 3, number)))

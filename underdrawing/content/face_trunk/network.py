@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from underdrawing.nets.face_outputs import FaceOutputs
 from underdrawing.nets.front_ends import Residuals
 from underdrawing.nets.loading import load_network
-from underdrawing.nets.resnet18 import ResNet18, TrunkConfig, inner_maps, normalized, start_trunk
+from underdrawing.nets.resnet18 import TrunkConfig, inner_maps, normalized, start_trunk
+from underdrawing.nets.trunks import Trunk, build_trunk
 
 WEIGHTS = Path(__file__).parent / "weights/face-trunk.safetensors"
 
@@ -26,6 +27,8 @@ class Config:
 
     width: int = 12
     """Channels of the first stage; 64 in ResNet-18."""
+    lite: bool = False
+    """See TrunkConfig."""
 
 
 class FaceTrunk(nn.Module):
@@ -34,9 +37,10 @@ class FaceTrunk(nn.Module):
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Config()
-        picture, traces = TrunkConfig(config.width), TrunkConfig(config.width, "magnitudes")
+        picture = TrunkConfig(config.width, lite=config.lite)
+        traces = TrunkConfig(config.width, "magnitudes", lite=config.lite)
         self.residuals = Residuals()
-        self.picture, self.traces = ResNet18(picture), ResNet18(traces, inputs=Residuals.maps)
+        self.picture, self.traces = build_trunk(picture), build_trunk(traces, inputs=Residuals.maps)
         self.head = nn.Linear(2 * picture.channels, 1)
 
     def forward(self, faces: Tensor) -> FaceOutputs:
@@ -47,9 +51,9 @@ class FaceTrunk(nn.Module):
         return FaceOutputs(self.head(embedding)[:, 0], embedding, heat, inner_maps(stages))
 
 
-def start_from(*trunks: ResNet18, weights: Path = WEIGHTS) -> None:
-    """Start trunks from the trained one with the same stem; those of another width stay as they are."""
+def start_from(*trunks: Trunk, weights: Path = WEIGHTS) -> None:
+    """Start trunks from the trained one with the same stem; those of another size stay as they are."""
     start = load_network(weights, Config, FaceTrunk, "network.")
     for trunk in trunks:
-        if trunk.config.width == start.config.width:
+        if trunk.config.stages == start.picture.config.stages:
             start_trunk(trunk, start.traces if trunk.config.stem == "magnitudes" else start.picture)

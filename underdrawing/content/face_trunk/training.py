@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from underdrawing.content.face_trunk.network import Config, FaceTrunk
+from underdrawing.data.face_set import FaceSet
+from underdrawing.nets.lite_trunk import start_from_imagenet
 from underdrawing.train import classify
 
 DEFAULT = "lean"
@@ -21,11 +23,14 @@ class TrunkRecipe(classify.ClassifyRecipe):
     """Training of a trunk."""
 
     network: Config = field(default_factory=Config)
+    imagenet: bool = False
+    """Whether trunks of EfficientNet-Lite0 start from what it learned from ImageNet."""
 
 
 _LEAN = TrunkRecipe(learning_rate=2e-3, minutes=60.0)
 RECIPES: dict[str, TrunkRecipe] = {
     "lean": _LEAN,
+    "lite": replace(_LEAN, network=Config(lite=True), imagenet=True, learning_rate=1e-3, squares=0.3),
     "smoke": replace(_LEAN, network=Config(width=8), side=64, batch=8, steps=20),
 }
 """By the name that `--recipe` takes."""
@@ -35,8 +40,15 @@ def make(
     recipe: TrunkRecipe, data: Path, out: Path, *, minutes: float | None, resume: bool
 ) -> dict[str, float]:
     """Train on a set of faces; see train.classify."""
+
+    def build(faces: FaceSet) -> classify.Classification:
+        network = FaceTrunk(recipe.network)
+        if recipe.imagenet:
+            start_from_imagenet(network.picture, network.traces)
+        return classify.Classification(network, faces, recipe)
+
     return classify.run(
-        lambda faces: classify.Classification(FaceTrunk(recipe.network), faces, recipe),
+        build,
         recipe,
         data,
         out / "face-trunk.safetensors",

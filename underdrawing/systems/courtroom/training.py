@@ -68,7 +68,7 @@ class CourtroomTraining(localize.LocalizerTraining):
         return terms
 
 
-_LEAN = CourtroomRecipe(network=RELEASED, learning_rate=1e-3, minutes=25.0)
+_LEAN = CourtroomRecipe(network=RELEASED, learning_rate=1e-3, steps=localize.STEPS, focused=localize.FOCUSED)
 
 
 def _without(**changes: object) -> CourtroomRecipe:

@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from underdrawing.nets.face_outputs import FaceOutputs
-from underdrawing.nets.resnet18 import ResNet18, TrunkConfig, inner_maps, normalized
+from underdrawing.nets.resnet18 import TrunkConfig, inner_maps, normalized
+from underdrawing.nets.trunks import build_trunk
 from underdrawing.systems.dpnet_fgl.frequency import FrequencyStream
 from underdrawing.systems.dpnet_fgl.graph_convolution import GraphConvolution
 
@@ -29,6 +30,8 @@ class Config:
     """Sides of the faces, px; a multiple of 32."""
     width: int = 12
     """w: channels of the trunk's first stage; the last maps of both streams have 4 w."""
+    lite: bool = False
+    """Whether the trunk of the spatial stream is that of EfficientNet-Lite0; see TrunkConfig."""
     kernels: int = 4
     """K: kernels of a dynamic convolution."""
     embedding: int = 96
@@ -50,17 +53,18 @@ RELEASED = Config()
 class SpatialStream(nn.Module):
     """(B, 3, S, S) RGB in 0..255 -> (B, 4 w, S/16, S/16): a trunk, its last two stages mixed at 1/16."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, lite: bool) -> None:
         super().__init__()
-        self.trunk = ResNet18(TrunkConfig(width))
+        trunk = TrunkConfig(width, lite=lite)
+        self.trunk, self.lite = build_trunk(trunk), lite
         self.mixing = nn.Sequential(
-            nn.Conv2d(12 * width, 4 * width, 1, bias=False), nn.BatchNorm2d(4 * width), nn.ReLU()
+            nn.Conv2d(sum(trunk.stages[2:]), 4 * width, 1, bias=False), nn.BatchNorm2d(4 * width), nn.ReLU()
         )
 
     def forward(self, faces: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The maps, and those within the trunk."""
         stages = self.trunk(normalized(faces))
-        last = F.interpolate(stages[3], scale_factor=2)
+        last = stages[3] if self.lite else F.interpolate(stages[3], scale_factor=2)
         return self.mixing(torch.cat([stages[2], last], 1)), inner_maps([stages])
 
 
@@ -84,7 +88,7 @@ class DPNet(nn.Module):
         assert config.spatial or config.frequency
         self.config = config
         channels = 4 * config.width
-        self.spatial = SpatialStream(config.width) if config.spatial else None
+        self.spatial = SpatialStream(config.width, config.lite) if config.spatial else None
         self.frequency = FrequencyStream(config.width, config.kernels) if config.frequency else None
         self.fusion = GatedFusion(channels) if config.spatial and config.frequency else None
         self.projection = nn.Sequential(

@@ -37,6 +37,7 @@ _LEAN = DPNetRecipe(batch=36, learning_rate=2e-3, minutes=25.0, start=True, squa
 RECIPES: dict[str, DPNetRecipe] = {
     "paper": _PAPER,
     "lean": _LEAN,
+    "lite": replace(_LEAN, network=Config(lite=True)),
     "ablation-no-fgl": replace(_LEAN, guidance=None),
     "ablation-no-graph": replace(_LEAN, network=Config(graph_layers=0)),
     "ablation-frequency": replace(_LEAN, network=Config(spatial=False)),

@@ -21,7 +21,8 @@ from torch.nn import functional
 
 from underdrawing.nets.face_outputs import FaceOutputs
 from underdrawing.nets.front_ends import FRONT_ENDS
-from underdrawing.nets.resnet18 import PUBLISHED_WIDTH, ResNet18, TrunkConfig, inner_maps, normalized
+from underdrawing.nets.resnet18 import PUBLISHED_WIDTH, TrunkConfig, inner_maps, normalized
+from underdrawing.nets.trunks import build_trunk
 from underdrawing.systems.gocnet.mta import GatedMTA, MTAGates
 
 HEAD_SIDE = 4
@@ -47,6 +48,8 @@ class Config:
     """Of the second trunk: what MTA's gates do. "replace" as in the authors' code."""
     one_trunk: bool = False
     """True: without the second trunk; for comparing front ends."""
+    lite: bool = False
+    """Whether the trunks are those of EfficientNet-Lite0; see TrunkConfig."""
 
 
 RELEASED = Config(side=128, width=12, mta="gate", stem="magnitudes")
@@ -60,9 +63,10 @@ class GocNet(nn.Module):
         super().__init__()
         self.config = config = config or Config()
         self.front_end = FRONT_ENDS[config.front_end]()
-        traces = TrunkConfig(config.width, config.stem, gain=self.front_end.levels)
-        self.trunk, trunk = ResNet18(traces, inputs=self.front_end.maps), TrunkConfig(config.width)
-        self.mta_trunk = None if config.one_trunk else ResNet18(trunk, attention=_ATTENTION[config.mta])
+        traces = TrunkConfig(config.width, config.stem, gain=self.front_end.levels, lite=config.lite)
+        self.trunk = build_trunk(traces, inputs=self.front_end.maps)
+        trunk = TrunkConfig(config.width, lite=config.lite)
+        self.mta_trunk = None if config.one_trunk else build_trunk(trunk, attention=_ATTENTION[config.mta])
         side = trunk.map_side(config.side)
         self.grid = min(HEAD_SIDE, side)
         self.window = side - self.grid + 1

@@ -53,6 +53,7 @@ RECIPES: dict[str, GocNetRecipe] = {
         side=299, learning_rate=1e-4, warmup=0.0, epochs=10, average=0.0, dense=0.0, ranking=0.0
     ),
     "lean": _LEAN,
+    "lite": replace(_LEAN, network=replace(RELEASED, lite=True)),
     "front-end-rgb": _front_end("rgb"),
     "front-end-srm": _front_end("srm"),
     "front-end-bayar": _front_end("bayar"),

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from underdrawing.nets.face_outputs import FaceOutputs
-from underdrawing.nets.resnet18 import PUBLISHED_WIDTH, ResNet18, TrunkConfig, inner_maps, normalized
+from underdrawing.nets.resnet18 import PUBLISHED_WIDTH, TrunkConfig, inner_maps, normalized
+from underdrawing.nets.trunks import build_trunk
 from underdrawing.systems.grnet.afm import ChannelAttention, EqualWeighting, LossWeighting, TrainedWeighting
 from underdrawing.systems.grnet.mte import ManipulationTraces
 
@@ -35,6 +36,8 @@ class Config:
     """Channels of the first stage of each trunk."""
     stem: Literal["published", "magnitudes"] = "published"
     """Of the trunk on the residual; see TrunkConfig."""
+    lite: bool = False
+    """Whether the trunks are those of EfficientNet-Lite0; see TrunkConfig."""
     radius: int = 2
     """r of the guided filter, px."""
     eps: float = 0.05**2
@@ -68,9 +71,10 @@ class GRNet(nn.Module):
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Config()
-        trunk = TrunkConfig(config.width)
+        trunk = TrunkConfig(config.width, lite=config.lite)
+        traces = TrunkConfig(config.width, config.stem, lite=config.lite)
         self.mte = ManipulationTraces(config.radius, config.eps)
-        self.trunks = nn.ModuleList([ResNet18(trunk), ResNet18(TrunkConfig(config.width, config.stem))])
+        self.trunks = nn.ModuleList([build_trunk(trunk), build_trunk(traces)])
         self.attention = nn.ModuleList([ChannelAttention(config.residual_attention) for _ in range(2)])
         self.head = nn.Linear(trunk.channels, 2)
         self.weighting = config.weighting()

@@ -74,6 +74,7 @@ RECIPES: dict[str, GRNetRecipe] = {
         side=299, learning_rate=1e-4, warmup=0.0, epochs=10, average=0.0, dense=0.0, ranking=0.0
     ),
     "lean": _LEAN,
+    "lite": replace(_LEAN, network=replace(RELEASED, lite=True)),
     "alpha-smaller-loss": _ABLATION,
     "alpha-larger-loss": _with(alpha="larger_loss"),
     "alpha-trained": _with(alpha="trained"),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from underdrawing.content.manipulation_trunk.network import Config as TrunkConfig
 from underdrawing.systems.sc_iml.network import RELEASED, Config
-from underdrawing.train.localize import LocalizeRecipe, Supervision
+from underdrawing.train.localize import FOCUSED, STEPS, LocalizeRecipe, Supervision
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class PaperRecipe(ScIMLRecipe):
     """Share of the training after which the learning rate is a tenth."""
 
 
-_LEAN = ScIMLRecipe(learning_rate=2e-3, minutes=25.0)
+_LEAN = ScIMLRecipe(learning_rate=2e-3, steps=STEPS, focused=FOCUSED)
 _SMALL = (8, 16, 16, 16)
 RECIPES: dict[str, ScIMLRecipe] = {
     "lean": _LEAN,
