@@ -40,7 +40,7 @@ INVENTORY = (
     Item("interlacing", "left out"),
     Item("missing end, wrong checksums", "converted", "read all the same; a file that lacks rows is refused"),
     Item("data behind the end marker, second packets of XMP", "left out"),
-    Item("animation (APNG)", "left out", "refused"),
+    Item("animation (APNG)", "left out", "refused as a picture; see data.animations"),
 )
 CARRIES = ("icc", "exif", "xmp", "iptc", "comments", "resolution", "texts", "cicp", "depth")
 _OF_PIXELS = (b"IHDR", b"PLTE", b"IDAT")

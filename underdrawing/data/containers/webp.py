@@ -23,7 +23,7 @@ INVENTORY = (
     Item("lossless coding", "kept", "lossy files stay lossy"),
     Item("alpha", "kept", "with the colours below alpha 0"),
     Item("data behind the end", "left out"),
-    Item("animation", "left out", "refused"),
+    Item("animation", "left out", "refused as a picture; see data.animations"),
 )
 CARRIES: tuple[str, ...] = ("icc", "exif", "xmp")
 _DEFAULT_QUALITY = 98  # at 95 a quarter of photographs lose their top layer
