@@ -7,7 +7,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from underdrawing.systems.diffmark import training
+from underdrawing import zoo
+from underdrawing.nets.loading import load_network
+from underdrawing.nets.weights import read_tensors
+from underdrawing.systems.diffmark import model, training
+from underdrawing.systems.diffmark.network import Config, DiffMark
 from underdrawing.systems.diffmark.training import RECIPES, PaperRecipe
 from underdrawing.train.loop import Run, train
 from underdrawing.train.real_faces import Faces
@@ -124,6 +128,20 @@ def test_the_log_of_a_seeded_training(face_set, tmp_path):
     rows = train(system(face_set, replace(SMOKE, steps=3, target_psnr_db=40.0)), Run(steps=3), tmp_path)
     found = [[row["picture"], row["decoder"]] for row in rows]
     assert np.allclose(found, LOG, rtol=0.3, atol=0.02), found  # steps amplify rounding
+
+
+def test_a_training_writes_weights_that_the_codec_takes(face_set, tmp_path):
+    recipe = replace(SMOKE, steps=2)
+    last = training.make(recipe, face_set, tmp_path, minutes=None, resume=False)
+    assert last["step"] == 1 and {"psnr_db", "decoder/benign", "decoder/autoencoded"} <= set(last)
+    path = tmp_path / "diffmark.safetensors"
+    assert zoo.training("diffmark").makes == path.name
+    codec = model.DiffMarkCodec(path)
+    assert (codec.bits, codec.side) == (8, 64)
+    network = load_network(path, Config, DiffMark, model.PREFIX)
+    assert network.config == SMOKE.network
+    scale = float(read_tensors(path)[model.SCALE][0])
+    assert scale > 0 and codec._scale == scale
 
 
 def test_the_recipe_against_further_embeddings_adds_a_term(face_set):

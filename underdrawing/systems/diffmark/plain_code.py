@@ -30,7 +30,7 @@ class PlainCode(nn.Module):
     """Writes and reads bits without a network; its patterns, margin and gain are trained with the rest."""
 
     def __init__(self, bits: int, side: int) -> None:
-        """bits: at most 400, the products in the band; side: of the faces, at least 32 px."""
+        """bits: at most 472, the products in the band; side: of the faces, at least 32 px."""
         super().__init__()
         size = int(_BAND[1])
         steps, lines = torch.arange(side) + 0.5, torch.arange(size)[:, None]
