@@ -26,6 +26,7 @@ from underdrawing.content.manipulation_trunk import model as trunk_model
 from underdrawing.content.manipulation_trunk import network as trunk_network
 from underdrawing.content.manipulation_trunk.plain_head import PlainHead
 from underdrawing.content.sketch import fusion, fusion_net, parameters, sketch_net, transform
+from underdrawing.faces import regions
 from underdrawing.judging.map_scorer import MAPS
 from underdrawing.judging.witness import network, witness
 from underdrawing.nets import face_autoencoder
@@ -35,6 +36,8 @@ from underdrawing.systems.box_prompt_iml import network as box_prompt_iml_networ
 from underdrawing.systems.cmb_net import network as cmb_net
 from underdrawing.systems.cmb_net import words
 from underdrawing.systems.courtroom import network as courtroom
+from underdrawing.systems.dawf import model as dawf_model
+from underdrawing.systems.dawf import network as dawf
 from underdrawing.systems.diffmark import model as diffmark_model
 from underdrawing.systems.diffmark import network as diffmark
 from underdrawing.systems.dpnet_fgl import network as dpnet_fgl
@@ -59,6 +62,8 @@ class Source:
     make: Callable[[], nn.Module]
     inputs: dict[str, Tensor]
     outputs: tuple[str, ...]
+    many: bool = False
+    """Whether the first axis of all inputs is free, in place of the sides of pictures."""
 
     def export(self) -> bytes:
         """The graph file: the same bytes for the same network."""
@@ -68,6 +73,8 @@ class Source:
                 tensor.uniform_()  # the exporter would merge parameters of equal values
         free = {name: {2: f"{name}_h", 3: f"{name}_w"} for name, x in self.inputs.items() if x.ndim == 4}
         free |= {name: {2: "frames_t"} for name, x in self.inputs.items() if x.ndim == 5}
+        if self.many:
+            free = {name: {0: "count"} for name in self.inputs}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the exporter by tracing, which keeps the parameters' names
             torch.onnx.export(
@@ -289,6 +296,16 @@ def _gifguard() -> list[Source]:
     ]
 
 
+def _dawf() -> list[Source]:
+    """Of both networks, for any number of faces."""
+    config, faces = dawf.Config(), {"faces": torch.zeros(2, 4, regions.SIDE, regions.SIDE)}
+    message = {"bits": torch.ones(2, config.bits), "strength": torch.ones(2)}
+    return [
+        Source(dawf_model.EMBEDDER, lambda: dawf.Embedder(config), faces | message, ("residuals",), True),
+        Source(dawf_model.READER, lambda: dawf.Reader(config), faces, ("logits", "maps"), True),
+    ]
+
+
 def _diffmark() -> list[Source]:
     """Of the sampling's step and of the decoder, for one face."""
     config = diffmark.RELEASED
@@ -329,7 +346,7 @@ def _waveguard() -> list[Source]:
 
 def carriers() -> list[Source]:
     """Graphs of the carriers of bits in faces and in clips."""
-    return [*_diffmark(), *_gifguard(), *_waveguard()]
+    return [*_dawf(), *_diffmark(), *_gifguard(), *_waveguard()]
 
 
 def main(arguments: list[str]) -> int:
