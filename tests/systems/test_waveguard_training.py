@@ -8,7 +8,7 @@ import torch
 from skimage import data
 
 from underdrawing.carriers.turned import turned, turned_back
-from underdrawing.systems.waveguard import training
+from underdrawing.systems.waveguard import model, training
 from underdrawing.systems.waveguard.network import RELEASED, Config, WaveGuard, to_u
 from underdrawing.systems.waveguard.plain import PlainTracer
 from underdrawing.train.loop import Run, train
@@ -112,3 +112,15 @@ def wrong_bits(turns):
 def test_a_second_mark_overwrites_the_first_unless_the_face_is_turned():
     assert wrong_bits((0, 0)) > 0.3
     assert wrong_bits((0, 1)) < 0.1
+
+
+def test_a_training_makes_a_carrier(face_set, tmp_path):
+    """From the set to the weights to a photograph, by the graphs."""
+    recipe = replace(training.RECIPES["lean"], steps=1, batch=2)
+    last = training.make(recipe, face_set, tmp_path, minutes=None, resume=False)
+    assert last["psnr_db"] > 36 and last["tracer/none"] == 0 and last["detector/swap"] > 0.3
+    carrier = model.carrier(tmp_path / "waveguard.safetensors")
+    photo = np.ascontiguousarray(data.astronaut()[:256, 40:296])
+    bits = np.random.default_rng(1).integers(0, 2, 30, dtype=np.uint8)
+    marked = carrier.embed(photo, bits).apply(photo)
+    assert np.array_equal(carrier.read(marked, 30).bits, bits)
