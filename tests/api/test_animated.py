@@ -43,6 +43,8 @@ class PlainFrames:
         return marked
 
     def read_frames(self, frames_u8):
+        if min(frames_u8.shape[1:3]) < 80:
+            raise CapacityError("sides of 80 px or more")
         values = self._patterns @ np.mean([self._cells(frame) for frame in frames_u8], axis=0)
         even = np.abs(values).std() < 0.5 * np.abs(values).mean()
         return Reading((-values / 50).astype(np.float32), bool(even))
@@ -207,6 +209,13 @@ def test_too_many_pixels_and_tiny_animations(plain, gif):
     Image.new("P", (8, 8)).save(buffer, "GIF")
     with pytest.raises(PictureError.__mro__[1], match="too small"):
         Session().judge(buffer.getvalue())
+
+
+def test_an_animation_without_room_for_a_mark_is_unprotected(plain):
+    small = photo_animation()
+    small = replace(small, pixels=np.ascontiguousarray(small.pixels[:, :72, :72]))
+    verdict = Session().judge(encode_animation(small, Path("a.gif")).data).verdict
+    assert verdict.status == "unprotected" and "no room" in verdict.message
 
 
 def test_one_frame_is_an_animation(plain, tmp_path):

@@ -68,7 +68,12 @@ class MarkedFrames:
 
     def verify(self, frames: np.ndarray) -> Verdict:
         """The identity in received frames (T, H, W, 3) uint8, or none."""
-        reading = self.carrier.read_frames(frames)
+        try:
+            reading = self.carrier.read_frames(frames)
+        except CapacityError as error:
+            return Verdict(
+                "unprotected", False, f"The animation has no room for a mark ({error}). {_NOTHING}"
+            )
         read = _CODE.decode(reading.bits)
         if read is None and reading.present:
             message = (
