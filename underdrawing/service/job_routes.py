@@ -110,23 +110,32 @@ def job_routes(server: ServerState) -> APIRouter:
     return router
 
 
+class HookFields:
+    """The fields of a job's webhook."""
+
+    def __init__(
+        self,
+        webhook: Annotated[str | None, _URL] = None,
+        webhook_secret: Annotated[str | None, _SECRET] = None,
+    ) -> None:
+        self.webhook, self.secret = webhook, webhook_secret
+
+
 class JobFields:
     """The form of a job beside its pictures."""
 
     def __init__(
         self,
         do: Annotated[Kind, Form(description="what to do with each picture", examples=["verify"])],
+        hook: Annotated[HookFields, Depends()],
         strength: Strength = 1.0,
         facts: FactsText = None,
         credentials: WithCredentials = None,
         limit: Limit = 5,
         system: SystemName = MAIN,
-        webhook: Annotated[str | None, _URL] = None,
-        webhook_secret: Annotated[str | None, _SECRET] = None,
     ) -> None:
-        self.do, self.limit = do, limit
+        self.do, self.limit, self.webhook, self.webhook_secret = do, limit, hook.webhook, hook.secret
         self.protect = ProtectOptions(strength, None, facts, credentials, system=system)
-        self.webhook, self.webhook_secret = webhook, webhook_secret
 
 
 def _check_fields(do: Kind, sent: Iterable[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import to_thread
-from typing import cast
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
@@ -67,6 +67,21 @@ def _picture_router() -> APIRouter:
     )
 
 
+class ProtectFields:
+    """The form of a request to protect, beside its picture."""
+
+    def __init__(
+        self,
+        strength: Strength = 1.0,
+        identity: NewIdentity = None,
+        facts: FactsText = None,
+        credentials: WithCredentials = None,
+        quality: Quality = None,
+        system: SystemName = MAIN,
+    ) -> None:
+        self.options = ProtectOptions(strength, identity, facts, credentials, quality, system)
+
+
 def _pictures(server: ServerState) -> APIRouter:
     router = _picture_router()
     receiver = Receiver(server.settings)
@@ -92,15 +107,10 @@ def _pictures(server: ServerState) -> APIRouter:
     async def protect(
         request: Request,
         picture: Picture,
-        strength: Strength = 1.0,
-        identity: NewIdentity = None,
-        facts: FactsText = None,
-        credentials: WithCredentials = None,
-        quality: Quality = None,
-        system: SystemName = MAIN,
+        fields: Annotated[ProtectFields, Depends()],
     ) -> Protection:
         """Hide a content code and an identity in a picture, signed with the key of the server."""
-        task = protect_task(server, ProtectOptions(strength, identity, facts, credentials, quality, system))
+        task = protect_task(server, fields.options)
         task["name"] = responses.display_name(picture.filename)
         name, result = await server.run_task(picture, task)
         role = request.state.caller.role

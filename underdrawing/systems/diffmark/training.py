@@ -19,15 +19,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from underdrawing.attacks.face_channels import BENIGN, DEEPFAKES, FaceChannel
-from underdrawing.carriers.again import Again
-from underdrawing.carriers.lattice.carrier import LatticeCarrier
+from underdrawing.carriers.attackers import Resilience, fine_tune
 from underdrawing.losses.features import feature_distance
 from underdrawing.systems.diffmark.autoencoded import Autoencoded
 from underdrawing.systems.diffmark.diffusion import diffused
 from underdrawing.systems.diffmark.model import WEIGHTS
 from underdrawing.systems.diffmark.network import LARGE, RELEASED, Config, DiffMark, from_levels, to_levels
 from underdrawing.train import bits
-from underdrawing.train.ais import PatternAttacker, PixelAttacker, Resilience, add_resilience, start_from
 from underdrawing.train.bits import BitsRecipe, BitsTraining, Ramp, through
 from underdrawing.train.marked_faces import BitsBatch
 from underdrawing.train.real_faces import Faces
@@ -53,15 +51,8 @@ class LeanRecipe(BitsRecipe):
     picture: Ramp = _ALWAYS
     """Weight of the square error of each face beyond that of `target_psnr_db`."""
     target_psnr_db: float = 37.5
-
-
-@dataclass(frozen=True)
-class AisRecipe(LeanRecipe):
-    """Fine-tuning of the released weights against further embeddings (train.ais)."""
-
-    minutes: float = 20.0
-    learning_rate: float = 3e-4
-    resilience: Resilience = field(default_factory=Resilience)
+    resilience: Resilience | None = None
+    """Against further embeddings, from the released weights where there are some (train.ais)."""
 
 
 @dataclass(frozen=True)
@@ -181,12 +172,10 @@ RECIPES: dict[str, LeanRecipe | PaperRecipe] = {
     "lean": LeanRecipe(),
     "paper": PaperRecipe(),
     "paper-256": PaperRecipe(network=LARGE, side=256, bits=128, bits_first=10_000),
-    "ais": AisRecipe(),
+    "ais": LeanRecipe(minutes=20.0, learning_rate=3e-4, resilience=Resilience()),
     "smoke": LeanRecipe(
-        network=Config(
-            bits=8, side=64, base=16, multipliers=(0.5, 1, 1), attention=(16,), groups=4, embedding=8,
-            dropout=0.0,
-        ),
+        network=Config(bits=8, side=64, base=16, multipliers=(0.5, 1, 1), attention=(16,), groups=4,
+                       embedding=8, dropout=0.0),
         side=64, bits=8, batch=2, steps=20,
     ),
 }  # fmt: skip
@@ -194,15 +183,12 @@ RECIPES: dict[str, LeanRecipe | PaperRecipe] = {
 
 
 def build(faces: Faces, recipe: LeanRecipe | PaperRecipe) -> DiffMarkTraining:
-    """The training of a recipe; `ais` starts from the released weights, where there are some."""
+    """The training of a recipe."""
     if isinstance(recipe, PaperRecipe):
         return PublishedTraining(faces, recipe)
     training = LeanTraining(faces, recipe)
-    if isinstance(recipe, AisRecipe):
-        if recipe.network == RELEASED:
-            start_from(training.network, WEIGHTS)
-        pool = (PixelAttacker(Again(LatticeCarrier("jpeg70"))), PatternAttacker())
-        add_resilience(training, recipe.resilience, pool)
+    if recipe.resilience is not None:
+        fine_tune(training, WEIGHTS if recipe.network == RELEASED else None, recipe.resilience)
     return training
 
 
@@ -210,7 +196,5 @@ def make(
     recipe: LeanRecipe | PaperRecipe, data: Path, out: Path, *, minutes: float | None, resume: bool
 ) -> dict[str, float]:
     """Train, calibrate and write out/diffmark.safetensors; see train.bits."""
-    return bits.run(
-        lambda faces: build(faces, recipe), recipe, data, out / "diffmark.safetensors",
-        minutes=minutes, resume=resume,
-    )  # fmt: skip
+    weights = out / "diffmark.safetensors"
+    return bits.run(lambda faces: build(faces, recipe), recipe, data, weights, minutes=minutes, resume=resume)
