@@ -5,19 +5,15 @@ python tests/systems/test_detectors_released.py NAME writes tests/golden/NAME.np
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sys
-from pathlib import Path
 
 import cv2
+import golden_outputs
 import numpy as np
 import pytest
 from skimage import data
 
 from underdrawing import faces, zoo
-
-GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def pictures() -> list[np.ndarray]:
@@ -43,25 +39,11 @@ def answers(name: str) -> dict[str, np.ndarray]:
     }
 
 
-@pytest.mark.parametrize("name", [name for name in zoo.names("detector") if zoo.card(name).own_weights])
+@pytest.mark.parametrize("name", golden_outputs.released("detector"))
 def test_golden_output(name):
-    found = answers(name)
-    with np.load(GOLDEN / f"{name.replace('-', '_')}.npz") as golden:
-        assert set(golden.files) == set(found)
-        for part, values in found.items():
-            np.testing.assert_allclose(values, golden[part], rtol=0.01, atol=0.01, err_msg=part)
-
-
-def write(name: str) -> None:
-    """The golden file, and its hash as that of the behaviour that the card names."""
-    path, recorded = GOLDEN / f"{name.replace('-', '_')}.npz", GOLDEN / "behaviour.json"
-    np.savez(path, **answers(name))
-    hashes = json.loads(recorded.read_text())
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    hashes.setdefault(name, {})[str(zoo.card(name).behaviour)] = digest
-    recorded.write_text(json.dumps(hashes, indent=1, sort_keys=True) + "\n")
+    golden_outputs.compare(name, answers(name))
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or zoo.names("detector"):
-        write(name)
+    for name in sys.argv[1:] or golden_outputs.released("detector"):
+        golden_outputs.write(name, answers(name))

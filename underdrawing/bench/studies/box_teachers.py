@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from underdrawing.bench.harness.labelled_sets import folder_of
 from underdrawing.bench.harness.record import Protocol, Store
 from underdrawing.bench.harness.render import Block, Cell, Table
 from underdrawing.bench.harness.run import Row, Run, Study, summarize
-from underdrawing.core.errors import PictureError, UsageError
 from underdrawing.data.annotation import boxes
 from underdrawing.data.localization_sets import read_public
 from underdrawing.data.manipulated_set import IGNORED, ManipulatedSet
@@ -63,23 +63,14 @@ def run(run: Run) -> None:
     """Measure the teachers on each set; the promptable one where its files lie in the folder of the set."""
     settings = run.read_settings(Settings)
     parts: dict[str, Callable[[], tuple[Path, list[Boxed]]]] = {
-        "set": lambda: _of_set(_folder(run, settings.set), run.photos),
-        **{name: lambda name=name: _of_public(_folder(run, settings.public), name, run.photos)  # type: ignore[misc]
+        "set": lambda: _of_set(folder_of(run, settings.set), run.photos),
+        **{name: lambda name=name: _of_public(folder_of(run, settings.public), name, run.photos)  # type: ignore[misc]
            for name in TITLES},
     }  # fmt: skip
     for name, pictures in parts.items():
         run.write_once(
             STUDY, PROTOCOL, ("box-prompt-iml", name), lambda pictures=pictures: _facts(*pictures())
         )
-
-
-def _folder(run: Run, name: str) -> Path:
-    if run.data is None:
-        raise UsageError("this study needs --data DIR, a folder with sets of manipulated pictures")
-    found = next((place for place in (run.data / name, Path(name)) if place.is_dir()), None)
-    if found is None:
-        raise PictureError(f"{run.data}: no folder {name} in it; --only leaves out parts")
-    return found
 
 
 def _of_set(folder: Path, limit: int | None) -> tuple[Path, list[Boxed]]:

@@ -9,7 +9,6 @@ other trainings of CMB-Net, named as their folders.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,14 +17,14 @@ from pathlib import Path
 import numpy as np
 
 from underdrawing import zoo
-from underdrawing.bench.harness.record import Protocol, Store, conditions, part_of, versions_of
+from underdrawing.bench.harness.labelled_sets import Found, SetPart, folder_of, measure_parts
+from underdrawing.bench.harness.record import Protocol, Store, versions_of
 from underdrawing.bench.harness.render import Block, Cell, Table
 from underdrawing.bench.harness.run import Run, Study
 from underdrawing.bench.studies.localization import samples
 from underdrawing.bench.studies.localization.figures import Figures, of_manipulated, of_pictures
 from underdrawing.bench.studies.localization.samples import View
 from underdrawing.bench.studies.localization.tables import BOUNDS, cell
-from underdrawing.core.errors import OutputError, PictureError, UsageError
 from underdrawing.core.interfaces import TextLocalizer
 from underdrawing.data.set_writing import seed_of
 from underdrawing.judging.classical import classical_evidence
@@ -86,27 +85,20 @@ def run(run: Run) -> None:
     folders = [Path(settings.weights)] if settings.weights else []
     paths = [path for folder in folders for path in sorted(folder.rglob("cmb_net.safetensors"))]
     trainings: dict[str, Path | None] = found | {path.parent.name: path for path in paths}
-    chosen = {name: path for name, path in trainings.items() if run.selects(name)}
-    if not chosen:
-        raise OutputError(f"no training of {SYSTEM} is selected; there are: {', '.join(trainings) or 'none'}")
-    view, store = _pictures(run, settings), STUDY.store(run.results)
-    for name, path in chosen.items():
-        if run.again or name not in store.parts:
-            start, at = time.process_time(), conditions(PROTOCOL)
-            figures = measured(name, view, zoo.load(SYSTEM, path) if path else zoo.load(SYSTEM))
-            seconds = round(time.process_time() - start, 1)
-            facts = {"photos": len(view.samples), "data_hash": view.digest, "figures": figures}
-            versions = versions_of(SYSTEM, other_weights=path is not None)
-            store.write(SYSTEM, name, part_of(PROTOCOL, at, versions, seconds=seconds, **facts))
+    parts = (
+        SetPart(
+            name, SYSTEM, versions_of(SYSTEM, other_weights=path is not None),
+            partial(_found, run, settings.set, name, path),
+        )
+        for name, path in trainings.items()
+    )  # fmt: skip
+    measure_parts(run, STUDY.store(run.results), PROTOCOL, parts)
 
 
-def _pictures(run: Run, settings: Settings) -> View:
-    if run.data is None:
-        raise UsageError("this study needs --data DIR, a folder with a set of manipulated pictures")
-    found = next((p for p in (run.data / settings.set, Path(settings.set)) if p.is_dir()), None)
-    if found is None:
-        raise PictureError(f"{run.data}: no folder {settings.set} in it")
-    return samples.on_chains(samples.of_set(found, run.photos), PROTOCOL.seed)
+def _found(run: Run, folder: str, name: str, path: Path | None) -> Found:
+    view = samples.on_chains(samples.of_set(folder_of(run, folder), run.photos), PROTOCOL.seed)
+    figures = measured(name, view, zoo.load(SYSTEM, path) if path else zoo.load(SYSTEM))
+    return Found(figures, len(view.samples), view.digest)
 
 
 def measured(name: str, view: View, localizer: TextLocalizer) -> Figures:

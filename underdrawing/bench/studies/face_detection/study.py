@@ -16,7 +16,6 @@ or a codec of its own. Both classes, and all kinds of forgery, weigh the same in
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -29,7 +28,8 @@ from underdrawing import zoo
 from underdrawing.api.examining import Examiner
 from underdrawing.attacks.channel import Channel, Jpeg, Nothing
 from underdrawing.attacks.suites import SUITES
-from underdrawing.bench.harness.record import Columns, Protocol, conditions, part_of
+from underdrawing.bench.harness.labelled_sets import Found, SetPart, folder_of, installed, measure_parts
+from underdrawing.bench.harness.record import Columns, Protocol
 from underdrawing.bench.harness.run import Run, Study
 from underdrawing.bench.studies.face_detection import joint, tables
 from underdrawing.bench.studies.face_detection.figures import Figures, bounded, measured, merged
@@ -44,7 +44,6 @@ from underdrawing.bench.studies.face_detection.samples import (
     through,
 )
 from underdrawing.bench.studies.face_detection.subjects import FaceSubject, Scores, adapted, released, trained
-from underdrawing.core.errors import OutputError, PictureError, UsageError
 from underdrawing.data.face_set import REAL
 from underdrawing.judging.face_decision import FaceDecision
 from underdrawing.metrics.classification import auc, share
@@ -86,17 +85,6 @@ class Settings:
 Scored = list[tuple[View, Scores]]
 
 
-@dataclass(frozen=True)
-class Found:
-    """Result of a part."""
-
-    figures: Figures
-    count: int
-    """Faces, or photographs."""
-    data_hash: str
-    columns: Columns | None = None
-
-
 Measure = Callable[[FaceSubject], Found]
 
 
@@ -109,21 +97,10 @@ class Bench:
     protocol: FaceProtocol
     _scores: dict[tuple[str, str], Scores] = field(default_factory=dict)
 
-    def folder(self, name: str) -> Path:
-        """A folder below --data. PictureError where there is none."""
-        if self.run.data is None:
-            raise UsageError("this study needs --data DIR, a folder with sets of faces")
-        below = [] if Path(name).is_absolute() else sorted(self.run.data.rglob(name))
-        places = [Path(name), self.run.data / name, *below]
-        found = next((place for place in places if place.is_dir()), None)
-        if found is None:
-            raise PictureError(f"{self.run.data}: no folder {name} below it; --only leaves out parts")
-        return found
-
     @cached_property
     def faces(self) -> Faces:
         """The test split."""
-        found = read_set(self.folder(self.settings.faces))
+        found = read_set(folder_of(self.run, self.settings.faces))
         return found if self.run.photos is None else found.spread(self.run.photos)
 
     @cached_property
@@ -152,7 +129,7 @@ class Bench:
         views = []
         for name, folder in CROSS.items():
             side = self.faces.crops.shape[1]
-            faces = read_pictures(self.folder(folder), name, side, self.run.photos)
+            faces = read_pictures(folder_of(self.run, folder), name, side, self.run.photos)
             if faces.fake.all():
                 faces = join(self.faces.take(self.faces.of(REAL)), faces)
             views.append(on_camera(name, faces, self.protocol.side, self.protocol.seed))
@@ -193,26 +170,14 @@ class Bench:
 
 def run(run: Run, protocol: FaceProtocol = PROTOCOL) -> None:
     """Measure what is not measured yet, part by part. OutputError where no part of this name exists."""
-    settings = run.read_settings(Settings)
-    bench = Bench(run, settings, protocol)
-    names = settings.detectors.split(",") if settings.detectors else _installed()
-    store, known, chosen = STUDY.store(run.results), [], []
-    for subject, part, measure in _parts(bench, names):
-        name = f"{part}-{subject.name.replace('/', '-')}"
-        known.append(name)
-        if run.selects(name):
-            chosen.append((name, subject, measure))
-    if not chosen:
-        raise OutputError(f"no part is called {', '.join(run.only)}; there are: {', '.join(known)}")
-    for done, (name, subject, measure) in enumerate(chosen):
-        run.progress(name, done, len(chosen))
-        if run.again or name not in store.parts:
-            store.write(subject.name.replace("/", "-"), name, *_part(protocol, subject, measure))
-
-
-def _installed() -> list[str]:
-    """Detectors with released weights."""
-    return [name for name in zoo.names("detector") if zoo.card(name).own_weights]
+    bench = Bench(run, run.read_settings(Settings), protocol)
+    detectors = bench.settings.detectors
+    names = detectors.split(",") if detectors else installed("detector")
+    parts = (
+        SetPart(f"{part}-{subject.stored}", subject.stored, subject.versions, partial(measure, subject))
+        for subject, part, measure in _parts(bench, names)
+    )
+    measure_parts(run, STUDY.store(run.results), protocol, parts)
 
 
 def _parts(bench: Bench, names: list[str]) -> Iterator[tuple[FaceSubject, str, Measure]]:
@@ -238,17 +203,6 @@ def _parts(bench: Bench, names: list[str]) -> Iterator[tuple[FaceSubject, str, M
         for subject in trained(Path(bench.settings.weights), names):
             part, measure = ("left-out", _left_out) if subject.without else ("trained", _within)
             yield subject, part, partial(measure, bench)
-
-
-def _part(
-    protocol: FaceProtocol, subject: FaceSubject, measure: Measure
-) -> tuple[dict[str, Any], Columns | None]:
-    """The summary of one part, and its scores by face."""
-    start, at = time.process_time(), conditions(protocol)
-    found = measure(subject)
-    facts = {"photos": found.count, "data_hash": found.data_hash, "figures": found.figures}
-    seconds = round(time.process_time() - start, 1)
-    return part_of(protocol, at, subject.versions, seconds=seconds, **facts), found.columns
 
 
 def _found(figures: Figures, scored: Scored) -> Found:
@@ -336,7 +290,7 @@ def _answers(bench: Bench, decision: FaceDecision, subject: FaceSubject) -> Foun
 
 
 def _untouched(bench: Bench, subject: FaceSubject) -> Found:
-    return Found(*joint.untouched(bench.folder(bench.settings.untouched), bench.run.photos))
+    return Found(*joint.untouched(folder_of(bench.run, bench.settings.untouched), bench.run.photos))
 
 
 def _left_out(bench: Bench, subject: FaceSubject) -> Found:

@@ -61,6 +61,11 @@ class FaceSubject:
     without: tuple[str, ...] = ()
     """Kinds of forgeries that the training left out."""
 
+    @property
+    def stored(self) -> str:
+        """Name without folders, under which results are stored."""
+        return self.name.replace("/", "-")
+
     def raw_prob(self, prob: np.ndarray) -> np.ndarray | None:
         """Probabilities before calibration: the sigmoid of the network's logit."""
         if self.platt is None:

@@ -13,25 +13,22 @@ pictures are no part of it; they have the falsely flagged area and the AUC of pi
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from underdrawing import zoo
 from underdrawing.attacks.manipulation import PLATFORMS
-from underdrawing.bench.harness.record import Columns, Protocol, conditions, part_of
+from underdrawing.bench.harness.labelled_sets import Found, SetPart, folder_of, installed, measure_parts
+from underdrawing.bench.harness.record import Columns, Protocol
 from underdrawing.bench.harness.run import Run, Study
 from underdrawing.bench.studies.localization import ablations, samples, subjects, tables
 from underdrawing.bench.studies.localization.figures import Figures, mean_of, of_manipulated, of_pictures
 from underdrawing.bench.studies.localization.samples import View
 from underdrawing.bench.studies.localization.subjects import MapSubject
 from underdrawing.bench.studies.localization.weak_labels import measured_labels
-from underdrawing.core.errors import OutputError, PictureError, UsageError
 from underdrawing.data.manipulated_set import ManipulatedSet
 from underdrawing.metrics.localization import MapScores
 
@@ -68,14 +65,6 @@ class Settings:
     """Folder with the outputs of trainings at any depth."""
 
 
-@dataclass(frozen=True)
-class Found:
-    """Result of a part."""
-
-    figures: Figures
-    scored: list[tuple[View, MapScores]]
-
-
 Measure = Callable[[MapSubject], Found]
 
 
@@ -88,27 +77,16 @@ class Bench:
     protocol: LocalizationProtocol
     _public: dict[str, View] = field(default_factory=dict)
 
-    def folder(self, name: str) -> Path:
-        """A folder below --data. PictureError where there is none."""
-        if self.run.data is None:
-            raise UsageError("this study needs --data DIR, a folder with the sets of pictures")
-        below = [] if Path(name).is_absolute() else sorted(self.run.data.rglob(name))
-        places = [Path(name), self.run.data / name, *below]
-        found = next((place for place in places if place.is_dir()), None)
-        if found is None:
-            raise PictureError(f"{self.run.data}: no folder {name} below it; --only leaves out parts")
-        return found
-
     @cached_property
     def synthetic(self) -> View:
         """The test split on its paths."""
-        view = samples.of_set(self.folder(self.settings.set), self.run.photos)
+        view = samples.of_set(folder_of(self.run, self.settings.set), self.run.photos)
         return samples.on_chains(view, self.protocol.seed)
 
     def public(self, name: str) -> View:
         """A public set."""
         if name not in self._public:
-            folder = self.folder(self.settings.public)
+            folder = folder_of(self.run, self.settings.public)
             self._public[name] = samples.of_public(folder, name, self.run.photos)
         return self._public[name]
 
@@ -116,57 +94,37 @@ class Bench:
 def run(run: Run, protocol: LocalizationProtocol = PROTOCOL) -> None:
     """Measure what is not measured yet, part by part. OutputError where no part of this name exists."""
     bench = Bench(run, run.read_settings(Settings), protocol)
-    store, known, chosen = STUDY.store(run.results), [], []
-    for name, subject, measure in _parts(bench):
-        known.append(name)
-        if run.selects(name):
-            chosen.append((name, subject, measure))
-    if not chosen:
-        raise OutputError(f"no part is called {', '.join(run.only)}; there are: {', '.join(known)}")
-    for done, (name, subject, measure) in enumerate(chosen):
-        run.progress(name, done, len(chosen))
-        if run.again or name not in store.parts:
-            store.write(subject.name, name, *_part(protocol, subject, measure))
+    measure_parts(run, STUDY.store(run.results), protocol, _parts(bench))
 
 
-def _parts(bench: Bench) -> Iterator[tuple[str, MapSubject, Measure]]:
-    """Name, localizer and measurement of every part."""
+def _parts(bench: Bench) -> Iterator[SetPart]:
+    """Every part of every localizer."""
     wanted = bench.settings.localizers
-    found = subjects.released(bench.run, wanted.split(",") if wanted else _installed())
+    found = subjects.released(bench.run, wanted.split(",") if wanted else installed("localizer"))
     found += [] if wanted else subjects.released_plain()
     every: dict[str, Callable[[Bench, MapSubject], Found]] = {
         "synthetic": _synthetic, "public": _public, "platforms": _platforms, "untouched": _untouched,
     }  # fmt: skip
     for subject in found:
         for part, measure in every.items():
-            yield f"{part}-{subject.name}", subject, partial(measure, bench)
+            yield _part(part, subject, partial(measure, bench))
     if bench.settings.weights:
         for subject in subjects.trained(Path(bench.settings.weights)):
             for part in ("synthetic", "public"):
-                yield f"{part}-{subject.name}", subject, partial(every[part], bench)
-    yield "labels", subjects.NONE, partial(_labels, bench)
+                yield _part(part, subject, partial(every[part], bench))
+    yield SetPart("labels", "labels", {}, partial(_labels, bench))
 
 
-def _installed() -> list[str]:
-    """Localizers with released weights."""
-    return [name for name in zoo.names("localizer") if zoo.card(name).own_weights]
+def _part(name: str, subject: MapSubject, measure: Measure) -> SetPart:
+    return SetPart(f"{name}-{subject.name}", subject.name, subject.versions, partial(measure, subject))
 
 
-def _part(
-    protocol: LocalizationProtocol, subject: MapSubject, measure: Measure
-) -> tuple[dict[str, Any], Columns | None]:
-    """The summary of one part, and its scores by picture."""
-    start, at = time.process_time(), conditions(protocol)
-    found = measure(subject)
-    seconds = round(time.process_time() - start, 1)
-    names = [f"{view.name}/{sample.name}" for view, _ in found.scored for sample in view.samples]
-    data_hash = "+".join(view.digest for view, _ in found.scored)
-    facts = {"photos": len(names), "data_hash": data_hash, "figures": found.figures}
-    columns = None
-    if found.scored:
-        joined = [np.concatenate(values) for values in zip(*(s for _, s in found.scored), strict=True)]
-        columns = Columns(names, list(MapScores._fields), np.stack(joined))
-    return part_of(protocol, at, subject.versions, seconds=seconds, **facts), columns
+def _found(figures: Figures, scored: list[tuple[View, MapScores]]) -> Found:
+    """The result with a column for each picture of each view."""
+    names = [f"{view.name}/{sample.name}" for view, _ in scored for sample in view.samples]
+    joined = [np.concatenate(values) for values in zip(*(scores for _, scores in scored), strict=True)]
+    columns = Columns(names, list(MapScores._fields), np.stack(joined))
+    return Found(figures, len(names), "+".join(view.digest for view, _ in scored), columns)
 
 
 def _synthetic(bench: Bench, subject: MapSubject) -> Found:
@@ -178,7 +136,7 @@ def _synthetic(bench: Bench, subject: MapSubject) -> Found:
         places = [at for at, sample in enumerate(view.samples) if sample.kind == kind]
         part = MapScores(*(values[places] for values in scores))
         figures |= of_manipulated(f"{place}/{kind}", view.at(places, kind), part)
-    return Found(figures, [(view, scores)])
+    return _found(figures, [(view, scores)])
 
 
 def _public(bench: Bench, subject: MapSubject) -> Found:
@@ -197,7 +155,7 @@ def _public(bench: Bench, subject: MapSubject) -> Found:
         for metric in ("f1", "iou", "auc"):
             keys = [f"{subject.name}/public/{name}/{metric}" for name in names]
             figures[f"{subject.name}/public/{title}/{metric}"] = mean_of(figures, keys)
-    return Found(figures, scored)
+    return _found(figures, scored)
 
 
 def _platforms(bench: Bench, subject: MapSubject) -> Found:
@@ -211,18 +169,18 @@ def _platforms(bench: Bench, subject: MapSubject) -> Found:
         figures |= of_manipulated(place, *scored[-1])
         if received is not view:  # files of the set differ in format between the classes
             figures |= of_pictures(place, *scored[-1])
-    return Found(figures, scored)
+    return _found(figures, scored)
 
 
 def _untouched(bench: Bench, subject: MapSubject) -> Found:
-    view = samples.of_folder(bench.folder(bench.settings.untouched), bench.run.photos)
+    view = samples.of_folder(folder_of(bench.run, bench.settings.untouched), bench.run.photos)
     scores = subject.score(view)
-    return Found(of_pictures(f"{subject.name}/untouched", view, scores), [(view, scores)])
+    return _found(of_pictures(f"{subject.name}/untouched", view, scores), [(view, scores)])
 
 
-def _labels(bench: Bench, subject: MapSubject) -> Found:
-    read = ManipulatedSet.read(bench.folder(bench.settings.set), "test")
-    return Found(measured_labels(read), [])
+def _labels(bench: Bench) -> Found:
+    read = ManipulatedSet.read(folder_of(bench.run, bench.settings.set), "test")
+    return Found(measured_labels(read), 0, "")
 
 
 STUDY = Study(

@@ -79,11 +79,3 @@ def _of_file(path: Path) -> MapSubject:
         supervision = json.loads(read_metadata(path)["recipe"])["supervision"]
         return MapSubject(f"{PLAIN}-{supervision}", plain_head(path).examine, versions)
     return MapSubject(path.parent.name, zoo.load(system, path).examine, versions)
-
-
-def _nothing(image: Any) -> Localization:
-    raise AssertionError("the labels of a set are measured without a localizer")
-
-
-NONE = MapSubject("labels", _nothing, {})
-"""In place of a localizer, for figures of the set itself."""
