@@ -34,5 +34,5 @@ def error_level(view: View) -> Evidence:
     text = (
         f"Saved again as a JPEG of quality {_QUALITY}, the picture changes by {mean:.1f} levels on average."
     )
-    smooth *= 1 / _FULL  # a power of two: exact
+    np.multiply(smooth, 1 / _FULL, out=smooth)  # a power of two: exact
     return Evidence(False, text, _MEANING, mean, np.clip(smooth, 0, 1, out=smooth))
