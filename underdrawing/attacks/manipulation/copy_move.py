@@ -14,7 +14,7 @@ def copy_move(image: np.ndarray, donor: np.ndarray, rng: np.random.Generator) ->
     The mask covers the copy, not its source. Half of the copies are neither scaled nor turned.
     """
     height, width = image.shape[:2]
-    source = regions.region(image, rng, (0.012, 0.16))
+    source = regions.region(image, rng, (0.025, 0.25))
     part = pasting.cut(image, source)
     colour = pasting.surroundings(image, part)
     if rng.random() < 0.5:

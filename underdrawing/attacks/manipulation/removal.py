@@ -9,7 +9,7 @@ from underdrawing.attacks.face_forgery import blending
 from underdrawing.attacks.manipulation import fills, regions
 from underdrawing.attacks.manipulation.picture import Manipulated, composed
 
-_AREA = (0.006, 0.10)
+_AREA = (0.015, 0.2)
 """Share of the picture that the object covers, before the margin around it."""
 
 

@@ -11,7 +11,7 @@ from underdrawing.attacks.face_forgery import blending
 from underdrawing.attacks.manipulation import fills, regions
 from underdrawing.attacks.manipulation.picture import Manipulated, composed
 
-_AREA = (0.02, 0.3)
+_AREA = (0.03, 0.4)
 Edit = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 """(pixels (h, w, 3) float32, rng) -> changed pixels."""
 

@@ -7,14 +7,14 @@ import numpy as np
 from underdrawing.attacks.manipulation import pasting, regions
 from underdrawing.attacks.manipulation.picture import Manipulated
 
-_AREA = (0.015, 0.25)
+_AREA = (0.025, 0.4)
 """Share of the picture that the object is scaled to; log-uniform."""
 
 
 def splice(image: np.ndarray, donor: np.ndarray, rng: np.random.Generator) -> Manipulated:
     """A region of the donor, resampled, placed where the surroundings are alike, and blended."""
     height, width = image.shape[:2]
-    part = pasting.cut(donor, regions.region(donor, rng, (0.015, 0.35)))
+    part = pasting.cut(donor, regions.region(donor, rng, (0.02, 0.45)))
     colour = pasting.surroundings(donor, part)
     goal = np.exp(rng.uniform(*np.log(_AREA))) * height * width
     scale = float(np.sqrt(goal / max(part.weight.sum(), 1)).clip(0.4, 1.6))
