@@ -96,8 +96,6 @@ class Verdict:
     """One sentence for the user."""
     identity: str | None = None
     """16 hex digits."""
-    identity_bits: int = IDENTITY_BITS
-    """Bits that the mark has for it; with fewer than IDENTITY_BITS several pictures may have the same one."""
     signature: Signature = Signature()
     tampered_prob: np.ndarray | None = None
     """(H, W) float32 in [0, 1], calibrated, in pixels of the received picture."""
@@ -127,6 +125,8 @@ class Verdict:
     present protector."""
     details: dict = field(default_factory=dict)
     """Measurements behind the verdict: alignment, evidence, false-accept bound."""
+    identity_bits: int = IDENTITY_BITS
+    """Bits of the identity in the mark; with fewer than IDENTITY_BITS several pictures may share one."""
 
     @property
     def shared_identity(self) -> bool:

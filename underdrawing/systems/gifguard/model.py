@@ -8,6 +8,7 @@ Runs without PyTorch: the plain code in numpy, STARE and DIRD as graphs.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -32,6 +33,8 @@ BLOCK = 8
 """Frames that pass the networks together, as in the training."""
 _MOST_READ = 64  # frames, evenly spaced, of a longer animation
 _ALIGNED = 6  # frames, of these, that the alignment is found on
+_STILL_RMS = 4.6
+"""Largest root mean square of the change of a single picture, levels: 34.9 dB."""
 _PREFIX = "network."
 
 
@@ -66,8 +69,9 @@ class GifGuard:
     def embed(self, image_u8: np.ndarray, bits: np.ndarray) -> Protection:
         """See Carrier. A shorter message is repeated."""
         checked_message(bits, self.capacity_bits(image_u8), self.name)
-        (marked,) = self.embed_frames(image_u8[None], repeated(bits, self._code.config.bits))
-        return Protection.between(image_u8, marked)
+        self._check(image_u8[None], message := repeated(bits, self._code.config.bits))
+        still = replace(self._code, config=replace(self._code.config, most_rms=_STILL_RMS))
+        return Protection.between(image_u8, _added(image_u8, self._change(still, image_u8[None], message)[0]))
 
     def read(self, received_u8: np.ndarray, count: int | None) -> Reading:
         """See Carrier."""
@@ -81,19 +85,22 @@ class GifGuard:
         marked = np.empty_like(frames_u8)
         for first in range(0, len(frames_u8), BLOCK):
             block = slice(first, first + BLOCK)
-            change = self._change(frames_u8[block], bits)
+            change = self._change(self._code, frames_u8[block], bits)
             for out, frame, added in zip(marked[block], frames_u8[block], change, strict=True):
-                wide = cv2.resize(added, frame.shape[1::-1], interpolation=cv2.INTER_CUBIC)
-                out[:] = np.clip(np.rint(frame + wide), 0, 255)
+                out[:] = _added(frame, added)
         return marked
 
     def read_frames(self, frames_u8: np.ndarray) -> Reading:
-        """See FrameCarrier. 128 soft bits; `present` is by the energy of the code at the best alignment."""
+        """See FrameCarrier. 128 soft bits.
+
+        `present` is True by the energy of the code at the best alignment, else None: in texture the bits can
+        be readable where the energy shows nothing.
+        """
         self._check(frames_u8)
         sample = frames_u8[_spaced(len(frames_u8), _MOST_READ)]
         window, ratio = align(self._code, sample[_spaced(len(sample), _ALIGNED)])
         logits = self._logits(np.stack([window.placed(frame) for frame in sample]), window)
-        return Reading(-logits, present=ratio >= PRESENT)
+        return Reading(-logits, present=True if ratio >= PRESENT else None)
 
     def _check(self, frames_u8: np.ndarray, bits: np.ndarray | None = None) -> None:
         if frames_u8.ndim != 4 or not len(frames_u8):
@@ -108,12 +115,12 @@ class GifGuard:
             )
             raise CapacityError(f"{text}; got {got}")
 
-    def _change(self, block: np.ndarray, bits: np.ndarray) -> np.ndarray:
+    def _change(self, code: SpreadCode, block: np.ndarray, bits: np.ndarray) -> np.ndarray:
         """Of frames (T, H, W, 3), at 128 px: (T, 128, 128, 3) float32."""
-        config = self._code.config
+        config = code.config
         small = _volume(np.stack([Window().placed(frame) for frame in block]))
         signs = np.concatenate([bits * 2.0 - 1, np.ones(config.pilots), [0]]).astype(np.float32)
-        plain = self._code.embedded(small, signs[None])
+        plain = code.embedded(small, signs[None])
         (change,) = self._stare(frames=small[None], plain=plain[None, None].astype(np.float32))
         return change[0].transpose(1, 2, 3, 0)
 
@@ -126,6 +133,12 @@ class GifGuard:
             (volume,) = self._dird(frames=_volume(block)[None], z=z[None, None].astype(np.float32))
             total += volume[0] * (len(block) / len(canvas))
         return self._scale * self._code.statistics(total, self._weights)[: self._code.config.bits]
+
+
+def _added(frame: np.ndarray, change: np.ndarray) -> np.ndarray:
+    """A frame (H, W, 3) uint8 with a change (128, 128, 3) scaled to it."""
+    wide = cv2.resize(change, frame.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    return np.clip(np.rint(frame + wide), 0, 255).astype(np.uint8)
 
 
 def _spaced(count: int, most: int) -> np.ndarray:
