@@ -61,13 +61,19 @@ def test_stdout_takes_one_picture(run, stand_in, photo, tmp_path):
     assert stand_in.calls == []
 
 
-@pytest.mark.parametrize("name", ["out.jp2", "out.gif", "OUT.TXT", "out.v2"])
+@pytest.mark.parametrize("name", ["out.jp2", "OUT.TXT", "out.v2"])
 def test_an_unknown_suffix_is_refused_before_the_work(run, stand_in, photo, tmp_path, name):
     ran = run("protect", photo, "-o", tmp_path / name)
     assert ran.code == 64 and ".avif" in ran.err and f"{name}/" in ran.err
     assert not (tmp_path / name).exists() and stand_in.calls == []
     assert run("protect", photo, "-o", f"{tmp_path / name}/").code == 0
     assert (tmp_path / name / photo.name).is_file()
+
+
+def test_a_still_picture_is_not_written_as_an_animation(run, stand_in, photo, tmp_path):
+    ran = run("protect", photo, "-o", tmp_path / "out.gif")
+    assert ran.code == 3 and "photo.png" in ran.err and ".avif" in ran.err
+    assert not (tmp_path / "out.gif").exists()
 
 
 def test_an_output_like_a_file_is_no_folder_of_several(run, stand_in, photo, tmp_path):
