@@ -135,7 +135,8 @@ class TestBodies:
         ("body", "status"),
         [
             (b"", 400), (b"nothing of a form", 400), (b"--b--\r\n", 422), (FORM + END, 415),
-            (FORM + b"GIF89a" + bytes(99) + END, 415), (FORM + b"%PDF-1.4" + END, 415), (FORM + START, 400),
+            (FORM + b"RIFF" + bytes(4) + b"WAVE" + bytes(99) + END, 415), (FORM + b"%PDF-1.4" + END, 415),
+            (FORM + START, 400),
         ],
     )  # fmt: skip
     def test_a_broken_form_is_reported(self, start, body, status):

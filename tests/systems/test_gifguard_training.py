@@ -80,7 +80,7 @@ def test_the_start_reads_bits_after_every_kind_of_channel(folder, kind):
         (sent,) = training.sent_clips(clips, marked)
         received, mask = made._received(sent, marked, rng)
         wrong = (made.network.decode(received, mask) * clips.bits < 0).float().mean()
-    assert wrong <= 0.05
+    assert wrong <= 0.08  # a crop leaves a part of each group
 
 
 def test_a_step_reaches_every_parameter(folder):
