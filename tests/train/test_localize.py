@@ -131,3 +131,18 @@ def test_statistics_of_normalization_are_those_of_the_averaged_parameters(manipu
     assert not torch.equal(trunk.traces.stem[0].running_mean, before) and not trunk.training
     colours = trunk.traces.stem[0].running_mean[-3:]
     assert colours == pytest.approx(pictures.pictures.mean((0, 1, 2)) / 127.5 - 1, abs=0.15)
+
+
+def test_normalization_keeps_its_statistics_from_a_share_of_the_run_on(manipulated_set, tmp_path):
+    pictures = ManipulatedSet.read(manipulated_set, "train")
+    recipe = replace(RECIPE, settled=0.5, train_trunk=True, steps=4)
+    trunk = ManipulationTrunk(Config(SMALL, traces=(8, 8, 8)))
+    system = localize.LocalizerTraining(PlainHead(HeadConfig(SMALL, 8)), trunk, pictures, recipe)
+    system.begin(1, 0.25)
+    assert system.module.training and not system.module.settled
+    system.begin(2, 0.5)
+    mean = trunk.traces.stem[0].running_mean.clone()
+    assert not system.module.training and mean.abs().max() > 0.01
+    system.begin(3, 0.75)
+    list(system.losses(system.batch(np.random.default_rng(0)), np.random.default_rng(0)))
+    assert torch.equal(trunk.traces.stem[0].running_mean, mean)

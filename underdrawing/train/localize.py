@@ -70,6 +70,8 @@ class LocalizeRecipe(Recipe):
     """Whether the trunk is trained too; else it is used as it is."""
     focused: float = 0.0
     """Share of the pairs that are cut out around a manipulated region; the others are cut out anywhere."""
+    settled: float = 1.0
+    """Progress from which normalization uses the statistics that it has, as at run time; 1: never."""
     without: tuple[str, ...] = ()
     """Kinds of manipulations that are left out, of training and of calibration."""
 
@@ -227,6 +229,7 @@ class LocalizerTraining:
         self.network, self.trunk, self.recipe, self._losses = network, trunk, recipe, losses
         self.batches, self.progress = LocalizeBatches(pictures, recipe, teacher), 0.0
         self.module = nn.ModuleDict({"network": network})
+        self.module.register_buffer("settled", torch.tensor(False))
         if recipe.train_trunk:
             self.module["trunk"] = trunk
         else:
@@ -235,8 +238,15 @@ class LocalizerTraining:
         self.players = {"localizer": [{"params": parameters, "lr": recipe.learning_rate}]}
 
     def begin(self, step: int, progress: float) -> None:
-        """Before each step."""
+        """Before each step. The pairs of a batch share its statistics: a network that is trained with them
+        alone ranks the places of a batch, and gives single pictures logits of another level."""
         self.progress = progress
+        if progress < self.recipe.settled:
+            return
+        if not self.module.settled:
+            recompute_statistics(self.module, lambda rng: self.outputs(self.batch(rng)))
+            self.module.settled.fill_(True)
+        self.module.eval()
 
     def batch(self, rng: np.random.Generator) -> LocalizeBatch:
         """The pictures of a step."""
@@ -285,7 +295,10 @@ def run(
             return build(pictures)
 
     def save(system: LocalizerTraining, metadata: dict[str, str]) -> dict[str, float]:
-        recompute_statistics(system.module, lambda rng: system.outputs(system.batch(rng)))
+        if system.module.settled:
+            system.module.eval()
+        else:
+            recompute_statistics(system.module, lambda rng: system.outputs(system.batch(rng)))
         tensors, scores = calibrate(system, ManipulatedSet.read(data, "val"))
         others = {name: torch.from_numpy(value).contiguous() for name, value in tensors.items()}
         trunk = stored_state(system.trunk)

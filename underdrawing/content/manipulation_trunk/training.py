@@ -42,7 +42,13 @@ class TrunkRecipe(localize.LocalizeRecipe):
 
 
 _LEAN = TrunkRecipe(
-    train_trunk=True, side=128, focused=0.8, chain=Ranges(plain=0.25), learning_rate=1e-3, minutes=120.0
+    train_trunk=True,
+    side=128,
+    focused=0.8,
+    chain=Ranges(plain=0.25),
+    settled=0.6,
+    learning_rate=1e-3,
+    minutes=120.0,
 )
 _HEAD = TrunkRecipe(learning_rate=2e-3, steps=localize.STEPS, focused=localize.FOCUSED)
 _SMALL = (8, 16, 16, 16)
