@@ -73,7 +73,7 @@ class TestBodies:
         server = start(upload_mb=1)
         opening = f"{len(FORM):x}\r\n".encode() + FORM + b"\r\n"
         chunk = b"40000\r\n" + bytes(0x40000) + b"\r\n"
-        said = talk(server, head(Transfer_Encoding="chunked"), opening, *[chunk] * 40)
+        said = talk(server, head(Transfer_Encoding="chunked"), opening, *[chunk] * 20)
         assert answer(said)[0] == 413
         assert not [path for path in server.spool.rglob("*") if path.is_file()]
 

@@ -168,7 +168,7 @@ class Localization:
     """Result of a localizer, in pixels of the image."""
 
     tampered_prob: np.ndarray
-    """(H, W) float32 in [0, 1], calibrated on manipulated pictures."""
+    """(H, W) float32 in [0, 1], calibrated on manipulated pictures; above 1/2 counts as manipulated."""
     reliability: np.ndarray
     """(H, W) float32 in [0, 1]: weight of tampered_prob at that pixel."""
     picture_prob: float | None = None

@@ -191,7 +191,7 @@ class _Limited:
     """The body of one request, with limits on its size, its duration and its pauses."""
 
     def __init__(self, receive: Receive, limits: BodyLimits, headers: Headers) -> None:
-        self._receive, self._limits = receive, limits
+        self._receive, self._limits, self._headers = receive, limits, headers
         self._max_bytes = limits.mb << 20
         self._received, self._done, self._deadline = 0, False, time.monotonic() + limits.seconds
         declared = headers.get("content-length", "0")
@@ -211,6 +211,8 @@ class _Limited:
         self._received += len(message.get("body", b""))
         self._done = not message.get("more_body", False)
         if self._received > self._max_bytes:
+            if not self._done:
+                await _drain(self._receive, self._headers)
             raise self._too_large()
         return message
 

@@ -32,7 +32,7 @@ from underdrawing.attacks.manipulation.chain import Chain, Ranges
 from underdrawing.core.errors import UsageError
 from underdrawing.data.manipulated_set import AUTHENTIC, IGNORED, ManipulatedSet
 from underdrawing.losses.localization import dice_loss, labelled_loss, picture_loss
-from underdrawing.metrics.calibration import PICTURE, fit_platt, picture_logit
+from underdrawing.metrics.localizer_calibration import fit_localizer
 from underdrawing.nets.loading import save_network, stored_state
 from underdrawing.nets.localizer_outputs import CELL, LocalizerOutputs
 from underdrawing.nets.weights import TRUNK, fingerprint
@@ -43,13 +43,14 @@ PREFIX = "network."
 """Of the names of the parameters in a weight file."""
 _LEAST_BATCHES = 40  # for the calibration
 _HELD_OUT = 64  # batches for the calibrations
-_CELLS = 128  # of each held-out picture for the calibration
 _STROKE = 1 / 8  # share of a cell that a stroke covers at least
 
 STEPS = 800
 """Of each training on the released trunk, so that all localizers are trained on the same pictures."""
 FOCUSED = 0.5
 """Share of focused pairs in these trainings."""
+SETTLED = 0.4
+"""Their progress from which normalization keeps its statistics."""
 
 Supervision = Literal["masks", "boxes", "scribbles", "pictures"]
 
@@ -317,11 +318,7 @@ def run(
 def calibrate(
     system: LocalizerTraining, held_out: ManipulatedSet
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """Tensors of the calibrations of cells and pictures, and scores, on a split that was not trained on.
-
-    The probability of a cell is that in a picture that is manipulated; whether it is, is that of the picture.
-    Scores: f1 of the cells of manipulated pictures at 1/2, mean over pictures; false_area of authentic ones.
-    """
+    """Tensors of the calibrations of cells and pictures, and scores, on a split that was not trained on."""
     batches = LocalizeBatches(held_out, replace(system.recipe, supervision="masks", focused=0.0))
     logits, labels, pictures = [], [], []
     for number in range(_HELD_OUT):
@@ -330,14 +327,4 @@ def calibrate(
         labels.append(batch.labels.flatten(1).numpy())
         pictures.append(batch.manipulated.numpy() > 0)
     logit, label, manipulated = map(np.concatenate, (logits, labels, pictures))
-    rng = np.random.default_rng((SEED, 4))
-    chosen = rng.integers(logit.shape[1], size=(len(logit), _CELLS))
-    cells, truth = np.take_along_axis(logit, chosen, 1), np.take_along_axis(label, chosen, 1)
-    known = (truth >= 0) & manipulated[:, None]
-    by_cell = fit_platt(cells[known], truth[known] > 0)
-    by_picture = fit_platt(np.array([picture_logit(row) for row in logit]), manipulated)
-    found = by_cell.prob(logit) > 0.5
-    hits = (found & (label == 1)).sum(1)
-    f1 = 2 * hits / np.maximum((found & (label >= 0)).sum(1) + (label == 1).sum(1), 1)
-    scores = {"f1": float(f1[manipulated].mean()), "false_area": float(found[~manipulated].mean())}
-    return by_cell.tensors() | by_picture.tensors(PICTURE), scores
+    return fit_localizer(logit, label, manipulated, np.random.default_rng((SEED, 4)))

@@ -50,7 +50,9 @@ _LEAN = TrunkRecipe(
     learning_rate=1e-3,
     minutes=120.0,
 )
-_HEAD = TrunkRecipe(learning_rate=2e-3, steps=localize.STEPS, focused=localize.FOCUSED)
+_HEAD = TrunkRecipe(
+    learning_rate=2e-3, steps=localize.STEPS, focused=localize.FOCUSED, settled=localize.SETTLED
+)
 _SMALL = (8, 16, 16, 16)
 RECIPES: dict[str, TrunkRecipe] = {
     "lean": _LEAN,

@@ -39,7 +39,9 @@ class BoxPromptRecipe(localize.LocalizeRecipe):
     """Weight of the Dice loss beside the paper's one cross-entropy."""
 
 
-_LEAN = BoxPromptRecipe(learning_rate=2e-3, steps=localize.STEPS, focused=localize.FOCUSED)
+_LEAN = BoxPromptRecipe(
+    learning_rate=2e-3, steps=localize.STEPS, focused=localize.FOCUSED, settled=localize.SETTLED
+)
 _PAPER_MAPS = (64, 128, 160, 320)  # of TinyViT-5M (Wu et al. 2022, table 1), the paper's trunk
 _SMALL = (8, 16, 16, 16)
 RECIPES: dict[str, BoxPromptRecipe] = {

@@ -26,7 +26,14 @@ from underdrawing.systems.cmb_net.network import CMBNet, Config
 from underdrawing.systems.cmb_net.observer import WHOLE, Observer, observe
 from underdrawing.systems.cmb_net.words import encode
 from underdrawing.train import localize
-from underdrawing.train.localize import FOCUSED, STEPS, LocalizeBatch, LocalizeRecipe, LocalizerTraining
+from underdrawing.train.localize import (
+    FOCUSED,
+    SETTLED,
+    STEPS,
+    LocalizeBatch,
+    LocalizeRecipe,
+    LocalizerTraining,
+)
 
 DEFAULT = "lean"
 _PARTS = 0.5  # share of the batches whose pictures are parts of larger ones
@@ -46,7 +53,7 @@ class CMBNetRecipe(LocalizeRecipe):
     """Weight of the loss that relates the ambiguity to whether a text is right."""
 
 
-_LEAN = CMBNetRecipe(learning_rate=2e-3, steps=STEPS, focused=FOCUSED)
+_LEAN = CMBNetRecipe(learning_rate=2e-3, steps=STEPS, focused=FOCUSED, settled=SETTLED)
 _PVT, _TINY = (64, 128, 320, 512), (8, 16, 16, 16)
 
 RECIPES: dict[str, CMBNetRecipe] = {

@@ -68,7 +68,13 @@ class CourtroomTraining(localize.LocalizerTraining):
         return terms
 
 
-_LEAN = CourtroomRecipe(network=RELEASED, learning_rate=1e-3, steps=localize.STEPS, focused=localize.FOCUSED)
+_LEAN = CourtroomRecipe(
+    network=RELEASED,
+    learning_rate=1e-3,
+    steps=localize.STEPS,
+    focused=localize.FOCUSED,
+    settled=localize.SETTLED,
+)
 
 
 def _without(**changes: object) -> CourtroomRecipe:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from underdrawing.content.manipulation_trunk.network import Config as TrunkConfig
 from underdrawing.systems.sc_iml.network import RELEASED, Config
-from underdrawing.train.localize import FOCUSED, STEPS, LocalizeRecipe, Supervision
+from underdrawing.train.localize import FOCUSED, SETTLED, STEPS, LocalizeRecipe, Supervision
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class PaperRecipe(ScIMLRecipe):
     """Share of the training after which the learning rate is a tenth."""
 
 
-_LEAN = ScIMLRecipe(learning_rate=2e-3, steps=STEPS, focused=FOCUSED)
+_LEAN = ScIMLRecipe(learning_rate=2e-3, steps=STEPS, focused=FOCUSED, settled=SETTLED)
 _SMALL = (8, 16, 16, 16)
 RECIPES: dict[str, ScIMLRecipe] = {
     "lean": _LEAN,
