@@ -26,7 +26,7 @@ def test_what_is_written_is_read(code: EntropyCode, layered: bool) -> None:
     symbols = _field(1)
     below = stretch(_field(2), 50) if layered else None
     condition = condition_numbers(180, 50 if layered else 0, 3)
-    chosen, bits = code.choose(symbols.astype(np.float32), 6, below, condition, 0.0)
+    chosen, bits = code.choose(symbols.astype(np.float32), 6, below, condition, np.zeros((7, 9), np.float32))
     written = code.write(chosen, 6, below, condition)
     assert np.array_equal(code.read(written, chosen.shape, 6, below, condition), chosen)
     assert bits - 8 < len(written) < bits + 24
@@ -35,7 +35,7 @@ def test_what_is_written_is_read(code: EntropyCode, layered: bool) -> None:
 def test_far_symbols_are_held_within_reach(code: EntropyCode) -> None:
     exact = _field(3).astype(np.float32) * 90
     condition = condition_numbers(100, 0, 0)
-    chosen, _ = code.choose(exact, 6, None, condition, 0.05)
+    chosen, _ = code.choose(exact, 6, None, condition, np.full((7, 9), 0.05))
     written = code.write(chosen, 6, None, condition)
     assert np.array_equal(code.read(written, chosen.shape, 6, None, condition), chosen)
 
@@ -43,7 +43,7 @@ def test_far_symbols_are_held_within_reach(code: EntropyCode) -> None:
 def test_a_higher_bit_cost_trades_bits_for_error(code: EntropyCode) -> None:
     exact = np.random.default_rng(4).laplace(0, 0.8, (128, 6, 6)).astype(np.float32)
     condition = condition_numbers(180, 0, 3)
-    runs = [code.choose(exact, 6, None, condition, bit_cost) for bit_cost in (0.0, 0.1, 0.3)]
+    runs = [code.choose(exact, 6, None, condition, np.full((6, 6), cost)) for cost in (0.0, 0.1, 0.3)]
     spent = [bits for _, bits in runs]
     errors = [float(((symbols - exact) ** 2).sum()) for symbols, _ in runs]
     assert spent == sorted(spent, reverse=True)

@@ -151,11 +151,11 @@ class EntropyCode:
         return centre, scale * FRACTIONS + (mean - 8 * centre + 4)
 
     def choose(self, exact: np.ndarray, groups: int, below: np.ndarray | None, condition: np.ndarray,
-               bit_cost: float) -> tuple[np.ndarray, float]:  # fmt: skip
+               bit_costs: np.ndarray) -> tuple[np.ndarray, float]:  # fmt: skip
         """Symbols (C, h, w) int64 for exact values in steps, and their bits.
 
         Each is the rounded value, its neighbour towards the expected one, or the expected one, whichever has
-        the smallest squared error + bit_cost * bits.
+        the smallest squared error + bits * the cell's cost, bit_costs (h, w).
         """
         height, width = exact.shape[1:]
         symbols = np.zeros(exact.shape, np.int64)
@@ -164,14 +164,15 @@ class EntropyCode:
         for place in self.places(groups, height, width):
             centre, table = self.predict(place, known, floor, condition)
             value = exact[place.start : place.end, place.rows, place.columns]
-            chosen, spent = self._decide(value, centre, table, bit_cost)
+            costs = np.broadcast_to(bit_costs[place.rows, place.columns], value.shape)
+            chosen, spent = self._decide(value, centre, table, costs)
             bits += spent
             symbols[place.start : place.end, place.rows, place.columns] = chosen
             _update_known(known, below, place, chosen)
         return symbols, bits
 
     def _decide(
-        self, value: np.ndarray, centre: np.ndarray, table: np.ndarray, bit_cost: float
+        self, value: np.ndarray, centre: np.ndarray, table: np.ndarray, costs: np.ndarray
     ) -> tuple[np.ndarray, float]:
         """One pass of `choose`: symbols like `value`, and their bits."""
         chosen = centre.copy()
@@ -184,7 +185,7 @@ class EntropyCode:
         options = np.stack((near, near - np.sign(near - middle), middle))
         distance = np.clip(options - middle, -REACH, REACH)
         price = self.cost[number[None], distance + REACH]
-        best = np.argmin((distance + middle - exact) ** 2 + bit_cost * price, 0)[None]
+        best = np.argmin((distance + middle - exact) ** 2 + costs[open_to_choice] * price, 0)[None]
         chosen[open_to_choice] = middle + np.take_along_axis(distance, best, 0)[0]
         return chosen, bits + float(np.take_along_axis(price, best, 0).sum())
 

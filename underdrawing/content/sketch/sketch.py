@@ -3,7 +3,8 @@
     encode: image -> resized to a grid of 16-px cells -> latent -> tokens + symbols of step 0 | symbols of
     step 1 | ... decode: the layers read so far -> latent -> picture -> resized
 
-The grid and the steps are chosen so that each layer fills its budget of bits.
+The grid and the steps are chosen so that each layer fills its budget of bits. With an importance map the
+resizing gives important rows and columns more cells (focus.py), and important cells more of the bits.
 """
 
 import threading
@@ -16,6 +17,7 @@ import cv2
 import numpy as np
 
 from underdrawing.content.sketch.entropy import EntropyCode
+from underdrawing.content.sketch.focus import EVEN, Focus, choose_focus, read_focus
 from underdrawing.content.sketch.parameters import (
     BLOCK,
     FIELDS_FIRST,
@@ -54,6 +56,12 @@ BITS_FALL = 0.027
 """Approximate decrease of the log of a layer's bits per step number."""
 CLOSING_BITS = 10
 """Bits of the range coder's end mark and termination."""
+FOCUSED = 9
+"""Added to the token scales of the header where a focus follows; older decoders refuse such a code."""
+FOCUS_FROM_BITS = 150
+"""A first layer below this budget has no focus."""
+UNIMPORTANT_COST = 4.0
+"""Most that a bit in an unimportant cell costs, over one in the most important cell."""
 
 
 class Layer(NamedTuple):
@@ -72,34 +80,48 @@ class Sketch:
         self._lock = threading.Lock()
         self._transform = Transform(weights)
 
-    def encode(self, image_u8: np.ndarray, budgets_bits: Sequence[int]) -> list[np.ndarray]:
+    def encode(
+        self, image_u8: np.ndarray, budgets_bits: Sequence[int], importance: np.ndarray | None = None
+    ) -> list[np.ndarray]:
         """Code (H, W, 3) uint8 RGB into one bit array (uint8 0/1) a budget, each at most as long as its
         budget.
 
-        Layer j refines layers < j. Raises ShapeError for another array, CapacityError when the first budget
-        holds no token.
+        Layer j refines layers < j. importance: (h, w) of any size over the whole picture, non-negative, any
+        unit: places of a high value get more bits. Raises ShapeError for other arrays, CapacityError when
+        the first budget holds no token.
         """
         if image_u8.ndim != 3 or image_u8.shape[2] != 3 or image_u8.dtype != np.uint8 or 0 in image_u8.shape:
             raise ShapeError(f"expected a picture (H, W, 3) uint8, got {image_u8.shape} {image_u8.dtype}")
+        if importance is not None and not (importance.ndim == 2 and (importance >= 0).all()):
+            raise ShapeError(
+                f"expected importance (h, w) of 0 or more, got {importance.shape} or other values"
+            )
         height, width = image_u8.shape[:2]
         blocks = self._blocks(height, width, budgets_bits)
         grid = Grid.of(blocks, height, width)
-        latent = self._latent(image_u8, grid)
+        focus = None
+        if importance is not None and budgets_bits[0] >= FOCUS_FROM_BITS:
+            finest = height / (BLOCK * grid.rows), width / (BLOCK * grid.columns)
+            focus = choose_focus(importance, finest, int(budgets_bits[0]))
+        stated = np.zeros(0, np.uint8) if focus is None else focus.bits()
+        latent = self._latent(image_u8, grid, focus)
+        costs = _bit_costs(importance, grid, focus)
         prefix = self._prefix(budgets_bits, grid)
-        budget = int(budgets_bits[0]) - sum(FIELDS_FIRST)
+        budget = int(budgets_bits[0]) - sum(FIELDS_FIRST) - len(stated)
         tokens, token_latent = self._quantize_tokens(latent, prefix)
-        layer, body = self._fill(latent - token_latent, [], prefix, budget - TOKEN_BITS * len(tokens))
+        layer, body = self._fill(latent - token_latent, [], prefix, budget - TOKEN_BITS * len(tokens), costs)
         if layer.number == 0:
             # no symbols fit: use the room for tokens
             prefix = self._fitting(budget, grid)
             tokens, token_latent = self._quantize_tokens(latent, prefix)
         rest = latent - token_latent
-        head = put((blocks - 1, prefix, layer.number, max(0, layer.groups - 1)), FIELDS_FIRST)
-        coded = [np.concatenate((head, put(tuple(tokens), (TOKEN_BITS,) * len(tokens)), body))]
+        marked = prefix if focus is None else prefix + FOCUSED
+        head = put((blocks - 1, marked, layer.number, max(0, layer.groups - 1)), FIELDS_FIRST)
+        coded = [np.concatenate((head, stated, put(tuple(tokens), (TOKEN_BITS,) * len(tokens)), body))]
         done: list[Layer] = []
         for budget in budgets_bits[1:]:
             rest = self._keep(layer, done, rest)
-            layer, body = self._fill(rest, done, prefix, int(budget) - sum(FIELDS_NEXT))
+            layer, body = self._fill(rest, done, prefix, int(budget) - sum(FIELDS_NEXT), costs)
             coded.append(np.concatenate((put((layer.number, max(0, layer.groups - 1)), FIELDS_NEXT), body)))
         return coded
 
@@ -132,7 +154,9 @@ class Sketch:
         if not readable:
             raise CodeError("no layer of the sketch was read: there is nothing to decode")
         (blocks, prefix, number, groups), bits = take(np.asarray(readable[0], np.uint8), FIELDS_FIRST)
-        grid = Grid.of(blocks + 1, height, width)
+        grid, focus = Grid.of(blocks + 1, height, width), None
+        if prefix >= FOCUSED:
+            prefix, (focus, bits) = prefix - FOCUSED, read_focus(bits)
         tokens, bits = self._read_tokens(bits, prefix, grid, coded=number > 0)
         done: list[Layer] = []
         if number:
@@ -142,6 +166,8 @@ class Sketch:
             if number:
                 done.append(self._read_layer(bits, number, groups, grid, done, prefix))
         picture = self._picture(tokens, done, grid)
+        if focus is not None:
+            return focus.spread(picture, height, width)
         return cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC)
 
     @cached_property
@@ -184,8 +210,10 @@ class Sketch:
         done.append(layer)
         return rest - layer.symbols * np.float32(step_size(layer.number))
 
-    def _latent(self, image_u8: np.ndarray, grid: Grid) -> np.ndarray:
+    def _latent(self, image_u8: np.ndarray, grid: Grid, focus: Focus | None = None) -> np.ndarray:
         size = (grid.columns * BLOCK, grid.rows * BLOCK)
+        if focus is not None:
+            image_u8 = np.rint(focus.gather(image_u8, size[::-1])).astype(np.uint8)
         if size != (image_u8.shape[1], image_u8.shape[0]):
             shrinks = size[0] < image_u8.shape[1]
             image_u8 = cv2.resize(
@@ -197,7 +225,9 @@ class Sketch:
         grids, described = self._transform.quantize(latent, prefix)
         return [int(t) for grid in grids for t in grid.ravel()], described
 
-    def _fill(self, rest: np.ndarray, done: list[Layer], prefix: int, room: int) -> tuple[Layer, np.ndarray]:
+    def _fill(
+        self, rest: np.ndarray, done: list[Layer], prefix: int, room: int, costs: np.ndarray
+    ) -> tuple[Layer, np.ndarray]:
         """Symbols of the finest step that fit into `room` bits, and those bits; empty when none fit."""
         nothing = Layer(0, 0, np.zeros(rest.shape, np.int64)), np.zeros(0, np.uint8)
         lowest, highest = STEP_NUMBERS[0], done[-1].number - 8 if done else STEP_NUMBERS[1]
@@ -206,7 +236,7 @@ class Sketch:
         best: Layer | None = None
         number, fall, last = self._guess(rest, room, lowest, highest), BITS_FALL, None
         for _ in range(5):
-            layer, bits = self._choose(rest, done, prefix, number)
+            layer, bits = self._choose(rest, done, prefix, number, costs)
             if bits + CLOSING_BITS <= room:
                 highest, best = number, layer
                 if bits > 0.978 * room:
@@ -222,7 +252,7 @@ class Sketch:
             number = int(np.clip(round(number + change), lowest, highest - 1))
         for number in range(best.number if best else highest, COARSEST if not done else highest + 1, 2):
             if best is None or best.number != number:
-                best, _ = self._choose(rest, done, prefix, number)
+                best, _ = self._choose(rest, done, prefix, number, costs)
             body = self._code.write(
                 best.symbols, best.groups, *self._context(done, number, prefix, rest.shape)
             )
@@ -239,11 +269,13 @@ class Sketch:
         bits = np.array([np.log2(1 + 4.0 * np.maximum(flat / size - 0.5, 0)).sum() for size in sizes]) * 9.4
         return int(numbers[np.argmin(np.abs(np.log((bits + 1) / room)))])
 
-    def _choose(self, rest: np.ndarray, done: list[Layer], prefix: int, number: int) -> tuple[Layer, float]:
+    def _choose(
+        self, rest: np.ndarray, done: list[Layer], prefix: int, number: int, costs: np.ndarray
+    ) -> tuple[Layer, float]:
         below, condition = self._context(done, number, prefix, rest.shape)
         code = self._code
         exact = rest / np.float32(step_size(number))
-        symbols, bits = code.choose(exact, self._used(np.abs(exact) > 0.5), below, condition, BIT_COST)
+        symbols, bits = code.choose(exact, self._used(np.abs(exact) > 0.5), below, condition, costs)
         return Layer(number, self._used(symbols), symbols), bits
 
     def _used(self, symbols: np.ndarray) -> int:
@@ -291,3 +323,17 @@ class Sketch:
         for layer in done:
             refinement += layer.symbols * np.float32(step_size(layer.number))
         return self._transform.picture(tokens, refinement, step_size(done[-1].number) if done else 0.0)
+
+
+def _is_map(importance: np.ndarray) -> bool:
+    return importance.ndim == 2 and bool(np.isfinite(importance).all() and (importance >= 0).all())
+
+
+def _bit_costs(importance: np.ndarray | None, grid: Grid, focus: Focus | None) -> np.ndarray:
+    """Lagrange multiplier of the symbols of each cell, (rows, columns) float32."""
+    size = grid.rows, grid.columns
+    if importance is None:
+        return np.full(size, BIT_COST, np.float32)
+    even = Focus(EVEN, EVEN) if focus is None else focus
+    here = even.gather(np.asarray(importance, np.float32), size)
+    return np.float32(BIT_COST) * np.clip(here.max() / np.maximum(here, 1e-9), 1, UNIMPORTANT_COST)
