@@ -17,7 +17,7 @@ FOLDERS = ("underdrawing", "tests", "tools")
 FILE_LINES, FUNCTION_LINES = (350, 450), (35, 60)
 """Limit that is counted, and hard limit."""
 PARAMETERS = 7
-PUBLISHED_SIGNATURES = ("underdrawing/api/one_shot.py",)
+PUBLISHED_SIGNATURES = ("underdrawing/api/one_shot.py", "underdrawing/client/client.py")
 """Files whose functions may take more parameters."""
 SYSTEM_LINES, LARGE_SYSTEM_LINES, LARGE_SYSTEMS = 900, 1600, ("photo", "hidden_code")
 HOPS = 5

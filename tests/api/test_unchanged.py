@@ -10,8 +10,10 @@ import pytest
 from underdrawing.api import Session
 from underdrawing.demo import PHOTO
 
-PIXELS_SHA256 = "eb9875de2e6c29e22c124016d348f24eac1b30d60737fc1c8876c75be67d11ba"
-"""Of the bundled photograph, unsigned, under the identity below, as layout 2 protects it."""
+EVEN_SHA256 = "eb9875de2e6c29e22c124016d348f24eac1b30d60737fc1c8876c75be67d11ba"
+"""Of the bundled photograph, unsigned, under the identity below, as layout 2 protects it without a focus."""
+PIXELS_SHA256 = "db10ac99540daca6a2c78984d10b0c7ed1f8a52b004b0504ca3abd08deb276ad"
+"""The same with the focus that is chosen by default."""
 IDENTITY = "0123456789abcdef"
 FACTS = {"caption": "An astronaut.", "who": ["Eileen Collins"]}
 
@@ -33,9 +35,17 @@ def reports(tmp_path_factory) -> tuple[Any, Any]:
         return made, session.verify(folder / "protected.png", folder / "out")
 
 
+def sha256(report: Any) -> str:
+    return hashlib.sha256(report.protected.image.tobytes()).hexdigest()
+
+
 def test_protected_pixels_are_the_same(reports):
-    pixels = reports[0].protected.image
-    assert hashlib.sha256(pixels.tobytes()).hexdigest() == PIXELS_SHA256
+    assert sha256(reports[0]) == PIXELS_SHA256
+
+
+def test_pixels_without_a_focus_are_those_of_earlier_versions():
+    with Session(focus="none") as session:
+        assert sha256(session.embed(PHOTO, identity=IDENTITY)) == EVEN_SHA256
 
 
 def test_json_has_the_same_fields(reports):

@@ -53,6 +53,16 @@ def test_unknown_and_repeated_fields_are_refused_by_name(start, path, parts, nam
     assert reply.json()["type"].endswith(("unknown-field", "repeated-field"))
 
 
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [({"focus": "0,0,9"}, "x,y,width,height"), ({"focus": "faces", "system": "gifguard"}, "gifguard")],
+)
+def test_an_impossible_focus_is_refused(start, fields, named):
+    parts = [PICTURE, *((name, (None, value)) for name, value in fields.items())]
+    reply = httpx.post(start().url.rstrip("/") + "/v1/protect", files=parts)
+    assert reply.status_code == 422 and named in reply.json()["detail"], reply.text
+
+
 def test_unknown_parameters_of_look_ups_are_refused(start):
     client = start().client()
     assert client.get("/v1/about?verbose=1").status == 422

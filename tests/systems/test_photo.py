@@ -137,7 +137,7 @@ def test_a_mark_written_into_another_photograph_is_called_a_copy(system, owner, 
     reported = system.sketch
 
     class Forger:
-        def encode(self, image, budgets):
+        def encode(self, image, budgets, importance=None):
             return reported.encode(photo, budgets)
 
         decode = reported.decode
@@ -146,8 +146,8 @@ def test_a_mark_written_into_another_photograph_is_called_a_copy(system, owner, 
             return system.witness.hash(photo)
 
     other = np.asarray(Image.fromarray(data.coffee()).resize((512, 512)))
-    codecs = protecting.Codecs(Forger(), Forger())
-    forged = protecting.protect(other, codecs, owner=owner, identity=IDENTITY, secret=None, strength=1.0)
+    codecs = protecting.Codecs(Forger(), Forger(), system.importance)
+    forged = protecting.protect(other, codecs, protecting.Settings(owner), IDENTITY)
     verdict = system.verify(forged.apply(other), find_key=lambda short: owner.public)
     assert verdict.content_matches is False and verdict.status == "altered"
     assert "another" in verdict.message

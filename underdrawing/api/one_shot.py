@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ def protect(
     credentials: CredentialSigner | None = None,
     manifests: str | Path | None = None,
     rendition_px: int = LONG_SIDE_PX,
+    focus: str | Sequence[str] = "auto",
 ) -> ProtectReport:
     """Embed in a picture a code of its own content and an identity, signed by `sign` if given.
 
@@ -51,6 +52,7 @@ def protect(
         strength=strength,
         quality=quality,
         rendition_px=rendition_px,
+        focus=focus,
     )
     with session:
         return session.protect(source, output, identity=identity, facts=facts, overwrite=overwrite)

@@ -12,6 +12,7 @@ import numpy as np
 
 from underdrawing.coding.keys import Owner
 from underdrawing.coding.payload import Previous
+from underdrawing.content.importance.request import AUTO, FocusRequest
 from underdrawing.core.errors import KeyFileError, UsageError
 from underdrawing.credentials.signing import CredentialSigner, Original
 from underdrawing.data.animations import encode_animation
@@ -54,6 +55,8 @@ class Embedder:
     strength: float
     rendition_px: int = LONG_SIDE_PX
     """Longest side of the rendition of the original that is kept with a record; 0 keeps none."""
+    focus: FocusRequest = AUTO
+    """Places that get more of the content code, in systems that have one."""
 
     def embed(self, source: SourcePicture, identity: bytes | None, facts: Facts | None) -> ProtectReport:
         """Protect a picture in memory. facts: of the record; None makes no record."""
@@ -61,6 +64,8 @@ class Embedder:
         earlier = self._earlier(picture)
         already = None if earlier is None else _stated(earlier)
         stated = {} if earlier is None else {"previous": earlier}
+        if hasattr(self.model, "importance"):
+            stated["focus"] = self.focus
         protection = self.model.protect(
             picture.shown,
             owner=self.owner,

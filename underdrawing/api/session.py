@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from underdrawing.api.protecting import Embedder, EncodedFile
 from underdrawing.api.read_back import Reader
 from underdrawing.api.verifying import Judge
 from underdrawing.coding.keys import Owner, TrustStore
+from underdrawing.content.importance.request import AUTO, read_request
 from underdrawing.core.errors import MissingRegistryError, RegistryError, UsageError
 from underdrawing.credentials.signing import CredentialSigner
 from underdrawing.data.files import write_atomic
@@ -71,6 +72,10 @@ class Session:
     quality: int | None = None
     """Of JPEG, WebP, AVIF and HEIF files that `protect` writes, 1 to 100; None takes the quantizer of a JPEG
     input where the mark is read back from it, else a finer one."""
+    focus: str | Sequence[str] = "auto"
+    """Places that get more of the content code: "auto" (faces, and what stands out), "faces", "none", or
+    boxes "x,y,width,height" in pixels of the picture as it is shown; boxes outside of a picture are an error,
+    and UsageError where the system is not photo."""
     rendition_px: int = LONG_SIDE_PX
     """Longest side of the rendition of each original that `protect` keeps in the registry, by which `verify`
     finds edits whoever made them: 256 px to rendition.FULL; 0 keeps none."""
@@ -83,6 +88,9 @@ class Session:
     def __post_init__(self) -> None:
         if self.thorough and self.system != "photo":
             raise UsageError(f"{self.system} has no thorough search; leave it out")
+        self._focus = read_request(self.focus)
+        if self._focus != AUTO and self.system != "photo":
+            raise UsageError(f"{self.system} has no content code with a focus; leave it out")
         sign = self.sign
         self.owner = trust.load_owner(sign, self.password) if isinstance(sign, str | Path) else sign
         self._secret = trust.load_secret(self.secret)
@@ -359,7 +367,7 @@ class Session:
         if read.animation is not None:
             return self._producer_of_frames(encode).produce(read, raw, given)
         embedder = Embedder(
-            self._model, self.system, self.owner, self._secret, self.strength, self.rendition_px
+            self._model, self.system, self.owner, self._secret, self.strength, self.rendition_px, self._focus
         )
         owner = None if self.owner is None else self.owner.public
         reader = Reader(self._model, owner, self._secret, self.max_pixels)

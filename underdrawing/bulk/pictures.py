@@ -61,6 +61,7 @@ class Worker:
             manifests=settings.manifests,
             system=settings.system,
             strength=settings.strength,
+            focus=settings.focus,
             quality=settings.quality,
             rendition_px=settings.rendition_px,
         )

@@ -91,6 +91,7 @@ def _journal_settings(settings: BulkSettings) -> dict[str, Any]:
         "system": settings.system,
         "strength": settings.strength,
         "quality": settings.quality,
+        "focus": list(settings.focus),
         "signed_by": None if owner is None else owner.public.fingerprint,
         "private": settings.secret is not None,
         "registry": settings.registry,

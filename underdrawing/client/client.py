@@ -66,15 +66,17 @@ class Client:
         facts: Mapping[str, Any] | None = None,
         credentials: bool | None = None,
         quality: int | None = None,
+        focus: str | Sequence[str] = "auto",
         system: str | None = None,
     ) -> Protection:
         """Protect a picture with the key of the server; `save` writes the protected file.
 
+        focus: places that get more of the content code: "auto", "faces", "none", or "x,y,width,height", px.
         system: of `about()["systems"]`; None for the main one.
         """
         fields = _fields(
             strength=strength, identity=identity, facts=facts, credentials=credentials, quality=quality,
-            system=system,
+            focus=focus if isinstance(focus, str) else ";".join(focus), system=system,
         )  # fmt: skip
         return Protection.of(self._post("/v1/protect", fields, [picture]))
 
@@ -115,8 +117,8 @@ class Client:
         webhook_secret: str | None = None,
         **options: Any,
     ) -> Job:
-        """Queue many or large pictures. options: strength, facts, credentials (protect), system (protect,
-        verify), limit (retrieve)."""
+        """Queue many or large pictures. options: strength, focus, facts, credentials (protect), system
+        (protect, verify), limit (retrieve)."""
         fields = _fields(do=do, webhook=webhook, webhook_secret=webhook_secret, **options)
         return Job.of(self._post("/v1/jobs", fields, pictures))
 

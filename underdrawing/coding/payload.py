@@ -33,6 +33,8 @@ _CRC, _DIGEST, _SIGNATURE, _KEY = 32, 64, 512, 256
 _FINGERPRINT = 8 * FINGERPRINT_BYTES
 _MIDDLE_LENGTH, _TOP_LENGTH = 16, 20
 _PREVIOUS = 64 + _FINGERPRINT
+_MOST_CELL_BITS = 3  # of the hash; a fourth finds no more edits, see docs/HOW_IT_WORKS.md
+_HASH_SHARE = 0.6  # of the middle layer's content, at most, where more than one bit for each cell has room
 _KEY_ROOM = 10 * _KEY
 """The top layer carries the public key where it has at least this many bits."""
 
@@ -122,6 +124,13 @@ class Layers:
 def cell_grid(rows: int, cols: int) -> tuple[int, int]:
     """Rows and columns of cells on a grid of so many blocks; those at the rim may be cut."""
     return -(-rows // CELL_BLOCKS), -(-cols // CELL_BLOCKS)
+
+
+def bits_of_a_cell(room: int, cells: int) -> int:
+    """Hash bits of each of so many cells, in a middle layer with room for so many bits."""
+    if room < cells:
+        return 0
+    return max(1, min(_MOST_CELL_BITS, int(_HASH_SHARE * room / cells)))
 
 
 def middle_overhead(signed: bool, previous: bool = False) -> int:

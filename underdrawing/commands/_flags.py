@@ -85,6 +85,10 @@ _FLAGS: dict[str, dict[str, Any]] = {
     "--password-file": {"metavar": "FILE", "help": "file with the private key's password"},
     "--strength": {"type": _strength, "default": 1.0, "metavar": "S", "help": _STRENGTH},
     "--quality": {"type": _quality, "metavar": "N", "help": _QUALITY},
+    "--focus": {
+        "action": "append", "metavar": "X,Y,W,H", "default": [],
+        "help": "px; places that get more of the content code, repeatable; or auto (default), faces, none",
+    },
     "--registry": {"metavar": "DB", "help": "add a record of each picture; made if not there"},
     "--rendition": {
         "type": _rendition, "default": 1024, "metavar": "PX", "dest": "rendition_px", "help": _RENDITION,
@@ -95,7 +99,7 @@ _FLAGS: dict[str, dict[str, Any]] = {
     "--manifests": {"metavar": "DIR", "help": _MANIFESTS},
 }  # fmt: skip
 CREDENTIALS = ("--credentials", "--credentials-key", "--manifests")
-PROTECTION = ("--strength", "--quality", "--registry", "--rendition", "--facts", *CREDENTIALS)
+PROTECTION = ("--strength", "--focus", "--quality", "--registry", "--rendition", "--facts", *CREDENTIALS)
 
 
 def add(parser: argparse.ArgumentParser, *names: str) -> None:

@@ -37,6 +37,7 @@ class SessionFlags:
     quality: int | None = None
     thorough: bool = False
     rendition_px: int = 1024
+    focus: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=1)
@@ -62,7 +63,8 @@ def checked_session(arguments: argparse.Namespace, ability: str) -> Iterator[Ses
     secret, a trust store or a registry cannot be used. "protect" creates a missing registry.
     """
     names = [field.name for field in fields(SessionFlags) if field.name in arguments]
-    flags = SessionFlags(**{name: getattr(arguments, name) for name in names})
+    given = {name: getattr(arguments, name) for name in names}
+    flags = SessionFlags(**given | {"focus": tuple(given.get("focus", ()))})
     with _usage_errors():
         _check_ability(arguments, ability)
         _check_credentials(flags)

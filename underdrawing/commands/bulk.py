@@ -43,6 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     with checked_session(arguments, arguments.action):
         names = {field.name for field in fields(BulkSettings)} - {"seed", "password", "overwrite"}
         options = {name: getattr(arguments, name) for name in names}
+        options["focus"] = tuple(arguments.focus)
         options |= {"seed": _seed(arguments.seed), "password": read_password(arguments.password_file)}
         settings = BulkSettings(**options, overwrite=arguments.force)
     engine = on_ray if arguments.engine == "ray" else in_processes

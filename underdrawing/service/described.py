@@ -30,6 +30,15 @@ _MEANINGS = {
 Picture = Annotated[UploadFile, File(description="JPEG, PNG, WebP, AVIF, TIFF, BMP or HEIC")]
 Identity = Annotated[str, InPath(pattern="^[0-9a-f]{16}$", description="16 hex digits")]
 Strength = Annotated[float, Form(ge=0.5, le=3, description="0.7 archival to 2.1 robust", examples=[1.0])]
+Focus = Annotated[
+    str,
+    Form(
+        max_length=2000,
+        description="places that get more of the content code: auto, faces, none, or x,y,width,height in "
+        "pixels, semicolons between",
+        examples=["auto"],
+    ),
+]
 Quality = Annotated[
     int | None,
     Form(ge=1, le=100, description="of the file; absent: that of the picture, or as the mark needs it"),

@@ -11,6 +11,7 @@ from fastapi import Path as InPath
 from underdrawing.service import responses
 from underdrawing.service.described import (
     FactsText,
+    Focus,
     Limit,
     Strength,
     SystemName,
@@ -39,7 +40,7 @@ from underdrawing.service.webhooks import Webhook
 Kind = Literal["protect", "verify", "retrieve", "examine"]
 _OPTIONS: dict[str, tuple[Kind, ...]] = {
     "strength": ("protect",), "facts": ("protect",), "credentials": ("protect",), "limit": ("retrieve",),
-    "system": ("protect", "verify"),
+    "focus": ("protect",), "system": ("protect", "verify"),
 }  # fmt: skip
 """Fields and the kinds of job that have them."""
 JobId = Annotated[str, InPath(pattern="^[A-Za-z0-9_-]{32}$", description="of the response to POST /v1/jobs")]
@@ -121,6 +122,13 @@ class HookFields:
         self.webhook, self.secret = webhook, webhook_secret
 
 
+class MarkFields:
+    """The fields of a job about the mark that it embeds."""
+
+    def __init__(self, strength: Strength = 1.0, focus: Focus = "auto") -> None:
+        self.strength, self.focus = strength, focus
+
+
 class JobFields:
     """The form of a job beside its pictures."""
 
@@ -128,14 +136,16 @@ class JobFields:
         self,
         do: Annotated[Kind, Form(description="what to do with each picture", examples=["verify"])],
         hook: Annotated[HookFields, Depends()],
-        strength: Strength = 1.0,
+        mark: Annotated[MarkFields, Depends()],
         facts: FactsText = None,
         credentials: WithCredentials = None,
         limit: Limit = 5,
         system: SystemName = MAIN,
     ) -> None:
         self.do, self.limit, self.webhook, self.webhook_secret = do, limit, hook.webhook, hook.secret
-        self.protect = ProtectOptions(strength, None, facts, credentials, system=system)
+        self.protect = ProtectOptions(
+            mark.strength, None, facts, credentials, system=system, focus=mark.focus
+        )
 
 
 def _check_fields(do: Kind, sent: Iterable[str]) -> None:

@@ -15,6 +15,7 @@ from underdrawing.service import answers, responses
 from underdrawing.service.described import (
     Describe,
     FactsText,
+    Focus,
     Identity,
     Limit,
     NewIdentity,
@@ -78,8 +79,9 @@ class ProtectFields:
         credentials: WithCredentials = None,
         quality: Quality = None,
         system: SystemName = MAIN,
+        focus: Focus = "auto",
     ) -> None:
-        self.options = ProtectOptions(strength, identity, facts, credentials, quality, system)
+        self.options = ProtectOptions(strength, identity, facts, credentials, quality, system, focus)
 
 
 def _pictures(server: ServerState) -> APIRouter:

@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from underdrawing.core.errors import RegistryError
+from underdrawing.content.importance.request import read_request
+from underdrawing.core.errors import RegistryError, UsageError
 from underdrawing.service.problems import Problem
 from underdrawing.service.state import ServerState
 from underdrawing.service.systems import MAIN, checked_system
@@ -26,17 +27,25 @@ class ProtectOptions:
     credentials: bool | None
     quality: int | None = None
     system: str = MAIN
+    focus: str = "auto"
 
 
 def protect_task(server: ServerState, options: ProtectOptions) -> Task:
     """Problem 422 where this server cannot do what the options want."""
     if options.credentials and not server.settings.credentials:
         raise Problem(422, "no-credentials", "this server signs no Content Credentials")
+    if options.system != MAIN and options.focus != "auto":
+        raise Problem(422, "bad-focus", f"focus: {options.system} has no content code with a focus")
+    try:
+        read_request(options.focus)
+    except UsageError as error:
+        raise Problem(422, "bad-focus", f"focus: {error}") from error
     return {
         "do": "protect",
         "system": checked_system(options.system),
         "strength": options.strength,
         "quality": options.quality,
+        "focus": options.focus,
         "identity": options.identity,
         "facts": _facts(server, options.facts),
         "credentials": options.credentials,

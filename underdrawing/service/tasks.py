@@ -105,7 +105,8 @@ def protect(session: Session, task: Task) -> dict[str, Any]:
         raise PictureError(
             f"{format} files hold no Content Credentials; send another format, or leave them out"
         )
-    embedding = replace(session, system=task["system"], strength=task["strength"], quality=task["quality"])
+    options = {name: task[name] for name in ("system", "strength", "quality", "focus")}
+    embedding = replace(session, **options)
     suffixes = SUFFIXES if still else animations.SUFFIXES
     name = "protected" + next(suffix for suffix, known in suffixes.items() if known == format)
     credentials = task["credentials"] is not False and format in MIME and still

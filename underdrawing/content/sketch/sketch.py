@@ -61,7 +61,7 @@ FOCUSED = 9
 FOCUS_FROM_BITS = 150
 """A first layer below this budget has no focus."""
 UNIMPORTANT_COST = 4.0
-"""Most that a bit in an unimportant cell costs, over one in the most important cell."""
+"""Most that a bit in an unimportant cell costs, over one in a cell of at least mean importance."""
 
 
 class Layer(NamedTuple):
@@ -336,4 +336,4 @@ def _bit_costs(importance: np.ndarray | None, grid: Grid, focus: Focus | None) -
         return np.full(size, BIT_COST, np.float32)
     even = Focus(EVEN, EVEN) if focus is None else focus
     here = even.gather(np.asarray(importance, np.float32), size)
-    return np.float32(BIT_COST) * np.clip(here.max() / np.maximum(here, 1e-9), 1, UNIMPORTANT_COST)
+    return np.float32(BIT_COST) * np.clip(here.mean() / np.maximum(here, 1e-9), 1, UNIMPORTANT_COST)

@@ -11,7 +11,7 @@ export function protectFields(registry) {
     const value = at(`fact-${name}`).value.trim();
     if (value) facts[name] = name === "who" ? value.split(",").map((part) => part.trim()).filter(Boolean) : value;
   }
-  const fields = { strength: at("strength").value };
+  const fields = { strength: at("strength").value, focus: at("focus").value };
   return registry ? { ...fields, facts: JSON.stringify(facts) } : fields;
 }
 

@@ -20,12 +20,14 @@ import numpy as np
 from underdrawing.carriers.lattice.detection import detect_mark
 from underdrawing.coding.keys import Owner
 from underdrawing.coding.payload import Previous
+from underdrawing.content.importance.importance import ImportanceMap
+from underdrawing.content.importance.request import EVEN, FocusRequest
 from underdrawing.core.types import Verdict
 from underdrawing.ops.protection import Protection
 from underdrawing.systems.photo import protecting, verifying
 from underdrawing.systems.photo.decoding import decode_layers, detect_unchanged, detect_whole, searches
 from underdrawing.systems.photo.parts import BlockLocator, ContentWitness, Fuser, Parts, SketchCodec
-from underdrawing.systems.photo.protecting import Codecs, picture_luma
+from underdrawing.systems.photo.protecting import Codecs, Settings, picture_luma
 
 
 class Photo:
@@ -44,6 +46,11 @@ class Photo:
         from underdrawing.judging.witness.witness import Witness
 
         return Witness()
+
+    @cached_property
+    def importance(self) -> ImportanceMap:
+        """Where the content code is to be best."""
+        return ImportanceMap()
 
     @cached_property
     def locator(self) -> BlockLocator:
@@ -68,23 +75,19 @@ class Photo:
         secret: bytes | None = None,
         strength: float = 1.0,
         previous: Previous | None = None,
+        focus: FocusRequest = EVEN,
     ) -> Protection:
         """Embed content code, identity (8 bytes) and the owner's signature in a photograph (H, W, 3) uint8.
 
         identity: random by default. secret: key of private mode; without it the mark is not detectable.
         strength: multiplies the steps; rounded to the nearest of STRENGTHS.
         previous: an earlier protection of this picture, which the new one replaces and names.
-        Raises ShapeError where a side is shorter than 64 px.
+        focus: places that get more of the content code; sessions ask for AUTO.
+        Raises ShapeError where a side is shorter than 64 px, and for a focus outside of the picture.
         """
-        return protecting.protect(
-            image,
-            Codecs(self.sketch, self.witness),
-            owner=owner,
-            identity=identity,
-            secret=secret,
-            strength=strength,
-            previous=previous,
-        )
+        codecs = Codecs(self.sketch, self.witness, self.importance)
+        settings = Settings(owner, secret, strength, previous, focus)
+        return protecting.protect(image, codecs, settings, identity)
 
     def earlier(self, image: np.ndarray, *, secret: bytes | None = None) -> Previous | None:
         """The protection that a picture (H, W, 3) uint8 has already, public or under this secret; None

@@ -14,9 +14,11 @@ from underdrawing.judging.witness.witness import Finding, SignedContent
 class SketchCodec(Protocol):
     """Codec of the content."""
 
-    def encode(self, image: np.ndarray, budgets_bits: Sequence[int]) -> list[np.ndarray]:
+    def encode(
+        self, image: np.ndarray, budgets_bits: Sequence[int], importance: np.ndarray | None = None
+    ) -> list[np.ndarray]:
         """(H, W, 3) uint8 -> one bit array a layer, each within its budget; a layer refines those before
-        it."""
+        it. importance: (h, w), of the places of the picture; None where all are equal."""
 
     def decode(self, layers: Sequence[np.ndarray | None], height: int, width: int) -> np.ndarray:
         """(height, width, 3) uint8 picture from the decoded layers; CodeError on invalid bits."""

@@ -25,6 +25,8 @@ from underdrawing.coding import payload
 from underdrawing.coding.bits import pack_code
 from underdrawing.coding.keys import Owner
 from underdrawing.coding.ldpc import code, short_code
+from underdrawing.content.importance.importance import ImportanceMap
+from underdrawing.content.importance.request import EVEN, FocusRequest
 from underdrawing.core.errors import CapacityError, ShapeError
 from underdrawing.ops.color import luma, luma_direction
 from underdrawing.ops.protection import Protection
@@ -34,19 +36,30 @@ LEAST_SIDE_PX = 64
 _MORE_IDENTITIES = 3  # drawn where one is not readable
 _EXACT_PIXELS = 1 << 21  # pixels up to which luma is float; in larger pictures averaging hides 8-bit rounding
 _LEAST_CONTENT_BITS = 60
-_MOST_CELL_BITS = 3  # of the hash; a fourth finds no more edits, see docs/HOW_IT_WORKS.md
 _LAYERED_SHARE = 0.15  # of the top layer's bits, from which the middle layer is a useful first layer
-_HASH_SHARE = 0.6  # of the middle layer's content, at most, where more than one bit for each cell has room
 _MANY_BLOCKS = 2000  # above, a texture gain of 1 is not tried
 _LARGE_ROOM = 2.0  # room for large pictures, whose capacity is measured on the grid only
 _NEARLY = 0.95  # of the largest room, from which a lower level is preferred
 
 
 class Codecs(NamedTuple):
-    """The learned parts that make the content code."""
+    """The parts that make the content code."""
 
     sketch: SketchCodec
     witness: ContentWitness
+    importance: ImportanceMap
+
+
+class Settings(NamedTuple):
+    """What a picture is protected with, beside its identity."""
+
+    owner: Owner | None = None
+    secret: bytes | None = None
+    strength: float = 1.0
+    previous: payload.Previous | None = None
+    """An earlier protection of the same picture, which the new one replaces and names."""
+    focus: FocusRequest = EVEN
+    """Places that get more of the content code."""
 
 
 def picture_luma(image: np.ndarray) -> np.ndarray:
@@ -56,51 +69,37 @@ def picture_luma(image: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
 
 
-def protect(
-    image: np.ndarray,
-    codecs: Codecs,
-    *,
-    owner: Owner | None,
-    identity: bytes | None,
-    secret: bytes | None,
-    strength: float,
-    previous: payload.Previous | None = None,
-) -> Protection:
+def protect(image: np.ndarray, codecs: Codecs, settings: Settings, identity: bytes | None) -> Protection:
     """Embed the content code of a photograph (H, W, 3) uint8.
 
     identity: None draws one at random, and another one where a small picture does not hold it.
-    previous: an earlier protection of the same picture, which the new one replaces and names.
-    ShapeError below 64 px and for narrow pictures; CapacityError where the base layer is not decodable.
+    ShapeError below 64 px, for narrow pictures and for a focus outside of the picture; CapacityError where
+    the base layer is not decodable.
     """
     for _ in range(_MORE_IDENTITIES if identity is None else 0):
         with suppress(CapacityError):
-            return _protect(image, codecs, secrets.token_bytes(8), owner, secret, strength, previous)
-    return _protect(image, codecs, identity or secrets.token_bytes(8), owner, secret, strength, previous)
+            return _protect(image, codecs, settings, secrets.token_bytes(8))
+    return _protect(image, codecs, settings, identity or secrets.token_bytes(8))
 
 
-def _protect(
-    image: np.ndarray,
-    codecs: Codecs,
-    identity: bytes,
-    owner: Owner | None,
-    secret: bytes | None,
-    strength: float,
-    previous: payload.Previous | None,
-) -> Protection:
+def _protect(image: np.ndarray, codecs: Codecs, settings: Settings, identity: bytes) -> Protection:
+    owner, previous = settings.owner, settings.previous
     height, width = image.shape[:2]
     size = _checked_grid(height, width)
     default_strength = default_strength_for_size(max(height, width))
-    strength = nearest_strength(strength * default_strength)
+    strength = nearest_strength(settings.strength * default_strength)
     rows, cols = size[0] // 8, size[1] // 8
-    lattice = _lattice(secret).of_picture(identity, (rows, cols))
+    lattice = _lattice(settings.secret).of_picture(identity, (rows, cols))
     plane = np.ascontiguousarray(resize(picture_luma(image), size)[: 8 * rows, : 8 * cols])
 
     overhead = payload.middle_overhead(owner is not None, previous is not None)
     level, index = _fitted(lattice, plane, strength, default_strength, overhead + _LEAST_CONTENT_BITS)
     k_middle, k_top = rates.sizes(index, rows, cols)
     budgets = payload.budgets(k_middle, k_top, owner is not None, previous is not None)
-    small = resize(image, size)[: 8 * rows, : 8 * cols]
-    contents = _contents(codecs, np.ascontiguousarray(small), budgets)
+    small = np.ascontiguousarray(resize(image, size)[: 8 * rows, : 8 * cols])
+    faces = codecs.importance.faces(small) if settings.focus.faces and any(budgets) else []
+    importance = codecs.importance.map(small, settings.focus, (height, width), faces)
+    contents = _contents(codecs, small, importance, budgets)
     base = payload.Base(rows, cols, identity, index)
     layers = payload.build(base, contents, (k_middle, k_top), owner, previous)
 
@@ -171,28 +170,24 @@ def _base_is_readable(lattice: Lattice, marked: np.ndarray, base: np.ndarray, le
     return np.array_equal(short_code(BASE_CODE_BITS, payload.BASE_BITS).decode(soft).bits, base)
 
 
-def _contents(codecs: Codecs, image: np.ndarray, budgets: tuple[int, int]) -> payload.Contents:
+def _contents(
+    codecs: Codecs, image: np.ndarray, importance: np.ndarray | None, budgets: tuple[int, int]
+) -> payload.Contents:
     """Hash and content code for these budgets of middle and top.
 
     A small first layer would hardly help the second and be poor itself: then the two are independent.
     """
     nothing = np.zeros(0, np.uint8)
     cells = payload.cell_grid(image.shape[0] // 8, image.shape[1] // 8)
-    k = _bits_of_a_cell(budgets[0], cells[0] * cells[1])
+    k = payload.bits_of_a_cell(budgets[0], cells[0] * cells[1])
     hashed = codecs.witness.hash(image)[:k] if k else np.zeros((0, *cells), np.uint8)
     budgets = budgets[0] - hashed.size, budgets[1]
     rooms = [b if b >= _LEAST_CONTENT_BITS else 0 for b in budgets]
     independent = rooms[0] < _LAYERED_SHARE * rooms[1]
     if independent:
-        coded = [codecs.sketch.encode(image, [b])[0] if b else nothing for b in rooms]
+        coded = [codecs.sketch.encode(image, [b], importance)[0] if b else nothing for b in rooms]
     else:
-        parts = iter(codecs.sketch.encode(image, [b for b in rooms if b]) if any(rooms) else ())
+        filled = [b for b in rooms if b]
+        parts = iter(codecs.sketch.encode(image, filled, importance) if filled else ())
         coded = [next(parts) if b else nothing for b in rooms]
     return payload.Contents(coded[0], coded[1], independent, hashed)
-
-
-def _bits_of_a_cell(room: int, cells: int) -> int:
-    """Hash bits of each of so many cells, in a middle layer with room for so many bits."""
-    if room < cells:
-        return 0
-    return max(1, min(_MOST_CELL_BITS, int(_HASH_SHARE * room / cells)))

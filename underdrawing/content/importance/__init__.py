@@ -1,0 +1,1 @@
+"""Which places of a picture are important, and so get more of the content code."""
