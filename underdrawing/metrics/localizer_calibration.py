@@ -15,7 +15,7 @@ from underdrawing.metrics.calibration import PICTURE, fit_platt, picture_logit
 
 _CELLS = 128  # of each picture
 _MOST_FALSE = 0.01  # flagged share of authentic pictures
-_TRIED = np.arange(-4.0, 0.01, 0.125)  # log odds
+_TRIED = np.arange(-4.0, 4.01, 0.125)  # log odds
 
 
 def fit_localizer(
@@ -41,13 +41,14 @@ def fit_localizer(
 
 
 def best_threshold(log_odds: np.ndarray, labels: np.ndarray, manipulated: np.ndarray) -> float:
-    """The log odds with the best mean F1 of those that flag at most 1 % of authentic pictures; 0 without any.
+    """The log odds with the best mean F1 of those that flag at most 1 % of authentic pictures; else the most.
 
     At equal costs a cell is flagged from 1/2 on. F1 prices missed cells higher, the more so the smaller the
     regions: its best threshold is half of the F1 that is reached (Lipton, Elkan and Naryanaswamy 2014).
     """
     tried = [(*_scores(log_odds > at, labels, manipulated), float(at)) for at in _TRIED]
-    return max([(f1, at) for f1, false_area, at in tried if false_area <= _MOST_FALSE], default=(0.0, 0.0))[1]
+    allowed = [(f1, at) for f1, false_area, at in tried if false_area <= _MOST_FALSE]
+    return max(allowed)[1] if allowed else float(_TRIED[-1])
 
 
 def _scores(flagged: np.ndarray, labels: np.ndarray, manipulated: np.ndarray) -> tuple[float, float]:

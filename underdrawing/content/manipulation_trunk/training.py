@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from underdrawing.attacks.manipulation.chain import Ranges
@@ -97,10 +96,7 @@ def make(
     def build(pictures: ManipulatedSet) -> localize.LocalizerTraining:
         trunk = new_trunk(recipe) if recipe.train_trunk else load_trunk()
         losses = trunk_losses if recipe.train_trunk else localize.plain_losses
-        head = PlainHead(recipe.head)
-        for module in (trunk, head):  # convolutions of single channels take half the time in this order
-            module.to(memory_format=torch.channels_last)
-        return localize.LocalizerTraining(head, trunk, pictures, recipe, losses)
+        return localize.LocalizerTraining(PlainHead(recipe.head), trunk, pictures, recipe, losses)
 
     weights = out / "manipulation-trunk.safetensors"
     return localize.run(build, recipe, data, weights, minutes=minutes, resume=resume)
