@@ -125,8 +125,8 @@ class TestPureParts:
     def test_what_is_written_is_what_the_pure_parts_give(self, photos, tmp_path):
         session = Session(trust=tmp_path / "trust")
         report = session.protect(photos[1], tmp_path / "a.webp", identity=IDENTITIES[0])
-        again = session.embed(photos[1], identity=IDENTITIES[0])
-        assert session.encode(again, "b.webp").data == (tmp_path / "a.webp").read_bytes()
+        again, encoded = session.produce(photos[1], "b.webp", identity=IDENTITIES[0])
+        assert encoded.data == session.encode(again, "b.webp").data == (tmp_path / "a.webp").read_bytes()
         found = session.verify(tmp_path / "a.webp", tmp_path / "out")
         files = finding_files(replace(found, written=None), "a", folder=tmp_path / "out")
         assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == files

@@ -58,6 +58,9 @@ class Embedder:
     focus: FocusRequest = AUTO
     """Places that get more of the content code, in systems that have one."""
 
+    lossless: bool = False
+    """Whether the product is stored losslessly, and gets a layer that holds there only."""
+
     def embed(self, source: SourcePicture, identity: bytes | None, facts: Facts | None) -> ProtectReport:
         """Protect a picture in memory. facts: of the record; None makes no record."""
         picture, start = source.picture, time.perf_counter()
@@ -75,8 +78,10 @@ class Embedder:
             **stated,
         )
         protected = replace(picture, pixels=_changed(picture, protection))
-        seconds = time.perf_counter() - start
         signed = getattr(protection, "signed", True)
+        if self.lossless:
+            protected = self._with_lossless_layer(picture, protected, protection.identity, signed)
+        seconds = time.perf_counter() - start
         unsigned = getattr(self.model, "unsigned_note", _NO_ROOM)
         notes = () if self.owner is None or signed else (unsigned,)
         return ProtectReport(
@@ -94,6 +99,20 @@ class Embedder:
             already=already,
             notes=picture.notes + notes,
         )
+
+    def _with_lossless_layer(
+        self, picture: Picture, protected: Picture, identity: str, signed: bool
+    ) -> Picture:
+        """The protected picture with the layer of lossless copies, where the system has one and the picture
+        is opaque and in colour."""
+        add = getattr(self.model, "with_lossless_layer", None)
+        transparent = picture.alpha is not None and bool(
+            (picture.alpha < np.iinfo(picture.alpha.dtype).max).any()
+        )
+        if add is None or picture.gray or transparent:
+            return protected
+        owner, raw = self.owner if signed else None, bytes.fromhex(identity)
+        return protected.with_image(add(protected.image, picture.image, raw, owner=owner, secret=self.secret))
 
     def _earlier(self, picture: Picture) -> Any:
         """coding.payload.Previous of a picture that is protected already, by a system that can state it."""

@@ -22,7 +22,7 @@ from underdrawing.content.importance.request import AUTO, read_request
 from underdrawing.core.errors import MissingRegistryError, RegistryError, UsageError
 from underdrawing.credentials.signing import CredentialSigner
 from underdrawing.data.files import write_atomic
-from underdrawing.data.pictures import MAX_PIXELS
+from underdrawing.data.pictures import MAX_PIXELS, is_lossless
 from underdrawing.data.sources import Source, SourcePicture, decode_source, name_of, named, read_source
 from underdrawing.judging.marked_frames import MarkedFrames
 from underdrawing.registry.facts import Facts
@@ -121,7 +121,7 @@ class Session:
         identity: str | bytes | None = None,
         facts: Facts | Mapping[str, Any] | None = None,
     ) -> ProtectReport:
-        """Protect a picture in memory.
+        """Protect a picture in memory, with the layer of lossless copies; for a lossy file use `produce`.
 
         source: a path, the bytes of a picture file, an open binary file, a PIL image, an array or tensor
         (see data.arrays.picture_from_array), a Picture, or the result of `data.sources.read_source`.
@@ -153,7 +153,7 @@ class Session:
         with named(source):
             read = self._read(source)
             report, encoded = self._produce(
-                read, lambda made: self.encode(made, name, credentials=credentials), identity, facts
+                read, lambda made: self.encode(made, name, credentials=credentials), identity, facts, name
             )
             assert encoded is not None
             return report, encoded
@@ -199,8 +199,9 @@ class Session:
             if self.credentials is not None and output is None:
                 raise UsageError("Content Credentials are part of a file; give an output")
             read = self._read(source)
-            encode = None if output is None else partial(self.encode, name=name_of(output) or "")
-            report, encoded = self._produce(read, encode, identity, facts)
+            name = None if output is None else name_of(output) or ""
+            encode = None if name is None else partial(self.encode, name=name)
+            report, encoded = self._produce(read, encode, identity, facts, name)
             data = None if encoded is None else encoded.data
             if output is not None and encoded is not None:
                 self._write(report, encoded, output, overwrite)
@@ -359,6 +360,7 @@ class Session:
         encode: Callable[[ProtectReport], EncodedFile] | None,
         identity: str | bytes | None,
         facts: Facts | Mapping[str, Any] | None,
+        name: str | Path | None = None,
     ) -> tuple[ProtectReport, EncodedFile | None]:
         if facts is not None and self.registry is None:
             raise RegistryError("facts are kept in a registry; give one")
@@ -366,8 +368,16 @@ class Session:
         raw = protecting.identity_bytes(identity)
         if read.animation is not None:
             return self._producer_of_frames(encode).produce(read, raw, given)
+        lossless = name is None or is_lossless(read.picture, Path(name), self.quality)
         embedder = Embedder(
-            self._model, self.system, self.owner, self._secret, self.strength, self.rendition_px, self._focus
+            self._model,
+            self.system,
+            self.owner,
+            self._secret,
+            self.strength,
+            self.rendition_px,
+            self._focus,
+            lossless,
         )
         owner = None if self.owner is None else self.owner.public
         reader = Reader(self._model, owner, self._secret, self.max_pixels)

@@ -8,12 +8,12 @@ from typing import Any, Literal
 import numpy as np
 
 Status = Literal["intact", "altered", "unvouched", "unprotected", "unknown"]
-WitnessName = Literal["mark", "signed content", "registered original"]
+WitnessName = Literal["mark", "signed content", "lossless layer", "registered original"]
 WitnessState = Literal["agrees", "contradicts", "silent"]
 SignatureState = Literal["valid", "invalid", "absent", "unknown"]
 CredentialsState = Literal["none", "valid", "untrusted", "invalid", "unread"]
 
-UNTOUCHED, DECODED, FILLED, REFERENCE = 0, 1, 2, 3  # values of a source map
+UNTOUCHED, DECODED, FILLED, REFERENCE, LOSSLESS = 0, 1, 2, 3, 4  # values of a source map
 ALTERED_PROBABILITY = 0.5
 """A pixel whose tampered_prob is above this counts as altered."""
 IDENTITY_BITS = 64
@@ -59,7 +59,8 @@ class Assurance:
     """The evidence on which a status stands."""
 
     witnesses: tuple[Witness, ...] = ()
-    """In the order mark, signed content, registered original; one that a system lacks is absent."""
+    """In the order mark, signed content, lossless layer, registered original; one that a system or a picture
+    lacks is absent."""
     unvouched_share: float = 0.0
     """Of the received picture that no binding witness judges: black, clipped or flat areas."""
 
@@ -103,8 +104,8 @@ class Verdict:
     """(H, W, 3) uint8 RGB, in pixels of the received picture. Some systems remove their mark from the
     unaltered part where they know the original coefficients."""
     source_map: np.ndarray | None = None
-    """(H, W) uint8: UNTOUCHED, DECODED from the hidden code, FILLED in by a prior, or from the
-    registered original (REFERENCE)."""
+    """(H, W) uint8: UNTOUCHED, DECODED from the hidden code, FILLED in by a prior, from the
+    registered original (REFERENCE), or decoded from the layer of lossless copies (LOSSLESS)."""
     confidence: np.ndarray | None = None
     """(H, W) float32 in [0, 1]: confidence of the recovered pixel."""
     content: np.ndarray | None = None

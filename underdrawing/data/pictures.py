@@ -111,6 +111,13 @@ def encode_picture(
     return written._replace(notes=_limited((*written.notes, *notes)))
 
 
+def is_lossless(picture: Picture, path: Path, quality: int | None = None) -> bool:
+    """Whether the file that `encode_picture` writes has the very pixels of the picture."""
+    name = format_of(path) or picture.format
+    webp = name == picture.format == "WEBP" and picture.quality == 100 and quality is None
+    return webp or name in ("PNG", "TIFF", "BMP")
+
+
 def _with_profile(picture: Picture, carries: Collection[str]) -> tuple[Picture, tuple[str, ...]]:
     """The picture with a colour profile in place of code points, where its file holds only the former."""
     cicp = picture.cicp

@@ -13,8 +13,8 @@ PICTURES = {
     "recovered": ("Recovered", "what was there"),
     "source": (
         "Where each pixel comes from",
-        "pale: untouched; blue: decoded from the hidden code; green: from the registered original; orange: "
-        "filled in",
+        "pale: untouched; blue: decoded from the hidden code; violet: from the lossless layer; green: from "
+        "the registered original; orange: filled in",
     ),
     "confidence": ("Confidence", "how sure each recovered pixel is, white = 1"),
     "content": ("The hidden sketch alone", "the whole picture as the hidden code tells it"),
@@ -78,6 +78,7 @@ def rows(report: dict[str, Any]) -> Rows:
         found.append(("Signed content", matches))
     for name, value in (
         ("Not vouched for", witnesses.not_vouched(report)),
+        ("Lossless layer", witnesses.lossless_layer(report)),
         ("Protected before as", witnesses.previous(report)),
     ):
         if value is not None:

@@ -11,7 +11,12 @@ NOTE = (
     "key or secret; only such a witness makes a picture intact. Of edits of the smallest size it finds nine "
     "in ten."
 )
-_NAMES = {"mark": "Mark", "signed content": "Signed content", "registered original": "Registered original"}
+_NAMES = {
+    "mark": "Mark",
+    "signed content": "Signed content",
+    "lossless layer": "Lossless layer",
+    "registered original": "Registered original",
+}
 
 
 class Row(NamedTuple):
@@ -53,6 +58,17 @@ def not_vouched(report: dict[str, Any]) -> str | None:
     if share < 0.0005:
         return None
     return f"{percent(share)} of the picture: black, clipped, flat or outside of the protected frame"
+
+
+def lossless_layer(report: dict[str, Any]) -> str | None:
+    """What is left of the layer of lossless copies; None where the system has none."""
+    details = report["details"]
+    if "lossless_layer" not in details:
+        return None
+    found = details["lossless_layer"]
+    if found is None:
+        return "not in this copy: it was re-encoded, resized or cropped since, or is of a lossy format"
+    return f"whole in {percent(found['exact_share'])} of the blocks{', signed' if found['signed'] else ''}"
 
 
 def previous(report: dict[str, Any]) -> str | None:

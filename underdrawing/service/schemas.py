@@ -51,7 +51,7 @@ class SignatureOut(BaseModel):
 class WitnessOut(BaseModel):
     """One source of evidence and its answer; docs/TRUST.md."""
 
-    name: Literal["mark", "signed content", "registered original"]
+    name: Literal["mark", "signed content", "lossless layer", "registered original"]
     state: Literal["agrees", "contradicts", "silent"] = Field(
         description="silent: it was not read, or does not suffice for a decision here"
     )
@@ -70,7 +70,7 @@ class WitnessOut(BaseModel):
 class AssuranceOut(BaseModel):
     """The evidence on which the status stands."""
 
-    strongest: Literal["mark", "signed content", "registered original"] | None
+    strongest: Literal["mark", "signed content", "lossless layer", "registered original"] | None
     least_area: float | None = Field(description="of the strongest witness")
     unvouched_share: float = Field(description="of the picture that no binding witness judges, 0 to 1")
     witnesses: list[WitnessOut]

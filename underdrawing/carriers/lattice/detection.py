@@ -56,6 +56,29 @@ class Mark:
         """Rows and columns of blocks of the whole marked picture."""
         return self.base.rows, self.base.cols
 
+    def numbers(self) -> dict[str, object]:
+        """Alignment, equalizer and bound of false accepts, as verdicts print them."""
+        alignment, equalizer = self.view.alignment, self.view.equalizer
+        rows, cols = self.reading.altered.shape
+        return {
+            "scale": round(alignment.scaled[0] / alignment.height, 5),
+            "offset_px": alignment.offset,
+            "origin_blocks": alignment.origin,
+            "angle_degrees": alignment.angle,
+            "mirrored": alignment.mirrored,
+            "upside_down": alignment.upside_down,
+            "strength": alignment.level.strength,
+            "lift": alignment.level.texture_gain,
+            "grid_blocks": self.grid,
+            "share_of_frame": round(rows * cols / (self.base.rows * self.base.cols), 4),
+            "equalizer": {
+                "blur_px": equalizer.blur,
+                "gain": round(equalizer.gain, 3),
+                "gamma": equalizer.gamma,
+            },
+            "false_accept_probability": self.tried * 2 * 2.0**-32,
+        }
+
     def evidence(self) -> np.ndarray:
         """(r, c) log-likelihood ratio "untouched over altered" of each block, from all layers."""
         return _evidence(self.reading, self.known)

@@ -2,7 +2,9 @@
 
 import { at, make } from "/dom.js";
 
-const NAMES = { mark: "Mark", "signed content": "Signed content", "registered original": "Registered original" };
+const NAMES = {
+  mark: "Mark", "signed content": "Signed content", "lossless layer": "Lossless layer", "registered original": "Registered original",
+};
 const SAYS = {
   agrees: ["✓", "Agrees"], unproven: ["○", "Agrees, proves nothing"], contradicts: ["⚠", "Contradicts"], silent: ["–", "Silent"],
 };

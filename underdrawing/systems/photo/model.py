@@ -17,6 +17,7 @@ from functools import cached_property
 
 import numpy as np
 
+from underdrawing.carriers.fragile import layer as fragile_layer
 from underdrawing.carriers.lattice.detection import detect_mark
 from underdrawing.coding.keys import Owner
 from underdrawing.coding.payload import Previous
@@ -89,6 +90,21 @@ class Photo:
         settings = Settings(owner, secret, strength, previous, focus)
         return protecting.protect(image, codecs, settings, identity)
 
+    def with_lossless_layer(
+        self,
+        protected: np.ndarray,
+        original: np.ndarray,
+        identity: bytes,
+        *,
+        owner: Owner | None = None,
+        secret: bytes | None = None,
+    ) -> np.ndarray:
+        """A protected picture (H, W, 3) uint8 with the fragile layer, for files that keep every pixel.
+
+        original: before protection. owner: signs the layer; None where the mark is not signed either.
+        """
+        return fragile_layer.embed(protected, original, identity, owner, secret)
+
     def earlier(self, image: np.ndarray, *, secret: bytes | None = None) -> Previous | None:
         """The protection that a picture (H, W, 3) uint8 has already, public or under this secret; None
         without one. Fast: parts of pictures, resized and turned ones are not searched."""
@@ -131,7 +147,7 @@ class Photo:
             return Verdict("unprotected", present=False, message=message)
         marked = decode_layers(marked)
         parts = Parts(self.sketch, self.witness, self.locator, self.fusion)
-        return verifying.judge(image, marked, parts, find_key)
+        return verifying.judge(image, marked, parts, find_key, secret)
 
     def read_back(
         self,

@@ -12,7 +12,7 @@ from underdrawing.carriers.lattice.soft_bits import clipped_share
 from underdrawing.coding import payload
 from underdrawing.coding.keys import PublicKey
 from underdrawing.core.errors import CodeError
-from underdrawing.core.types import ALTERED_PROBABILITY, Assurance, Signature, Verdict, Witness
+from underdrawing.core.types import ALTERED_PROBABILITY, LOSSLESS, Assurance, Signature, Verdict, Witness
 from underdrawing.judging.assurance import (
     content_witness,
     earlier_protection,
@@ -23,6 +23,7 @@ from underdrawing.judging.assurance import (
     unvouched_blocks,
 )
 from underdrawing.judging.blending import inpainted, recovery_region
+from underdrawing.judging.lossless import refine
 from underdrawing.judging.regions import abs_error, drop_palette_regions, drop_unsupported_regions, extreme
 from underdrawing.judging.signed_content import LOCAL_BITS, add_contradictions, recover_region
 from underdrawing.judging.witness.witness import Finding, SignedContent
@@ -33,8 +34,10 @@ _LEAST_BOUND = 0.1  # share of the picture that a private mark must cover to bin
 FindKey = Callable[[bytes], PublicKey | None]
 
 
-def judge(received: np.ndarray, marked: Marked, parts: Parts, find_key: FindKey) -> Verdict:
-    """The verdict on a received picture (H, W, 3) uint8 from its decoded mark."""
+def judge(
+    received: np.ndarray, marked: Marked, parts: Parts, find_key: FindKey, secret: bytes | None = None
+) -> Verdict:
+    """The verdict on a received picture (H, W, 3) uint8 from its decoded mark; secret: of private mode."""
     alignment = marked.view.alignment
     image = _grid_image(received, marked)
     by_mark = parts.locator.locate(marked.view, marked.known, image)
@@ -87,9 +90,10 @@ def judge(received: np.ndarray, marked: Marked, parts: Parts, find_key: FindKey)
         previous=None
         if stated is None
         else (stated.identity.hex(), stated.fingerprint and stated.fingerprint.hex()),
-        details=details(marked) | ({} if finding is None else {"content_witness": finding.numbers}),
+        details=marked.numbers() | ({} if finding is None else {"content_witness": finding.numbers}),
     )
-    return _with_message(verdict, marked)
+    public = _public_key(marked, find_key)[0] if signature.state == "valid" else None
+    return _with_message(refine(verdict, received, marked.base.identity, public, secret), marked)
 
 
 def _fraction(probability: np.ndarray, marked: Marked) -> float:
@@ -118,48 +122,28 @@ def _unvouched(
     return ~on_grid, round(float(in_view.mean()), 4)
 
 
-def details(marked: Marked) -> dict:
-    """The numbers behind a verdict."""
-    alignment, equalizer = marked.view.alignment, marked.view.equalizer
-    rows, cols = marked.reading.altered.shape
-    return {
-        "scale": round(alignment.scaled[0] / alignment.height, 5),
-        "offset_px": alignment.offset,
-        "origin_blocks": alignment.origin,
-        "angle_degrees": alignment.angle,
-        "mirrored": alignment.mirrored,
-        "upside_down": alignment.upside_down,
-        "strength": alignment.level.strength,
-        "lift": alignment.level.texture_gain,
-        "grid_blocks": (marked.base.rows, marked.base.cols),
-        "share_of_frame": round(rows * cols / (marked.base.rows * marked.base.cols), 4),
-        "equalizer": {
-            "blur_px": equalizer.blur,
-            "gain": round(equalizer.gain, 3),
-            "gamma": equalizer.gamma,
-        },
-        "false_accept_probability": marked.tried * 2 * 2.0**-32,
-    }
-
-
 def read_signature(marked: Marked, find_key: FindKey) -> Signature:
     """Check the signature with the key from `find_key`, otherwise with the key in the picture."""
     middle = marked.middle
     if middle is None or middle.fingerprint is None:
         return Signature("absent")
-    known = find_key(middle.fingerprint)
-    public = known
-    if (
-        public is None
-        and marked.top is not None
-        and marked.top.public is not None
-        and marked.top.public.short == middle.fingerprint
-    ):
-        public = marked.top.public
+    public, trusted = _public_key(marked, find_key)
     if public is None:
         return Signature("unknown", middle.fingerprint.hex())
     valid = payload.check_signature(marked.base, middle, public)
-    return Signature("valid" if valid else "invalid", public.fingerprint, trusted=known is not None)
+    return Signature("valid" if valid else "invalid", public.fingerprint, trusted=trusted)
+
+
+def _public_key(marked: Marked, find_key: FindKey) -> tuple[PublicKey | None, bool]:
+    """The key of the signature, and whether it is from `find_key`; None where it is not at hand."""
+    short = None if marked.middle is None else marked.middle.fingerprint
+    if short is None:
+        return None, False
+    known = find_key(short)
+    carried = None if marked.top is None else marked.top.public
+    if known is None and carried is not None and carried.short == short:
+        return carried, False
+    return known, known is not None
 
 
 def _grid_image(received: np.ndarray, marked: Marked, *, nearest: bool = False) -> np.ndarray:
@@ -230,10 +214,11 @@ def _finding(verdict: Verdict) -> str:
     if verdict.content_matches is False:
         return "the signed content differs from this picture: the mark was copied from another one."
     if verdict.status == "altered":
-        decoded = verdict.content is not None
-        how = (
-            "shown from the hidden code" if decoded else "filled in by a guess, for its code was not readable"
-        )
+        how = "filled in by a guess, for its code was not readable"
+        if (verdict.source_map == LOSSLESS).any():
+            how = "shown from the lossless layer"
+        elif verdict.content is not None:
+            how = "shown from the hidden code"
         return (
             f"altered in {max(verdict.altered_fraction, 0.001):.1%} of the picture; what was there is {how}."
         )
