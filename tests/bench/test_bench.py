@@ -180,8 +180,9 @@ def test_sets_squares_and_hashes(folder):
 
 def test_figures_by_hand():
     values = [float(value) for value in range(20)]
-    assert figure("psnr_db", values)["worst_decile"] == 0.5
-    assert figure("flagged", values)["worst_decile"] == 18.5
+    psnr, flagged = figure("psnr_db", values), figure("flagged", values)
+    assert (psnr["worst_decile"], psnr["best_decile"]) == (0.5, 18.5)
+    assert (flagged["worst_decile"], flagged["best_decile"]) == (18.5, 0.5)
     assert rate([True, False, True, True])["mean"] == 0.75
     assert summarize([("a", {"f1": float("nan")}), ("a", {"iou": None})]) == {}
 

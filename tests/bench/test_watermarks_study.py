@@ -20,7 +20,7 @@ from underdrawing.coding.short_identity import short_identity
 from underdrawing.core.errors import OutputError, PictureError
 from underdrawing.core.interfaces import Reading
 
-PROTOCOL = replace(study.PROTOCOL, again_faces=2, unmarked=10, photo_sets=("people",))
+PROTOCOL = replace(study.PROTOCOL, again_faces=2, photo_sets=("people",))
 
 
 class Corner:
@@ -50,7 +50,7 @@ def measured(face_set, tmp_path, monkeypatch):
     monkeypatch.setattr(zoo, "available", lambda kind: (found, {}))
     monkeypatch.setattr(study, "BENIGN", (NOTHING, Through(Jpeg(50))))
     monkeypatch.setattr(study, "DEEPFAKES", DEEPFAKES[1:2])
-    settings = {"faces": str(face_set)}
+    settings = {"faces": str(face_set), "unmarked": "10"}
     study.run(Run(tmp_path / "results", tmp_path, photos=3, settings=settings), PROTOCOL)
     return study.STUDY.store(tmp_path / "results")
 
@@ -74,7 +74,7 @@ def test_tables_show_them_beside_the_paper(measured):
     assert "| WaveGuard | 64 |" in joint and "0 of 10" in joint
     assert "Without room in a crop of 128 px: lattice." in joint and "screenshot" in joint
     own = render(tables.channels(measured, "waveguard"))
-    assert "| none | 0.00 (0.0) / 100.0 | 0.00 |" in own and "mean of deepfakes" in own
+    assert "| none | 0.00 (0.0, 0.0) / 100.0 | 0.00 |" in own and "mean of deepfakes" in own
     again = render(tables.again(measured))
     assert "WaveGuard in AIS's table 1" in again and "5 more" in again
     assert tables.channels(measured, "dawf") is None

@@ -30,9 +30,11 @@ NAMES = [
     for name in zoo.names("carrier")
     for full_name in (name, *(f"{name}:{variant}" for variant in zoo.card(name).variants))
 ]
+SLOW = ("diffmark:guided",)
+"""A minute a face; tests/systems has one of a small network."""
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=[name for name in NAMES if name not in SLOW])
 def carrier(request) -> Carrier:
     try:
         return zoo.load(request.param)
@@ -115,8 +117,8 @@ def test_evidence_points_at_the_edit(carrier, sent):
     edited = protected.copy()
     edited[96:192, 96:192] = PHOTO[150:246, 20:116]
     reading = carrier.read(edited, len(bits))
-    if reading.evidence is None:
-        pytest.skip("tells nothing of places")
+    if reading.evidence is None or carrier.name == "dawf":  # which maps the pixels of faces alone
+        pytest.skip("tells nothing of this place")
     assert reading.evidence.shape == PHOTO.shape[:2]
     outside = np.ones(PHOTO.shape[:2], bool)
     outside[88:200, 88:200] = False

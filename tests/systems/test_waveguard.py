@@ -170,13 +170,30 @@ def test_patterns_write_one_coefficient_each():
     torch.testing.assert_close(again, torch.eye(60), atol=1e-3, rtol=0)
 
 
-def test_the_parities_of_the_signs_are_the_bits():
-    writer = plain.PlainWriter(128, 3, 30)
-    bits = np.random.default_rng(1).integers(0, 2, (50, 30))
-    signs = 1 - 2 * (bits @ plain.signs_of_bits(30).T % 2)
-    products = np.prod([np.roll(signs, -offset, axis=1) for offset in plain.PARITY], axis=0)
-    assert np.array_equal(products, 1 - 2 * bits)
-    assert torch.equal(writer.signs, torch.from_numpy(plain.signs_of_bits(30)).float())
+def test_a_bit_is_in_one_coefficient_beside_the_face_and_in_one_inside_it():
+    writer, tree = plain.PlainWriter(128, 3, 30), DualTreeBands(128, 3)
+    bits = torch.from_numpy(np.random.default_rng(1).choice([-1.0, 1.0], (5, 30)).astype(np.float32))
+    with torch.no_grad():
+        received = tree.analyse(tree.synthesise(writer(torch.zeros(5, 2, 16, 16), bits)))[:, :2]
+        stored = received.flatten(1) @ writer.read.T
+        for part in writer.coefficients(received):
+            torch.testing.assert_close(part, plain.AMPLITUDE * bits, atol=1e-3, rtol=0)
+    assert torch.equal(stored[:, 30:].sign(), bits.roll(-15, 1)), "not the bit of the neighbouring place"
+
+
+def test_the_tracer_reads_what_is_inside_the_face_only_as_far_as_it_agrees():
+    beside = torch.ones(1, 30)
+    beside[0, 0] = -0.1  # lost, and kept inside
+    agrees, replaced = torch.ones(1, 30), torch.ones(1, 30)
+    replaced[0, 1:] = torch.tensor([1.0, -1.0] * 15)[:29]
+    reader = plain.PlainTracer(128, 3, 30)
+    found = []
+    for inside in (agrees, replaced):
+        reader.coefficients = lambda bands, inside=inside: (beside, inside)
+        found.append(reader(torch.zeros(1)))
+    assert found[0][0, 0] > 0 and found[1][0, 0] < 0
+    assert plain.agreement(beside, beside) == pytest.approx(1, abs=0.01)
+    assert abs(float(plain.agreement(beside, replaced))) < 0.1
 
 
 @pytest.mark.parametrize(("side", "count"), [(64, 30), (128, 41)])

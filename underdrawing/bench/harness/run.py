@@ -30,7 +30,7 @@ LOWER_IS_BETTER = frozenset(
     ("smooth_rms", "stlpips", "bce", "ber", "flagged", "flagged_signed", "seconds", "peak_mib",
      "inside_stlpips", "outside_stlpips")
 )  # fmt: skip
-"""Metrics whose worst decile is the greatest tenth."""
+"""Metrics whose worst decile is the greatest tenth, and whose best one is the least."""
 
 
 def summarize(rows: Iterable[Row]) -> dict[str, dict[str, float]]:
@@ -47,11 +47,12 @@ def summarize(rows: Iterable[Row]) -> dict[str, dict[str, float]]:
 
 
 def figure(metric: str, values: list[float]) -> dict[str, float]:
-    """Mean, median, and the worst decile: the mean of the worst tenth of the photographs, of one at least."""
+    """Mean, median, worst and best decile: means of a tenth of the photographs, of one at least."""
     ordered = sorted(map(float, values), reverse=metric in LOWER_IS_BETTER)
-    worst = float(np.mean(ordered[: math.ceil(len(values) / 10)]))
-    mean, median = float(np.mean(values)), float(np.median(values))
-    return {"mean": _round(mean), "worst_decile": _round(worst), "median": _round(median), "n": len(values)}
+    tenth = math.ceil(len(values) / 10)
+    found = {"mean": values, "worst_decile": ordered[:tenth], "best_decile": ordered[-tenth:]}
+    means = {name: _round(float(np.mean(of))) for name, of in found.items()}
+    return means | {"median": _round(float(np.median(values))), "n": len(values)}
 
 
 def rate(values: list[bool]) -> dict[str, float]:

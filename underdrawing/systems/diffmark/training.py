@@ -172,6 +172,7 @@ RECIPES: dict[str, LeanRecipe | PaperRecipe] = {
     "lean": LeanRecipe(),
     "paper": PaperRecipe(),
     "paper-256": PaperRecipe(network=LARGE, side=256, bits=128, bits_first=10_000),
+    "plain": LeanRecipe(steps=1, learning_rate=0.0, average=0.0),
     "ais": LeanRecipe(minutes=20.0, learning_rate=3e-4, resilience=Resilience()),
     "smoke": LeanRecipe(
         network=Config(bits=8, side=64, base=16, multipliers=(0.5, 1, 1), attention=(16,), groups=4,
@@ -179,7 +180,7 @@ RECIPES: dict[str, LeanRecipe | PaperRecipe] = {
         side=64, bits=8, batch=2, steps=20,
     ),
 }  # fmt: skip
-"""By the name that `--recipe` takes."""
+"""By the name that `--recipe` takes. plain: the start, with its calibration."""
 
 
 def build(faces: Faces, recipe: LeanRecipe | PaperRecipe) -> DiffMarkTraining:

@@ -3,9 +3,10 @@
     intensity --DCT, band, rising gain--> y --soft clip--> z --signs, sum by group--> s (margin > 0: bit 1)
 
 Each group has the same number of coefficients of every radius of the band, with pseudo-random signs. The soft
-clip suppresses the picture: most of its energy in the band is at few edges. The embedding is informed: it
-moves each group up to its margin, whatever the picture is, frame by frame, so that any choice, order and
-number of frames is read alike. The groups after those of the bits are pilots, always 1, for the alignment.
+clip suppresses the picture: most of its energy in the band is at few edges. The strength follows the activity
+around a place, which hides the code. The embedding is informed: it moves each group up to its margin,
+whatever the picture is, frame by frame, so that any choice, order and number of frames is read alike. The
+groups after those of the bits are pilots, always 1, for the alignment.
 
 The functions use only operators that numpy arrays and PyTorch tensors share, so that the training and a
 program without PyTorch run the same code; `SpreadCode.mapped` changes the kind of its tables.
@@ -44,6 +45,12 @@ class CodeConfig:
     """Corrections of the embedding."""
     most_rms: float = 3.1
     """Largest root mean square of the change of a frame, in levels: 38.3 dB. Texture then has less margin."""
+    smooth: float = 0.2
+    """Strength in a smooth place, where grain shows the most, as a share of that in texture."""
+    textured: float = 4.0
+    """Mean of |y| around a place from which the strength is full, in levels."""
+    around: float = 4.0
+    """Standard deviation of that mean, px."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,8 @@ class SpreadCode:
     """(K, K) int64: the group of each coefficient; `groups` for those of none."""
     signs: Any
     """(K, K) of -1 and 1, zero outside of the groups."""
+    near: Any
+    """(side, side) rows of the weights of a mean around each place."""
 
     @classmethod
     def of(cls, config: CodeConfig) -> SpreadCode:
@@ -89,11 +98,12 @@ class SpreadCode:
             band[np.argsort(of_group, kind="stable")].reshape(groups, -1),
             place.reshape(plane),
             signs.reshape(plane).astype(np.float32),
+            _means(config.around),
         )
 
     def mapped(self, change: Callable[[np.ndarray], Any]) -> SpreadCode:
         """The same tables as another kind of array."""
-        names = ("basis", "transposed", "gain", "order", "place", "signs")
+        names = ("basis", "transposed", "gain", "order", "place", "signs", "near")
         return replace(self, **{name: change(getattr(self, name)) for name in names})
 
     def coefficients(self, volume: Any) -> Any:
@@ -116,6 +126,11 @@ class SpreadCode:
         """z / y: 1 where a frame is smooth in the band, towards 0 at edges; the code is embedded by it."""
         return (1 + (y / self.config.clip) ** 2) ** -0.5
 
+    def masking(self, y: Any) -> Any:
+        """Strength of the code by what hides it: `smooth` in a sky, 1 in texture."""
+        activity = self.near @ abs(y) @ self.near.T / self.config.textured
+        return self.config.smooth + (1 - self.config.smooth) * activity.clip(0, 1)
+
     def statistics(self, z: Any, weights: Any = 1.0) -> Any:
         """s (..., groups). weights: of the coefficients, (K, K)."""
         signed = self.coefficients(z) * (self.signs * weights)
@@ -133,14 +148,15 @@ class SpreadCode:
         c = self.config
         y = self.band(frames.mean(-4))
         slope = self.slope(y)
-        # ds/dv of a group: its coefficients, through the slope at embedding and dz/dy = slope^3 at reading.
-        response = ((slope**4).mean((-2, -1)).clip(_LEAST_RESPONSE) * self._response)[..., None]
+        shape = slope * self.masking(y)
+        # ds/dv of a group: its coefficients, through the shape at embedding and dz/dy = slope^3 at reading.
+        response = ((slope**3 * shape).mean((-2, -1)).clip(_LEAST_RESPONSE) * self._response)[..., None]
         change, values, margin = 0 * y, 0 * response * signs, c.margin + 0 * response
         for _ in range(c.rounds):
             marked = (frames + change[..., None, :, :, :]).clip(0, 255).mean(-4)
             reached = signs[..., :-1] * self.statistics(self.suppressed(self.band(marked)))
             values[..., :-1] = (values[..., :-1] + 0.9 * (margin - reached) / response).clip(0)
-            change = slope * self.pattern(values * signs)
+            change = shape * self.pattern(values * signs)
             excess = (c.most_rms / ((change**2).mean((-2, -1)) ** 0.5 + 1e-6)).clip(0, 1)[..., None]
             margin, change = margin * excess, change * excess[..., None]
         return change
@@ -149,6 +165,12 @@ class SpreadCode:
     def _response(self) -> float:
         """Sum of the gains of a group, mean over the groups."""
         return float(self.gain.sum()) / self.order.shape[0]
+
+
+def _means(sigma: float) -> np.ndarray:
+    places = np.arange(SIDE)
+    weights = np.exp(-0.5 * ((places[:, None] - places) / sigma) ** 2)
+    return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
 
 
 _LEAST_RESPONSE = 0.05  # of a frame of edges alone: bounds the change

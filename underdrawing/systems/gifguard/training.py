@@ -181,12 +181,14 @@ def _donor(material: Material, rng: np.random.Generator) -> Face | None:
 RECIPES = {
     "paper": ClipRecipe(batch=8, frames=16, epochs=100, learning_rate=2e-4, worst_of=1),
     "lean": ClipRecipe(network=RELEASED, minutes=45.0),
-    "start": ClipRecipe(network=RELEASED, batch=1, frames=2, worst_of=1, steps=1, learning_rate=0.0),
+    "plain": ClipRecipe(
+        network=RELEASED, batch=1, frames=2, worst_of=1, steps=1, learning_rate=0.0, average=0.0
+    ),
     "smoke": ClipRecipe(
         network=Config(patch=8, width=8, blocks=1, levels=(8, 8, 8)), frames=2, batch=2, steps=20
     ),
 }
-"""By the name that `--recipe` takes. start: the plain code, without training."""
+"""By the name that `--recipe` takes. plain: the start, with its calibration."""
 DEFAULT = "lean"
 
 

@@ -1,14 +1,13 @@
-"""The plain code that the networks start from: every bit in the sign of coefficients that JPEG keeps.
+"""The plain code that the networks start from: every bit in the signs of two coefficients that JPEG keeps.
 
     x_j = <read_j, bands 1 and 3>      coefficient (0, 2) of an 8x8 block of halved chroma: 16 px of the face
     s_j = sign to be written           x_j <- s_j max(a_j, s_j x_j), by the change write_j of the bands
-    tracer    L coefficients beside the face, one bit each
-    detector  L coefficients inside the face; bit i is the product of the signs of `PARITY` of them
+    beside the face   coefficient i has bit i;      inside it   coefficient i has bit i + L/2, modulo L
+    w     agreement of both, 1 where the inside is whole and 0 where it has nothing of the mark
+    tracer    beside + g(w) inside                  detector    relu(w - WHOLE) (beside + inside)
 
 A coefficient that is not above half a step of the quantization becomes zero, so the energy goes to few large
-ones. A forgery replaces or moves the face; what it leaves is weaker than beside the face, and a coefficient
-below the share `threshold` of those there is an erasure. The product turns one lost coefficient into lost
-bits, so that the detector is fragile where each coefficient alone survives half of the forgeries.
+ones. A forgery replaces or moves the face: what it leaves inside has other signs, or is weaker than beside.
 """
 
 from __future__ import annotations
@@ -31,13 +30,14 @@ U_LEVELS = 127.5
 """Levels in the unit of U."""
 CB_PER_U = 0.564 / 0.492
 """JPEG's Cb is 0.564 (B - Y), and U is 0.492 (B - Y)."""
-AMPLITUDES = 21 / STEP, 19 / STEP
-"""At the start, of the tracer's and of the detector's coefficients: JPEG 30 keeps those above 20."""
-THRESHOLD = 0.25
-PARITY = (0, 5, 12, 18, 24)
-"""Bit i is the product of the signs i + these, modulo L. Invertible for L = 30."""
-_STEEPNESS = 2.0  # of the tanh of a coefficient that is as large as those beside the face
-_GAINS = 6.0, 8.0  # of the logits of tracer and detector
+AMPLITUDE = 20.2 / STEP
+"""At the start, of all coefficients: JPEG 30 keeps those above 20."""
+ADDED = 0.3, 0.5
+"""Agreements at which the tracer begins to add what is inside the face, and adds all of it."""
+WHOLE = 0.65
+"""Agreement up to which the detector has no bits: half of the authentic faces are below it after JPEG 30,
+none after JPEG 50."""
+_GAINS = 6.0, 24.0  # of the logits of tracer and detector
 
 
 def coefficients(side: int, count: int) -> list[tuple[int, int, int, int]]:
@@ -109,22 +109,6 @@ def _bands(filters: Level, picture: np.ndarray) -> np.ndarray:
     return np.concatenate([(one[0::2, 0::2] - one[1::2, 1::2]).ravel() for one in quads]) * np.sqrt(0.5)
 
 
-@lru_cache(maxsize=4)
-def signs_of_bits(count: int) -> np.ndarray:
-    """(count, count) uint8 over GF(2): bits of the message -> signs of the detector's coefficients."""
-    matrix = np.zeros((count, 2 * count), np.uint8)
-    for offset in PARITY:
-        matrix[np.arange(count), (np.arange(count) + offset) % count] ^= 1
-    matrix[:, count:] = np.eye(count, dtype=np.uint8)
-    for column in range(count):
-        rows = column + np.flatnonzero(matrix[column:, column])
-        assert len(rows), f"the parities do not determine {count} signs"  # they do for all of 2 to 40
-        matrix[[column, rows[0]]] = matrix[[rows[0], column]]
-        others = np.flatnonzero(matrix[:, column])
-        matrix[others[others != column]] ^= matrix[column]
-    return matrix[:, count:]
-
-
 class PlainReader(nn.Module):
     """Bands 1 and 3 -> logits of the tracer or of the detector."""
 
@@ -132,34 +116,39 @@ class PlainReader(nn.Module):
         super().__init__()
         self.count = count
         self.read = nn.Parameter(torch.from_numpy(patterns(side, levels, count)[0].copy()))
-        self.threshold = nn.Parameter(torch.tensor(THRESHOLD))
         self.gains = nn.Parameter(torch.tensor(_GAINS))
 
     def coefficients(self, bands: Tensor) -> tuple[Tensor, Tensor]:
-        """x (B, L) beside the face and inside it, of bands (B, 2, m, m)."""
-        return (bands.flatten(1) @ self.read.T).split(self.count, 1)
+        """x (B, L) beside the face and inside it, by the bit, of bands (B, 2, m, m)."""
+        beside, inside = (bands.flatten(1) @ self.read.T).split(self.count, 1)
+        return beside, inside.roll(self.count // 2, 1)
 
-    def products(self, beside: Tensor, inside: Tensor) -> Tensor:
-        """(B, L) in -1..1: the product of each bit; 0 where it has an erasure."""
-        share = inside / (beside.abs().mean(1, keepdim=True) + 1e-3)
-        kept = torch.relu(share - self.threshold) - torch.relu(-share - self.threshold)
-        soft = torch.tanh(_STEEPNESS * kept)
-        return torch.stack([soft.roll(-offset, 1) for offset in PARITY]).prod(0)
+
+def agreement(beside: Tensor, inside: Tensor) -> Tensor:
+    """w (B, 1) in -1..1: mean of the products of both, clipped at the mean size beside the face, where a
+    coefficient counts as far as the one beside the face is certain."""
+    size = beside.abs().mean(1, keepdim=True) + 1e-3
+    expected = (beside / size).clamp(-1, 1)
+    found = (inside / size).clamp(-1, 1)
+    return (expected * found).sum(1, keepdim=True) / (expected.abs().sum(1, keepdim=True) + 1e-3)
 
 
 class PlainTracer(PlainReader):
-    """The coefficients beside the face; the detector's bits where they are whole."""
+    """The coefficients beside the face; those inside as far as they agree."""
 
     def forward(self, bands: Tensor) -> Tensor:
         beside, inside = self.coefficients(bands)
-        return self.gains[0] * (beside + self.products(beside, inside))
+        first, last = ADDED
+        share = ((agreement(beside, inside) - first) / (last - first)).clamp(0, 1)
+        return self.gains[0] * (beside + share * inside)
 
 
 class PlainDetector(PlainReader):
-    """The products of the coefficients inside the face alone."""
+    """The same where the inside is whole; no bits elsewhere."""
 
     def forward(self, bands: Tensor) -> Tensor:
-        return self.gains[1] * self.products(*self.coefficients(bands))
+        beside, inside = self.coefficients(bands)
+        return self.gains[1] * torch.relu(agreement(beside, inside) - WHOLE) * (beside + inside)
 
 
 class PlainWriter(PlainReader):
@@ -167,16 +156,12 @@ class PlainWriter(PlainReader):
 
     def __init__(self, side: int, levels: int, count: int) -> None:
         super().__init__(side, levels, count)
-        del self.threshold, self.gains
+        del self.gains
         self.write = nn.Parameter(torch.from_numpy(patterns(side, levels, count)[1].copy()))
-        self.amplitudes = nn.Parameter(torch.tensor(AMPLITUDES).repeat_interleave(count))
-        signs = torch.from_numpy(signs_of_bits(count).astype(np.float32))
-        self.register_buffer("signs", signs, persistent=False)
+        self.amplitudes = nn.Parameter(torch.full((2 * count,), AMPLITUDE))
 
     def forward(self, bands: Tensor, bits: Tensor) -> Tensor:
-        ones = (0.5 - 0.5 * bits) @ self.signs.T
-        parity = ones - 2 * torch.floor(ones / 2)
-        signs = torch.cat([bits, 1 - 2 * parity], 1)
-        x = torch.cat(self.coefficients(bands), 1)
-        change = signs * torch.relu(self.amplitudes - signs * x)
-        return (change @ self.write).view_as(bands)
+        signs = torch.cat([bits, bits], 1)
+        change = signs * torch.relu(self.amplitudes - signs * torch.cat(self.coefficients(bands), 1))
+        beside, inside = change.split(self.count, 1)
+        return (torch.cat([beside, inside.roll(-(self.count // 2), 1)], 1) @ self.write).view_as(bands)

@@ -164,10 +164,11 @@ RECIPES: dict[str, LeanRecipe | PaperRecipe] = {
     "paper-fragile": PaperRecipe(heads=(TRACER, FRAGILE)),
     "lean": LeanRecipe(minutes=60.0, learning_rate=1e-3, heads=(TRACER, FRAGILE)),
     "lean-not-fragile": LeanRecipe(minutes=60.0, learning_rate=1e-3, heads=(TRACER, DETECTOR)),
+    "plain": LeanRecipe(batch=4, worst_of=1, steps=1, learning_rate=0.0, average=0.0),
     "ais": AisRecipe(),
     "smoke": LeanRecipe(network=_SMOKE, batch=4, worst_of=1, steps=20),
 }
-"""By the name that `--recipe` takes."""
+"""By the name that `--recipe` takes. plain: the start, with its calibration."""
 DEFAULT = "lean"
 
 

@@ -52,8 +52,6 @@ class MarkProtocol(Protocol):
     """Most further embeddings by the same carrier."""
     again_faces: int = 40
     """Faces that are marked again."""
-    unmarked: int = 2000
-    """Most unmarked crops."""
     photo_sets: tuple[str, ...] = ("portraits", "wild", "caltech")
 
 
@@ -70,6 +68,8 @@ class Settings:
     """Names, separated by commas; empty: all of the zoo that can be loaded."""
     taef2: str = ""
     """Folder with the weights of TAEF2, which redraws faces too."""
+    unmarked: int = 2000
+    """Most unmarked crops: a carrier that searches for its mark takes a second for each."""
 
 
 @dataclass
@@ -217,7 +217,7 @@ def measure_unmarked(bench: Bench, name: str) -> tuple[Rows, str]:
     """False accepts on crops without a mark."""
     carrier, label = in_place(bench.carriers[name]), f"{name.replace(':', '-')}/unmarked"
     rows: Rows = []
-    for place, crop in enumerate(bench.held_out.every_crop(bench.protocol.unmarked)):
+    for place, crop in enumerate(bench.held_out.every_crop(bench.settings.unmarked)):
         found = accepted(carrier, crop)
         if found is not None:
             rows.append((f"crop{place}", [(label, {"accepted": found})]))

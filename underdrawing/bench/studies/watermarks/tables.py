@@ -62,9 +62,9 @@ def joint(store: Store) -> Sequence[Block] | None:
     crops = [name for name in measured(store, "faces") if f"{name}/bits" in store.figures]
     photos = [name for name in measured(store, "photos") if f"{name}/photo/bits" in store.figures]
     without = [title(name) for name in measured(store, "faces") if name not in crops]
-    head = ("carrier", "bits", "PSNR, dB (worst tenth)", "SSIM", "SSIMULACRA2", "wrong bits, %: JPEG 50",
-            "benign", "deepfakes", "identity read, %: benign", "deepfakes", "wrong identity, %",
-            "accepted unmarked")  # fmt: skip
+    head = ("carrier", "bits", "PSNR, dB (worst, best tenth)", "SSIM", "SSIMULACRA2",
+            "wrong bits, %: JPEG 50", "benign", "deepfakes", "identity read, %: benign", "deepfakes",
+            "wrong identity, %", "accepted unmarked")  # fmt: skip
     blocks: list[Block] = [Table(head, [_overview(store, name) for name in crops])] if crops else []
     if without:
         blocks.append(f"Without room in a crop of 128 px: {', '.join(without)}.")
@@ -81,12 +81,11 @@ def joint(store: Store) -> Sequence[Block] | None:
 
 
 def _overview(store: Store, name: str) -> list[Cell | str]:
-    psnr = join([store.cell(f"{name}/psnr_db", 1), store.cell(f"{name}/psnr_db", 1, "worst_decile")])
     wrong = join([_per_cent(store, f"{name}/{group}/wrong", 2) for group in ("benign", "deepfakes")])
     return [
         title(name),
         store.cell(f"{name}/bits", 0),
-        psnr,
+        _with_tenths(store, f"{name}/psnr_db", 1),
         store.cell(f"{name}/ssim", 3),
         store.cell(f"{name}/ssimulacra2", 1),
         *(_per_cent(store, f"{name}/{place}/ber", 2) for place in ("jpeg50", "benign", "deepfakes")),
@@ -104,7 +103,11 @@ def channels(store: Store, system: str) -> Sequence[Block] | None:
         return None
     published = PUBLISHED.get(system, {})
     rows: list[list[Cell | str]] = [
-        ["PSNR, dB", *_of(store, names, "psnr_db", 1), published.get("PSNR, dB", "-")],
+        [
+            "PSNR, dB",
+            *(_with_tenths(store, f"{name}/psnr_db", 1) for name in names),
+            published.get("PSNR, dB", "-"),
+        ],
         ["SSIM", *_of(store, names, "ssim", 3), "-"],
         ["SSIMULACRA2", *_of(store, names, "ssimulacra2", 1), "-"],
     ]
@@ -122,7 +125,8 @@ def channels(store: Store, system: str) -> Sequence[Block] | None:
     rows.append(["accepted unmarked", *unmarked, "not reported"])
     head = ("", *(title(name) for name in names), "paper")
     legend = (
-        "Channels: wrong bits, % (mean of the worst tenth of the faces) / identity read, %. " + NOTES[system]
+        "PSNR and wrong bits, %: mean (worst tenth of the faces, best tenth) / identity read, %. "
+        + NOTES[system]
     )
     return [Table(head, rows), legend, _conditions(store, [f"faces-{name}" for name in names])]
 
@@ -164,9 +168,17 @@ def _errors(store: Store, place: str) -> Cell:
     key = f"{place}/ber"
     if key not in store.figures:
         return Cell("-")
-    mean, worst = (100 * store.figures[key][name] for name in ("mean", "worst_decile"))
-    read = _per_cent(store, f"{place}/identity", 1)
-    return Cell(f"{mean:.2f} ({worst:.1f}) / {read.text}", store.stale([key]))
+    wrong, read = _with_tenths(store, key, 1, scale=100), _per_cent(store, f"{place}/identity", 1)
+    return Cell(f"{wrong.text} / {read.text}", wrong.stale)
+
+
+def _with_tenths(store: Store, key: str, digits: int, scale: float = 1.0) -> Cell:
+    """Mean, and in brackets the means of the worst and of the best tenth of the faces."""
+    if key not in store.figures:
+        return Cell("-")
+    mean, *tenths = (scale * store.figures[key][name] for name in ("mean", "worst_decile", "best_decile"))
+    shown = ", ".join(f"{value:.{digits}f}" for value in tenths)
+    return Cell(f"{mean:.{digits + (scale > 1)}f} ({shown})", store.stale([key]))
 
 
 def _per_cent(store: Store, key: str, digits: int) -> Cell:
