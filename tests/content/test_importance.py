@@ -6,7 +6,7 @@ import pytest
 from skimage import data
 
 from underdrawing.content.importance.importance import ImportanceMap
-from underdrawing.content.importance.request import AUTO, EVEN, Box, FocusRequest, read_request
+from underdrawing.content.importance.request import EVEN, Box, FocusRequest, read_request
 from underdrawing.content.importance.saliency import salience
 from underdrawing.core.errors import ShapeError, UsageError
 
@@ -21,10 +21,10 @@ def importance() -> ImportanceMap:
 @pytest.mark.parametrize(
     ("values", "request_"),
     [
-        (None, AUTO),
-        ((), AUTO),
-        ("", AUTO),
-        ("auto", AUTO),
+        (None, EVEN),
+        ((), EVEN),
+        ("", EVEN),
+        ("auto", FocusRequest()),
         (["faces"], FocusRequest(salient=False)),
         ("none", EVEN),
         ("1,2,3,4", EVEN._replace(boxes=(Box(1, 2, 3, 4),))),
@@ -78,7 +78,7 @@ def test_nothing_to_prefer_is_no_map(importance: ImportanceMap) -> None:
     assert importance.map(IMAGE, read_request("faces"), (256, 256), []) is None
     flat = np.full((64, 96, 3), 90, np.uint8)
     assert importance.faces(flat) == []
-    assert importance.map(flat, AUTO, (64, 96), []) is None
+    assert importance.map(flat, FocusRequest(), (64, 96), []) is None
 
 
 def test_what_stands_out_is_salient() -> None:

@@ -68,7 +68,7 @@ def do(task: dict[str, Any]) -> Any:
         "record": None,
         "identity": None, "signature": {"state": "absent", "key": None, "trusted": False, "name": None},
         "altered_fraction": 0.0, "content_matches": None, "assurance": None,
-        "previous": None, "layers": ["base"], "details": {"pid": os.getpid()},
+        "previous": None, "recorded": None, "layers": ["base"], "details": {"pid": os.getpid()},
         "seconds": 0.0, "credentials": None, 
         "camera": None, "notes": [], "sha256": "0" * 64, "checked": "2026-01-02T03:04:05Z",
     }  # fmt: skip

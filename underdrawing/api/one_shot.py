@@ -36,7 +36,7 @@ def protect(
     credentials: CredentialSigner | None = None,
     manifests: str | Path | None = None,
     rendition_px: int = LONG_SIDE_PX,
-    focus: str | Sequence[str] = "auto",
+    focus: str | Sequence[str] = "none",
 ) -> ProtectReport:
     """Embed in a picture a code of its own content and an identity, signed by `sign` if given.
 

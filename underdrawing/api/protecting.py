@@ -12,13 +12,14 @@ import numpy as np
 
 from underdrawing.coding.keys import Owner
 from underdrawing.coding.payload import Previous
-from underdrawing.content.importance.request import AUTO, FocusRequest
+from underdrawing.content.importance.request import EVEN, ContentRequest, FocusRequest
 from underdrawing.core.errors import KeyFileError, UsageError
 from underdrawing.credentials.signing import CredentialSigner, Original
 from underdrawing.data.animations import encode_animation
 from underdrawing.data.files import storable
 from underdrawing.data.pictures import Picture, encode_picture
 from underdrawing.data.sources import SourcePicture
+from underdrawing.judging.signed_content import LOCAL_BITS
 from underdrawing.metrics.quality import psnr_db, ssim
 from underdrawing.registry import embedding
 from underdrawing.registry.facts import Facts
@@ -55,9 +56,10 @@ class Embedder:
     strength: float
     rendition_px: int = LONG_SIDE_PX
     """Longest side of the rendition of the original that is kept with a record; 0 keeps none."""
-    focus: FocusRequest = AUTO
+    focus: FocusRequest = EVEN
     """Places that get more of the content code, in systems that have one."""
-
+    caption: str | None = None
+    """Whose hash is recorded in the mark; None takes that of the facts."""
     lossless: bool = False
     """Whether the product is stored losslessly, and gets a layer that holds there only."""
 
@@ -68,7 +70,8 @@ class Embedder:
         already = None if earlier is None else _stated(earlier)
         stated = {} if earlier is None else {"previous": earlier}
         if hasattr(self.model, "importance"):
-            stated["focus"] = self.focus
+            caption = self.caption or (None if facts is None else facts.caption)
+            stated["content"] = ContentRequest(self.focus, caption)
         protection = self.model.protect(
             picture.shown,
             owner=self.owner,
@@ -84,6 +87,7 @@ class Embedder:
         seconds = time.perf_counter() - start
         unsigned = getattr(self.model, "unsigned_note", _NO_ROOM)
         notes = () if self.owner is None or signed else (unsigned,)
+        notes += (*getattr(protection, "notes", ()), *_poor_content(protection.bits))
         return ProtectReport(
             file=source.name,
             output=None,
@@ -217,6 +221,19 @@ def _changed(picture: Picture, protection: Any) -> np.ndarray:
     """The protected pixels; those that nobody can see stay as they are."""
     pixels = protection.apply(picture.pixels)
     return pixels if picture.alpha is None else np.where(picture.alpha[..., None] > 0, pixels, picture.pixels)
+
+
+def _poor_content(bits: Mapping[str, int]) -> tuple[str, ...]:
+    """A sentence where the mark of a picture has a content code of few bits, or none."""
+    count = bits.get("content", LOCAL_BITS)
+    if count >= LOCAL_BITS:
+        return ()
+    room = f"room for {count} bits of content code" if count else "no room for a content code"
+    shown = "its colours at most" if count else "nothing"
+    return (
+        f"too small, or too much of it white, black or flat, as text and line art: the mark has {room}; of "
+        f"what was there before an edit, verify will show {shown}",
+    )
 
 
 def _stated(earlier: Previous) -> tuple[str, str | None]:

@@ -18,7 +18,7 @@ from underdrawing.api.protecting import Embedder, EncodedFile
 from underdrawing.api.read_back import Reader
 from underdrawing.api.verifying import Judge
 from underdrawing.coding.keys import Owner, TrustStore
-from underdrawing.content.importance.request import AUTO, read_request
+from underdrawing.content.importance.request import EVEN, read_request
 from underdrawing.core.errors import MissingRegistryError, RegistryError, UsageError
 from underdrawing.credentials.signing import CredentialSigner
 from underdrawing.data.files import write_atomic
@@ -72,7 +72,7 @@ class Session:
     quality: int | None = None
     """Of JPEG, WebP, AVIF and HEIF files that `protect` writes, 1 to 100; None takes the quantizer of a JPEG
     input where the mark is read back from it, else a finer one."""
-    focus: str | Sequence[str] = "auto"
+    focus: str | Sequence[str] = "none"
     """Places that get more of the content code: "auto" (faces, and what stands out), "faces", "none", or
     boxes "x,y,width,height" in pixels of the picture as it is shown; boxes outside of a picture are an error,
     and UsageError where the system is not photo."""
@@ -89,7 +89,7 @@ class Session:
         if self.thorough and self.system != "photo":
             raise UsageError(f"{self.system} has no thorough search; leave it out")
         self._focus = read_request(self.focus)
-        if self._focus != AUTO and self.system != "photo":
+        if self._focus != EVEN and self.system != "photo":
             raise UsageError(f"{self.system} has no content code with a focus; leave it out")
         sign = self.sign
         self.owner = trust.load_owner(sign, self.password) if isinstance(sign, str | Path) else sign
@@ -186,13 +186,15 @@ class Session:
         *,
         identity: str | bytes | None = None,
         facts: Facts | Mapping[str, Any] | None = None,
+        caption: str | None = None,
         overwrite: bool = False,
     ) -> ProtectReport:
         """Protect a picture, write it to `output` and add it to the registry.
 
         output: a file, in the format of its suffix; or an open binary file, in the format of its name's
         suffix or else of the source. None writes none: nothing can carry Content Credentials (UsageError).
-        source, identity, facts: as in `embed`.
+        source, identity, facts: as in `embed`. caption: whose hash the mark records where it has room; None
+            takes that of the facts.
         Errors: those of `embed` and `encode`; OutputError where the file exists or cannot be written.
         """
         with named(source):
@@ -201,7 +203,7 @@ class Session:
             read = self._read(source)
             name = None if output is None else name_of(output) or ""
             encode = None if name is None else partial(self.encode, name=name)
-            report, encoded = self._produce(read, encode, identity, facts, name)
+            report, encoded = self._produce(read, encode, identity, facts, name, caption)
             data = None if encoded is None else encoded.data
             if output is not None and encoded is not None:
                 self._write(report, encoded, output, overwrite)
@@ -361,6 +363,7 @@ class Session:
         identity: str | bytes | None,
         facts: Facts | Mapping[str, Any] | None,
         name: str | Path | None = None,
+        caption: str | None = None,
     ) -> tuple[ProtectReport, EncodedFile | None]:
         if facts is not None and self.registry is None:
             raise RegistryError("facts are kept in a registry; give one")
@@ -377,6 +380,7 @@ class Session:
             self.strength,
             self.rendition_px,
             self._focus,
+            caption,
             lossless,
         )
         owner = None if self.owner is None else self.owner.public

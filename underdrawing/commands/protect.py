@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--sign", metavar="OWNER.pem", help="sign with this private key")
     parser.add_argument("--identity", metavar="HEX", help="16 hex digits; drawn at random by default")
+    parser.add_argument("--caption", metavar="TEXT", help="of one picture; the mark records its hash")
     _flags.add(parser, *_flags.PROTECTION)
 
 
@@ -50,7 +51,10 @@ def run(arguments: argparse.Namespace) -> int:
         plan = _jobs.file_plan(arguments.paths, arguments.output, overwrite=arguments.force, animated=moving)
         if arguments.identity and len(plan.jobs) > 1:
             raise UsageError("--identity names one picture; give one picture, or let identities be drawn")
+        if arguments.caption and len(plan.jobs) > 1:
+            raise UsageError("--caption describes one picture; give one picture, or captions by --facts")
         options = {"identity": arguments.identity, "facts": facts, "overwrite": arguments.force}
+        options["caption"] = arguments.caption
         return run_batch(arguments, plan, partial(protect_file, flags=flags, **options), sentence, warning)
 
 

@@ -75,6 +75,8 @@ def sentence(result: Result, verbose: bool = False) -> str:
     lines = [f"{result['file']}: {result['status'].upper()}: {result['message']}"]
     if vouched := witnesses.sentence(result):
         lines.append(f"  {vouched}")
+    if facts := witnesses.recorded(result):
+        lines.append(f"  recorded by the protector: {facts}")
     if verbose:
         lines += _details(result)
     if result["record"]:

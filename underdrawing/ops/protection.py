@@ -27,6 +27,8 @@ class Protection:
     """Content code as a registry stores it; see coding.bits.pack_code."""
     signed: bool = True
     """Whether the owner's signature, where there is an owner, had room."""
+    notes: tuple[str, ...] = ()
+    """What the mark of this picture cannot do; a sentence each."""
 
     @classmethod
     def between(cls, original: np.ndarray, protected: np.ndarray) -> Protection:

@@ -80,6 +80,7 @@ def rows(report: dict[str, Any]) -> Rows:
         ("Not vouched for", witnesses.not_vouched(report)),
         ("Lossless layer", witnesses.lossless_layer(report)),
         ("Protected before as", witnesses.previous(report)),
+        ("Recorded by the protector", witnesses.recorded(report)),
     ):
         if value is not None:
             found.append((name, value))

@@ -136,6 +136,7 @@ class VerifyReport:
             "previous": None
             if verdict.previous is None
             else dict(zip(("identity", "key"), verdict.previous, strict=True)),
+            "recorded": verdict.recorded,
             "mask": written.get("mask"),
             "unvouched": written.get("unvouched"),
             "recovered": written.get("recovered"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from underdrawing.coding.summary import MOST_FACES
+
 TITLE = "Witnesses"
 HEADINGS = ("Witness", "What it says", "Covers", "Smallest edit it would have found")
 NOTE = (
@@ -78,6 +80,20 @@ def previous(report: dict[str, Any]) -> str | None:
         return None
     signed = f", signed by key {earlier['key']}..." if earlier["key"] else ", not signed"
     return f"{earlier['identity']}{signed} (the present protector says so)"
+
+
+def recorded(report: dict[str, Any]) -> str | None:
+    """What the mark records of the picture as protected; None without anything."""
+    facts = report["recorded"]
+    if facts is None:
+        return None
+    count, parts = facts["faces"], []
+    if count is not None:
+        parts.append(f"{count} or more faces" if count == MOST_FACES else f"{count} face{'s' * (count != 1)}")
+    if facts["caption"] is not None:
+        parts.append(f"a caption with the hash {facts['caption']}")
+    proven = "" if report["signature"]["state"] == "valid" else " (no valid signature proves it)"
+    return f"{' and '.join(parts)}{proven}"
 
 
 def percent(share: float) -> str:

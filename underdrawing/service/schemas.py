@@ -150,6 +150,13 @@ class CameraOut(BaseModel):
     place: bool = Field(description="whether the file names a place (GPS)")
 
 
+class RecordedOut(BaseModel):
+    """Facts of the picture as protected that the mark records; proven where the signature is valid."""
+
+    faces: int | None = Field(description="number of faces; 15: or more; null: not recorded")
+    caption: str | None = Field(description="6 hex digits: start of the hash of its caption")
+
+
 class Verification(BaseModel):
     """The verdict on a picture. Without the role reader: no probabilities, confidence, layers and details."""
 
@@ -166,6 +173,7 @@ class Verification(BaseModel):
     content_matches: bool | None = Field(description="false: the mark belongs to another picture")
     assurance: AssuranceOut | None = Field(description="null where no mark was found")
     previous: EarlierOut | None = Field(description="as the present protector states it")
+    recorded: RecordedOut | None = Field(description="null where the mark records nothing")
     credentials: CredentialsOut | None
     camera: CameraOut | None = Field(description="from EXIF; null where the file has none")
     notes: list[str] = Field(description="sentences on what reading left out, converted or tolerated")

@@ -46,6 +46,14 @@ class Axis:
         filled = np.concatenate(([0.0], np.cumsum(density)))
         return np.interp(np.linspace(0, filled[-1], cells + 1), filled, np.linspace(0, length, STRIPES + 1))
 
+    @property
+    def least(self) -> float:
+        """Samples in the sparsest stripe over those of equal density, 0..1."""
+        inside = sum(last + 1 - first for first, last in self.spans)
+        if inside == STRIPES:
+            return 1.0
+        return STRIPES / (STRIPES + inside * (DENSITIES[self.level] - 1))
+
     def bits(self) -> np.ndarray:
         """The axis as bits, uint8 0/1."""
         values = (self.level, len(self.spans) - 1, *(end for span in self.spans for end in span))
@@ -66,6 +74,11 @@ class Focus:
     def bits(self) -> np.ndarray:
         """The focus as bits, uint8 0/1."""
         return np.concatenate((self.vertical.bits(), self.horizontal.bits()))
+
+    @property
+    def least(self) -> float:
+        """Samples in the sparsest place over those of equal density, 0..1."""
+        return self.vertical.least * self.horizontal.least
 
     def gather(self, planes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """(h, w, ...) resampled to `size` (rows, columns) of unequal density, float32: means of areas."""

@@ -170,6 +170,14 @@ class Sketch:
             return focus.spread(picture, height, width)
         return cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC)
 
+    def least_density(self, first: np.ndarray) -> float:
+        """Latent cells in the sparsest place over those of equal density, 0..1, by a code's first layer.
+
+        There it shows what an even code of so many times its bits shows. CodeError for no sketch.
+        """
+        (_, prefix, _, _), bits = take(np.asarray(first, np.uint8), FIELDS_FIRST)
+        return read_focus(bits)[0].least if prefix >= FOCUSED else 1.0
+
     @cached_property
     def _loaded_code(self) -> EntropyCode:
         return EntropyCode(read_tensors(self._path, "code."), self._transform.config.groups)

@@ -90,9 +90,19 @@ function verdictRows(answer) {
     ["Signer's key", signature.key && make("span", {}, code(signature.key), ` (${trust})`)],
     ["Protected before as", answer.previous && make("span", {}, code(answer.previous.identity), answer.previous.key
       ? `, signed by key ${answer.previous.key}...` : ", not signed", " (the present protector says so)")],
+    ["Recorded by the protector", recorded(answer)],
     ["SHA-256 of the file", answer.sha256 && code(answer.sha256)],
     ["Time", `${answer.seconds.toFixed(2)} s`],
   ];
+}
+
+/** Facts that the mark records of the picture as protected. */
+function recorded({ recorded: facts, signature }) {
+  if (!facts) return null;
+  const faces = facts.faces === 15 ? "15 or more faces" : `${facts.faces} face${facts.faces === 1 ? "" : "s"}`;
+  const parts = [facts.faces !== null && faces, facts.caption && `a caption with the hash ${facts.caption}`];
+  const proven = signature.state === "valid" ? "" : " (no valid signature proves it)";
+  return parts.filter(Boolean).join(" and ") + proven;
 }
 
 function showCamera(answer) {

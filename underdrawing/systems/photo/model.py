@@ -22,7 +22,7 @@ from underdrawing.carriers.lattice.detection import detect_mark
 from underdrawing.coding.keys import Owner
 from underdrawing.coding.payload import Previous
 from underdrawing.content.importance.importance import ImportanceMap
-from underdrawing.content.importance.request import EVEN, FocusRequest
+from underdrawing.content.importance.request import PLAIN, ContentRequest
 from underdrawing.core.types import Verdict
 from underdrawing.ops.protection import Protection
 from underdrawing.systems.photo import protecting, verifying
@@ -76,18 +76,18 @@ class Photo:
         secret: bytes | None = None,
         strength: float = 1.0,
         previous: Previous | None = None,
-        focus: FocusRequest = EVEN,
+        content: ContentRequest = PLAIN,
     ) -> Protection:
         """Embed content code, identity (8 bytes) and the owner's signature in a photograph (H, W, 3) uint8.
 
         identity: random by default. secret: key of private mode; without it the mark is not detectable.
         strength: multiplies the steps; rounded to the nearest of STRENGTHS.
         previous: an earlier protection of this picture, which the new one replaces and names.
-        focus: places that get more of the content code; sessions ask for AUTO.
+        content: places that get more of the content code, and a caption.
         Raises ShapeError where a side is shorter than 64 px, and for a focus outside of the picture.
         """
         codecs = Codecs(self.sketch, self.witness, self.importance)
-        settings = Settings(owner, secret, strength, previous, focus)
+        settings = Settings(owner, secret, strength, previous, content)
         return protecting.protect(image, codecs, settings, identity)
 
     def with_lossless_layer(

@@ -25,8 +25,9 @@ from underdrawing.coding import payload
 from underdrawing.coding.bits import pack_code
 from underdrawing.coding.keys import Owner
 from underdrawing.coding.ldpc import code, short_code
+from underdrawing.coding.summary import Summary, caption_hash
 from underdrawing.content.importance.importance import ImportanceMap
-from underdrawing.content.importance.request import EVEN, FocusRequest
+from underdrawing.content.importance.request import PLAIN, ContentRequest
 from underdrawing.core.errors import CapacityError, ShapeError
 from underdrawing.ops.color import luma, luma_direction
 from underdrawing.ops.protection import Protection
@@ -58,8 +59,7 @@ class Settings(NamedTuple):
     strength: float = 1.0
     previous: payload.Previous | None = None
     """An earlier protection of the same picture, which the new one replaces and names."""
-    focus: FocusRequest = EVEN
-    """Places that get more of the content code."""
+    content: ContentRequest = PLAIN
 
 
 def picture_luma(image: np.ndarray) -> np.ndarray:
@@ -97,11 +97,15 @@ def _protect(image: np.ndarray, codecs: Codecs, settings: Settings, identity: by
     k_middle, k_top = rates.sizes(index, rows, cols)
     budgets = payload.budgets(k_middle, k_top, owner is not None, previous is not None)
     small = np.ascontiguousarray(resize(image, size)[: 8 * rows, : 8 * cols])
-    faces = codecs.importance.faces(small) if settings.focus.faces and any(budgets) else []
-    importance = codecs.importance.map(small, settings.focus, (height, width), faces)
-    contents = _contents(codecs, small, importance, budgets)
+    focus, caption = settings.content
+    faces = codecs.importance.faces(small) if focus.faces and any(budgets) else []
+    importance = codecs.importance.map(small, focus, (height, width), faces)
+    recorded = Summary(len(faces) or None, None if caption is None else caption_hash(caption))
+    summary, notes = recorded.within(budgets[0])
+    contents = _contents(codecs, small, importance, (budgets[0] - len(summary.bits()), budgets[1]))
     base = payload.Base(rows, cols, identity, index)
-    layers = payload.build(base, contents, (k_middle, k_top), owner, previous)
+    ended = contents._replace(middle=np.concatenate((contents.middle, summary.bits())))
+    layers = payload.build(base, ended, (k_middle, k_top), owner, previous)
 
     coded = {
         name: code(code_length(name, rows, cols), len(bits)).encode(bits)
@@ -123,6 +127,7 @@ def _protect(image: np.ndarray, codecs: Codecs, settings: Settings, identity: by
         bits,
         pack_code((contents.middle, contents.top)),
         k_middle >= overhead,
+        notes,
     )
 
 

@@ -11,6 +11,7 @@ from underdrawing.carriers.lattice.locator import drop_marked_regions
 from underdrawing.carriers.lattice.soft_bits import clipped_share
 from underdrawing.coding import payload
 from underdrawing.coding.keys import PublicKey
+from underdrawing.coding.summary import recorded_facts, split_summary
 from underdrawing.core.errors import CodeError
 from underdrawing.core.types import ALTERED_PROBABILITY, LOSSLESS, Assurance, Signature, Verdict, Witness
 from underdrawing.judging.assurance import (
@@ -90,6 +91,7 @@ def judge(
         previous=None
         if stated is None
         else (stated.identity.hex(), stated.fingerprint and stated.fingerprint.hex()),
+        recorded=None if marked.middle is None else recorded_facts(marked.middle.content),
         details=marked.numbers() | ({} if finding is None else {"content_witness": finding.numbers}),
     )
     public = _public_key(marked, find_key)[0] if signature.state == "valid" else None
@@ -155,7 +157,8 @@ def _grid_image(received: np.ndarray, marked: Marked, *, nearest: bool = False) 
 def _signed_content(marked: Marked, sketch: SketchCodec) -> SignedContent | None:
     """Hash and sketch of the whole picture, whether signed or not; None where neither was read."""
     read = [part for part in (marked.middle, marked.top) if part is not None]
-    layers = [part.content for part in read if len(part.content)]
+    contents = [split_summary(part.content)[0] if part is marked.middle else part.content for part in read]
+    layers = [content for content in contents if len(content)]
     if marked.middle is not None and marked.middle.independent:
         layers = layers[-1:]
     rows, cols = marked.grid
@@ -164,11 +167,13 @@ def _signed_content(marked: Marked, sketch: SketchCodec) -> SignedContent | None
         cells = marked.middle.cells
     try:
         picture = sketch.decode(layers, 8 * rows, 8 * cols) if layers else None
+        # as good everywhere as an even code of so many bits: elsewhere it is better
+        even_bits = round(sketch.least_density(layers[0]) * sum(map(len, layers))) if layers else 0
     except CodeError:
-        picture, layers = None, []
+        picture, even_bits = None, 0
     if picture is None and not cells.size:
         return None
-    return SignedContent(rows, cols, cells, picture, sum(map(len, layers)))
+    return SignedContent(rows, cols, cells, picture, even_bits)
 
 
 def _part_in_view(content: np.ndarray, marked: Marked, image: np.ndarray) -> np.ndarray:
