@@ -9,6 +9,7 @@ with underdrawing.Session(sign="owner.pem", registry="photos.db") as session:
     session.retrieve("suspect.jpg")[0].record.facts
 """
 
+from underdrawing.api.archiving import archive_info, pack, unpack
 from underdrawing.api.one_shot import examine, protect, retrieve, verify
 from underdrawing.api.picture_text import Captions, FindingsText, FirstText, GivenText
 from underdrawing.api.protecting import EncodedFile, placed_record
@@ -36,6 +37,7 @@ __all__ = [
     "Session",
     "add_anchors",
     "add_trusted",
+    "archive_info",
     "create_secret",
     "examine",
     "holds_certificates",
@@ -44,10 +46,12 @@ __all__ = [
     "load_secret",
     "manifest_repository",
     "open_registry",
+    "pack",
     "placed_record",
     "protect",
     "retrieve",
     "trust_store",
     "trusted_anchors",
+    "unpack",
     "verify",
 ]
