@@ -19,7 +19,7 @@ from underdrawing.faces.detection import FaceDetector
 
 LONG_SIDE = 64
 """Cells along the longer side of a map."""
-BOXES, FACES, SALIENT = 3.0, 1.0, 1.5
+BOXES, FACES, SALIENT = 3.0, 1.0, 0.7
 """Weight of each part over that of all places alike: named boxes alone hold three quarters of the map."""
 _DETECTION_PX = 640  # long side in which faces are sought: one pass of the detector
 _FACE_PART = 1 / 48  # of the long side: a smaller face is not worth a share of its own
