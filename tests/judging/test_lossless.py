@@ -1,5 +1,7 @@
 """What the fragile layer adds to verdicts on lossless copies, and what nobody gets by it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -7,8 +9,9 @@ from skimage import data
 
 from underdrawing.attacks.channel import Jpeg
 from underdrawing.coding.keys import Owner
-from underdrawing.core.types import LOSSLESS, UNTOUCHED, Verdict
-from underdrawing.judging.lossless import NAME
+from underdrawing.core.types import LOSSLESS, UNTOUCHED, Assurance, Verdict
+from underdrawing.judging.assurance import mark_witness
+from underdrawing.judging.lossless import NAME, refine
 from underdrawing.metrics.quality import masked_psnr_db
 from underdrawing.report import witnesses
 from underdrawing.systems.photo.model import Photo
@@ -114,6 +117,23 @@ def test_a_layer_that_somebody_writes_over_his_edit_vouches_for_nothing(protecte
     assert witness_of(forged).state == "agrees" and not witness_of(forged).binding
     assert forged.status == plain.status != "intact"
     assert forged.mask.mean() >= 0.9 * plain.mask.mean()
+
+
+def test_signed_patches_make_no_picture_intact(protected):
+    """Last bits are cleared in a part, so that patches are read, and the mark contradicts elsewhere."""
+    part = protected.copy()
+    part[:20, :160] &= 254
+    plain = replace(verify(part & 254), details={})
+    probability = np.zeros((SIDE, SIDE), np.float32)
+    probability[150:190, 60:100] = 0.95
+    contradicting = replace(
+        plain,
+        tampered_prob=probability,
+        assurance=Assurance((mark_witness(0.02), plain.assurance.witnesses[1])),
+    )
+    verdict = refine(contradicting, part, IDENTITY, OWNER.public, None)
+    assert verdict.details["lossless_layer"]["recoverable_layers"] == 5
+    assert verdict.status == "altered" and verdict.mask[150:190, 60:100].all()
 
 
 def test_a_layer_that_is_moved_to_another_picture_is_no_layer(protected):

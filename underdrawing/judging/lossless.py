@@ -36,6 +36,7 @@ _AROUND_PX = 1.0  # standard deviation of the window around a pixel
 _SHARE_RIGHT, _SHARE_UNKNOWN = 0.31, 0.375  # wrong bits around a pixel whose own are right, or unknown
 _BITS_WEIGHT, _PATCH_WEIGHT, _MOST_BY_PATCH = 12.0, 0.35, 3.5  # in nats, fitted by eye to edits of four kinds
 _FAR = 4.0  # errors of the patch, by which a pixel differs that was changed
+_RIM_PX = 8  # beyond a block, to which a mask of the mark reaches over the edit
 _ERROR_SCALE = 24.0  # levels by which the confidence of a recovered pixel falls to 1/e
 
 
@@ -56,12 +57,13 @@ def refine(
     if exact and (signed or private):
         return _proven(verdict, received, reading, signed)
     layers = 0 if public is None else reading.signed_layers(public)
-    proven = private or layers == len(LAYERS)
     patched, error = _patched(received, reading)
     located = _located(verdict, received, patched, error, reading)
+    # signed patches are coarser than pixels: they may narrow a mask, but not make a picture intact
+    proven = private or (layers == len(LAYERS) and bool(located.any()))
     kept = _kept(verdict, reading, located, proven)
     verdict = _joined(verdict, received, (patched, reading.grid.to_pixels(error)), located, kept)
-    witness = _witness(reading, located, proven)
+    witness = _witness(reading, located)
     return _with_witness(verdict, witness, reading, cleared=proven and not kept.any())
 
 
@@ -155,12 +157,19 @@ def _block_means(grid: BlockGrid, values: np.ndarray) -> np.ndarray:
 
 
 def _kept(verdict: Verdict, reading: FragileReading, located: np.ndarray, proven: bool) -> np.ndarray:
-    """(H, W) bool: what other evidence shows as altered, and the layer neither shows better nor disproves."""
+    """(H, W) bool: what other evidence shows as altered, and the layer neither shows better nor disproves.
+
+    Where nothing is proven, the layer replaces no more than the rim of its own mask: somebody may have
+    written it over an edit.
+    """
     other = np.zeros(located.shape, bool) if verdict.mask is None else verdict.mask
+    if not proven:
+        rim = 2 * (reading.grid.side + _RIM_PX) + 1
+        return other & (cv2.dilate(located.astype(np.uint8), np.ones((rim, rim), np.uint8)) == 0)
     near = cv2.dilate(located.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     _, labels = cv2.connectedComponents(other.astype(np.uint8), connectivity=8)
     kept = other & ~np.isin(labels, np.unique(labels[near & other]))
-    return kept & ~reading.grid.to_pixels(reading.exact) if proven else kept
+    return kept & ~reading.grid.to_pixels(reading.exact)
 
 
 def _joined(
@@ -199,7 +208,7 @@ def _joined(
     )
 
 
-def _witness(reading: FragileReading, located: np.ndarray, proven: bool) -> Witness:
+def _witness(reading: FragileReading, located: np.ndarray) -> Witness:
     share, changed = round(float(reading.exact.mean()), 4), ~reading.exact
     state: WitnessState = "silent"
     if located.any():

@@ -70,7 +70,7 @@ class BlockGrid:
         if self.scale == 1:
             return blocks
         shape = (len(blocks), CONTENT_SIDE, self.scale, CONTENT_SIDE, self.scale, 3)
-        sums = (blocks & np.uint8(254)).reshape(shape).sum((2, 4), dtype=np.uint32)
+        sums = (blocks & np.uint8(254)).reshape(shape).sum(2, dtype=np.uint32).sum(3, dtype=np.uint32)
         return (sums // self.scale**2).astype(np.uint8)
 
     def to_pixels(self, values: np.ndarray) -> np.ndarray:
