@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 
-from underdrawing.coding.table_coder import Categorical, TableDecoder, TableEncoder
+from underdrawing.coding.table_coder import Table, TableDecoder, TableEncoder
 from underdrawing.core.errors import CodeError
 
 LOW_BITS = 7
@@ -18,7 +18,7 @@ _MOST_HIGH_BYTES = 1 << 24
 class Writer:
     """Collects the residuals of one tile."""
 
-    def __init__(self, tables: list[Categorical]):
+    def __init__(self, tables: list[Table]):
         self._tables = tables
         self._coder = TableEncoder()
         self._count = 0
@@ -56,7 +56,7 @@ class Writer:
 class Reader:
     """Reads a tile's bytes. CodeError where they cannot have been written so."""
 
-    def __init__(self, data: bytes, tables: list[Categorical]):
+    def __init__(self, data: bytes, tables: list[Table]):
         if len(data) < 4 or len(data) < 4 + int.from_bytes(data[:4], "little"):
             raise CodeError("the tile is cut short")
         stop = 4 + int.from_bytes(data[:4], "little")
@@ -73,7 +73,7 @@ class Reader:
             coarse = np.flatnonzero(shift)
             low = self._coder.read_uniform(shift[coarse])
         residuals = self._coder.read(table, self._tables) - HALF
-        begin, stop = np.searchsorted(self._places, (self._count, self._count + count))
+        begin, stop = np.searchsorted(self._places, np.array([self._count, self._count + count]))
         places = self._places[begin:stop] - self._count
         residuals[places] += self._values[begin:stop] << LOW_BITS
         self._count += count

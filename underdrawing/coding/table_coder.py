@@ -7,6 +7,7 @@ the compiled coder takes a whole run.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import constriction
 import numpy as np
@@ -15,11 +16,13 @@ from underdrawing.core.errors import CodeError
 
 # The compiled package's inner names are attributes, not modules that could be imported from.
 Categorical = constriction.stream.model.Categorical
+Table = Any
+"""One of `models`."""
 RangeEncoder = constriction.stream.queue.RangeEncoder
 RangeDecoder = constriction.stream.queue.RangeDecoder
 
 
-def models(frequencies: np.ndarray) -> list[Categorical]:
+def models(frequencies: np.ndarray) -> list[Table]:
     """One model a row of (tables, symbols) positive integers whose rows have the same sum, a power of two."""
     shares = frequencies / np.float64(frequencies[0].sum())  # exact: the divisor is a power of two
     return [Categorical(row, perfect=False) for row in shares]
@@ -39,7 +42,7 @@ class TableEncoder:
     def __init__(self) -> None:
         self._coder = RangeEncoder()
 
-    def write(self, symbols: np.ndarray, numbers: np.ndarray, tables: list[Categorical]) -> None:
+    def write(self, symbols: np.ndarray, numbers: np.ndarray, tables: list[Table]) -> None:
         """Encode symbols (n,), each by the table of its number (n,)."""
         order, parts = runs(numbers, len(tables))
         ordered = symbols[order].astype(np.int32)
@@ -69,7 +72,7 @@ class TableDecoder:
             raise CodeError("the coded symbols are cut short")
         self._coder = RangeDecoder(np.frombuffer(data, "<u4").astype(np.uint32))
 
-    def read(self, numbers: np.ndarray, tables: list[Categorical]) -> np.ndarray:
+    def read(self, numbers: np.ndarray, tables: list[Table]) -> np.ndarray:
         """Symbols (n,) int32, each by the table of its number (n,)."""
         order, parts = runs(numbers, len(tables))
         return self._read(order, [(tables[number], begin, stop) for number, begin, stop in parts])
@@ -79,7 +82,7 @@ class TableDecoder:
         order, parts = runs(bits, 17)
         return self._read(order, [(_uniform(width), begin, stop) for width, begin, stop in parts])
 
-    def _read(self, order: np.ndarray, parts: list[tuple[Categorical, int, int]]) -> np.ndarray:
+    def _read(self, order: np.ndarray, parts: list[tuple[Table, int, int]]) -> np.ndarray:
         ordered = np.empty(len(order), np.int32)
         try:
             for model, begin, stop in parts:
@@ -92,5 +95,5 @@ class TableDecoder:
 
 
 @lru_cache(maxsize=17)
-def _uniform(bits: int) -> Categorical:
+def _uniform(bits: int) -> Table:
     return Categorical(np.full(1 << bits, 2.0**-bits), perfect=False)

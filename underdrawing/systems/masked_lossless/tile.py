@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from underdrawing.coding.residual_coder import Reader, Writer
-from underdrawing.coding.table_coder import Categorical
+from underdrawing.coding.table_coder import Table
 from underdrawing.core.errors import CodeError
 from underdrawing.nets.masked_context import Tile
 from underdrawing.nets.masked_network import (
@@ -103,7 +103,7 @@ class Model:
     """Weights by (name of the step, channel), and the range coder's tables."""
 
     layers: dict[tuple[str, int], Layers]
-    tables: list[Categorical]
+    tables: list[Table]
 
 
 def encode_tile(pixels: np.ndarray, form: Format, model: Model) -> bytes:
