@@ -4,8 +4,8 @@ judging/picture_decision.json.
     python tools/fit_picture_decision.py SET PHOTOS...
 
 SET: a set of `underdrawing manipulate`; of its split `val` the share that is found is printed and stored.
-PHOTOS: untouched photographs as they are published, that no localizer was trained on; half of them give the
-threshold, the other half the rate of false signs.
+PHOTOS: untouched photographs as they are published, that no localizer was trained on. All of them give the
+threshold; the rate of false signs is that of each half at the threshold of the other one.
 """
 
 from __future__ import annotations
@@ -72,14 +72,16 @@ def fit(
     halves = [
         [prob for path, prob in photos.items() if sets_threshold(path) == first] for first in (True, False)
     ]
-    threshold = least_threshold(halves[0])
-    false = sum(prob >= threshold for prob in halves[1])
-    low, high = wilson(false, len(halves[1]))
+    threshold = least_threshold(list(photos.values()))
+    false = sum(
+        sum(prob >= least_threshold(other) for prob in half) for half, other in (halves, reversed(halves))
+    )
+    low, high = wilson(false, len(photos))
     found = int((probs[manipulated] >= threshold).sum())
     text = (
         f"{len(probs)} pictures of the split val, AUC {float(auc(probs, manipulated)):.3f}; {found} of "
         f"{int(manipulated.sum())} manipulated ones have signs; at most {100 * FALSE_SIGNS:.0f} % of "
-        f"{len(halves[0])} photographs reach the threshold; {false} of {len(halves[1])} others do "
+        f"{len(photos)} photographs reach the threshold; {false} reach that of the half without them "
         f"(95 %: {100 * low:.1f} to {100 * high:.1f} %)"
     )
     return PictureDecision(threshold, CLEAR, dict(sha256), text)

@@ -59,5 +59,5 @@ def test_findings_are_of_the_pixels_alone():
 
 
 def test_a_training_that_does_not_exist(run):
-    with pytest.raises(OutputError, match="no part is called another; there are: cmb-net-no-itcam"):
+    with pytest.raises(OutputError, match="no part is called another; there are: cmb-net, cmb-net-no-itcam"):
         study.run(replace(run, only=("another",)))

@@ -86,7 +86,7 @@ class Embedder:
             protected = self._with_lossless_layer(picture, protected, protection.identity, signed)
         seconds = time.perf_counter() - start
         unsigned = getattr(self.model, "unsigned_note", _NO_ROOM)
-        notes = () if self.owner is None or signed else (unsigned,)
+        notes: tuple[str, ...] = () if self.owner is None or signed else (unsigned,)
         notes += (*getattr(protection, "notes", ()), *_poor_content(protection.bits))
         return ProtectReport(
             file=source.name,
