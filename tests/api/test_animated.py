@@ -238,6 +238,7 @@ def test_the_service_protects_and_verifies(plain, gif, tmp_path):
         "picture": str(gif),
         "strength": 1.0,
         "quality": None,
+        "focus": "none",
         "identity": None,
         "facts": None,
         "system": "photo",

@@ -49,7 +49,8 @@ def test_a_worker_protects_and_verifies_with_the_system_of_the_task(marked, tmp_
         }
         return places | {"name": "a.png", "do": name, "system": "toy"} | options
 
-    options = {"strength": 1.0, "quality": None, "identity": IDENTITY, "facts": None, "credentials": None}
+    options = {"strength": 1.0, "quality": None, "focus": "none", "identity": IDENTITY}
+    options |= {"facts": None, "credentials": None}
     made = tasks.run_task(session, task("protect", buffer.getvalue(), **options))
     assert made["report"]["identity"] == IDENTITY and made["report"]["bits"]["identity"] == 64
     protected = (tmp_path / "protect" / "protected.png").read_bytes()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -14,6 +11,7 @@ from underdrawing.carriers.lattice.lattice import Lattice
 from underdrawing.carriers.lattice.locator import block_features, measured
 from underdrawing.systems.photo.samples import draw
 from underdrawing.train.crops import training_photos
+from underdrawing.train.processes import run_jobs
 
 _CHUNK = 64
 _LEAST_SIDE = 240  # px; smaller photos would have to be enlarged much
@@ -27,18 +25,6 @@ def fill(folder: Path, data: Path, count: int, *, seed: int, held_out: bool = Fa
     photos = [photo for photo in photos if min(photo.shape[:2]) >= _LEAST_SIDE]
     jobs = [k for k in range(-(-count // _CHUNK)) if not (folder / f"{k:04d}.npz").exists()]
     run_jobs(lambda jobs: _make(folder, photos, jobs, seed), jobs)
-
-
-def run_jobs(work: Callable[[list], Any], jobs: list, workers: int = 2) -> None:
-    """Call `work` with a part of the jobs in each of a few processes. RuntimeError where one fails."""
-    context = multiprocessing.get_context("fork")  # photographs are shared, not copied
-    runners = [context.Process(target=work, args=(jobs[w::workers],)) for w in range(workers)]
-    for runner in runners:
-        runner.start()
-    for runner in runners:
-        runner.join()
-    if any(runner.exitcode for runner in runners):
-        raise RuntimeError("a process that makes training samples failed")
 
 
 def _make(folder: Path, photos: list[np.ndarray], jobs: list[int], seed: int) -> None:

@@ -26,9 +26,9 @@ from underdrawing.judging.witness.training import EDITED, FIELDS, MIRRORED, MOVE
 from underdrawing.judging.witness.witness import BITS, CELL_PX, planes
 from underdrawing.ops.protection import Protection
 from underdrawing.systems.photo.model import Photo
-from underdrawing.systems.photo.pool import run_jobs
 from underdrawing.systems.photo.samples import random_fill
 from underdrawing.train.crops import training_photos
+from underdrawing.train.processes import run_jobs
 
 _CHUNK = 96
 _VARIANTS = 8  # of a protected picture

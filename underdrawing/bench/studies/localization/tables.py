@@ -126,9 +126,9 @@ def ideas(store: Store) -> Sequence[Block] | None:
         "share of full supervision", "falsely flagged area, %", "AUC of pictures",
     )  # fmt: skip
     note = (
-        "One trunk, the same set and the same minutes for all but the last row. The trunk itself was trained "
-        "with masks, so the rows of weak labels compare heads on maps that know manipulations. Seconds are "
-        "those of the papers, for one manipulated picture."
+        "One trunk, the same set and the same number of steps for all but the last row. The trunk itself "
+        "was trained with masks, so the rows of weak labels compare heads on maps that know "
+        "manipulations. Seconds are those of the papers, for one manipulated picture."
     )
     return [Table(head, rows), note, BOUNDS] if rows else None
 
