@@ -13,16 +13,6 @@ from underdrawing.metrics.quality import psnr_db
 
 
 @pytest.fixture(scope="module")
-def sketch() -> Sketch:
-    return Sketch()
-
-
-@pytest.fixture(scope="module")
-def astronaut() -> np.ndarray:
-    return cv2.resize(data.astronaut(), (256, 256), interpolation=cv2.INTER_AREA)
-
-
-@pytest.fixture(scope="module")
 def coded(sketch: Sketch, astronaut: np.ndarray) -> list[np.ndarray]:
     return sketch.encode(astronaut, [2000, 6000])
 

@@ -3,7 +3,6 @@
 import cv2
 import numpy as np
 import pytest
-from skimage import data
 
 from underdrawing.content.sketch.focus import EVEN, Axis, Focus, choose_focus, read_focus
 from underdrawing.content.sketch.parameters import FIELDS_FIRST
@@ -12,16 +11,6 @@ from underdrawing.core.errors import CodeError, ShapeError
 from underdrawing.metrics.quality import masked_psnr_db
 
 FOCUS = Focus(Axis(2, ((1, 4),)), Axis(1, ((0, 2), (9, 12))))
-
-
-@pytest.fixture(scope="module")
-def sketch() -> Sketch:
-    return Sketch()
-
-
-@pytest.fixture(scope="module")
-def astronaut() -> np.ndarray:
-    return cv2.resize(data.astronaut(), (256, 256), interpolation=cv2.INTER_AREA)
 
 
 def _box(x: float, y: float, width: float, height: float) -> np.ndarray:
