@@ -4,10 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from skimage import data
 
 from underdrawing.core.errors import WeightsError
 from underdrawing.core.interfaces import Localization
-from underdrawing.judging.map_agreement import MapAgreement, PictureDecision, joint_prob
+from underdrawing.judging.map_agreement import MapAgreement, PictureDecision, joint_prob, without_traces
 
 
 def localization(left, right, reliability=1.0, prob=None):
@@ -66,3 +67,14 @@ def test_a_stored_decision(tmp_path):
     path.write_text('{"threshold": 1}')
     with pytest.raises(WeightsError):
         PictureDecision.load(path)
+
+
+def test_localizers_do_not_judge_what_has_no_traces():
+    photo = data.coffee()[:256, :256]
+    assert without_traces(photo) is None
+    assert "128 px" in without_traces(photo[:120])
+    page = np.full((256, 256, 3), 255, np.uint8)
+    page[40:60, 20:200] = 0
+    assert "screenshots" in without_traces(page)
+    page[:, :140] = photo[:, :140]
+    assert without_traces(page) is None

@@ -26,7 +26,7 @@ from underdrawing.faces.pose import is_turned
 from underdrawing.judging.classical import classical_evidence
 from underdrawing.judging.classical.view import View
 from underdrawing.judging.face_decision import FaceDecision, FaceStatus
-from underdrawing.judging.map_agreement import MapAgreement, PictureDecision, joint_prob
+from underdrawing.judging.map_agreement import MapAgreement, PictureDecision, joint_prob, without_traces
 from underdrawing.registry.hashes import file_hash
 from underdrawing.registry.record import now
 from underdrawing.report.examination import ExamineReport, FaceFinding
@@ -88,6 +88,8 @@ class Examiner:
         localizations = {name: _localized(one, image, text) for name, one in self.localizers.items()}
         prob, status = self._of_picture(localizations)
         notes = source.picture.notes + self.notes
+        if status is not None and (reason := without_traces(image)):
+            status, notes = "unknown", (*notes, f"the whole picture is not judged: {reason}")
         if text is not None and not any(isinstance(one, TextLocalizer) for one in self.localizers.values()):
             notes += ("the text is not used: no installed localizer uses one",)
         return ExamineReport(

@@ -32,6 +32,9 @@ _COMPARED_PX = 1024
 """Longest side at which maps are compared."""
 _AGREE = 0.5
 """Mean overlap from which maps agree: the regions of two annotators overlap by more."""
+_LEAST_PX = 128  # of the squares that localizers are trained on
+_BLOCK_PX = 8
+_MOST_EVEN = 0.5  # share of blocks of a single colour
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,18 @@ def joint_prob(localizations: Mapping[str, Localization]) -> float | None:
     if not probs:
         return None
     return 1 / (1 + math.exp(-sum(map(logit, probs)) / len(probs)))
+
+
+def without_traces(image: np.ndarray) -> str | None:
+    """Why the localizers know no picture (H, W, 3) uint8 like this one; None where they do."""
+    if min(image.shape[:2]) < _LEAST_PX:
+        return f"a side is shorter than {_LEAST_PX} px"
+    rows, cols = (length // _BLOCK_PX * _BLOCK_PX for length in image.shape[:2])
+    blocks = image[:rows, :cols].reshape(rows // _BLOCK_PX, _BLOCK_PX, cols // _BLOCK_PX, _BLOCK_PX, 3)
+    even = (blocks.max((1, 3)) == blocks.min((1, 3))).all(2)
+    if even.mean() > _MOST_EVEN:
+        return "more than half of it has one colour without noise, as drawings and screenshots have"
+    return None
 
 
 def _mask(prob: np.ndarray) -> np.ndarray:
