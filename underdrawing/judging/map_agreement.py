@@ -79,10 +79,10 @@ class MapAgreement:
         if self.overlap is None:
             one = f"Only {names[0]} of {localizers} marks" if count > 1 else "The only localizer marks"
             return f"{one} a part ({100 * self.marked[names[0]]:.0f} % of the picture)."
-        share = f"{100 * self.overlap:.0f} %"
+        some, share = f"{len(names)} of {localizers} mark", f"overlap {100 * self.overlap:.0f} %"
         if self.overlap >= _AGREE:
-            return f"{len(names)} of {localizers} mark a part, and agree on it (overlap {share})."
-        return f"{len(names)} of {localizers} mark parts, but different ones (overlap {share}): trust none."
+            return f"{some} a part, and agree on it ({share}); they share one trunk."
+        return f"{some} parts, but different ones ({share}): trust none."
 
     def to_json(self) -> dict:
         """The field `agreement`."""

@@ -97,7 +97,7 @@ def _heated(finding: FaceFinding, heat: np.ndarray) -> Image.Image:
 
 def _page(report: ExamineReport, pictures: dict[str, Image.Image]) -> str:
     shown = [figure("Faces", "numbered, largest first", outlined(report))]
-    received = preview(Image.fromarray(report.picture.shown))
+    received = preview(Image.fromarray(report.picture.shown)).convert("L")  # red is of the maps alone
     for kind, picture in pictures.items():
         plain = kind.startswith(("face", "reliability", "evidence.error-level"))
         small = picture if plain else picture.resize(received.size)
