@@ -100,6 +100,20 @@ def test_all_of_it_works_by_keyboard(page, suspect):
     assert page.locator("#above").evaluate("node => node.style.clipPath").startswith("inset(0px 0px 0px 55%")
 
 
+def test_a_view_that_was_left_while_it_loaded_shows_nothing_of_itself(page, suspect):
+    held = []
+    page.route("**/*mask*", lambda route: held.append(route))  # the view of the altered area waits for this picture
+    drop(page, "suspect.png", suspect)
+    expect(page.locator("#verdict")).to_have_text("⚠ Altered")
+    page.check("input[value=compare]")
+    expect(page.locator("#splitting")).to_be_visible()
+    with page.expect_response("**/*mask*"):
+        for route in held:
+            route.continue_()
+    page.wait_for_timeout(300)
+    assert page.locator("#walking").is_hidden() and page.locator("#outline").is_hidden()
+
+
 def test_a_screen_reader_finds_names_and_news(page, suspect):
     drop(page, "suspect.png", suspect)
     expect(page.locator("#verdict")).to_have_text("⚠ Altered")

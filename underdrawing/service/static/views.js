@@ -32,6 +32,7 @@ const LEGENDS = {
 };
 
 let urls = {};
+let shown = ""; // the view that was chosen last
 
 /** Offer the views that `artefacts` allow and show `first`. Resolves when the received picture is visible. */
 export async function show(artefacts, first) {
@@ -63,6 +64,7 @@ async function fit() {
 }
 
 async function choose(name) {
+  shown = name;
   const [, , kinds, words] = VIEWS.find((view) => view[0] === name);
   at("caption").textContent = words;
   at("below").src = urls[kinds[0]];
@@ -81,7 +83,10 @@ async function choose(name) {
   }
   hideAreas();
   if (marking) {
-    paint(await load(urls.mask), urls.unvouched && await load(urls.unvouched));
+    const mask = await load(urls.mask);
+    const unvouched = urls.unvouched && await load(urls.unvouched);
+    if (shown !== name) return; // the user chose another view meanwhile
+    paint(mask, unvouched);
     unhideAreas();
     fade();
     sharpen();
