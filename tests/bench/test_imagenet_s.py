@@ -21,8 +21,9 @@ from underdrawing.bench.studies.imagenet_s import study as imagenet_s
 from underdrawing.bench.studies.imagenet_s.builder import Builder, Triplet, grown, labelled_object, within
 from underdrawing.bench.studies.imagenet_s.edits import EDITS
 from underdrawing.bench.studies.imagenet_s.folder import labelled_photos
-from underdrawing.bench.studies.imagenet_s.recognizer import Look, load_recognizer
-from underdrawing.bench.studies.imagenet_s.saliency import salient
+from underdrawing.coding.labels import label_names
+from underdrawing.content.importance.teacher import salient
+from underdrawing.content.labelling.recognizer import Look, load_recognizer
 from underdrawing.core.errors import (
     CapacityError,
     MissingExtraError,
@@ -63,7 +64,7 @@ class CentreRecognizer:
         centre = centre.astype(np.float32) - centre.mean()
         embedding = centre / max(float(np.linalg.norm(centre)), 1e-6)
         label = max(self.known, key=lambda one: float(one[0] @ embedding))[1] if self.known else -1
-        return Look(label, embedding)
+        return Look(label, 0.5, embedding)
 
     def evidence(self, image_u8, label):
         y, x = np.mgrid[: image_u8.shape[0], : image_u8.shape[1]] / image_u8.shape[0] - 0.5
@@ -254,6 +255,31 @@ def test_a_perfect_subject_scores_as_the_original_and_a_blind_one_as_the_tampere
     )
     assert lines["blind"].count("✗") == 2 and "✗" not in lines["tampered, nothing done"]
     assert "| Hidden-Code (paper) | none stated | 0.9231 | - | 0.8744 | - |" in text
+
+
+class Labelling(Remembering):
+    """Reads back the label that it was given."""
+
+    importance = None
+
+    def protect(self, image_u8, *, content=None, **how):
+        self.label = None if content is None else content.label
+        return super().protect(image_u8, **how)
+
+    def verify(self, image_u8, **how):
+        found = super().verify(image_u8, **how)
+        if self.label is None:
+            return found
+        return replace(found, recorded={"label": label_names()[self.label.number]})
+
+
+def test_a_recorded_label_has_a_row_without_a_picture(folder, builder, tmp_path):
+    subjects = [Subject("telling", Labelling(True), None)]
+    store = measured(tmp_path, folder, builder, subjects)
+    assert store.figures["telling (label told by the code)/jpeg70/all/label"]["mean"] == 1
+    text = tables.fill("<!-- table:imagenet-s -->\n<!-- /table -->\n", tmp_path)
+    row = "| telling (label told by the code) | jpeg70 | 1.0000 | 1.0000 (>= 0.95) | - | - | - | - | - |"
+    assert row in text
 
 
 def test_a_picture_that_holds_no_mark_counts_as_one_that_nobody_protected(folder, builder, tmp_path):

@@ -27,6 +27,7 @@ SECRET = bytes.fromhex("8f1d2c3b4a5968778695a4b3c2d1e0f00112233445566778899aabbc
         ["protect", "a.jpg", "-o", "x", "--focus", "10,20,nan,40"],
         ["protect", "a.jpg", "-o", "x", "--focus", "none", "--focus", "1,2,3,4"],
         ["protect", "a.jpg", "-o", "x", "--focus", "faces", "--system", "imuge"],
+        ["protect", "a.jpg", "-o", "x", "--label", "ostritch"],
         ["verify", "a.jpg", "--jobs", "0"],
         ["verify", "a.jpg", "--trust", "/nowhere"],
         ["verify", "a.jpg", "--secret", "/nowhere"],

@@ -102,7 +102,7 @@ def test_all_of_it_works_by_keyboard(page, suspect):
 
 def test_a_view_that_was_left_while_it_loaded_shows_nothing_of_itself(page, suspect):
     held = []
-    page.route("**/*mask*", lambda route: held.append(route))  # the view of the altered area waits for this picture
+    page.route("**/*mask*", lambda route: held.append(route))  # the view of the altered area waits for it
     drop(page, "suspect.png", suspect)
     expect(page.locator("#verdict")).to_have_text("⚠ Altered")
     page.check("input[value=compare]")

@@ -37,6 +37,7 @@ def protect(
     manifests: str | Path | None = None,
     rendition_px: int = LONG_SIDE_PX,
     focus: str | Sequence[str] = "none",
+    label: str | None = None,
 ) -> ProtectReport:
     """Embed in a picture a code of its own content and an identity, signed by `sign` if given.
 
@@ -55,7 +56,9 @@ def protect(
         focus=focus,
     )
     with session:
-        return session.protect(source, output, identity=identity, facts=facts, overwrite=overwrite)
+        return session.protect(
+            source, output, identity=identity, facts=facts, label=label, overwrite=overwrite
+        )
 
 
 def verify(

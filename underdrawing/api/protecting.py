@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from underdrawing.coding.keys import Owner
+from underdrawing.coding.labels import Label, named_label
 from underdrawing.coding.payload import Previous
 from underdrawing.content.importance.request import EVEN, ContentRequest, FocusRequest
 from underdrawing.core.errors import KeyFileError, UsageError
@@ -28,6 +30,8 @@ from underdrawing.registry.record import Copy, Record, now
 from underdrawing.registry.rendition import LONG_SIDE_PX, render
 from underdrawing.report.reports import ProtectReport
 
+AUTO = "auto"
+"""A label by the classifier."""
 _IDENTITY_BYTES = 8
 _NO_ROOM = "not signed: this picture is too small or too flat to hold a signature; a higher strength may help"
 
@@ -41,6 +45,18 @@ class EncodedFile:
     """The manifest store inside `data`; None without Content Credentials."""
     notes: tuple[str, ...] = ()
     """What the picture has and the file lacks, or has in another form; a sentence each."""
+
+
+class Recorded(NamedTuple):
+    """Facts of a picture that the mark is to record where it has room; None takes those of the registry."""
+
+    caption: str | None = None
+    """Its hash is recorded."""
+    label: str | None = None
+    """What the picture shows: a class of ImageNet, its index, or "auto" for that of the classifier."""
+
+
+NOTHING: Recorded = Recorded()
 
 
 @dataclass(frozen=True)
@@ -58,8 +74,7 @@ class Embedder:
     """Longest side of the rendition of the original that is kept with a record; 0 keeps none."""
     focus: FocusRequest = EVEN
     """Places that get more of the content code, in systems that have one."""
-    caption: str | None = None
-    """Whose hash is recorded in the mark; None takes that of the facts."""
+    recorded: Recorded = NOTHING
     lossless: bool = False
     """Whether the product is stored losslessly, and gets a layer that holds there only."""
 
@@ -70,8 +85,10 @@ class Embedder:
         already = None if earlier is None else _stated(earlier)
         stated = {} if earlier is None else {"previous": earlier}
         if hasattr(self.model, "importance"):
-            caption = self.caption or (None if facts is None else facts.caption)
-            stated["content"] = ContentRequest(self.focus, caption)
+            caption = self.recorded.caption or (None if facts is None else facts.caption)
+            stated["content"] = ContentRequest(self.focus, caption, self._label(picture, facts))
+        elif self.recorded.label is not None:
+            raise UsageError(f"{self.system} records no label; leave it out")
         protection = self.model.protect(
             picture.shown,
             owner=self.owner,
@@ -103,6 +120,20 @@ class Embedder:
             already=already,
             notes=picture.notes + notes,
         )
+
+    def _label(self, picture: Picture, facts: Facts | None) -> Label | None:
+        """The label that is asked for, or the one of the facts where it names a class."""
+        if self.recorded.label == AUTO:
+            from underdrawing.content.labelling.recognizer import load_recognizer
+
+            look = load_recognizer().look(picture.shown)
+            return Label(look.label, look.confidence)
+        if self.recorded.label is not None:
+            return named_label(self.recorded.label)
+        if facts is not None and facts.label is not None:
+            with suppress(UsageError):
+                return named_label(facts.label)
+        return None
 
     def _with_lossless_layer(
         self, picture: Picture, protected: Picture, identity: str, signed: bool

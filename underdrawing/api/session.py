@@ -187,6 +187,7 @@ class Session:
         identity: str | bytes | None = None,
         facts: Facts | Mapping[str, Any] | None = None,
         caption: str | None = None,
+        label: str | None = None,
         overwrite: bool = False,
     ) -> ProtectReport:
         """Protect a picture, write it to `output` and add it to the registry.
@@ -194,7 +195,9 @@ class Session:
         output: a file, in the format of its suffix; or an open binary file, in the format of its name's
         suffix or else of the source. None writes none: nothing can carry Content Credentials (UsageError).
         source, identity, facts: as in `embed`. caption: whose hash the mark records where it has room; None
-            takes that of the facts.
+            takes that of the facts. label: what the picture shows, recorded too: a class of ImageNet, its
+            index, or "auto" for a classifier's (MissingExtraError without the extra "labels"); None takes
+            that of the facts where it is a class.
         Errors: those of `embed` and `encode`; OutputError where the file exists or cannot be written.
         """
         with named(source):
@@ -203,7 +206,9 @@ class Session:
             read = self._read(source)
             name = None if output is None else name_of(output) or ""
             encode = None if name is None else partial(self.encode, name=name)
-            report, encoded = self._produce(read, encode, identity, facts, name, caption)
+            report, encoded = self._produce(
+                read, encode, identity, facts, name, protecting.Recorded(caption, label)
+            )
             data = None if encoded is None else encoded.data
             if output is not None and encoded is not None:
                 self._write(report, encoded, output, overwrite)
@@ -363,7 +368,7 @@ class Session:
         identity: str | bytes | None,
         facts: Facts | Mapping[str, Any] | None,
         name: str | Path | None = None,
-        caption: str | None = None,
+        recorded: protecting.Recorded = protecting.NOTHING,
     ) -> tuple[ProtectReport, EncodedFile | None]:
         if facts is not None and self.registry is None:
             raise RegistryError("facts are kept in a registry; give one")
@@ -380,7 +385,7 @@ class Session:
             self.strength,
             self.rendition_px,
             self._focus,
-            caption,
+            recorded,
             lossless,
         )
         owner = None if self.owner is None else self.owner.public

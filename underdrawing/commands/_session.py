@@ -101,6 +101,20 @@ def load_facts(arguments: argparse.Namespace) -> Facts | None:
         return Facts.load(arguments.facts)
 
 
+def check_label(label: str | None) -> None:
+    """UsageError for a label that is no class, or "auto" without the classifier."""
+    from underdrawing.api.protecting import AUTO
+    from underdrawing.coding.labels import named_label
+
+    if label == AUTO:
+        from underdrawing.content.labelling.recognizer import load_recognizer
+
+        with _usage_errors():
+            load_recognizer()
+    elif label is not None:
+        named_label(label)
+
+
 def read_password(path: str | None) -> bytes | None:
     """The password in a file, ending line breaks dropped. UsageError where it cannot be read."""
     if path is None:

@@ -11,6 +11,7 @@ from underdrawing.commands import _flags
 from underdrawing.commands._output import run_batch
 from underdrawing.commands._session import (
     SessionFlags,
+    check_label,
     checked_session,
     load_facts,
     open_session,
@@ -38,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sign", metavar="OWNER.pem", help="sign with this private key")
     parser.add_argument("--identity", metavar="HEX", help="16 hex digits; drawn at random by default")
     parser.add_argument("--caption", metavar="TEXT", help="of one picture; the mark records its hash")
+    parser.add_argument(
+        "--label", metavar="NAME", help="what is shown, for the mark: an ImageNet class, or auto (classifier)"
+    )
     _flags.add(parser, *_flags.PROTECTION)
 
 
@@ -54,7 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.caption and len(plan.jobs) > 1:
             raise UsageError("--caption describes one picture; give one picture, or captions by --facts")
         options = {"identity": arguments.identity, "facts": facts, "overwrite": arguments.force}
-        options["caption"] = arguments.caption
+        options |= {"caption": arguments.caption, "label": arguments.label}
+        check_label(arguments.label)
         return run_batch(arguments, plan, partial(protect_file, flags=flags, **options), sentence, warning)
 
 

@@ -124,9 +124,10 @@ class Verdict:
     previous: tuple[str, str | None] | None = None
     """Identity and fingerprint of the key (8 hex digits, or None) of an earlier protection, as stated by the
     present protector."""
-    recorded: dict[str, int | str | None] | None = None
-    """Facts of the picture as protected that the mark records: "faces", the number of them (15: or more), and
-    "caption", 6 hex digits of its hash; None without any. Signed with the content."""
+    recorded: dict[str, int | float | str | None] | None = None
+    """Facts of the picture as protected that the mark records: "faces", the number of them (15: or more),
+    "caption", 6 hex digits of its hash, "label", a class of ImageNet, and its "confidence" (None: named by
+    somebody); None without any. Signed with the content."""
     details: dict = field(default_factory=dict)
     """Measurements behind the verdict: alignment, evidence, false-accept bound."""
     identity_bits: int = IDENTITY_BITS

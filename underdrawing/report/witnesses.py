@@ -88,12 +88,19 @@ def recorded(report: dict[str, Any]) -> str | None:
     if facts is None:
         return None
     count, parts = facts["faces"], []
+    if facts["label"] is not None:
+        parts.append(_label(facts["label"], facts["confidence"]))
     if count is not None:
         parts.append(f"{count} or more faces" if count == MOST_FACES else f"{count} face{'s' * (count != 1)}")
     if facts["caption"] is not None:
         parts.append(f"a caption with the hash {facts['caption']}")
     proven = "" if report["signature"]["state"] == "valid" else " (no valid signature proves it)"
-    return f"{' and '.join(parts)}{proven}"
+    return f"{', '.join(parts)}{proven}"
+
+
+def _label(name: str, confidence: float | None) -> str:
+    """As "ostrich (.93)": of a classifier; "ostrich (named)": of somebody."""
+    return f"{name} (named)" if confidence is None else f"{name} ({confidence:.2f})".replace("(0.", "(.")
 
 
 def percent(share: float) -> str:

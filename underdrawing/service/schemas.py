@@ -155,6 +155,8 @@ class RecordedOut(BaseModel):
 
     faces: int | None = Field(description="number of faces; 15: or more; null: not recorded")
     caption: str | None = Field(description="6 hex digits: start of the hash of its caption")
+    label: str | None = Field(description="what it shows: a class of ImageNet")
+    confidence: float | None = Field(description="of the label's classifier; null: somebody named it")
 
 
 class Verification(BaseModel):

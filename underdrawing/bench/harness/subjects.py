@@ -32,10 +32,10 @@ class Subject:
     versions: Mapping[str, str] = field(default_factory=dict)
     """Of the system and its blocks; see `versions_of`."""
 
-    def protect(self, image_u8: np.ndarray, strength: float = 1.0) -> np.ndarray:
-        """The protected picture (H, W, 3) uint8."""
+    def protect(self, image_u8: np.ndarray, strength: float = 1.0, **stated: Any) -> np.ndarray:
+        """The protected picture (H, W, 3) uint8. stated: further arguments of the model."""
         protection = self.model.protect(
-            image_u8, owner=self.owner, identity=self.identity, secret=None, strength=strength
+            image_u8, owner=self.owner, identity=self.identity, secret=None, strength=strength, **stated
         )
         return protection.apply(image_u8)
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from underdrawing.coding.labels import Label
 from underdrawing.core.errors import UsageError
 
 MOST_BOXES = 64
@@ -43,6 +44,8 @@ class ContentRequest(NamedTuple):
     focus: FocusRequest = EVEN
     caption: str | None = None
     """Its hash is recorded."""
+    label: Label | None = None
+    """What the picture shows, recorded too."""
 
 
 PLAIN = ContentRequest()

@@ -100,9 +100,11 @@ function verdictRows(answer) {
 function recorded({ recorded: facts, signature }) {
   if (!facts) return null;
   const faces = facts.faces === 15 ? "15 or more faces" : `${facts.faces} face${facts.faces === 1 ? "" : "s"}`;
-  const parts = [facts.faces !== null && faces, facts.caption && `a caption with the hash ${facts.caption}`];
+  const sure = facts.confidence === null ? "named" : facts.confidence.toFixed(2).replace(/^0/, "");
+  const label = facts.label && `${facts.label} (${sure})`;
+  const parts = [label, facts.faces !== null && faces, facts.caption && `a caption with the hash ${facts.caption}`];
   const proven = signature.state === "valid" ? "" : " (no valid signature proves it)";
-  return parts.filter(Boolean).join(" and ") + proven;
+  return parts.filter(Boolean).join(", ") + proven;
 }
 
 function showCamera(answer) {

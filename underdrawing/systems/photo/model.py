@@ -83,7 +83,7 @@ class Photo:
         identity: random by default. secret: key of private mode; without it the mark is not detectable.
         strength: multiplies the steps; rounded to the nearest of STRENGTHS.
         previous: an earlier protection of this picture, which the new one replaces and names.
-        content: places that get more of the content code, and a caption.
+        content: places that get more of the content code, a caption and a label.
         Raises ShapeError where a side is shorter than 64 px, and for a focus outside of the picture.
         """
         codecs = Codecs(self.sketch, self.witness, self.importance)

@@ -97,10 +97,10 @@ def _protect(image: np.ndarray, codecs: Codecs, settings: Settings, identity: by
     k_middle, k_top = rates.sizes(index, rows, cols)
     budgets = payload.budgets(k_middle, k_top, owner is not None, previous is not None)
     small = np.ascontiguousarray(resize(image, size)[: 8 * rows, : 8 * cols])
-    focus, caption = settings.content
+    focus, caption, label = settings.content
     faces = codecs.importance.faces(small) if focus.faces and any(budgets) else []
     importance = codecs.importance.map(small, focus, (height, width), faces)
-    recorded = Summary(len(faces) or None, None if caption is None else caption_hash(caption))
+    recorded = Summary(len(faces) or None, None if caption is None else caption_hash(caption), label)
     summary, notes = recorded.within(budgets[0])
     contents = _contents(codecs, small, importance, (budgets[0] - len(summary.bits()), budgets[1]))
     base = payload.Base(rows, cols, identity, index)

@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 
 from underdrawing.bench.studies.imagenet_s.folder import LabelledPhoto
-from underdrawing.bench.studies.imagenet_s.recognizer import EfficientNetRecognizer
-from underdrawing.bench.studies.imagenet_s.saliency import Saliency
+from underdrawing.content.importance.teacher import Saliency
+from underdrawing.content.labelling.recognizer import EfficientNetRecognizer
 
 AREA = (0.05, 0.40)
 """Least and greatest part of the frame that the mask covers."""

@@ -2,6 +2,7 @@
 
     references     original (the ceiling), tampered (nothing is done), blind inpainting with the true mask
     recovered-*    protect -> alter the object -> JPEG 70, or none -> verify -> recovered
+    label-*        the label of the classifier is recorded in the mark, and read after the same
     told-*         the object decoded from a system's code of some bits, all else as it was; beside it AVIF
 
 The references are one part because they share one tampered picture. Rows are by channel and edit, and over
@@ -29,9 +30,11 @@ from underdrawing.bench.harness.subjects import Subject
 from underdrawing.bench.studies.imagenet_s.builder import Builder, Triplet
 from underdrawing.bench.studies.imagenet_s.edits import EDITS
 from underdrawing.bench.studies.imagenet_s.folder import LabelledPhoto, labelled_photos
-from underdrawing.bench.studies.imagenet_s.recognizer import load_recognizer
-from underdrawing.bench.studies.imagenet_s.saliency import salient
 from underdrawing.bench.studies.imagenet_s.tasks import BLIND, Tasks, distances
+from underdrawing.coding.labels import Label, label_names
+from underdrawing.content.importance.request import ContentRequest
+from underdrawing.content.importance.teacher import salient
+from underdrawing.content.labelling.recognizer import load_recognizer
 from underdrawing.core.errors import CapacityError, UsageError
 from underdrawing.metrics.quality import masked_psnr_db, psnr_db, ssim
 
@@ -51,6 +54,8 @@ PAPER = {"label": 0.9231, "image": 0.8744}
 TARGET = {"kept": 0.92, "image": 0.95}
 """After JPEG 70: the share of the originals' labels that the recovered retain, and Top-1 image."""
 TARGET_CHANNEL = "jpeg70"
+RECORDED, TARGET_RECORDED = " (label told by the code)", {"kept": 0.95}
+"""Ends the name of a system whose mark records a label; its target."""
 NAMES = {
     "original": "original (ceiling)",
     "tampered": "tampered, nothing done",
@@ -118,6 +123,8 @@ class ImageNetS:
         parts = [Part(f"recovered-{name}", self._cases, self._recovered)]
         if hasattr(subject.model, "describe") and name == subject.name:
             parts.append(Part(f"told-{name}", self._cases, self._decoded))
+        if hasattr(subject.model, "importance"):
+            parts.append(Part(f"label-{name}", self._cases, self._recorded))
         return parts
 
     @cached_property
@@ -183,6 +190,29 @@ class ImageNetS:
             rows += self._rows(f"{subject.name}/{channel.name}", case, own, picture, found)
         return rows
 
+    def _recorded(self, subject: Subject, protocol: Protocol, case: LabelledCase) -> list[Row]:
+        """The label that the mark states, of the edited picture; none where it is not read."""
+        own, donor = self._triplets(case)
+        look = self.builder.recognizer.look(own.image)
+        content = ContentRequest(label=Label(look.label, look.confidence))
+        try:
+            protected = subject.protect(own.image, case.strength, content=content)
+        except CapacityError:
+            protected = own.image
+        rng = np.random.default_rng([protocol.seed, case.size, case.index])
+        tampered = EDITS[case.edit](protected, own.mask, donor, rng)
+        rows: list[Row] = []
+        for channel, noise in self._channels(protocol, case):
+            stated = (subject.verify(channel(tampered, noise)).recorded or {}).get("label")
+            found = {
+                "label": stated == label_names()[own.label],
+                "label_of_original": look.label == own.label,
+            }
+            rows += [
+                (f"{subject.name}{RECORDED}/{channel.name}/{group}", found) for group in ("all", case.edit)
+            ]
+        return rows
+
     def _decoded(self, subject: Subject, protocol: Protocol, case: LabelledCase) -> list[Row]:
         own, rows = self._triplets(case)[0], []
         for bits in protocol.code_bits:
@@ -237,11 +267,15 @@ def table(store: Store) -> Sequence[Block] | None:
 
 def _cells(store: Store, name: str, channel: str, system: bool) -> list[Cell]:
     place = f"{name}/{channel}/all"
-    targets = TARGET if system and channel == TARGET_CHANNEL else {}
+    recorded = name.endswith(RECORDED)
+    targets = (TARGET_RECORDED if recorded else TARGET) if system and channel == TARGET_CHANNEL else {}
     share = label_kept(store, name, channel)
-    label, image = (store.cell(f"{place}/{task}", 4) for task in ("label", "image"))
+    label = store.cell(f"{place}/label", 4)
     kept = Cell("-") if share is None else label._replace(text=f"{share:.4f}")
     cells = [label, judged(kept, share or 0.0, targets.get("kept"))]
+    if recorded:
+        return [*cells, *[Cell("-")] * (2 + len(DISTANCES))]
+    image = store.cell(f"{place}/image", 4)
     cells.append(judged(image, store.figures[f"{place}/image"]["mean"], targets.get("image")))
     identity = store.figures.get(f"{place}/identity", {"mean": 0})["mean"]
     cells.append(store.cell(f"{place}/identity", 4) if identity else Cell("-"))
@@ -260,7 +294,7 @@ def _by_edit(store: Store, systems: Sequence[str]) -> list[Block]:
     """Both tasks by edit, after the channel of the target."""
     edits = ("removal", "replacement", "inpainting")
     rows = []
-    for name in ["tampered", *systems]:
+    for name in ["tampered", *(name for name in systems if not name.endswith(RECORDED))]:
         places = [f"{name}/{TARGET_CHANNEL}/{edit}" for edit in edits]
         tasks = [[store.cell(f"{place}/{task}", 3) for task in ("label", "image")] for place in places]
         rows.append([NAMES.get(name, name), *map(join, tasks)])

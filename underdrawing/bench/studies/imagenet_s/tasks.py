@@ -9,7 +9,7 @@ import numpy as np
 
 from underdrawing.attacks.tamper import Fill, inpaint
 from underdrawing.attacks.texture import texture
-from underdrawing.bench.studies.imagenet_s.recognizer import EfficientNetRecognizer
+from underdrawing.content.labelling.recognizer import EfficientNetRecognizer
 from underdrawing.metrics.perceptual import masked_stlpips
 from underdrawing.metrics.quality import masked_psnr_db, masked_ssim
 

