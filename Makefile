@@ -1,4 +1,6 @@
 PYTHON ?= python
+# scripts in tools/ import this tree, not an installed one
+export PYTHONPATH := $(CURDIR)
 
 .PHONY: check test tables strip
 

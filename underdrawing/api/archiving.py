@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from underdrawing import zoo
-from underdrawing.core.errors import CodeError, OutputError, PictureError, UsageError
+from underdrawing.core.errors import OutputError, PictureError, UsageError
 from underdrawing.data import udl
+from underdrawing.data.containers import udl as container
 from underdrawing.data.files import write_atomic
-from underdrawing.data.picture import Cicp, Picture, Resolution, Text
+from underdrawing.data.picture import Picture
 from underdrawing.data.pictures import MAX_PIXELS, FileSource, encode_picture, load_picture, read_bytes
 from underdrawing.data.sources import named
-from underdrawing.data.udl import Container, Header
 
-SUFFIX = ".udl"
 KEEP = ("smallest", "pixels", "file")
 """What an archive holds: the pixels coded by the system, the original's bytes, or whichever is smaller."""
 LOSSLESS = frozenset({"PNG", "TIFF", "BMP"})
 """Formats whose pixels are coded; of others the file is kept. Lossless WebP as well, by its quality."""
-_BLOCKS = ("icc", "exif", "xmp", "iptc")
 Region = tuple[int, int, int, int]
 
 
@@ -39,7 +34,7 @@ class PackReport:
     data: bytes
     """The archive."""
     kept: str
-    """"pixels" or "file"."""
+    """"pixels", "file", or "jxl": the file of a JPEG, coded again as JPEG XL."""
     original_bytes: int
     seconds: float
     notes: tuple[str, ...] = ()
@@ -83,26 +78,34 @@ def pack(
     *,
     rounds: int | None = None,
     keep: str = "smallest",
+    tile: int = 256,
     overwrite: bool = False,
     max_pixels: int = MAX_PIXELS,
 ) -> PackReport:
     """Pack a picture file to an archive (.udl) that gives back every pixel, profile and metadata.
 
-    rounds: T, 1 to 16: more are slower and smaller. keep: one of KEEP; files of lossy formats, as JPEG, are
-    always kept as they are, and with "smallest" those with Content Credentials, which sign bytes.
-    UsageError for other values; PictureError, OutputError as load_picture, write_atomic.
+    rounds: T, 1 to 16: more are slower and smaller. keep: one of KEEP; of lossy formats, as JPEG, the file
+    is always kept, and with "smallest" those with Content Credentials, which sign bytes. A kept JPEG is coded
+    again as JPEG XL where the extra "jxl" is installed and gives back every byte. tile: 256 or 512 px.
+    UsageError for other values; PictureError, OutputError as load_picture, write_atomic; PictureError for
+    archives.
     """
     if keep not in KEEP:
         raise UsageError(f"keep: {keep!r} is not possible; there are: {', '.join(KEEP)}")
     if rounds is not None and not 1 <= rounds <= 16:
         raise UsageError(f"rounds: expected 1 to 16, got {rounds}")
+    if tile not in udl.TILE_SIDES:
+        raise UsageError(f"tile: expected 256 or 512 px, got {tile}")
     start = time.monotonic()
     with named(source):
         name, data = read_bytes(source)
+        if data.startswith(udl.MAGIC):
+            raise PictureError("an archive already; only pictures are packed")
         picture = load_picture(data, max_pixels=max_pixels)
         if picture.incomplete:
             raise PictureError("the file is cut short: rows are missing, and only whole pictures are packed")
-        packed, kept, notes = _packed(data, picture, rounds, keep)
+        packed, notes = _packed(data, picture, rounds, keep, tile)
+        kept = udl.read(packed, max_pixels).kept
     if output is not None:
         write_atomic(output, packed, overwrite)
     seconds = round(time.monotonic() - start, 2)
@@ -124,7 +127,8 @@ def unpack(
     region: left, top, right, bottom, px: only the tiles there are decoded. rounds: only the first rounds, a
     preview. salvage: damaged tiles become gray and are named in `faults`, instead of a CodeError.
     output: a PNG or TIFF file, or for kept bytes any name. CodeError for damaged or other files and those
-    of another version; OutputError as write_atomic.
+    of another version; MissingExtraError for a JPEG in JPEG XL without the extra "jxl"; OutputError as
+    write_atomic.
     """
     start = time.monotonic()
     with named(source):
@@ -132,16 +136,16 @@ def unpack(
         file = udl.read(data, max_pixels)
         picture, original, faults = None, None, []
         if file.header.channels == 0:
-            original = _kept(file)
+            original = file.original(max_pixels)
             if region is not None:
                 picture, original = _cropped(load_picture(original, max_pixels=max_pixels), region), None
         else:
-            codec = zoo.load("masked-lossless")
+            codec = container.codec()
             if salvage:
                 pixels, faults = codec.salvage(file, region=region)
             else:
                 pixels = codec.unpack(file, region=region, rounds=rounds)
-            picture = _picture(pixels, file, salvage)
+            picture = container.picture_of(file, pixels, salvage=salvage)
     suffix = str(file.header.facts.get("suffix", "")) if original is not None else _suffix(picture)
     if output is not None:
         _write(Path(output), picture, original, overwrite)
@@ -155,93 +159,39 @@ def archive_info(source: FileSource, *, max_pixels: int = MAX_PIXELS) -> dict[st
     with named(source):
         name, data = read_bytes(source)
         file = udl.read(data, max_pixels)
-    header = file.header
+    header, facts = file.header, file.header.facts
+    lengths = {part: length for part, (_, length, _) in file.places.items()}
     return {
-        "file": name, "status": "read", "kept": "pixels" if header.channels else "file",
-        "width": header.width, "height": header.height, "channels": header.channels, "depth": header.depth,
-        "rounds": header.rounds, "tile": header.tile, "tiles": len(header.tiles), "bytes": len(data),
-        "sha256": header.sha256, "sections": file.names, "format": header.facts.get("format"),
+        "file": name, "status": "read", "kept": file.kept, "width": header.width, "height": header.height,
+        "channels": header.channels, "depth": header.depth, "rounds": header.rounds, "tile": header.tile,
+        "tiles": len(header.tiles), "bytes": len(data), "original_bytes": facts.get("original_bytes"),
+        "original_sha256": facts.get("original_sha256") or (None if header.channels else header.sha256),
+        "pixels_sha256": header.sha256 if header.channels else None, "weights": header.weights or None,
+        "sections": {part: lengths[part] for part in file.names}, "format": facts.get("format"),
     }  # fmt: skip
 
 
 def _packed(
-    data: bytes, picture: Picture, rounds: int | None, keep: str
-) -> tuple[bytes, str, tuple[str, ...]]:
-    lossless = picture.format in LOSSLESS or (picture.format == "WEBP" and picture.quality == 100)
-    if keep == "file" or not lossless or (picture.credentials and keep == "smallest"):
-        return _with_file(data, picture), "file", ()
-    codec = zoo.load("masked-lossless")
-    sections = {name: getattr(picture, name) for name in _BLOCKS if getattr(picture, name)}
-    pixels = picture.pixels[..., :1] if picture.gray else picture.pixels
-    if picture.alpha is not None:
-        pixels = np.dstack([pixels, picture.alpha])
-    packed = codec.pack(pixels, rounds=rounds, sections=sections, facts=_facts(picture))
-    native = picture.native.names if picture.native is not None else ()
-    if keep == "smallest" and (len(packed) >= len(data) or native):
-        return _with_file(data, picture), "file", ()
-    return packed, "pixels", tuple(f"left out: {part}" for part in native)
-
-
-def _with_file(data: bytes, picture: Picture) -> bytes:
+    data: bytes, picture: Picture, rounds: int | None, keep: str, tile: int
+) -> tuple[bytes, tuple[str, ...]]:
+    facts = {"original_bytes": len(data), "suffix": _SUFFIXES.get(picture.format, "")}
     height, width = picture.pixels.shape[:2]
-    facts = {"format": picture.format, "suffix": _SUFFIXES.get(picture.format, "")}
-    sha = hashlib.sha256(data).hexdigest()
-    return udl.write(Header(width, height, 0, 0, 0, 0, sha, "", facts), {"file": data}, [])
+    own = udl.keep_file(data, (width, height), {"format": picture.format, **facts})
+    lossless = picture.format in LOSSLESS or (picture.format == "WEBP" and picture.quality == 100)
+    native = picture.native.names if picture.native is not None else ()
+    if keep == "file" or not lossless or (keep == "smallest" and (picture.credentials or native)):
+        return own, ()
+    facts["original_sha256"] = hashlib.sha256(data).hexdigest()
+    pixels = container.coded(picture, rounds=rounds, tile=tile, facts=facts)
+    if keep == "smallest" and len(pixels) >= len(own):
+        return own, ()
+    return pixels, tuple(f"left out: {part}" for part in native)
 
 
 _SUFFIXES = {
     "JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "AVIF": ".avif", "TIFF": ".tif", "HEIF": ".heic",
     "BMP": ".bmp",
 }  # fmt: skip
-
-
-def _kept(file: Container) -> bytes:
-    original = file.section("file")
-    if original is None or hashlib.sha256(original).hexdigest() != file.header.sha256:
-        raise CodeError(
-            "the archive lacks the original's bytes, or they have another sha256 than the header names"
-        )
-    return original
-
-
-def _facts(picture: Picture) -> dict[str, Any]:
-    facts: dict[str, Any] = {"format": picture.format, "gray": picture.gray}
-    if picture.comments:
-        facts["comments"] = [base64.b64encode(comment).decode() for comment in picture.comments]
-    for name in ("resolution", "cicp"):
-        if getattr(picture, name) is not None:
-            facts[name] = list(getattr(picture, name))
-    if picture.texts:
-        facts["texts"] = [list(text) for text in picture.texts]
-    return facts
-
-
-def _picture(pixels: np.ndarray, file: Container, salvage: bool) -> Picture:
-    channels, facts = pixels.shape[2], file.header.facts
-    gray = channels in (1, 2)
-    color = np.repeat(pixels[..., :1], 3, 2) if gray else np.ascontiguousarray(pixels[..., :3])
-    alpha = np.ascontiguousarray(pixels[..., -1]) if channels in (2, 4) else None
-    blocks: dict[str, Any] = {}
-    for name in _BLOCKS:
-        try:
-            blocks[name] = file.section(name)
-        except CodeError:
-            if not salvage:
-                raise
-            blocks[name] = None
-    return Picture(color, alpha, gray, "PNG", **blocks, **_from_facts(facts))
-
-
-def _from_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        return {
-            "comments": tuple(base64.b64decode(comment) for comment in facts.get("comments", ())),
-            "resolution": Resolution(*facts["resolution"]) if "resolution" in facts else None,
-            "cicp": Cicp(*facts["cicp"]) if "cicp" in facts else None,
-            "texts": tuple(Text(*text) for text in facts.get("texts", ())),
-        }
-    except (TypeError, ValueError) as error:
-        raise CodeError(f"the archive's metadata are none that this package writes ({error})") from error
 
 
 def _cropped(picture: Picture, region: Region) -> Picture:

@@ -1,4 +1,4 @@
-"""Protect or verify one picture of a unit in memory: file content in, contents of output files out."""
+"""Protect, verify or pack one picture of a unit in memory: file content in, contents of output files out."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import atexit
 import hmac
 import json
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from underdrawing import api
 from underdrawing.bulk.places import Place
 from underdrawing.bulk.settings import BulkSettings
 from underdrawing.bulk.signed import is_signed
+from underdrawing.data.containers.udl import SUFFIXES as ARCHIVE_SUFFIXES
 from underdrawing.data.pictures import CREDENTIALS_LOST
 from underdrawing.registry.facts import Facts
 from underdrawing.registry.record import Record
@@ -28,7 +29,7 @@ class Outcome:
     files: dict[str, bytes]
     """By name, to be written."""
     report: dict[str, Any]
-    """As in `protect --json` or `verify --json`."""
+    """As in `protect --json`, `verify --json` or `archive pack --json`."""
     record: Record | None = None
     """Without places and without the hash of the protected file."""
     manifest: tuple[str, bytes] | None = None
@@ -51,7 +52,12 @@ class Worker:
         if settings.credentials is not None:
             key = settings.credentials_key or ""
             self.signer = api.load_credentials(settings.credentials, key, settings.password)
-        self.session = api.Session(
+
+    @cached_property
+    def session(self) -> api.Session:
+        """Of `protect` and `verify`."""
+        settings = self.settings
+        return api.Session(
             sign=settings.sign,
             password=settings.password,
             trust=settings.trust,
@@ -67,7 +73,7 @@ class Worker:
         )
 
     def process(self, name: str, key: str, data: bytes, existing: bytes | None = None) -> Outcome:
-        """Protect or verify one picture.
+        """Protect, verify or pack one picture.
 
         name: of its file; output names start with it. key: unique among the pictures of the run.
         existing: content of the output file from an earlier attempt, read where Content Credentials are
@@ -75,6 +81,8 @@ class Worker:
         """
         if self.settings.action == "verify":
             return self._verify(name, data)
+        if self.settings.action == "pack":
+            return self._pack(name, data)
         return self._protect(name, key, data, existing)
 
     def _protect(self, name: str, key: str, data: bytes, existing: bytes | None) -> Outcome:
@@ -98,6 +106,13 @@ class Worker:
         if report.identity is not None and encoded.manifest is not None:
             manifest = (report.identity, encoded.manifest)
         return Outcome({name: encoded.data}, fields, report.record, manifest)
+
+    def _pack(self, name: str, data: bytes) -> Outcome:
+        settings = self.settings
+        report = api.pack(data, rounds=settings.rounds, keep=settings.keep, tile=settings.tile)
+        output = f"{name}{ARCHIVE_SUFFIXES[0]}"
+        report = replace(report, file=name, output=output)
+        return Outcome({output: report.data}, _without(report.to_json(), _UNREPEATABLE))
 
     def _verify(self, name: str, data: bytes) -> Outcome:
         report = self.session.judge(data)

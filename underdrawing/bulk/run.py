@@ -16,7 +16,6 @@ from underdrawing.bulk.places import SHARD_SUFFIX, Place
 from underdrawing.bulk.settings import BulkSettings
 from underdrawing.bulk.units import process_unit
 from underdrawing.core.errors import UsageError
-from underdrawing.data.files import PICTURE_SUFFIXES
 
 Engine = Callable[[Iterable[Job], Work, int], Iterator[Result]]
 """Processes jobs in a number of processes; results in any order."""
@@ -40,7 +39,7 @@ class BulkRun:
             folder, _, name = settings.input.rstrip("/").rpartition("/")
             source, self.names = Place(folder or "."), [name]
         else:
-            self.names = source.names(PICTURE_SUFFIXES | {SHARD_SUFFIX})
+            self.names = source.names(settings.suffixes | {SHARD_SUFFIX})
         target = Place(settings.output)
         if f"{target}/".startswith(f"{source}/") or f"{source}/".startswith(f"{target}/"):
             raise UsageError(f"{target} and {source}: one is in the other; keep input and output apart")
@@ -78,6 +77,9 @@ class BulkRun:
 
 def _journal_settings(settings: BulkSettings) -> dict[str, Any]:
     """Everything that the output depends on, without secrets."""
+    if settings.action == "pack":
+        names = ("action", "input", "output", "rounds", "keep", "tile")
+        return {name: getattr(settings, name) for name in names} | {"seed": None}
     owner = None if settings.sign is None else api.load_owner(settings.sign, settings.password)
     chain = None
     if settings.credentials is not None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from underdrawing.data.containers.udl import SUFFIXES as ARCHIVE_SUFFIXES
+from underdrawing.data.files import PICTURE_SUFFIXES
 from underdrawing.registry.rendition import LONG_SIDE_PX
 
-Action = Literal["protect", "verify"]
+Action = Literal["protect", "verify", "pack"]
 
 
 @dataclass(frozen=True)
@@ -41,4 +43,13 @@ class BulkSettings:
     """PEM file of the certificates that sign Content Credentials; None signs none."""
     credentials_key: str | None = None
     manifests: str | None = None
+    rounds: int | None = None
+    """Of `pack`, as keep and tile; see api.pack."""
+    keep: str = "smallest"
+    tile: int = 256
     overwrite: bool = False
+
+    @property
+    def suffixes(self) -> frozenset[str]:
+        """Of the pictures that are processed; archives are not packed again."""
+        return PICTURE_SUFFIXES.difference(ARCHIVE_SUFFIXES) if self.action == "pack" else PICTURE_SUFFIXES

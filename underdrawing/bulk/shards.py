@@ -9,11 +9,9 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from underdrawing.core.errors import PictureError
-from underdrawing.data.files import PICTURE_SUFFIXES
 from underdrawing.data.pictures import MAX_FILE_BYTES
 
 
@@ -33,11 +31,6 @@ def members(file: BinaryIO) -> Iterator[tuple[str, bytes]]:
                 yield member.name, data
     except (tarfile.TarError, EOFError, OSError) as error:
         raise PictureError(f"the shard is damaged or cut short ({error})") from error
-
-
-def is_picture(name: str) -> bool:
-    """Whether a member is a picture, by its suffix."""
-    return PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES
 
 
 class ShardWriter:

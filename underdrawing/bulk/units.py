@@ -3,6 +3,7 @@
 picture   NAME --> NAME, or NAME.report.json and findings beside it
 shard     NAME.tar --> NAME.tar: other members unchanged; each picture, then NAME.underdrawing.json, or
           in its place the findings and NAME.report.json. A picture that fails is left out.
+pack      NAME.udl in the place of NAME; a member of a shard that fails stays, before NAME.underdrawing.json
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from underdrawing.batch import Job, attempt
 from underdrawing.bulk.pictures import Outcome, Worker, worker_for
 from underdrawing.bulk.places import SHARD_SUFFIX
 from underdrawing.bulk.settings import BulkSettings
-from underdrawing.bulk.shards import ShardWriter, is_picture, members
+from underdrawing.bulk.shards import ShardWriter, members
 from underdrawing.core.errors import UnderdrawingError
 from underdrawing.registry.record import Record
 from underdrawing.registry.store import Registry
@@ -53,6 +54,10 @@ def _process_picture(worker: Worker, name: str) -> dict[str, Any]:
     places = worker.source.url(name), worker.target.url(name)
     _register(worker, [_placed(worker, outcome, name, *places)])
     line = _line(worker, name, Counter([outcome.report["status"]]))
+    if worker.settings.action == "pack":
+        (path,) = outcome.files
+        sizes = {field: outcome.report[field] for field in ("kept", "original_bytes", "bytes")}
+        return line | {"output": worker.target.url(path)} | sizes | {"sha256": digest}
     return line | {"identity": outcome.report["identity"], "sha256": digest}
 
 
@@ -79,7 +84,7 @@ class _Shard:
             for number, (path, data) in enumerate(members(archive)):
                 content = next(existing, None)
                 files = {path: data}
-                if is_picture(path):
+                if PurePosixPath(path).suffix.lower() in self._worker.settings.suffixes:
                     files = self._process_member(number, path, data, content)
                 for member, member_data in files.items():
                     writer.add(member, member_data)
@@ -94,16 +99,18 @@ class _Shard:
             return {"status": "done", "outcome": self._worker.process(path, key, data, existing)}
 
         result = attempt(process, Job(Path(path)))
+        action = self._worker.settings.action
         if result["status"] == "error":
             self._counts["error"] += 1
             self._messages.append(f"{self._name}: {result['message']}")
-            return {f"{path}.underdrawing.json": _json(result)}
+            kept = {path: data} if action == "pack" else {}
+            return kept | {f"{path}.underdrawing.json": _json(result)}
         outcome: Outcome = result["outcome"]
         self._counts[outcome.report["status"]] += 1
         places = (f"{place.url(self._name)}::{path}" for place in (self._worker.source, self._worker.target))
         self._records.append(_placed(self._worker, outcome, path, *places))
         self._manifests.append(outcome.manifest)
-        if self._worker.settings.action == "verify":
+        if action in ("verify", "pack"):
             return outcome.files
         return outcome.files | {f"{path}.underdrawing.json": _json(outcome.report)}
 

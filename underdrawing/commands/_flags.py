@@ -61,6 +61,9 @@ _QUALITY = "of the written files, 1 to 100; by default that of the input where i
 _RENDITION = "of the original, kept in the registry: long side (1024 by default), none, or full"
 _MANIFESTS = "where Content Credentials are kept; beside the registry by default"
 _CREDENTIALS = "write Content Credentials, signed under these certificates"
+_ROUNDS = "pack: 1 to 16, more: smaller; unpack: a preview of so many"
+_KEEP = "pack: pixels, the file's own bytes, or the smaller (default)"
+_TILE = "pack: sides of what is decoded alone, px; 512: a little smaller"
 _FLAGS: dict[str, dict[str, Any]] = {
     "paths": {
         "nargs": "+", "metavar": "PATH", "help": "pictures, folders, globs, URLs of pictures, or - for stdin",
@@ -97,8 +100,12 @@ _FLAGS: dict[str, dict[str, Any]] = {
     "--credentials": {"metavar": "CHAIN.pem", "help": _CREDENTIALS},
     "--credentials-key": {"metavar": "KEY.pem", "help": "private key of the first certificate"},
     "--manifests": {"metavar": "DIR", "help": _MANIFESTS},
+    "--rounds": {"type": count(16, "rounds"), "metavar": "T", "help": _ROUNDS},
+    "--keep": {"choices": ["smallest", "pixels", "file"], "default": "smallest", "help": _KEEP},
+    "--tile": {"type": int, "choices": [256, 512], "default": 256, "help": _TILE},
 }  # fmt: skip
 CREDENTIALS = ("--credentials", "--credentials-key", "--manifests")
+PACKING = ("--rounds", "--keep", "--tile")
 PROTECTION = ("--strength", "--focus", "--quality", "--registry", "--rendition", "--facts", *CREDENTIALS)
 
 

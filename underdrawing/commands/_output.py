@@ -21,6 +21,7 @@ DONE, ALTERED, NOT_FOUND, FAILED, UNVOUCHED = 0, 1, 2, 3, 4
 EXIT_CODES = {
     "protected": DONE, "intact": DONE, "found": DONE, "attacked": DONE, "planned": DONE,
 "collected": DONE, "no face": DONE, "forged": DONE, "manipulated": DONE, "processed": DONE,
+    "packed": DONE,
     "unvouched": UNVOUCHED, "altered": ALTERED,
     "unprotected": NOT_FOUND, "not found": NOT_FOUND, "unknown": FAILED, "error": FAILED,
 }  # fmt: skip

@@ -23,7 +23,8 @@ EXAMPLES = (
 )
 EXIT_HELP = "0 done; 3 a file could not be packed or read, or --salvage found damage; 64 wrong usage."
 SUFFIX = ".udl"
-_CODES = {**EXIT_CODES, "packed": DONE, "unpacked": DONE, "read": DONE, "salvaged": FAILED}
+_KEPT = {"pixels": "pixels coded", "file": "the file kept as it is", "jxl": "the file kept, as JPEG XL"}
+_CODES = {**EXIT_CODES, "unpacked": DONE, "read": DONE, "salvaged": FAILED}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,10 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=["pack", "unpack", "info"], help="what to do with every file")
     parser.add_argument("paths", nargs="+", metavar="PATH", help="pictures or archives, folders, globs")
     parser.add_argument("-o", "--output", metavar="OUT", help="a folder; a file for one input")
-    parser.add_argument("--rounds", type=_flags.count(16, "rounds"), metavar="T",
-                        help="pack: 1 to 16, more: smaller; unpack: a preview of so many")  # fmt: skip
-    parser.add_argument("--keep", choices=["smallest", "pixels", "file"], default="smallest",
-                        help="pack: pixels, the file's own bytes, or the smaller (default)")  # fmt: skip
+    _flags.add(parser, *_flags.PACKING)
     parser.add_argument("--region", type=region, metavar="L,T,R,B", help="unpack: this part alone, px")
     parser.add_argument("--salvage", action="store_true", help="unpack: damaged tiles become gray")
     _flags.add(parser, "--jobs", "--force", "--dry-run")
@@ -89,7 +87,7 @@ def info_file(job: Job) -> Result:
 def pack_sentence(result: Result) -> str:
     """A packed picture as text."""
     share = result["bytes"] / result["original_bytes"]
-    kept = "pixels coded" if result["kept"] == "pixels" else "the file kept as it is"
+    kept = _KEPT[result["kept"]]
     return f"{result['file']} -> {result['output']}: {kept}, {share:.0%} of its bytes, {result['seconds']} s"
 
 
@@ -101,18 +99,23 @@ def unpack_sentence(result: Result) -> str:
 def info_sentence(result: Result) -> str:
     """What an archive holds, as text."""
     size = f"{result['width']}x{result['height']} px"
-    if result["kept"] == "file":
-        return f"{result['file']}: {size}, the {result['format']} file itself, {result['bytes']} bytes"
-    return (
+    share = "" if result["original_bytes"] is None else f" of {result['original_bytes']}"
+    end = f"{result['bytes']}{share} bytes"
+    if result["kept"] != "pixels":
+        coded = ", coded as JPEG XL" if result["kept"] == "jxl" else ""
+        return f"{result['file']}: {size}, the {result['format']} file itself{coded}, {end}"
+    text = (
         f"{result['file']}: {size}, {result['channels']} channels of {result['depth']} bits, "
-        f"T = {result['rounds']}, {result['tiles']} tiles of {result['tile']} px, {result['bytes']} bytes"
+        f"T = {result['rounds']}, {result['tiles']} tiles of {result['tile']} px, {end}"
     )
+    held = ", ".join(f"{name} {length} bytes" for name, length in result["sections"].items())
+    return "\n  ".join([f"{text}; from {result['format']}", *([held] if held else [])])
 
 
 def _work(arguments: argparse.Namespace) -> Any:
     common = {"rounds": arguments.rounds, "overwrite": arguments.force}
     if arguments.action == "pack":
-        return partial(pack_file, keep=arguments.keep, **common)
+        return partial(pack_file, keep=arguments.keep, tile=arguments.tile, **common)
     chosen = {"region": arguments.region, "salvage": arguments.salvage}
     return partial(unpack_file, into_folder=_is_folder(arguments), **chosen, **common)
 
@@ -121,7 +124,8 @@ def _jobs(arguments: argparse.Namespace, output: str | None) -> list[Job]:
     from underdrawing.batch import Job
     from underdrawing.data.files import PICTURE_SUFFIXES, find_pictures
 
-    suffixes = PICTURE_SUFFIXES if arguments.action == "pack" else frozenset({SUFFIX})
+    packing = arguments.action == "pack"
+    suffixes = PICTURE_SUFFIXES - {SUFFIX} if packing else frozenset({SUFFIX})
     found = find_pictures(arguments.paths, None, suffixes)
     if output is None:
         return [Job(entry.path) for entry in found]
@@ -129,7 +133,6 @@ def _jobs(arguments: argparse.Namespace, output: str | None) -> list[Job]:
         if len(found) > 1:
             raise UsageError(f"{output}: is one file, for {len(found)} inputs; for a folder write {output}/")
         return [Job(entry.path, Path(output)) for entry in found]
-    packing = arguments.action == "pack"
     targets = [Path(output) / entry.relative for entry in found]
     named = [target.with_name(target.name + SUFFIX) if packing else target for target in targets]
     return [Job(entry.path, target) for entry, target in zip(found, named, strict=True)]

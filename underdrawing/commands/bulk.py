@@ -1,4 +1,4 @@
-"""Protect or verify folders and shards of any size; run again after a kill, it goes on."""
+"""Protect, verify or pack folders and shards of any size; run again after a kill, it goes on."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from underdrawing.core.errors import UsageError
 EXAMPLES = (
     "underdrawing bulk protect photos/ -o protected/ --sign owner.pem --registry photos.db --jobs 8",
     "underdrawing bulk verify incoming/ -o findings/ --jobs 8",
+    "underdrawing bulk pack photos/ -o archive/ --jobs 8",
 )
-EXIT_HELP = "those of protect and verify; --fail-on as there."
+EXIT_HELP = "those of protect, verify and archive pack; --fail-on as there."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Places, engine, and the flags of protect and verify."""
+    """Places, engine, and the flags of protect, verify and archive pack."""
     _flags.add(parser, "--system", "--secret", "--trust", "--password-file")
-    parser.add_argument("action", choices=["protect", "verify"], help="what to do with every picture")
+    parser.add_argument("action", choices=["protect", "verify", "pack"], help="what to do with every picture")
     parser.add_argument("input", metavar="INPUT", help="folder of pictures and shards, or its URL")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="another folder, or its URL")
     parser.add_argument("--journal", metavar="FILE", help="what is done; OUT.journal by default")
@@ -28,24 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", choices=["processes", "ray"], default="processes", help="Ray: the extra")
     parser.add_argument("--seed", metavar="HEX", help="of the identities; drawn, and kept in the journal")
     parser.add_argument("--sign", metavar="OWNER.pem", help="protect: sign with this private key")
-    _flags.add(parser, "--force", "--fail-on", *_flags.PROTECTION)
+    _flags.add(parser, "--force", "--fail-on", *_flags.PROTECTION, *_flags.PACKING)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do all units that are left."""
-    from dataclasses import fields
-
     from underdrawing.bulk.on_ray import on_ray
     from underdrawing.bulk.run import BulkRun, in_processes
-    from underdrawing.bulk.settings import BulkSettings
 
-    load_facts(arguments)  # for its errors: every process loads its own
-    with checked_session(arguments, arguments.action):
-        names = {field.name for field in fields(BulkSettings)} - {"seed", "password", "overwrite"}
-        options = {name: getattr(arguments, name) for name in names}
-        options["focus"] = tuple(arguments.focus)
-        options |= {"seed": _seed(arguments.seed), "password": read_password(arguments.password_file)}
-        settings = BulkSettings(**options, overwrite=arguments.force)
+    settings = _settings(arguments)
     engine = on_ray if arguments.engine == "ray" else in_processes
     with BulkRun(settings, arguments.journal) as bulk:
         total, left, journal = len(bulk.names), bulk.left, bulk.journal.path
@@ -54,6 +46,25 @@ def run(arguments: argparse.Namespace) -> int:
         text = f"{total} units: {total - left} done before, {bulk.left} left; noted in {journal}"
         print_result(arguments, summary | {"journal": str(journal)}, text)
     return code
+
+
+def _settings(arguments: argparse.Namespace) -> Any:
+    """The settings of the flags, checked before the first unit."""
+    from dataclasses import fields
+
+    from underdrawing.bulk.settings import BulkSettings
+
+    if arguments.action == "pack":
+        names = ("action", "input", "output", "rounds", "keep", "tile")
+        given = {name: getattr(arguments, name) for name in names}
+        return BulkSettings(**given, overwrite=arguments.force)
+    load_facts(arguments)  # for its errors: every process loads its own
+    with checked_session(arguments, arguments.action):
+        names = {field.name for field in fields(BulkSettings)} - {"seed", "password", "overwrite"}
+        options = {name: getattr(arguments, name) for name in names}
+        options["focus"] = tuple(arguments.focus)
+        options |= {"seed": _seed(arguments.seed), "password": read_password(arguments.password_file)}
+        return BulkSettings(**options, overwrite=arguments.force)
 
 
 def sentence(result: dict[str, Any]) -> str:

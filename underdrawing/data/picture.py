@@ -69,7 +69,7 @@ class Picture:
     gray: bool
     """The file had one colour channel; it is written with one where the format allows."""
     format: str
-    """Pillow's name: JPEG, PNG, WEBP, AVIF, TIFF, HEIF or BMP."""
+    """Pillow's name: JPEG, PNG, WEBP, AVIF, TIFF, HEIF, BMP or UDL."""
     icc: bytes | None
     exif: bytes | None
     """With the header "Exif" and two zeros, and with orientation 1, as the pixels are upright."""

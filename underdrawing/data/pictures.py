@@ -18,6 +18,7 @@ from typing import BinaryIO
 from PIL import Image
 
 from underdrawing.core.errors import (
+    CodeError,
     MissingExtraError,
     MissingPictureError,
     OutputError,
@@ -33,6 +34,7 @@ from underdrawing.data.icc import icc_of_cicp
 from underdrawing.data.metadata import fitting_icc
 from underdrawing.data.picture import Picture
 from underdrawing.data.provenance import has_credentials
+from underdrawing.data.udl import unwrapped
 from underdrawing.data.xmp import upright_xmp
 
 MAX_PIXELS = 120_000_000
@@ -115,7 +117,7 @@ def is_lossless(picture: Picture, path: Path, quality: int | None = None) -> boo
     """Whether the file that `encode_picture` writes has the very pixels of the picture."""
     name = format_of(path) or picture.format
     webp = name == picture.format == "WEBP" and picture.quality == 100 and quality is None
-    return webp or name in ("PNG", "TIFF", "BMP")
+    return webp or name in ("PNG", "TIFF", "BMP", "UDL")
 
 
 def _with_profile(picture: Picture, carries: Collection[str]) -> tuple[Picture, tuple[str, ...]]:
@@ -160,6 +162,17 @@ def read_bytes(source: FileSource) -> tuple[str | None, bytes]:
         raise PictureError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
 
 
+def own_file(data: bytes, max_pixels: int = MAX_PIXELS) -> bytes:
+    """The original's bytes where `data` is a .udl file that keeps them; else `data`.
+
+    PictureError where they are damaged; MissingExtraError for a JPEG in JPEG XL without the extra "jxl".
+    """
+    try:
+        return unwrapped(data, max_pixels)
+    except CodeError as error:
+        raise PictureError(str(error)) from error
+
+
 def _reason(error: Exception) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
         return f"no picture of a known type, or a damaged one ({', '.join(FORMATS)})"
@@ -175,6 +188,7 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
         raise PictureError("an empty file")
     if len(data) > MAX_FILE_BYTES:
         raise PictureError(f"larger than {MAX_FILE_BYTES >> 20} MiB")
+    data = own_file(data, max_pixels)
     picture = container_of(data).read(data, max_pixels)
     return replace(picture, credentials=has_credentials(data), notes=_limited(picture.notes))
 

@@ -15,7 +15,15 @@ from underdrawing.core.errors import PictureError, ShapeError, UnderdrawingError
 from underdrawing.data.animations import Animation, is_animation, read_animation
 from underdrawing.data.arrays import ArrayLike, picture_from_array
 from underdrawing.data.containers.shared import check_size
-from underdrawing.data.pictures import MAX_PIXELS, FileSource, Picture, load_picture, picture_of, read_bytes
+from underdrawing.data.pictures import (
+    MAX_PIXELS,
+    FileSource,
+    Picture,
+    load_picture,
+    own_file,
+    picture_of,
+    read_bytes,
+)
 
 
 @dataclass(frozen=True)
@@ -24,7 +32,7 @@ class SourcePicture:
 
     picture: Picture
     data: bytes | None = None
-    """Of the file; None where there is none."""
+    """Of the file, of the original where an archive keeps its file; None where there is none."""
     name: str | None = None
     """Path or file name, for reports and error messages."""
     path: Path | None = None
@@ -118,6 +126,7 @@ def _read(source: Source, max_pixels: int, animated: bool) -> SourcePicture:
     _, data = read_bytes(source)
     if not isinstance(data, bytes):
         raise PictureError("expected a file opened in binary mode; open it with mode 'rb'")
+    data = own_file(data, max_pixels)
     animation = read_animation(data, max_pixels=max_pixels) if animated and is_animation(data) else None
     picture = load_picture(data, max_pixels=max_pixels) if animation is None else _first_frame(animation)
     path = Path(source).absolute() if isinstance(source, str | os.PathLike) else None

@@ -4,11 +4,13 @@
     sections, in the order of the header, each with length and CRC-32 there
     tiles, row by row, each with length and CRC-32 in the section "tiles"
 
-Numbers are little endian. A file that keeps an original's own bytes has the section "file" and no tiles.
+Numbers are little endian. A file that keeps an original's own bytes has no tiles, but the section "file"
+with the bytes, or the section "jxl" with a JPEG coded again without loss (data.jpeg_xl).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zlib
 from collections.abc import Mapping
@@ -18,12 +20,15 @@ from typing import Any
 import numpy as np
 
 from underdrawing.core.errors import CodeError
+from underdrawing.data import jpeg_xl
 
 MAGIC = b"\x89UDL\r\n\x1a\n"
 VERSION = 1
 TILE_SIDES = (256, 512)
 MOST_ROUNDS = 16
 TILES = "tiles"
+FILE, TRANSCODED = "file", "jxl"
+"""Sections with an original's own bytes, as they are or as JPEG XL."""
 _FRONT = len(MAGIC) + 9
 _MOST_HEADER_BYTES = 1 << 20
 _NUMBERS = ("width", "height", "channels", "depth", "rounds", "tile")
@@ -82,6 +87,27 @@ class Container:
         """Of the sections that callers gave."""
         return [name for name in self.places if name not in (TILES, "weights")]
 
+    @property
+    def kept(self) -> str:
+        """What the file holds: "pixels", "file", or "jxl", the original's file coded again as JPEG XL."""
+        if self.header.channels:
+            return "pixels"
+        return TRANSCODED if TRANSCODED in self.places else FILE
+
+    def original(self, max_pixels: int) -> bytes:
+        """The original's own bytes. CodeError where it keeps none, or others than the header names.
+
+        MissingExtraError where they are coded as JPEG XL, and the extra "jxl" is not installed.
+        """
+        found = self.section(self.kept) if self.header.channels == 0 else None
+        if found is not None and self.kept == TRANSCODED:
+            found = jpeg_xl.restored(found, max_pixels)
+        if found is None or hashlib.sha256(found).hexdigest() != self.header.sha256:
+            raise CodeError(
+                "the archive lacks the original's bytes, or they have another sha256 than the header names"
+            )
+        return found
+
     def section(self, name: str) -> bytes | None:
         """Bytes of a section; None where there is none. CodeError where they are damaged."""
         if name not in self.places:
@@ -115,6 +141,26 @@ def write(header: Header, sections: Mapping[str, bytes], tiles: list[bytes]) -> 
     packed = zlib.compress(json.dumps(fields, separators=(",", ":")).encode(), 9)
     front = MAGIC + bytes([VERSION]) + len(packed).to_bytes(4, "little")
     return b"".join([front, zlib.crc32(packed).to_bytes(4, "little"), packed, *parts.values(), *tiles])
+
+
+def keep_file(original: bytes, size: tuple[int, int], facts: Mapping[str, Any]) -> bytes:
+    """A file that keeps an original's own bytes; a JPEG as JPEG XL, where that is at hand and smaller.
+
+    size: width and height of its picture, px.
+    """
+    header = Header(*size, 0, 0, 0, 0, hashlib.sha256(original).hexdigest(), "", facts)
+    transcoded = jpeg_xl.transcoded(original)
+    if transcoded is not None and len(transcoded) < len(original):
+        return write(header, {TRANSCODED: transcoded}, [])
+    return write(header, {FILE: original}, [])
+
+
+def unwrapped(data: bytes, max_pixels: int) -> bytes:
+    """The original's bytes where `data` keeps them; else `data`. Errors: those of `original`."""
+    if not data.startswith(MAGIC):
+        return data
+    file = read(data, max_pixels)
+    return data if file.header.channels else file.original(max_pixels)
 
 
 def read(data: bytes, max_pixels: int) -> Container:

@@ -12,6 +12,7 @@ from underdrawing.service.tokens import may
 MEDIA = {
     ".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp", ".avif": "image/avif",
     ".gif": "image/gif", ".tif": "image/tiff", ".bmp": "image/bmp", ".heic": "image/heic",
+    ".udl": "application/octet-stream",
     ".html": "text/html; charset=utf-8", ".pdf": "application/pdf", ".c2pa": "application/c2pa",
 }  # fmt: skip
 _KINDS = {".pdf": "pdf", ".c2pa": "manifest"}

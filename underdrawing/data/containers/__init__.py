@@ -1,4 +1,4 @@
-"""Containers of pictures, one module each: JPEG, PNG, WebP, AVIF, TIFF, HEIF, BMP.
+"""Containers of pictures, one module each: JPEG, PNG, WebP, AVIF, TIFF, HEIF, BMP, UDL.
 
     file -> container_of(head).read -> Picture (upright, with all that can be written again) -> write -> file
 
@@ -12,11 +12,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from underdrawing.core.errors import PictureError
-from underdrawing.data.containers import avif, bmp, heif, jpeg, png, tiff, webp
+from underdrawing.data.containers import avif, bmp, heif, jpeg, png, tiff, udl, webp
 from underdrawing.data.containers.interface import Container
 from underdrawing.data.containers.shared import refused_animation
 
-CONTAINERS: tuple[Container, ...] = (jpeg, png, webp, avif, tiff, heif, bmp)
+CONTAINERS: tuple[Container, ...] = (jpeg, png, webp, avif, tiff, heif, bmp, udl)
 FORMATS = {container.FORMAT: container for container in CONTAINERS}
 SUFFIXES = {suffix: container.FORMAT for container in CONTAINERS for suffix in container.SUFFIXES}
 HEAD_BYTES = 64
