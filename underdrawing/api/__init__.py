@@ -23,6 +23,7 @@ from underdrawing.api.trust import (
     load_owner,
     load_secret,
     manifest_repository,
+    original_repository,
     trust_store,
     trusted_anchors,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "load_secret",
     "manifest_repository",
     "open_registry",
+    "original_repository",
     "pack",
     "placed_record",
     "protect",

@@ -16,7 +16,7 @@ from underdrawing.data.containers import udl as container
 from underdrawing.data.files import write_atomic
 from underdrawing.data.picture import Picture
 from underdrawing.data.pictures import MAX_PIXELS, FileSource, encode_picture, load_picture, read_bytes
-from underdrawing.data.sources import named
+from underdrawing.data.sources import SourcePicture, named
 
 KEEP = ("smallest", "pixels", "file")
 """What an archive holds: the pixels coded by the system, the original's bytes, or whichever is smaller."""
@@ -171,8 +171,21 @@ def archive_info(source: FileSource, *, max_pixels: int = MAX_PIXELS) -> dict[st
     }  # fmt: skip
 
 
+def archive_of(read: SourcePicture) -> bytes:
+    """The archive of a picture that was read, as `pack` makes it; of an archive, itself."""
+    if read.data is None:
+        return container.coded(read.picture)
+    if read.data.startswith(udl.MAGIC):
+        return read.data
+    if read.animation is not None:
+        height, width = read.picture.pixels.shape[:2]
+        facts = {"format": read.picture.format, "suffix": _SUFFIXES.get(read.picture.format, "")}
+        return udl.keep_file(read.data, (width, height), facts)
+    return _packed(read.data, read.picture)[0]
+
+
 def _packed(
-    data: bytes, picture: Picture, rounds: int | None, keep: str, tile: int
+    data: bytes, picture: Picture, rounds: int | None = None, keep: str = "smallest", tile: int = 256
 ) -> tuple[bytes, tuple[str, ...]]:
     facts = {"original_bytes": len(data), "suffix": _SUFFIXES.get(picture.format, "")}
     height, width = picture.pixels.shape[:2]
@@ -190,7 +203,7 @@ def _packed(
 
 _SUFFIXES = {
     "JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "AVIF": ".avif", "TIFF": ".tif", "HEIF": ".heic",
-    "BMP": ".bmp",
+    "BMP": ".bmp", "GIF": ".gif",
 }  # fmt: skip
 
 

@@ -38,6 +38,7 @@ def protect(
     rendition_px: int = LONG_SIDE_PX,
     focus: str | Sequence[str] = "none",
     label: str | None = None,
+    originals: str | Path | None = None,
 ) -> ProtectReport:
     """Embed in a picture a code of its own content and an identity, signed by `sign` if given.
 
@@ -49,6 +50,7 @@ def protect(
         registry=registry,
         credentials=credentials,
         manifests=manifests,
+        originals=originals,
         system=system,
         strength=strength,
         quality=quality,
@@ -105,12 +107,20 @@ def retrieve(
     trust: TrustStore | str | Path | None = None,
     overwrite: bool = False,
     stem: str | None = None,
+    originals: str | Path | None = None,
 ) -> list[Match]:
     """Find the registered photographs that a picture leads to, best first, at most `limit`.
 
     Arguments and errors: those of Session and `Session.retrieve`.
     """
-    session = Session(trust=trust, secret=secret, registry=registry, manifests=manifests, system=system)
+    session = Session(
+        trust=trust,
+        secret=secret,
+        registry=registry,
+        manifests=manifests,
+        originals=originals,
+        system=system,
+    )
     with session:
         return session.retrieve(source, output, limit=limit, stem=stem, overwrite=overwrite)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from underdrawing.api.verifying import pem
@@ -10,7 +11,9 @@ from underdrawing.coding.keys import TrustStore
 from underdrawing.core.errors import RegistryError
 from underdrawing.credentials.reading import kept_for
 from underdrawing.credentials.repository import ManifestRepository
+from underdrawing.data.files import write_files
 from underdrawing.data.sources import SourcePicture
+from underdrawing.registry.originals import OriginalRepository
 from underdrawing.registry.retrieval import Match, matches
 from underdrawing.registry.store import Registry
 
@@ -49,3 +52,29 @@ def manifest_files(found: list[Match], stem: str) -> dict[str, tuple[str, bytes]
             name = f"{stem}.{identity}.c2pa" if files else f"{stem}.c2pa"
             files[identity] = name, credentials.manifest
     return files
+
+
+def written(
+    found: list[Match], start: Path, originals: OriginalRepository | None, max_pixels: int, overwrite: bool
+) -> list[Match]:
+    """Matches with the paths of the files that are written for those that are sure: their manifests, and the
+    original of the first. start: folder and start of the names. Errors: those of OriginalRepository.find and
+    of write_files."""
+    manifests = manifest_files(found, start.name)
+    files = dict(manifests.values())
+    kept = None
+    if originals is not None and found and found[0].sure:
+        kept = originals.find(found[0].record, max_pixels)
+    name = "" if kept is None else f"{start.name}.original{kept.suffix}"
+    if kept is not None:
+        files[name] = kept.data
+    paths = write_files(files, start.parent, overwrite)
+    by_identity = {identity: paths[file] for identity, (file, _) in manifests.items()}
+    return [
+        replace(
+            match,
+            manifest=by_identity.get(match.record.identity or "") if match.sure else None,
+            kept_original=paths.get(name) if number == 0 else None,
+        )
+        for number, match in enumerate(found)
+    ]

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Self
 
 from underdrawing import zoo
 from underdrawing.api import animated, protecting, retrieving, trust
+from underdrawing.api.archiving import archive_of
 from underdrawing.api.examining import Examiner
 from underdrawing.api.picture_text import GivenText, TextSource
 from underdrawing.api.producing import Producer
@@ -21,11 +22,13 @@ from underdrawing.coding.keys import Owner, TrustStore
 from underdrawing.content.importance.request import EVEN, read_request
 from underdrawing.core.errors import MissingRegistryError, RegistryError, UsageError
 from underdrawing.credentials.signing import CredentialSigner
-from underdrawing.data.files import write_atomic
+from underdrawing.data.files import write_atomic, write_files
 from underdrawing.data.pictures import MAX_PIXELS, is_lossless
 from underdrawing.data.sources import Source, SourcePicture, decode_source, name_of, named, read_source
 from underdrawing.judging.marked_frames import MarkedFrames
 from underdrawing.registry.facts import Facts
+from underdrawing.registry.originals import OriginalRepository
+from underdrawing.registry.record import Record
 from underdrawing.registry.rendition import FULL, LEAST_PX, LONG_SIDE_PX
 from underdrawing.registry.retrieval import Match
 from underdrawing.registry.store import Registry, open_registry
@@ -65,6 +68,8 @@ class Session:
     manifests: str | Path | None = None
     """Folder of manifests, by which `verify` recovers lost Content Credentials; None is the one beside a
     registry in a file."""
+    originals: str | Path | None = None
+    """Folder where `protect` keeps originals as .udl; without it `retrieve` reads REGISTRY.originals."""
     system: str = "photo"
     """The system of the zoo; `verify` needs the same one as `protect`."""
     strength: float = 1.0
@@ -96,6 +101,7 @@ class Session:
         self._secret = trust.load_secret(self.secret)
         self._trust = self.trust if isinstance(self.trust, TrustStore) else trust.trust_store(self.trust)
         self._manifests = trust.manifest_repository(self.manifests, self.registry)
+        self._originals = trust.original_repository(self.originals, self.registry)
         self._opened: Registry | None = None
         if self.quality is not None and not 1 <= self.quality <= 100:
             raise UsageError(f"expected a quality from 1 to 100, got {self.quality}")
@@ -240,7 +246,7 @@ class Session:
                 return report
             stem = stem or _stem(source)
             files = finding_files(report, stem, folder=Path(output), pdf=pdf)
-            _write_files(files, Path(output), overwrite)
+            write_files(files, Path(output), overwrite)
             return replace(report, written=paths_by_kind(files, stem, Path(output)))
 
     def retrieve(
@@ -257,7 +263,7 @@ class Session:
         By the identity in the mark; where none is read or the registry lacks it, by the content of the
         picture, recovered as far as the mark allows. `sure` is False for records that are merely the nearest.
         output: a folder; manifests of records that are sure are written there as STEM.c2pa, those of further
-        identities as STEM.IDENTITY.c2pa.
+        identities as STEM.IDENTITY.c2pa, and the first one's original, where it is kept, as STEM.original.*.
         Errors: those of `judge`; RegistryError without a registry or for a limit below 1; OutputError.
         """
         with named(source):
@@ -270,13 +276,8 @@ class Session:
                 found = retrieving.with_credentials(found, self._manifests, self._trust)
             if output is None:
                 return found
-            files = retrieving.manifest_files(found, stem or _stem(source))
-            written = _write_files(dict(files.values()), Path(output), overwrite)
-            paths = {identity: written[name] for identity, (name, _) in files.items()}
-            return [
-                replace(match, manifest=paths.get(match.record.identity or "") if match.sure else None)
-                for match in found
-            ]
+            start = Path(output) / (stem or _stem(source))
+            return retrieving.written(found, start, self._originals, self.max_pixels, overwrite)
 
     def examine(
         self,
@@ -307,8 +308,13 @@ class Session:
                 return report
             stem = stem or _stem(source)
             files = examined_files(report, stem, folder=Path(output))
-            _write_files(files, Path(output), overwrite)
+            write_files(files, Path(output), overwrite)
             return replace(report, written=examined_paths(files, stem, Path(output)))
+
+    def keep_original(self, record: Record, source: Source) -> None:
+        """Keep the original of a record in `originals`, where that is given. RegistryError."""
+        if self.originals is not None:
+            OriginalRepository(self.originals).add(record, archive_of(self._read(source)))
 
     def close(self) -> None:
         """Close the registry, if this session opened it."""
@@ -430,6 +436,7 @@ class Session:
             record = protecting.placed_record(
                 report.record, data, original=original, protected=protected, owner=self.owner
             )
+            self.keep_original(record, read)
             (number,) = registry.add([record])
         except RegistryError as error:
             if report.output is None:
@@ -441,10 +448,3 @@ class Session:
 def _stem(source: Source) -> str:
     name = name_of(source)
     return "picture" if name is None else Path(name).stem
-
-
-def _write_files(files: Mapping[str, bytes], folder: Path, overwrite: bool) -> dict[str, str]:
-    """Write files into a folder; their paths by name."""
-    for name, data in files.items():
-        write_atomic(folder / name, data, overwrite)
-    return {name: str(folder / name) for name in files}

@@ -11,6 +11,7 @@ from underdrawing.core.errors import KeyFileError
 from underdrawing.credentials import anchors
 from underdrawing.credentials.repository import ManifestRepository, beside
 from underdrawing.credentials.signing import CredentialSigner
+from underdrawing.registry.originals import OriginalRepository
 from underdrawing.registry.store import Registry
 
 PASSPHRASE = "UNDERDRAWING_PASSPHRASE"
@@ -70,6 +71,16 @@ def manifest_repository(
     place = registry if isinstance(registry, str | Path) else getattr(registry, "path", None)
     found = None if place is None else beside(place)
     return None if found is None else ManifestRepository(found)
+
+
+def original_repository(
+    folder: str | Path | None, registry: Registry | str | Path | None
+) -> OriginalRepository | None:
+    """The repository of originals: `folder`, or REGISTRY.originals beside a file; None without both."""
+    if folder is not None:
+        return OriginalRepository(folder)
+    manifests = manifest_repository(None, registry)
+    return None if manifests is None else OriginalRepository(manifests.folder.with_suffix(".originals"))
 
 
 def load_owner(path: str | Path, password: bytes | None = None) -> Owner:

@@ -70,6 +70,7 @@ class Worker:
             focus=settings.focus,
             quality=settings.quality,
             rendition_px=settings.rendition_px,
+            originals=settings.originals,
         )
 
     def process(self, name: str, key: str, data: bytes, existing: bytes | None = None) -> Outcome:
@@ -91,6 +92,10 @@ class Worker:
             data, name, identity=identity, facts=self.facts, credentials=False
         )
         report = replace(report, file=name)
+        if report.record is not None:
+            self.session.keep_original(
+                report.record, data
+            )  # before its record; by its hash, so twice is once
         if self.signer is not None:
             if existing is not None and is_signed(existing, encoded.data, report.identity, self.signer.chain):
                 notes = tuple(note for note in encoded.notes if note != CREDENTIALS_LOST)  # as when signed

@@ -37,6 +37,8 @@ class BulkSettings:
     registry: str | None = None
     rendition_px: int = LONG_SIDE_PX
     """Of the originals, kept in the registry; 0: none."""
+    originals: str | None = None
+    """Folder where originals are kept as .udl; None keeps none."""
     facts: str | None = None
     """JSON file of facts for all records."""
     credentials: str | None = None

@@ -60,6 +60,7 @@ _STRENGTH = "0.7 archival, 1 (default), 1.45, 2.1 robust; the nearest is taken"
 _QUALITY = "of the written files, 1 to 100; by default that of the input where it keeps the mark"
 _RENDITION = "of the original, kept in the registry: long side (1024 by default), none, or full"
 _MANIFESTS = "where Content Credentials are kept; beside the registry by default"
+_ORIGINALS = "folder where originals of the registry are kept as .udl; read: DB.originals by default"
 _CREDENTIALS = "write Content Credentials, signed under these certificates"
 _ROUNDS = "pack: 1 to 16, more: smaller; unpack: a preview of so many"
 _KEEP = "pack: pixels, the file's own bytes, or the smaller (default)"
@@ -100,13 +101,23 @@ _FLAGS: dict[str, dict[str, Any]] = {
     "--credentials": {"metavar": "CHAIN.pem", "help": _CREDENTIALS},
     "--credentials-key": {"metavar": "KEY.pem", "help": "private key of the first certificate"},
     "--manifests": {"metavar": "DIR", "help": _MANIFESTS},
+    "--originals": {"metavar": "DIR", "help": _ORIGINALS},
     "--rounds": {"type": count(16, "rounds"), "metavar": "T", "help": _ROUNDS},
     "--keep": {"choices": ["smallest", "pixels", "file"], "default": "smallest", "help": _KEEP},
     "--tile": {"type": int, "choices": [256, 512], "default": 256, "help": _TILE},
 }  # fmt: skip
 CREDENTIALS = ("--credentials", "--credentials-key", "--manifests")
 PACKING = ("--rounds", "--keep", "--tile")
-PROTECTION = ("--strength", "--focus", "--quality", "--registry", "--rendition", "--facts", *CREDENTIALS)
+PROTECTION = (
+    "--strength",
+    "--focus",
+    "--quality",
+    "--registry",
+    "--rendition",
+    "--originals",
+    "--facts",
+    *CREDENTIALS,
+)
 
 
 def add(parser: argparse.ArgumentParser, *names: str) -> None:

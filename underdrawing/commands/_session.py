@@ -37,6 +37,7 @@ class SessionFlags:
     quality: int | None = None
     thorough: bool = False
     rendition_px: int = 1024
+    originals: str | None = None
     focus: tuple[str, ...] = ()
 
 
@@ -68,6 +69,8 @@ def checked_session(arguments: argparse.Namespace, ability: str) -> Iterator[Ses
     with _usage_errors():
         _check_ability(arguments, ability)
         _check_credentials(flags)
+        if flags.originals is not None and flags.registry is None:
+            raise UsageError("--originals are kept for the records of a registry; name one with --registry")
         if flags.trust is not None and not Path(flags.trust).is_dir():
             raise UsageError(f"{flags.trust}: there is no such folder of public keys")
         _ask_passphrase(flags.secret)

@@ -21,12 +21,14 @@ EXIT_HELP = "0 found, 2 no sure match, 3 a file could not be read; the most seve
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Pictures, the registry, and where Content Credentials go."""
+    """Pictures, the registry, and where originals and Content Credentials go."""
     _flags.add(parser, "paths", "--jobs", "--force", "--dry-run", "--system", "--secret", "--trust")
     _flags.add(parser, "--thorough")
     parser.add_argument("--registry", required=True, metavar="DB", help="where to look: a file or URL")
-    parser.add_argument("-o", "--output", metavar="OUT", help="folder for Content Credentials that were kept")
-    _flags.add(parser, "--manifests")
+    parser.add_argument(
+        "-o", "--output", metavar="OUT", help="folder for what was kept: original, Content Credentials"
+    )
+    _flags.add(parser, "--manifests", "--originals")
     parser.add_argument(
         "--limit",
         type=_flags.count(1000, "records"),
@@ -47,8 +49,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def retrieve_file(job: Job, *, flags: SessionFlags, **options: Any) -> Result:
-    """Search for the job's file; manifests of the records found go to the job's target, if any. options: of
-    Session.retrieve."""
+    """Search for the job's file; what is kept for the records goes to the job's target, if there is one.
+
+    options: of Session.retrieve.
+    """
     if job.target is not None:
         options |= {"output": job.target.parent, "stem": job.target.name}
     matches = open_session(flags).retrieve(job.source(), **options)
@@ -70,6 +74,5 @@ def _match(match: dict[str, Any]) -> str:
     credentials = match["credentials"]
     if credentials and credentials["state"] != "none":
         lines.append(f"    {credentials['message']}")
-    if match["manifest"]:
-        lines.append(f"    {match['manifest']}")
+    lines += [f"    {match[name]}" for name in ("manifest", "kept_original") if match[name]]
     return "\n".join(lines)

@@ -6,7 +6,7 @@ import contextlib
 import glob
 import os
 import secrets
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,6 +130,13 @@ def write_atomic(path: str | Path, data: bytes, overwrite: bool = False) -> None
         reason = getattr(error, "strerror", None) or error
         raise OutputError(f"{path}: cannot be written ({reason})") from error
     _sync_folder(path.parent)
+
+
+def write_files(files: Mapping[str, bytes], folder: Path, overwrite: bool) -> dict[str, str]:
+    """Write files into a folder, each as write_atomic; their paths by name."""
+    for name, data in files.items():
+        write_atomic(folder / name, data, overwrite)
+    return {name: str(folder / name) for name in files}
 
 
 def _refuse_existing(path: Path, overwrite: bool) -> None:

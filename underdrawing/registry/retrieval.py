@@ -43,6 +43,8 @@ class Match:
     identity or a folder of manifests."""
     manifest: str | None = None
     """Path of the file that they were written to."""
+    kept_original: str | None = None
+    """Path of the file that the kept original was written to."""
 
     @property
     def record(self) -> Record:
@@ -58,7 +60,7 @@ class Match:
         found = self.entry.to_json()
         found.pop("code")
         credentials = None if self.credentials is None else self.credentials.to_json()
-        files = {"credentials": credentials, "manifest": self.manifest}
+        files = {"credentials": credentials, "manifest": self.manifest, "kept_original": self.kept_original}
         return {"by": self.by, "score": round(self.score, 4), "sure": self.sure} | found | files
 
 
