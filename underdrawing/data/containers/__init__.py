@@ -21,6 +21,7 @@ FORMATS = {container.FORMAT: container for container in CONTAINERS}
 SUFFIXES = {suffix: container.FORMAT for container in CONTAINERS for suffix in container.SUFFIXES}
 HEAD_BYTES = 64
 """By which a container is known."""
+_GIF = (b"GIF87a", b"GIF89a")
 
 
 def container_of(data: bytes) -> Container:
@@ -29,7 +30,7 @@ def container_of(data: bytes) -> Container:
     for container in CONTAINERS:
         if container.is_this(head):
             return container
-    if head[:6] in (b"GIF87a", b"GIF89a"):
+    if head[:6] in _GIF:
         raise refused_animation("GIF is read as an animation")
     raise PictureError(f"no picture of a known type, or a damaged one ({', '.join(FORMATS)})")
 
@@ -42,3 +43,8 @@ def format_of(path: Path) -> str | None:
     if suffix not in SUFFIXES:
         raise PictureError(f"{suffix} is no format written here; expected {', '.join(SUFFIXES)}")
     return SUFFIXES[suffix]
+
+
+def suffix_of(data: bytes) -> str:
+    """The usual suffix of a picture file, by its first HEAD_BYTES. PictureError where it is none of ours."""
+    return ".gif" if data[:6] in _GIF else container_of(data).SUFFIXES[0]

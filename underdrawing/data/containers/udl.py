@@ -97,11 +97,16 @@ def _facts(picture: Picture) -> dict[str, Any]:
 
 def _from_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        return {
+        found: dict[str, Any] = {
             "comments": tuple(base64.b64decode(comment) for comment in facts.get("comments", ())),
-            "resolution": Resolution(*facts["resolution"]) if "resolution" in facts else None,
-            "cicp": Cicp(*facts["cicp"]) if "cicp" in facts else None,
-            "texts": tuple(Text(*text) for text in facts.get("texts", ())),
+            "texts": tuple(Text(str(keyword), str(text)) for keyword, text in facts.get("texts", ())),
         }
+        if "resolution" in facts:
+            x, y, unit = facts["resolution"]
+            found["resolution"] = Resolution(float(x), float(y), str(unit))
+        if "cicp" in facts:
+            primaries, transfer, matrix, full_range = facts["cicp"]
+            found["cicp"] = Cicp(int(primaries), int(transfer), int(matrix), bool(full_range))
+        return found
     except (TypeError, ValueError) as error:
         raise CodeError(f"the archive's metadata are none that this package writes ({error})") from error
