@@ -25,10 +25,9 @@ LARGEST_ERROR = 1023
 """Errors are limited to this, in eighths of a level at 8 bits."""
 CONSTANT = 8
 """The constant input of the scale, so that its weight fits int16."""
-CLASSES = 9
-"""Sets of weights: three directions of the nearest neighbours times three contrasts."""
-_CONTRASTS = (6, 24)
-"""Limits of the contrasts: sum of the nearest neighbours' distances from their mean, levels at 8 bits."""
+_UNITS = (0.5, 0.5, 0.25, 0.125, 2**-4, 2**-6, 0.5)
+_UNITS_OF_OTHERS = (0.125, 0.5)
+"""Factors that bring the inputs of the scale, without the constant, to the order of one expected error."""
 
 
 @dataclass
@@ -41,8 +40,10 @@ class Context:
     """(K, n) inputs of the mean."""
     activity: np.ndarray
     """(J, n) inputs of the scale."""
-    group: np.ndarray
-    """(n,) intp: the set of weights, below CLASSES."""
+    half: int
+    """Distance to the nearest known pixels, px."""
+    depth: int
+    """Bits of a sample."""
 
 
 @dataclass
@@ -113,8 +114,7 @@ class Tile:
             distance = self.planes[other][rows, columns] - self.base[other][rows, columns]
             values.append(distance)
             activity += [np.abs(distance), self.errors[other][rows, columns]]
-        group = np.zeros(here.size, np.intp)
-        return Context(here.ravel(), _stack(values), _stack(activity), group)
+        return Context(here.ravel(), _stack(values), _stack(activity), step.half, self.depth)
 
     def _between(self, step: Step, channel: int) -> Context:
         grid = self._grid(step, channel, "planes")
@@ -143,16 +143,7 @@ class Tile:
             values += [here, *(value - other_reference for value in other_near)]
             values.append(self.signed[other].reshape(here.shape))
             activity += [self.errors[other][step.pixels], np.abs(here)]
-        group = self._group(contrast, across, along)
-        return Context(reference.ravel(), _stack(values), _stack(activity), group)
-
-    def _group(self, contrast: np.ndarray, across: np.ndarray, along: np.ndarray) -> np.ndarray:
-        scale = 1 << (self.depth - 8)
-        direction = np.where(
-            across > 2 * along + 4 * scale, 1, np.where(along > 2 * across + 4 * scale, 2, 0)
-        )
-        low, high = (limit * scale for limit in _CONTRASTS)
-        return (direction + 3 * ((contrast >= low).astype(np.intp) + (contrast >= high))).ravel()
+        return Context(reference.ravel(), _stack(values), _stack(activity), step.half, self.depth)
 
 
 def bounds(step: Step, others: int, depth: int) -> tuple[np.ndarray, np.ndarray]:
@@ -165,6 +156,12 @@ def bounds(step: Step, others: int, depth: int) -> tuple[np.ndarray, np.ndarray]
     values = [level] * (near + far + 2) + ([level] * (near + 1) + [error]) * others
     sums = [CONSTANT, level, level, near * level, far * level, near * error, far * error, level]
     return np.array(values), np.array(sums + [error, level] * others)
+
+
+def activity_units(inputs: int) -> np.ndarray:
+    """(inputs - 1,) float32 factors of the inputs of the scale, without the constant; not of a seed."""
+    units = [*_UNITS, *(_UNITS_OF_OTHERS * ((inputs - 1 - len(_UNITS)) // len(_UNITS_OF_OTHERS)))]
+    return np.array(units, np.float32)
 
 
 def _mean(values: list[np.ndarray]) -> np.ndarray:

@@ -1,20 +1,24 @@
 """The probability network: integer layers from a mask's context to a frequency table for each pixel.
 
-    mean  = reference + W[group] @ values          weights in 2^-WEIGHT_BITS
-    scale = V @ activity                            expected absolute error, in 2^-SCALE_BITS of a level
-    table = (logarithm of the scale, fraction of the mean)
+    linear = reference + w @ values                 fitted to the picture; weights in 2^-WEIGHT_BITS
+    scale  = v @ activity                           expected absolute error, in 2^-SCALE_BITS of a level
+    inputs = (values, linear, activity) / scale     the scale's logarithm is a further input
+    mean   = linear + scale * net[0](inputs)        a perceptron with two hidden layers, trained by gradients
+    table  = (log2 scale + net[1](inputs), fraction of the mean, tails: net[2](inputs))
 
 Every product and partial sum is an integer below 2^24 (2^53 in float64), which float32 adds exactly in any
-order.
+order. Other operations are elementwise and of few bits.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from underdrawing.nets.masked_context import FRACTION_BITS, Context
+from underdrawing.nets.masked_context import FRACTION_BITS, Context, activity_units
+from underdrawing.ops.blocked_products import product
 
 WEIGHT_BITS = 10
 SCALE_BITS = 12
@@ -24,8 +28,78 @@ SCALES = 40
 FINE_SCALES = 28
 """Below this one (2 levels) there is a table for each eighth of the mean's fraction."""
 FRACTIONS = 1 << FRACTION_BITS
-TABLES = FINE_SCALES * FRACTIONS + SCALES - FINE_SCALES
+SHAPES = 4
+"""Tables of each scale and fraction, by the weight of the tails."""
+PLAIN_SHAPE = 2
+"""Of what has no net."""
+_TABLES_OF_SHAPE = FINE_SCALES * FRACTIONS + SCALES - FINE_SCALES
+TABLES = SHAPES * _TABLES_OF_SHAPE
 _FIRST_LOG2 = SCALE_BITS - 6
+_MOST_SHIFT = 12
+
+INPUT_ONE, HIDDEN_ONE, MEAN_ONE, NET_WEIGHT_ONE = 16, 32, 64, 256
+"""Integers of 1: inputs and mean in expected errors, values of the hidden layers, weights of the net."""
+LARGEST = 127
+"""Of inputs and hidden values."""
+_SHAPE_LIMITS = (-1.125, 0.0, 1.125)
+"""Logits of the weight of the tails: about 1/4, 1/2, 3/4."""
+_MIDDLE_LEVEL = 20
+_QUARTERS = np.array([2233, 2656, 3158, 3756]) / 4096
+"""2^((k - 3.5) / 4), k = 0 to 3, in 12 bits."""
+_LEVELS = np.arange(160)
+SIZES = np.ldexp(_QUARTERS[_LEVELS % 4], _LEVELS // 4 - 5).astype(np.float32)
+"""Expected error in levels, by quarter octave."""
+_SHARES = np.ldexp(_QUARTERS[3 - _LEVELS % 4], 6 - _LEVELS // 4).astype(np.float32)
+"""Its inverse."""
+
+
+@dataclass(frozen=True)
+class Net:
+    """The perceptron of one kind of step and channel, shared by all distances."""
+
+    weights: tuple[np.ndarray, ...]
+    """int16 (outputs, inputs) of each layer."""
+    biases: tuple[np.ndarray, ...]
+    """int32 (outputs,)."""
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, np.ndarray]) -> Net:
+        """From tensors as of `tensors`; KeyError, ValueError for others."""
+        count = len(tensors) // 2
+        net = cls(*(tuple(tensors[f"{part}{n}"] for n in range(count)) for part in ("weight", "bias")))
+        if not net.is_exact:
+            raise ValueError("sums that float32 does not add exactly")
+        return net
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Weights and biases by name."""
+        parts = {"weight": self.weights, "bias": self.biases}
+        return {f"{part}{n}": values for part, all_of in parts.items() for n, values in enumerate(all_of)}
+
+    def outputs(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of inputs (K, n): changes of the mean (1 / MEAN_ONE) and scale (quarter octaves); shape, (n,)."""
+        kind = inputs.dtype.type
+        hidden, one = inputs, INPUT_ONE
+        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            hidden = product(weight.astype(kind), hidden)
+            hidden += bias.astype(kind)[:, None]
+            hidden *= kind(HIDDEN_ONE / (one * NET_WEIGHT_ONE))
+            np.rint(np.clip(hidden, 0, LARGEST, out=hidden), out=hidden)
+            one = HIDDEN_ONE
+        last = product(self.weights[-1].astype(kind), hidden) + self.biases[-1].astype(kind)[:, None]
+        unit = 1 / (HIDDEN_ONE * NET_WEIGHT_ONE)
+        moved = np.clip(np.rint(last[0] * kind(MEAN_ONE * unit)), -1023, 1023)
+        wider = np.clip(np.rint(last[1] * kind(4 * unit)), -40, 40).astype(np.int32)
+        limits = (kind(limit / unit) for limit in _SHAPE_LIMITS)
+        return moved, wider, sum((last[2] >= limit).astype(np.int16) for limit in limits)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether all its sums are exact in float32."""
+        return all(
+            (np.abs(weight.astype(float)).sum(1) * LARGEST + np.abs(bias)).max() < EXACT[np.dtype(np.float32)]
+            for weight, bias in zip(self.weights, self.biases, strict=True)
+        )
 
 
 @dataclass(frozen=True)
@@ -33,17 +107,21 @@ class Layers:
     """Weights of one step and channel."""
 
     mean: np.ndarray
-    """(CLASSES, K) int16; (1, K) for a seed."""
+    """(K,) int16."""
     scale: np.ndarray
-    """(CLASSES, J) int16; (1, J) for a seed."""
+    """(J,) int16."""
+    net: Net | None = None
+    """None for a seed."""
 
 
 @dataclass(frozen=True)
 class Prediction:
     """For each of n pixels."""
 
+    linear: np.ndarray
+    """The linear mean, to which errors refer, in eighths of a level; integers in the context's type."""
     mean: np.ndarray
-    """In eighths of a level; integers in the context's type."""
+    """As `linear`, with the net's change."""
     center: np.ndarray
     """int32: the rounded mean."""
     table: np.ndarray
@@ -54,45 +132,74 @@ class Prediction:
 
 def predict(layers: Layers, context: Context, limits: tuple[int, int]) -> Prediction:
     """Mean and table of each pixel. limits: lowest and highest possible value."""
-    mean = predict_mean(layers.mean, context, limits)
-    kind = mean.dtype.type
+    linear = predict_mean(layers.mean, context, limits)
+    level = quarter_octaves(predict_scale(layers.scale, context))
+    mean, kind, shape = linear, linear.dtype.type, PLAIN_SHAPE
+    if layers.net is not None:
+        moved, wider, shape = layers.net.outputs(net_inputs(context, linear, level))
+        moved = np.rint(moved * SIZES[level] * kind(FRACTIONS / MEAN_ONE))
+        mean = np.clip(linear + moved, limits[0] * FRACTIONS, limits[1] * FRACTIONS)
+        level = level + wider
     center = np.floor((mean + kind(FRACTIONS >> 1)) * kind(1 / FRACTIONS))
     fraction = (mean - center * kind(FRACTIONS) + kind(FRACTIONS >> 1)).astype(np.int16)
-    scale, shift = scale_index(grouped(layers.scale, context.activity, context.group))
-    return Prediction(mean, center.astype(np.int32), table_number(scale, fraction), shift)
+    scale, shift = scale_index(level)
+    return Prediction(linear, mean, center.astype(np.int32), table_number(scale, fraction, shape), shift)
 
 
-def table_number(scale: np.ndarray, fraction: np.ndarray) -> np.ndarray:
-    """int16 (n,) of scale index and fraction of the mean; FRACTIONS / 2: no fraction."""
+def table_number(
+    scale: np.ndarray, fraction: np.ndarray, shape: np.ndarray | int = PLAIN_SHAPE
+) -> np.ndarray:
+    """int16 (n,) of scale index, fraction of the mean (FRACTIONS / 2: none), and shape."""
     rough = scale + np.int16(FINE_SCALES * (FRACTIONS - 1))
-    return np.where(scale < FINE_SCALES, scale * np.int16(FRACTIONS) + fraction, rough)
+    number = np.where(scale < FINE_SCALES, scale * np.int16(FRACTIONS) + fraction, rough)
+    return number + np.int16(_TABLES_OF_SHAPE) * np.asarray(shape, np.int16)
 
 
 def predict_mean(weights: np.ndarray, context: Context, limits: tuple[int, int]) -> np.ndarray:
-    """(n,) means in eighths of a level."""
+    """(n,) linear means in eighths of a level."""
     kind = context.values.dtype.type
-    sums = grouped(weights, context.values, context.group)
+    sums = product(weights.astype(kind)[None], context.values)[0]
     down = WEIGHT_BITS - FRACTION_BITS
     moved = np.floor((sums + kind(1 << (down - 1))) * kind(2.0**-down))
     return np.clip(context.reference * FRACTIONS + moved, limits[0] * FRACTIONS, limits[1] * FRACTIONS)
 
 
-def grouped(weights: np.ndarray, inputs: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """(n,) sums of inputs (K, n), each with the row of weights (groups, K) of its pixel's group."""
-    sums = weights.astype(inputs.dtype) @ inputs
-    if len(sums) == 1:
-        return sums[0]
-    return sums.ravel()[group * sums.shape[1] + np.arange(sums.shape[1])]
+def predict_scale(weights: np.ndarray, context: Context) -> np.ndarray:
+    """(n,) expected absolute errors in 2^-SCALE_BITS of a level."""
+    return product(weights.astype(context.activity.dtype)[None], context.activity)[0]
 
 
-def scale_index(expected: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Quarter octave of expected errors, int16 below SCALES, and the octaves above as low bits.
+def net_inputs(context: Context, linear: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """(K + J + 2, n) integers up to LARGEST; level: quarter octaves (n,) of the scale."""
+    kind = context.values.dtype.type
+    share = _SHARES[level] * kind(INPUT_ONE)
+    count = len(context.values)
+    inputs = np.empty((count + len(context.activity) + 2, len(level)), kind)
+    np.multiply(context.values, share, out=inputs[:count])
+    np.multiply(
+        (linear - context.reference * kind(FRACTIONS)) * kind(1 / FRACTIONS), share, out=inputs[count]
+    )
+    units = activity_units(len(context.activity)).astype(kind)
+    np.multiply(context.activity[1:] * units[:, None], share, out=inputs[count + 1 : -2])
+    inputs[-2] = 2 * (level - _MIDDLE_LEVEL - 4 * (context.depth - 8))
+    inputs[-1] = INPUT_ONE * (context.half.bit_length() - 1)
+    np.clip(inputs, -LARGEST, LARGEST, out=inputs)
+    return np.rint(inputs, out=inputs)
+
+
+def quarter_octaves(expected: np.ndarray) -> np.ndarray:
+    """int32 (n,) numbers of quarter octaves of expected errors, from 0 for 2^-6 of a level.
 
     The exponent and the first two bits of the mantissa are those of the number's own representation.
     """
     bits, integers, bias = (21, np.int32, 127) if expected.dtype == np.float32 else (50, np.int64, 1023)
     number = np.maximum(expected, 1).view(integers) >> bits
-    index = np.maximum(number - ((bias + _FIRST_LOG2) << 2), 0).astype(np.int16)
+    return np.clip(number - ((bias + _FIRST_LOG2) << 2), 0, len(_LEVELS) - 1).astype(np.int32)
+
+
+def scale_index(level: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Index of a scale, int16 below SCALES, and the octaves above as low bits, of quarter octaves (n,)."""
+    index = np.clip(level, 0, SCALES - 1 + 4 * _MOST_SHIFT).astype(np.int16)
     if not len(index) or index.max() < SCALES:
         return index, None
     shift = np.maximum((index - np.int16(SCALES - 4)) >> 2, 0).astype(np.int16)

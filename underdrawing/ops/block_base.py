@@ -25,7 +25,7 @@ _BASIS = np.array(
     np.int64,
 )
 """round(2^7 * c_k / 2 * cos((2 n + 1) k pi / 16)), c_0 = 1 / sqrt(2): the orthonormal DCT times 2^7."""
-_KEPT_STEP = ((1, 8, 24), (2, 4, 32), (4, 2, 32), (32, 1, 32))
+_KEPT_STEP = ((1, 8, 24), (2, 4, 32), (4, 2, 64), (32, 1, 96))
 """For a first grid of at most this stride: frequencies u + v below this are kept, in steps at 8 bits."""
 
 

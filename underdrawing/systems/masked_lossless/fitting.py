@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from underdrawing.nets.masked_context import CLASSES, CONSTANT, Context, Tile, bounds
+from underdrawing.nets.masked_context import CONSTANT, Context, Tile, bounds
 from underdrawing.nets.masked_network import (
     EXACT,
     FRACTIONS,
     SCALE_BITS,
     WEIGHT_BITS,
     Layers,
-    Prediction,
-    grouped,
-    predict,
     predict_mean,
+    predict_scale,
 )
 from underdrawing.nets.masked_schedule import Step
+from underdrawing.ops.blocked_products import outer_sum
 from underdrawing.systems.masked_lossless.tile import Format
 
 PRIOR_SAMPLES = 300
@@ -60,10 +59,16 @@ class Normal:
 
     def add(self, inputs: np.ndarray, target: np.ndarray, weight: np.ndarray) -> None:
         """Enter inputs (K, n), targets (n,) with weights (n,)."""
-        weighted = inputs * weight
-        self.matrix += weighted @ inputs.T
-        self.vector += weighted @ target
+        weighted = inputs * weight.astype(inputs.dtype)
+        self.matrix += outer_sum(weighted, inputs)
+        self.vector += outer_sum(weighted, target[None].astype(inputs.dtype))[:, 0]
         self.count += len(target)
+
+    def enter(self, other: Normal) -> None:
+        """Enter the equations of other pixels."""
+        self.matrix += other.matrix
+        self.vector += other.vector
+        self.count += other.count
 
     def solve(self, start: np.ndarray) -> np.ndarray:
         """The weights, drawn to `start` as by PRIOR_SAMPLES pixels."""
@@ -75,64 +80,40 @@ class Normal:
 class StepEquations:
     """Of one step and channel."""
 
-    mean: list[Normal] = field(default_factory=list)
-    scale: list[Normal] = field(default_factory=list)
+    mean: Normal
+    scale: Normal
+
+    @classmethod
+    def empty(cls, layers: Layers) -> StepEquations:
+        """For layers of these sizes."""
+        return cls(Normal.empty(len(layers.mean)), Normal.empty(len(layers.scale)))
 
 
-def add_mean(equations: StepEquations, context: Context, target: np.ndarray, depth: int) -> None:
+def add_mean(normal: Normal, context: Context, target: np.ndarray) -> None:
     """Enter the values (n,) of pixels, each with a weight that falls with the contrast around it."""
-    groups = CLASSES if len(context.activity) >= 8 else 1
-    if not equations.mean:
-        equations.mean = [Normal.empty(len(context.values)) for _ in range(groups)]
-    contrast = context.activity[3] / 4 if groups > 1 else context.activity[1] / 8
-    weight = 1.0 / (1.0 + contrast.astype(np.float64) / (1 << (depth - 8)))
-    values, moved = context.values.astype(np.float64), target - context.reference.astype(np.float64)
-    for group, normal in enumerate(equations.mean):
-        part = np.flatnonzero(context.group == group)
-        if len(part):
-            normal.add(values[:, part], moved[part], weight[part])
-
-
-def add_scale(equations: StepEquations, context: Context, error: np.ndarray, expected: np.ndarray) -> None:
-    """Enter absolute errors (n,), in levels, with weights 1 / expected^2."""
-    groups = CLASSES if len(context.activity) >= 8 else 1
-    if not equations.scale:
-        equations.scale = [Normal.empty(len(context.activity)) for _ in range(groups)]
-    activity = context.activity.astype(np.float64)
-    for group, normal in enumerate(equations.scale):
-        part = np.flatnonzero(context.group == group)
-        if len(part):
-            normal.add(activity[:, part], error[part], 1 / expected[part] ** 2)
+    contrast = context.activity[3] / 4 if len(context.activity) >= 8 else context.activity[1] / 8
+    weight = 1 / (1 + contrast / np.float32(1 << (context.depth - 8)))
+    normal.add(context.values, target - context.reference, weight)
 
 
 def solved(
-    normals: list[Normal],
+    normal: Normal,
     start: np.ndarray,
     limits: np.ndarray,
     form: Format,
     unit: Unit,
     share: float | None,
 ) -> np.ndarray:
-    """int16 (groups, K) weights. share: None fits every group by itself; else see `fit_mean`."""
-    wanted = start / unit.one
-    if share is not None and _is_enough(sum(normal.count for normal in normals), share, start.shape[1]):
-        common = Normal.empty(start.shape[1])
-        for normal, weights in zip(normals, wanted, strict=True):
-            common.matrix += normal.matrix
-            common.vector += normal.vector - normal.matrix @ weights
-            common.count += normal.count
-        wanted = wanted + common.solve(np.zeros(start.shape[1]))
-    for group, normal in enumerate(normals):
-        if normal.count and (share is None or _is_enough(normal.count, share, start.shape[1])):
-            wanted[group] = normal.solve(wanted[group])
+    """int16 (K,) weights; `start` where there are too few pixels.
+
+    share: of the picture's pixels that were entered; None: fit them in any case, without a quantum.
+    """
+    if not normal.count or (share is not None and normal.count / share < PIXELS_PER_WEIGHT * len(start)):
+        return start
     quantum = 1 if share is None else unit.quantum
-    weights = start + quantum * np.rint((wanted * unit.one - start) / quantum)
-    exact = [is_exact(row, limits, form.kind, unit.one) for row in weights]
-    return np.where(np.array(exact)[:, None], weights, start).astype(np.int16)
-
-
-def _is_enough(count: int, share: float, weights: int) -> bool:
-    return count / share >= PIXELS_PER_WEIGHT * weights
+    wanted = normal.solve(start / unit.one) * unit.one
+    weights = start + quantum * np.rint((wanted - start) / quantum)
+    return weights.astype(np.int16) if is_exact(weights, limits, form.kind, unit.one) else start
 
 
 def is_exact(weights: np.ndarray, limits: np.ndarray, kind: type, rest: int) -> bool:
@@ -160,63 +141,48 @@ class Material:
         return bounds(self.step, self.others, self.form.depth)
 
 
-def fit_mean(
-    material: Material, start: np.ndarray, share: float | None = None
-) -> tuple[np.ndarray, list[Normal]]:
-    """Weights of the mean, and their equations.
-
-    share: of the picture's pixels that the material has. One change for all groups is fitted first, then each
-    group with enough pixels; weights with too few stay. None: each group by itself.
-    """
-    equations = StepEquations()
+def fit_mean(material: Material, start: np.ndarray, share: float | None = None) -> tuple[np.ndarray, Normal]:
+    """Weights of the linear mean, and their equations; share as in `solved`."""
+    normal = Normal.empty(len(start))
     for context, values in zip(material.contexts, material.truth, strict=True):
-        add_mean(equations, context, values, material.form.depth)
-    weights = solved(equations.mean, start, material.limits[0], material.form, MEAN, share)
-    return weights, equations.mean
+        add_mean(normal, context, values)
+    return solved(normal, start, material.limits[0], material.form, MEAN, share), normal
 
 
-def fit_scale(
-    material: Material, start: Layers, share: float | None = None
-) -> tuple[np.ndarray, list[Normal]]:
+def fit_scale(material: Material, start: Layers, share: float | None = None) -> tuple[np.ndarray, Normal]:
     """Weights of the scale for the means of `start`, and their equations, weighted by the expected errors."""
-    scale, found = start.scale, StepEquations()
+    scale, found = start.scale, Normal.empty(len(start.scale))
+    form = material.form
+    least = _SMALLEST_ERROR * (1 << (form.depth - 8))
+    errors = [
+        np.abs(values - predict_mean(start.mean, context, form.limits(material.channel)) / FRACTIONS)
+        for context, values in zip(material.contexts, material.truth, strict=True)
+    ]
     for _ in range(2):
-        found = StepEquations()
-        for context, values in zip(material.contexts, material.truth, strict=True):
-            error, expected = _errors(Layers(start.mean, scale), context, values, material)
-            add_scale(found, context, error, expected)
-        scale = solved(found.scale, start.scale, material.limits[1], material.form, SCALE, share)
-    return scale, found.scale
+        found = Normal.empty(len(scale))
+        for context, error in zip(material.contexts, errors, strict=True):
+            expected = np.maximum(predict_scale(scale, context) / (1 << SCALE_BITS), least)
+            found.add(context.activity, error, 1 / expected**2)
+        scale = solved(found, start.scale, material.limits[1], form, SCALE, share)
+    return scale, found
 
 
 def fit_layers(material: Material, start: Layers, share: float) -> Layers:
     """Layers fitted to a picture of which the material is a `share`, as far as that pays off."""
-    mean, _ = fit_mean(material, start.mean, share)
-    return Layers(mean, fit_scale(material, Layers(mean, start.scale), share)[0])
-
-
-def _errors(layers: Layers, context: Context, values: np.ndarray,
-            material: Material) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Absolute and expected absolute error of each pixel, in levels."""
-    form = material.form
-    mean = predict_mean(layers.mean, context, form.limits(material.channel))
-    expected = grouped(layers.scale, context.activity.astype(np.float64), context.group) / 2**SCALE_BITS
-    least = _SMALLEST_ERROR * (1 << (form.depth - 8))
-    return np.abs(values - mean.astype(np.float64) / FRACTIONS), np.maximum(expected, least)
+    layers = replace(start, mean=fit_mean(material, start.mean, share)[0])
+    return replace(layers, scale=fit_scale(material, layers, share)[0])
 
 
 def enter(tile: Tile, layers: Layers, context: Context, step: Step, channel: int, values: np.ndarray,
-          form: Format) -> Prediction:  # fmt: skip
-    """Predict a step, enter its true values (n,) into the tile; the prediction."""
-    prediction = predict(layers, context, form.limits(channel))
-    tile.update(step, channel, values.astype(form.kind), prediction.mean)
-    return prediction
+          form: Format) -> None:  # fmt: skip
+    """Enter the true values (n,) of a step into the tile."""
+    linear = predict_mean(layers.mean, context, form.limits(channel))
+    tile.update(step, channel, values.astype(form.kind), linear)
 
 
 def start_layers(step: Step, others: int) -> Layers:
     """Weights before any fit: the reference as the mean, an expected error of 2 levels."""
     values, activity = bounds(step, others, 8)
-    groups = 1 if step.kind == "seed" else CLASSES
-    scale = np.zeros((groups, len(activity)), np.int16)
-    scale[:, 0] = (2 << SCALE_BITS) // CONSTANT
-    return Layers(np.zeros((groups, len(values)), np.int16), scale)
+    scale = np.zeros(len(activity), np.int16)
+    scale[0] = (2 << SCALE_BITS) // CONSTANT
+    return Layers(np.zeros(len(values), np.int16), scale)

@@ -7,6 +7,7 @@ import os
 import zlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from underdrawing.core.errors import CodeError, ShapeError, WeightsError
 from underdrawing.data import udl
 from underdrawing.data.udl import Container, Header
 from underdrawing.nets.masked_context import bounds
-from underdrawing.nets.masked_network import TABLES, Layers
+from underdrawing.nets.masked_network import TABLES, Layers, Net
 from underdrawing.nets.weights import read_tensors
 from underdrawing.systems.masked_lossless.fitting import MEAN, SCALE, Material, enter, fit_layers, is_exact
 from underdrawing.systems.masked_lossless.tile import Format, Model, decode_tile, encode_tile, lossy_base
@@ -51,19 +52,17 @@ class MaskedLossless:
     def _model(self) -> Model:
         tensors = read_tensors(self._path)
         try:
-            names = [name.removesuffix(".mean") for name in tensors if name.endswith(".mean")]
-            layers = {
-                (name.rsplit(".", 1)[0], int(name.rsplit(".", 1)[1])): Layers(
-                    tensors[f"{name}.mean"], tensors[f"{name}.scale"]
-                )
-                for name in names
+            layers, nets = _parts(tensors)
+            found = {
+                (name, channel): Layers(**own, net=nets.get((name.rstrip("0123456789"), channel)))
+                for (name, channel), own in layers.items()
             }
             tables = tensors["tables"].astype(np.int64)
-        except (KeyError, ValueError) as error:
+        except (KeyError, ValueError, TypeError) as error:
             raise WeightsError(f"{self._path}: not weights of masked-lossless ({error})") from error
         if tables.shape[0] != TABLES:
             raise WeightsError(f"{self._path}: {len(tables)} tables, expected {TABLES}")
-        return Model(layers, models(tables))
+        return Model(found, models(tables))
 
     def encode(self, image: np.ndarray) -> bytes:
         """Code an image (H, W), (H, W, 1), (H, W, 2), (H, W, 3) or (H, W, 4), uint8 or uint16."""
@@ -186,6 +185,20 @@ class MaskedLossless:
         return Model(layers, self._model.tables)
 
 
+def _parts(
+    tensors: Mapping[str, np.ndarray],
+) -> tuple[dict[tuple[str, int], dict[str, np.ndarray]], dict[tuple[str, int], Net]]:
+    """Linear weights by step and channel, and perceptrons by kind of step and channel."""
+    layers: dict[tuple[str, int], dict[str, np.ndarray]] = {}
+    nets: dict[tuple[str, int], dict[str, np.ndarray]] = {}
+    for name, values in tensors.items():
+        if name != "tables":
+            *_, step, channel, part = name.split(".")
+            group = nets if name.startswith("net.") else layers
+            group.setdefault((step, int(channel)), {})[part] = values
+    return layers, {key: Net.of(found) for key, found in nets.items()}
+
+
 def _sha256(pixels: np.ndarray) -> str:
     little = pixels.astype(pixels.dtype.newbyteorder("<"), copy=False)
     return hashlib.sha256(np.ascontiguousarray(little)).hexdigest()
@@ -246,8 +259,9 @@ def _restored(packed: bytes, start: Model, form: Format) -> Model:
     for (name, channel), parts in found.items():
         step = next(step for step in form.steps if step.name == name)
         limits = bounds(step, channel, form.depth)
-        exact = all(is_exact(row, limits[0], form.kind, MEAN.one) for row in parts["mean"])
-        if not exact or not all(is_exact(row, limits[1], form.kind, SCALE.one) for row in parts["scale"]):
+        exact = is_exact(parts["mean"], limits[0], form.kind, MEAN.one)
+        if not exact or not is_exact(parts["scale"], limits[1], form.kind, SCALE.one):
             raise CodeError("the weights of the picture are out of range")
-        layers[name, channel] = Layers(parts["mean"].astype(np.int16), parts["scale"].astype(np.int16))
+        changed = {part: weights.astype(np.int16) for part, weights in parts.items()}
+        layers[name, channel] = replace(layers[name, channel], **changed)
     return Model(layers, start.tables)

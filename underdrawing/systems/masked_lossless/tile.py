@@ -17,6 +17,7 @@ from underdrawing.nets.masked_network import (
     Layers,
     Prediction,
     predict,
+    quarter_octaves,
     scale_index,
     table_number,
 )
@@ -126,7 +127,7 @@ def encode_tile(pixels: np.ndarray, form: Format, model: Model) -> bytes:
         writer.write((values - prediction.center)[inside], *_tables(prediction, inside))
         if inside is not _ALL:
             values = np.where(inside, values, prediction.center)
-        tile.update(step, channel, values.astype(form.kind), prediction.mean)
+        tile.update(step, channel, values.astype(form.kind), prediction.linear)
     return bytes(spreads) + writer.close()
 
 
@@ -158,7 +159,7 @@ def decode_tile(
         if step in known:
             values = values.copy()
             values[inside] += reader.read(*_tables(prediction, inside))
-        tile.update(step, channel, values.astype(form.kind), prediction.mean)
+        tile.update(step, channel, values.astype(form.kind), prediction.linear)
     return form.pixels(tile.planes, size, clip=len(known) < len(form.steps))
 
 
@@ -170,7 +171,7 @@ def lossy_base(planes: list[np.ndarray], form: Format) -> tuple[list[np.ndarray]
 
 def _plain(spread: int, count: int) -> np.ndarray:
     """Table numbers (count,) for values around 0 of an expected magnitude of spread / 16, at most 16."""
-    scale, _ = scale_index(np.array([spread << (SCALE_BITS - 4)], np.float32))
+    scale, _ = scale_index(quarter_octaves(np.array([spread << (SCALE_BITS - 4)], np.float32)))
     return np.repeat(table_number(scale, np.full(1, FRACTIONS // 2, np.int16)), count)
 
 

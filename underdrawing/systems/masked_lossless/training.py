@@ -1,8 +1,10 @@
-"""Fit of the network's default weights and of the range coder's tables, in closed form, on photographs.
+"""Fit of the network's released weights and of the range coder's tables on photographs.
 
-DIR holds tar shards of photographs. Three passes over them, each with all schedules that have weights of
-their own: mean by weighted least squares, scale by least squares on the errors of those means, tables by
-counts of the errors at each scale. The photographs are halved: lossy files lack the noise that is coded here.
+DIR holds tar shards of photographs. The first pass over them, with all schedules that have weights of their
+own, fits the linear mean by weighted least squares, and the scale by least squares on the errors of the mean
+of each photograph. The second takes pixels, with linear weights fitted to each photograph as in coding; on
+them the perceptrons are trained by gradients. The photographs are halved: lossy files lack the noise that is
+coded here.
 """
 
 from __future__ import annotations
@@ -10,18 +12,18 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from safetensors.numpy import save_file
 
-from underdrawing.coding.logistic_tables import fitted_shape, frequencies
+from underdrawing.coding.error_tables import frequencies
 from underdrawing.coding.residual_coder import HALF
 from underdrawing.data.files import write_atomic
 from underdrawing.nets.masked_context import Tile, bounds
-from underdrawing.nets.masked_network import FINE_SCALES, FRACTIONS, SCALES, Layers
+from underdrawing.nets.masked_gradients import Samples, train_net
+from underdrawing.nets.masked_network import FINE_SCALES, FRACTIONS, SCALES, SHAPES, Layers, Net
 from underdrawing.nets.masked_schedule import Step
 from underdrawing.systems.masked_lossless.fitting import (
     MEAN,
@@ -30,6 +32,7 @@ from underdrawing.systems.masked_lossless.fitting import (
     Normal,
     StepEquations,
     enter,
+    fit_layers,
     fit_mean,
     fit_scale,
     solved,
@@ -40,9 +43,9 @@ from underdrawing.train.crops import training_photos
 
 SCHEDULES = (1, 2, 4, 6, 9, 11, 16)
 """Numbers of rounds that together have every kind of step at every distance."""
+NET_SCHEDULES = (2, 4, 11, 16)
+"""Those that together have every kind of step at the distances that most pixels have."""
 _SAVED_EVERY = 8
-_FEW = 5000
-"""Errors of a scale; with fewer, those of its neighbours help to fit its table."""
 Key = tuple[str, int]
 
 
@@ -54,24 +57,28 @@ class Recipe:
     """Photographs at most, the first of the folder."""
     side: int
     """Sides of the crop of each halved photograph, px at most."""
+    every: int
+    """One of so many pixels trains the perceptrons."""
+    steps: int
+    """Of the gradient, for each perceptron."""
 
 
-RECIPES = {"cpu": Recipe(48, 192), "paper": Recipe(2000, 512)}
+RECIPES = {"cpu": Recipe(100, 208, 3, 350), "paper": Recipe(2000, 512, 4, 10000)}
 DEFAULT = "cpu"
 
 
 @dataclass
 class State:
-    """Progress of a fit; saved after every few photographs."""
+    """Progress of a fit; saved after every few photographs, and after each perceptron."""
 
-    stage: int
-    """0 mean, 1 scale, 2 tables, 3 done."""
-    photo: int
-    """Next one of the stage."""
-    equations: dict[Key, StepEquations]
-    layers: dict[Key, Layers]
-    counts: np.ndarray
-    """(SCALES, errors in eighths) int64."""
+    stage: int = 0
+    """0 linear weights, 1 perceptrons, 2 done."""
+    photo: int = 0
+    """Next one of the first stage."""
+    equations: dict[Key, StepEquations] = field(default_factory=dict)
+    layers: dict[Key, Layers] = field(default_factory=dict)
+    nets: dict[Key, Net] = field(default_factory=dict)
+    """By kind of step and channel."""
 
 
 def make(recipe: Recipe, data: Path, out: Path, *, minutes: float | None, resume: bool) -> dict[str, float]:
@@ -79,36 +86,45 @@ def make(recipe: Recipe, data: Path, out: Path, *, minutes: float | None, resume
     photos = halved_crops(training_photos(data, limit=recipe.photos), recipe.side)
     out.mkdir(parents=True, exist_ok=True)
     path = out / "state.npz"
-    state = State(0, 0, {}, {}, np.zeros((SCALES, 16 * HALF + 1), np.int64))
-    if resume and path.is_file():
-        state = _read(path)
+    state = _read(path) if resume and path.is_file() else State()
     log = out / "log.jsonl"
-    while state.stage < 3:
+    if state.stage == 0:
         for number in range(state.photo, len(photos)):
             _enter_photo(photos[number], state)
             state.photo = number + 1
             if number % _SAVED_EVERY == _SAVED_EVERY - 1:
                 _save(state, path)
-        _finish_stage(state)
-        with log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": state.stage, "photos": len(photos)}) + "\n")
+        _finish_linear(state)
+        _save(state, path)
+        _log(log, {"step": state.stage, "photos": len(photos)})
+    if state.stage == 1:
+        _train_nets(_samples(photos, recipe, state), recipe, state, path, log)
     tensors = {f"{name}.{c}.{part}": getattr(layers, part) for (name, c), layers in state.layers.items()
                for part in ("mean", "scale")}  # fmt: skip
-    tensors["tables"] = _tables(state.counts).astype(np.int32)
+    tensors |= {f"net.{name}.{c}.{part}": values for (name, c), net in state.nets.items()
+                for part, values in net.tensors().items()}  # fmt: skip
+    tensors["tables"] = _tables().astype(np.int32)
     save_file(tensors, out / "masked-lossless.safetensors", {"recipe": json.dumps(asdict(recipe))})
     return {"photos": float(len(photos)), "keys": float(len(state.layers))}
 
 
+def _log(log: Path, row: dict[str, float]) -> None:
+    with log.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+
+
 def _save(state: State, path: Path) -> None:
-    arrays = {"at": np.array([state.stage, state.photo]), "counts": state.counts}
+    arrays = {"at": np.array([state.stage, state.photo])}
     for (name, channel), layers in state.layers.items():
         arrays |= {f"layers/{name}/{channel}/{part}": getattr(layers, part) for part in ("mean", "scale")}
+    for (name, channel), net in state.nets.items():
+        arrays |= {f"net/{name}/{channel}/{part}": values for part, values in net.tensors().items()}
     for (name, channel), equations in state.equations.items():
         for part in ("mean", "scale"):
-            for group, normal in enumerate(getattr(equations, part)):
-                last = np.append(normal.vector, normal.count)[:, None]
-                matrix = np.hstack([np.vstack([normal.matrix, np.zeros(len(last) - 1)]), last])
-                arrays[f"normal/{name}/{channel}/{part}/{group:02}"] = matrix
+            normal = getattr(equations, part)
+            last = np.append(normal.vector, normal.count)[:, None]
+            matrix = np.hstack([np.vstack([normal.matrix, np.zeros(len(last) - 1)]), last])
+            arrays[f"normal/{name}/{channel}/{part}"] = matrix
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     write_atomic(path, buffer.getvalue(), overwrite=True)
@@ -117,17 +133,20 @@ def _save(state: State, path: Path) -> None:
 def _read(path: Path) -> State:
     with np.load(path) as stored:
         arrays = dict(stored)
-    state = State(*map(int, arrays.pop("at")), {}, {}, arrays.pop("counts"))
-    parts: dict[Key, dict[str, np.ndarray]] = {}
-    for place in sorted(arrays):
-        kind, name, channel, part = place.split("/")[:4]
+    state = State(*map(int, arrays.pop("at")))
+    parts: dict[tuple[str, str, int], dict[str, np.ndarray]] = {}
+    for place, values in arrays.items():
+        kind, name, channel, part = place.split("/")
+        parts.setdefault((kind, name, int(channel)), {})[part] = values
+    for (kind, name, channel), found in parts.items():
+        key = name, channel
         if kind == "layers":
-            parts.setdefault((name, int(channel)), {})[part] = arrays[place]
-            continue
-        matrix, last = arrays[place][:-1, :-1], arrays[place][:, -1]
-        equations = state.equations.setdefault((name, int(channel)), StepEquations())
-        getattr(equations, part).append(Normal(matrix, last[:-1], int(last[-1])))
-    state.layers = {key: Layers(**found) for key, found in parts.items()}
+            state.layers[key] = Layers(**found)
+        elif kind == "net":
+            state.nets[key] = Net.of(found)
+        else:
+            normals = {part: Normal(m[:-1, :-1], m[:-1, -1], int(m[-1, -1])) for part, m in found.items()}
+            state.equations[key] = StepEquations(**normals)
     return state
 
 
@@ -154,58 +173,60 @@ def _steps(photo: np.ndarray, form: Format) -> Iterator[tuple[Tile, Step, int, n
 
 
 def _enter_photo(photo: np.ndarray, state: State) -> None:
+    done = set()
     for count in SCHEDULES:
         form = Format(3, 8, count)
         for tile, step, channel, values, key in _steps(photo, form):
-            layers = state.layers.get(key) or start_layers(step, len(tile.channels_before(channel)))
-            context = tile.context(step, channel)
-            material = Material([context], [values], step, channel, len(tile.channels_before(channel)), form)
-            found = state.equations.setdefault(key, StepEquations())
-            if state.stage == 0:
+            layers, context = start_layers(step, channel), tile.context(step, channel)
+            if key not in done:
+                done.add(key)
+                material = Material([context], [values], step, channel, channel, form)
+                found = state.equations.setdefault(key, StepEquations.empty(layers))
                 mean, equations = fit_mean(material, layers.mean)
-                _add(found.mean, equations)
-                layers = Layers(mean, layers.scale)
-            if state.stage < 2:
-                _add(found.scale, fit_scale(material, layers)[1])
-            prediction = enter(tile, layers, context, step, channel, values, form)
-            if state.stage == 2:
-                _count(state.counts, values, prediction)
+                layers = replace(layers, mean=mean)
+                found.mean.enter(equations)
+                found.scale.enter(fit_scale(material, layers)[1])
+            enter(tile, layers, context, step, channel, values, form)
 
 
-def _add(total: list[Normal], more: list[Normal]) -> None:
-    if not total:
-        total += more
-        return
-    for normal, other in zip(total, more, strict=True):
-        normal.matrix += other.matrix
-        normal.vector += other.vector
-        normal.count += other.count
+def _samples(photos: list[np.ndarray], recipe: Recipe, state: State) -> dict[Key, Samples]:
+    """Pixels by kind of step and channel, with the linear weights fitted to each photograph."""
+    parts: dict[Key, list[Samples]] = {}
+    for number, photo in enumerate(photos):
+        rng = np.random.default_rng(number)
+        for count in NET_SCHEDULES:
+            form = Format(3, 8, count)
+            for tile, step, channel, values, key in _steps(photo, form):
+                context = tile.context(step, channel)
+                material = Material([context], [values], step, channel, channel, form)
+                layers = fit_layers(material, state.layers[key], 1.0)
+                enter(tile, layers, context, step, channel, values, form)
+                if step.kind != "seed":
+                    found = Samples.of(layers, context, values, form.limits(channel), rng, recipe.every)
+                    parts.setdefault((step.kind, channel), []).append(found)
+    return {key: Samples.joined(found) for key, found in sorted(parts.items())}
 
 
-def _count(counts: np.ndarray, values: np.ndarray, prediction: Any) -> None:
-    """Enter the errors of a step by scale, in eighths of a level."""
-    if prediction.shift is not None:
-        return
-    table = prediction.table.astype(np.int64)
-    fine = table < FINE_SCALES * FRACTIONS
-    scale = np.where(fine, table // FRACTIONS, table - FINE_SCALES * (FRACTIONS - 1))
-    error = np.clip(values * FRACTIONS - prediction.mean.astype(np.int64), -8 * HALF, 8 * HALF) + 8 * HALF
-    np.add.at(counts, (scale, error), 1)
+def _train_nets(samples: dict[Key, Samples], recipe: Recipe, state: State, path: Path, log: Path) -> None:
+    """Train the perceptrons that the state does not have yet."""
+    for number, (key, part) in enumerate(samples.items()):
+        if key not in state.nets:
+            state.nets[key], bits = train_net(part, recipe.steps, number)
+            _save(state, path)
+            row = {"kind": key[0], "channel": key[1], "samples": len(part.error), "bits_saved": bits}
+            _log(log, {"step": state.stage, **row})
+    state.stage = 2
 
 
-def _finish_stage(state: State) -> None:
+def _finish_linear(state: State) -> None:
     form = Format(3, 8, 1)
     for key, equations in state.equations.items():
         step = Step(*_split(key[0]), 0, 0)
-        layers = state.layers.get(key) or start_layers(step, key[1])
-        limits = bounds(step, key[1], form.depth)
-        mean, scale = layers.mean, layers.scale
-        if state.stage == 0:
-            mean = solved(equations.mean, mean, limits[0], form, MEAN, None)
-        if state.stage < 2:
-            scale = solved(equations.scale, scale, limits[1], form, SCALE, None)
+        start, limits = start_layers(step, key[1]), bounds(step, key[1], form.depth)
+        mean = solved(equations.mean, start.mean, limits[0], form, MEAN, None)
+        scale = solved(equations.scale, start.scale, limits[1], form, SCALE, None)
         state.layers[key] = Layers(mean, scale)
-    state.stage, state.photo, state.equations = state.stage + 1, 0, {}
+    state.stage, state.equations = 1, {}
 
 
 def _split(name: str) -> tuple[str, int]:
@@ -213,15 +234,13 @@ def _split(name: str) -> tuple[str, int]:
     return kind, int(name[len(kind) :])
 
 
-def _tables(counts: np.ndarray) -> np.ndarray:
-    """Integer frequencies (TABLES, 2 HALF) from counts of errors at each scale."""
+def _tables() -> np.ndarray:
+    """Integer frequencies (TABLES, 2 HALF)."""
     rows = []
-    for scale, count in enumerate(counts):
-        spread = 2 ** ((scale + 0.5) / 4 - 6)
-        enough = counts[max(0, scale - 1) : scale + 2].sum(0) if count.sum() < _FEW else count
-        places = np.flatnonzero(enough)
-        shape = fitted_shape((places - 8 * HALF) / FRACTIONS, enough[places], spread)
-        fractions = range(FRACTIONS) if scale < FINE_SCALES else (FRACTIONS // 2,)
-        errors = np.arange(-HALF, HALF)
-        rows += [frequencies(errors - f / FRACTIONS + 0.5, spread, shape) for f in fractions]
+    for shape in range(SHAPES):
+        for scale in range(SCALES):
+            fractions = range(FRACTIONS) if scale < FINE_SCALES else (FRACTIONS // 2,)
+            spread, errors = 2 ** ((scale + 0.5) / 4 - 6), np.arange(-HALF, HALF)
+            heavy = (shape + 0.5) / SHAPES
+            rows += [frequencies(errors - f / FRACTIONS + 0.5, spread, heavy) for f in fractions]
     return np.stack(rows)
