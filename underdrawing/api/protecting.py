@@ -28,7 +28,7 @@ from underdrawing.registry.facts import Facts
 from underdrawing.registry.hashes import file_hash, perceptual_hash, pixel_hash
 from underdrawing.registry.record import Copy, Record, now
 from underdrawing.registry.rendition import LONG_SIDE_PX, render
-from underdrawing.report.reports import ProtectReport
+from underdrawing.report.reports import LAYERS, ProtectReport
 
 AUTO = "auto"
 """A label by the classifier."""
@@ -259,12 +259,14 @@ def _poor_content(bits: Mapping[str, int]) -> tuple[str, ...]:
     count = bits.get("content", LOCAL_BITS)
     if count >= LOCAL_BITS:
         return ()
-    room = f"room for {count} bits of content code" if count else "no room for a content code"
-    shown = "its colours at most" if count else "nothing"
-    return (
-        f"too small, or too much of it white, black or flat, as text and line art: the mark has {room}; of "
-        f"what was there before an edit, verify will show {shown}",
-    )
+    if count:
+        room = f"room for {count} bits of content code"
+        limits = "of what was there before an edit, verify will show its colours at most"
+    else:
+        room = f"{sum(bits.get(layer, 0) for layer in LAYERS)} bits and no room for a content code"
+        limits = "re-encoded, edits of text and lines may be missed, and nothing of what was there is shown"
+    reason = "too small, or too much of it white, black or flat, as text and line art"
+    return (f"{reason}: the mark has {room}; {limits}",)
 
 
 def _stated(earlier: Previous) -> tuple[str, str | None]:

@@ -13,8 +13,12 @@ from underdrawing import __version__
 from underdrawing.core.types import Credentials, Verdict
 from underdrawing.data.animations import Animation
 from underdrawing.data.picture import Picture
+from underdrawing.judging.signed_content import LOCAL_BITS
 from underdrawing.report import labels, witnesses
 from underdrawing.report.page import notebook_html
+
+LAYERS = ("base", "middle", "top")
+"""Of a mark; keys of ProtectReport.bits beside "content"."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -56,6 +60,20 @@ class ProtectReport:
     """What reading tolerated or converted, what differs from what was asked for, and what the output lacks of
     the source; a sentence each."""
 
+    @property
+    def verdict_can(self) -> list[str] | None:
+        """What `verify` will be able to say of a re-encoded copy: "identity", "signature", "altered" (find
+        edits) and "recovered" (show what was there); None for systems without layers."""
+        if not all(name in self.bits for name in (*LAYERS, "content")):
+            return None
+        able = {
+            "identity": self.identity is not None,
+            "signature": self.signed_by is not None,
+            "altered": self.bits["middle"] + self.bits["top"] > 0,
+            "recovered": self.bits["content"] >= LOCAL_BITS,
+        }
+        return [name for name, can in able.items() if can]
+
     def to_json(self) -> dict[str, Any]:
         """The object that `protect --json` prints."""
         return {
@@ -67,6 +85,7 @@ class ProtectReport:
             "psnr_db": _number(self.psnr_db, 2),
             "ssim": _number(self.ssim, 4),
             "bits": self.bits,
+            "verdict_can": self.verdict_can,
             "seconds": round(self.seconds, 3),
             "registered": self.registered,
             "credentials": self.credentials,

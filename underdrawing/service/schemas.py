@@ -209,6 +209,9 @@ class Protection(BaseModel):
     ssim: float | None
     growth: float | None = Field(description="bytes of the protected file for one of the picture sent")
     bits: dict[str, int] = Field(description="of each part of the mark")
+    verdict_can: list[Literal["identity", "signature", "altered", "recovered"]] | None = Field(
+        description="what verify will be able to say of a re-encoded copy; null for systems without layers"
+    )
     seconds: float
     registered: int | None = Field(description="number of the new record")
     credentials: bool = Field(description="whether it has signed Content Credentials")
