@@ -12,6 +12,9 @@ from conftest import wait_for
 from stand_in_tasks import START, order
 
 from underdrawing.credentials.repository import ManifestRepository
+from underdrawing.registry.originals import OriginalRepository
+from underdrawing.registry.record import Copy, Record
+from underdrawing.registry.store import open_registry
 from underdrawing.service.gate import Rates
 from underdrawing.service.problems import Problem
 from underdrawing.service.tokens import TokenFile
@@ -313,6 +316,28 @@ def test_a_manifest_that_cannot_be_checked_is_not_handed_out(start, tmp_path, mo
     kept._of(identity).rename(tmp_path / "away")
     kept._of(identity).write_bytes(b"a file where a folder should be")
     assert server.client().get(address).status in (404, 503)
+
+
+def test_an_original_is_given_to_protectors_alone(start, tmp_path):
+    identity, kept = "0123456789abcdef", OriginalRepository(tmp_path / "originals")
+    copy = Copy("0" * 64, "0" * 16, "a" * 64)
+    given = Record(copy, copy, (64, 64), "2026-01-02T03:04:05Z", identity=identity)
+    with open_registry(tmp_path / "photos.db", create=True) as registry:
+        registry.add([given])
+    path = tmp_path / "tokens.json"
+    secrets = {role: TokenFile(path).add(role, role) for role in ("public", "reader", "protector")}
+    options = {"registry": str(tmp_path / "photos.db"), "tokens": str(path)}
+    server = start(originals=str(kept.folder), **options)
+    address = f"/v1/records/{identity}/original"
+    assert server.client().get(address).status == 401
+    assert {role: server.client(token).get(address).status for role, token in secrets.items()} == {
+        "public": 403, "reader": 403, "protector": 404,
+    }  # fmt: skip
+    kept.add(given, b"an archive")
+    reply = server.client(secrets["protector"]).get(address)
+    assert (reply.status, reply.body) == (200, b"an archive")
+    assert f"{identity}.udl" in reply.headers["content-disposition"]
+    assert server.client(secrets["reader"]).get(address).status == 403
 
 
 def test_credentials_are_asked_for_where_none_are_signed(start):

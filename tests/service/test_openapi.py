@@ -20,6 +20,7 @@ OPERATIONS = [
     ("POST", "/v1/verify"), ("POST", "/v1/examine"), ("POST", "/v1/protect"), ("POST", "/v1/retrieve"),
     ("GET", "/v1/about"),
     ("GET", "/v1/records/{identity}"), ("GET", "/v1/records/{identity}/manifest"),
+    ("GET", "/v1/records/{identity}/original"),
     ("GET", "/v1/artefacts/{name}/{file}"), ("POST", "/v1/jobs"), ("GET", "/v1/jobs"),
     ("GET", "/v1/jobs/{id}"), ("DELETE", "/v1/jobs/{id}"),
 ]  # fmt: skip
@@ -74,7 +75,7 @@ def test_tokens_names_tags_and_closed_forms_are_described(desk):
     ]
     assert sorted(names) == [
         "create_job", "delete_job", "examine", "get_about", "get_artefact", "get_job", "get_manifest",
-        "list_jobs", "list_records", "protect", "retrieve", "verify",
+        "get_original", "list_jobs", "list_records", "protect", "retrieve", "verify",
     ]  # fmt: skip
     tags = {tag["name"] for tag in document["tags"]}
     for path, methods in document["paths"].items():

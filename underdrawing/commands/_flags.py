@@ -64,7 +64,7 @@ _ORIGINALS = "folder where originals of the registry are kept as .udl; read: DB.
 _CREDENTIALS = "write Content Credentials, signed under these certificates"
 _ROUNDS = "pack: 1 to 16, more: smaller; unpack: a preview of so many"
 _KEEP = "pack: pixels, the file's own bytes, or the smaller (default)"
-_TILE = "pack: sides of what is decoded alone, px; 512: a little smaller"
+_TILE = "pack: sides of what is decoded alone, px; 512: .1 % smaller"
 _FLAGS: dict[str, dict[str, Any]] = {
     "paths": {
         "nargs": "+", "metavar": "PATH", "help": "pictures, folders, globs, URLs of pictures, or - for stdin",

@@ -48,16 +48,21 @@ class OriginalRepository:
             raise RegistryError(f"the original cannot be kept: {error}") from error
         return path
 
+    def path(self, record: Record) -> Path | None:
+        """The archive of a record's original, as it is kept; None where there is none."""
+        path = self._path(record.original)
+        return path if path.is_file() else None
+
     def find(self, record: Record, max_pixels: int = MAX_PIXELS) -> Original | None:
         """A record's original; None where it is not kept.
 
         RegistryError where what is kept is damaged, or another one than the record names; MissingExtraError
         for a JPEG in JPEG XL without the extra "jxl".
         """
-        path = self._path(record.original)
+        path = self.path(record)
+        if path is None:
+            return None
         try:
-            if not path.is_file():
-                return None
             archive = path.read_bytes()
             found = _opened(archive, record.original, max_pixels)
         except OSError as error:

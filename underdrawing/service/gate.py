@@ -6,6 +6,7 @@ The framework itself would store the whole body first and then check the token.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -34,6 +35,8 @@ REQUIRED_ROLES = {
     "/metrics": "admin",
 }
 """By path prefix; other paths require none."""
+_ORIGINAL = re.compile(r"/v1/records/[^/]*/original")
+"""Of one record; requires protector."""
 PICTURE_PATHS = ("/v1/verify", "/v1/examine", "/v1/retrieve", "/v1/protect", JOBS_PATH)
 OVER_LIMIT = "over limit"
 """Key in the state of requests whose connection exceeds the limit."""
@@ -238,6 +241,8 @@ async def _drain(receive: Receive, headers: Headers) -> None:
 
 def required_role(path: str) -> str:
     """The least role that may use a path."""
+    if _ORIGINAL.fullmatch(path.rstrip("/")):
+        return "protector"
     roles = (role for prefix, role in REQUIRED_ROLES.items() if f"{path}/".startswith(f"{prefix}/"))
     return next(roles, "none")
 

@@ -181,6 +181,18 @@ def _records(server: ServerState) -> APIRouter:
         name = f'attachment; filename="{identity}.c2pa"'
         return Response(store, media_type=responses.MEDIA[".c2pa"], headers={"Content-Disposition": name})
 
+    @router.get(
+        "/records/{identity}/original",
+        tags=["records"],
+        response_class=FileResponse,
+        responses=problems(401, 403, 404, 422, 503) | _ANY_FILE,
+    )
+    async def get_original(identity: Identity) -> FileResponse:
+        """The original of an identity, where it is kept: a .udl file, which `archive unpack` gives back."""
+        path = await to_thread(server.original, identity)
+        media = responses.MEDIA[path.suffix]
+        return FileResponse(path, media_type=media, filename=f"{identity}{path.suffix}")
+
     return router
 
 

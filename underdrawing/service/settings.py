@@ -56,6 +56,8 @@ class Settings:
     """File with that key's password."""
     manifests: str = ""
     """Folder of stored Content Credentials; empty: beside a registry in a file."""
+    originals: str = ""
+    """Folder where originals of the registry are kept as .udl; empty: none are given out."""
     hosts: str = ""
     """Host names, with commas, that the server answers to beside those of this machine. Required where others
     can reach the address. Prevents DNS rebinding."""

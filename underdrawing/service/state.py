@@ -19,6 +19,7 @@ from underdrawing.credentials.reading import kept_for
 from underdrawing.credentials.repository import ManifestRepository
 from underdrawing.data.animations import is_gif
 from underdrawing.data.containers import HEAD_BYTES, container_of
+from underdrawing.registry.originals import OriginalRepository
 from underdrawing.service.artefacts import Artefacts
 from underdrawing.service.job_store import JOBS_PATH, JobLimits, JobStore
 from underdrawing.service.observe import Metrics
@@ -162,6 +163,16 @@ class ServerState:
         if found is not None and found.state == "unread":
             raise Problem(501, "not-implemented", "this server lacks the extra `credentials`")
         raise Problem(404, "not-found", f"no Content Credentials are kept for {identity}")
+
+    def original(self, identity: str) -> Path:
+        """The archive of the latest record of an identity whose original is kept. Problem 404, 503."""
+        folder = self.settings.originals
+        if folder:
+            kept = OriginalRepository(folder)
+            for entry in self.records(identity):
+                if (path := kept.path(entry.record)) is not None:
+                    return path
+        raise Problem(404, "not-found", f"no original is kept for {identity}")
 
     def require_registry(self) -> None:
         """Problem 404 without a registry."""
