@@ -15,7 +15,9 @@ from underdrawing.attacks.face_channels import DEEPFAKES, NOTHING, Through
 from underdrawing.bench.harness.render import render
 from underdrawing.bench.harness.run import Run
 from underdrawing.bench.studies.watermarks import messages, study, tables
+from underdrawing.bench.studies.watermarks.turning import loaded
 from underdrawing.carriers.lattice.carrier import LatticeCarrier
+from underdrawing.carriers.turned import in_turn
 from underdrawing.coding.short_identity import short_identity
 from underdrawing.core.errors import OutputError, PictureError
 from underdrawing.core.interfaces import Reading
@@ -131,3 +133,13 @@ def test_crops_are_read_without_a_search_for_moved_pictures():
     assert LatticeCarrier().moved and not study.in_place(LatticeCarrier()).moved
     corner = Corner()
     assert study.in_place(corner) is corner
+
+
+def test_a_turned_carrier_leaves_the_first_message():
+    carrier, face = loaded("waveguard:turned"), np.ascontiguousarray(data.astronaut()[40:168, 160:288])
+    rng = np.random.default_rng(3)
+    first, second = (messages.Message.draw(30, rng) for _ in range(2))
+    marked = carrier.embed(face, first.bits).apply(face)
+    again = carrier.embed(marked, second.bits).apply(marked)
+    assert np.array_equal(carrier.read(again, 30).bits, first.bits)
+    assert in_turn(carrier.carrier, 1).read(again, 30).bits.tolist() == second.bits.tolist()

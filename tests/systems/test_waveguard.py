@@ -194,6 +194,9 @@ def test_the_tracer_reads_what_is_inside_the_face_only_as_far_as_it_agrees():
     assert found[0][0, 0] > 0 and found[1][0, 0] < 0
     assert plain.agreement(beside, beside) == pytest.approx(1, abs=0.01)
     assert abs(float(plain.agreement(beside, replaced))) < 0.1
+    assert float(plain.amplitude(beside, 0.5 * beside)) == pytest.approx(
+        0.5 * float(plain.amplitude(beside, beside)), rel=1e-4
+    )
 
 
 @pytest.mark.parametrize(("side", "count"), [(64, 30), (128, 41)])

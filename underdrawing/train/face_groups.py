@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import torch
+from torch import Tensor
 
 from underdrawing.attacks.face_channels import FaceChannel, SentFace
 from underdrawing.attacks.face_forgery import KINDS, Face, Forgery
 from underdrawing.core.errors import ShapeError, UsageError
 from underdrawing.faces import CONTEXT, DetectedFace, crop, paste
-from underdrawing.faces.regions import Square, aligned
+from underdrawing.faces.regions import SIDE, Square, align_matrices, aligned, paste_matrices, visible
 from underdrawing.train.real_faces import Faces
 
 BOX = 1 / CONTEXT
@@ -149,6 +151,31 @@ def map_labels(mask: np.ndarray, square: Square, cells: int) -> np.ndarray:
     middle = (np.arange(cells) + 0.5) / cells
     inside = np.abs(middle - 0.5) <= BOX / 2
     return np.where(np.outer(inside, inside), labels, np.float32(-1))
+
+
+def same(picture_of: np.ndarray) -> Tensor:
+    """(N, N) bool: whether two faces are of one picture."""
+    return torch.from_numpy(picture_of[:, None] == picture_of)
+
+
+def align(pictures: Tensor, picture_of: np.ndarray, squares: list[Square]) -> Tensor:
+    """(N, 4, 128, 128): aligned faces with a gradient, and where they lie in the picture."""
+    size = pictures.shape[2:]
+    faces = []
+    for place, square in zip(picture_of, squares, strict=True):
+        down, across = (torch.from_numpy(matrix) for matrix in align_matrices(square, *size))
+        inside = torch.from_numpy(visible(square, *size))[None]
+        faces.append(torch.cat([down @ pictures[place] @ across.T, inside]))
+    return torch.stack(faces)
+
+
+def spread(residuals: Tensor, picture_of: np.ndarray, squares: list[Square], like: Tensor) -> Tensor:
+    """(B, 3, S, S): sums of the residuals in their pictures."""
+    total = [torch.zeros_like(picture) for picture in like]
+    for residual, place, square in zip(residuals, picture_of, squares, strict=True):
+        down, across = (torch.from_numpy(matrix) for matrix in paste_matrices(square, *like.shape[2:], SIDE))
+        total[place] = total[place] + down @ residual @ across.T
+    return torch.stack(total)
 
 
 def _face(image: np.ndarray, landmarks: np.ndarray) -> Face | None:

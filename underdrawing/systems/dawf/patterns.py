@@ -52,6 +52,13 @@ def ellipse(axes: tuple[float, float]) -> np.ndarray:
     return np.clip((1 - radius) / _EDGE + 0.5, 0, 1).astype(np.float32)
 
 
+def distance(side: int) -> np.ndarray:
+    """(side, side) float32: squared distance from CENTRE, 1 on the border of REPLACED, 4 at most."""
+    y, x = (np.mgrid[:side, :side] + 0.5) / side
+    squared = ((x - CENTRE[0]) / REPLACED[0]) ** 2 + ((y - CENTRE[1]) / REPLACED[1]) ** 2
+    return np.minimum(squared, 4).astype(np.float32)
+
+
 @lru_cache(maxsize=4)
 def payload_patterns(bits: int) -> np.ndarray:
     """(bits + 1, 64, 64) float32, orthonormal: band-limited noise around the face; the last is the pilot."""

@@ -33,6 +33,7 @@ from underdrawing.bench.harness.run import Row, Run, Study, columns_of, summariz
 from underdrawing.bench.studies.watermarks import tables
 from underdrawing.bench.studies.watermarks.messages import Message, Values, accepted
 from underdrawing.bench.studies.watermarks.samples import HeldOut
+from underdrawing.bench.studies.watermarks.turning import loaded
 from underdrawing.core.errors import MissingExtraError, OutputError, PictureError, UsageError
 from underdrawing.metrics.quality import psnr_db, ssim
 from underdrawing.metrics.ssimulacra2 import ssimulacra2
@@ -65,7 +66,7 @@ class Settings:
     faces: str = "set"
     """Folder of `underdrawing forge` below --data, or its path."""
     carriers: str = ""
-    """Names, separated by commas; empty: all of the zoo that can be loaded."""
+    """Names, separated by commas, NAME:turned too; empty: all of the zoo that can be loaded."""
     taef2: str = ""
     """Folder with the weights of TAEF2, which redraws faces too."""
     unmarked: int = 2000
@@ -97,10 +98,10 @@ class Bench:
     def carriers(self) -> dict[str, Any]:
         """By name, those of the settings."""
         chosen = [name for name in self.settings.carriers.split(",") if name]
-        loaded = {name: zoo.load(name) for name in chosen} if chosen else zoo.available("carrier")[0]
-        if not loaded:
+        found = {name: loaded(name) for name in chosen} if chosen else zoo.available("carrier")[0]
+        if not found:
             raise OutputError("no carrier can be loaded")
-        return loaded
+        return found
 
     @cached_property
     def deepfakes(self) -> tuple[FaceChannel, ...]:
