@@ -21,8 +21,8 @@ from underdrawing.bench.studies.imagenet_s import study as imagenet_s
 from underdrawing.bench.studies.imagenet_s.builder import Builder, Triplet, grown, labelled_object, within
 from underdrawing.bench.studies.imagenet_s.edits import EDITS
 from underdrawing.bench.studies.imagenet_s.folder import labelled_photos
+from underdrawing.bench.studies.imagenet_s.saliency import salient
 from underdrawing.coding.labels import label_names
-from underdrawing.content.importance.teacher import salient
 from underdrawing.content.labelling.recognizer import Look, load_recognizer
 from underdrawing.core.errors import (
     CapacityError,

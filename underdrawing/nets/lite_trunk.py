@@ -11,7 +11,7 @@ It starts from what EfficientNet-Lite0 learned from ImageNet: `start_from_imagen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -44,17 +44,11 @@ _LEVELS = 128.0  # that the published stem divides by
 class LiteTrunk(nn.Module):
     """(B, inputs, H, W) -> maps of LITE_CHANNELS at 1/4, 1/8, 1/16 and 1/16 of the sides.
 
-    attention: channels -> a new module, called once a bottleneck. repeats: bottlenecks of each stage; fewer
-    stages give fewer maps.
+    attention: channels -> a new module, called once a bottleneck.
     """
 
     def __init__(
-        self,
-        config: TrunkConfig,
-        *,
-        inputs: int = 3,
-        attention: Callable[[int], nn.Module] | None = None,
-        repeats: Sequence[int] = REPEATS,
+        self, config: TrunkConfig, *, inputs: int = 3, attention: Callable[[int], nn.Module] | None = None
     ) -> None:
         super().__init__()
         self.config = config
@@ -63,7 +57,7 @@ class LiteTrunk(nn.Module):
         self.conv_stem = SameConv(2 * inputs if traces else inputs, STEM, 3, 1 if traces else 2, bias=False)
         self.bn0 = norm(STEM)
         stages, channels = [], STEM
-        for count, (_, kernel, stride, expansion, wanted) in zip(repeats, STAGES, strict=False):
+        for count, (_, kernel, stride, expansion, wanted) in zip(REPEATS, STAGES, strict=False):
             blocks = []
             for turn in range(count):
                 own = attention(wanted) if attention else None
@@ -73,7 +67,7 @@ class LiteTrunk(nn.Module):
         self.stages = nn.ModuleList(stages)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Maps behind each stage from the second on."""
+        """Maps behind the second to the fifth stage."""
         x = functional.relu6(self.bn0(self.conv_stem(self.magnitudes(x))))
         maps = []
         for stage in self.stages:
@@ -100,5 +94,4 @@ def start_from_imagenet(*trunks: LiteTrunk) -> None:
         first = end
     for trunk in trunks:
         mine = trunk.state_dict()
-        fit = {n: start[n] for n, v in mine.items() if n in start and start[n].shape == v.shape}
-        trunk.load_state_dict(mine | fit)
+        trunk.load_state_dict(mine | {n: v for n, v in start.items() if mine[n].shape == v.shape})

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from underdrawing.bench.studies.imagenet_s.folder import LabelledPhoto
-from underdrawing.content.importance.teacher import Saliency
+from underdrawing.bench.studies.imagenet_s.saliency import Saliency
 from underdrawing.content.labelling.recognizer import EfficientNetRecognizer
 
 AREA = (0.05, 0.40)

@@ -30,10 +30,10 @@ from underdrawing.bench.harness.subjects import Subject
 from underdrawing.bench.studies.imagenet_s.builder import Builder, Triplet
 from underdrawing.bench.studies.imagenet_s.edits import EDITS
 from underdrawing.bench.studies.imagenet_s.folder import LabelledPhoto, labelled_photos
+from underdrawing.bench.studies.imagenet_s.saliency import salient
 from underdrawing.bench.studies.imagenet_s.tasks import BLIND, Tasks, distances
 from underdrawing.coding.labels import Label, label_names
 from underdrawing.content.importance.request import ContentRequest
-from underdrawing.content.importance.teacher import salient
 from underdrawing.content.labelling.recognizer import load_recognizer
 from underdrawing.core.errors import CapacityError, UsageError
 from underdrawing.metrics.quality import masked_psnr_db, psnr_db, ssim

