@@ -10,9 +10,9 @@ import pytest
 from underdrawing.api import Session
 from underdrawing.demo import PHOTO
 
-PLAIN_SHA256 = "eb9875de2e6c29e22c124016d348f24eac1b30d60737fc1c8876c75be67d11ba"
-"""Of the bundled photograph, unsigned, under the identity below, no caption, as layout 2 protects it."""
-PIXELS_SHA256 = "f447db0d3016c1788b51ace664614d80282aabdb44d305ec8088c1515aa26282"
+PLAIN_SHA256 = "e22863d9871676e8b7ee3da8695a05fe63a2312f882bccc962223e87bab1b746"
+"""Of the bundled photograph, unsigned, under the identity below, no caption, as layout 3 protects it."""
+PIXELS_SHA256 = "386647ee851c975c892cfdcd7ddc0f56c1c99ef9efb1a481b78ddb22314f9fd0"
 """The same with the caption's hash and the layer of lossless copies."""
 IDENTITY = "0123456789abcdef"
 FACTS = {"caption": "An astronaut.", "who": ["Eileen Collins"]}

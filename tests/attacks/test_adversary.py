@@ -17,7 +17,7 @@ from underdrawing.attacks.adversary.edits import (
     visible_rms,
 )
 from underdrawing.attacks.adversary.presence import grid_ratios, repetition
-from underdrawing.carriers.lattice.parameters import FREQUENCIES, PERIODIC, STEPS, TILE
+from underdrawing.carriers.lattice.parameters import FREQUENCIES, PARTS, PERIODIC, STEPS, TILE
 from underdrawing.ops.color import luma
 
 PHOTO, OTHER = data.astronaut()[:256, 100:356], data.coffee()[:256, :256]
@@ -98,7 +98,7 @@ def test_a_rewritten_edit_has_perfect_block_evidence(system, owner, protected):
     from underdrawing.carriers.lattice.lattice import Lattice
 
     mark = read_mark(protected)
-    assert set(mark.layers) == {"middle", "top"} and mark.size == PHOTO.shape[:2]
+    assert set(mark.layers) == {"middle", *PARTS} and mark.size == PHOTO.shape[:2]
     edited, mask = draw_edit("splice", 0.25, protected, OTHER, np.random.default_rng(3))
     shares = []
     for picture in (edited, write_mark(edited, mark)):

@@ -15,6 +15,6 @@ def test_capacity_falls_with_compression(tmp_path, monkeypatch):
     monkeypatch.setattr(lattice_capacity, "CHANNELS", channels)
     lattice_capacity.run(Run(tmp_path / "results", tmp_path, only=["256"]))
     figures = lattice_capacity.STUDY.store(tmp_path / "results").figures
-    for layer in ("base", "middle", "top"):
+    for layer in lattice_capacity.LAYERS:
         assert figures[f"bits/256/none/{layer}"]["mean"] > figures[f"bits/256/jpeg50/{layer}"]["mean"] >= 0
     assert 30 < figures["container/256/psnr_db"]["mean"] < 50

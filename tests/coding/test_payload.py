@@ -20,7 +20,9 @@ from underdrawing.coding.keys import Owner
 from underdrawing.core.errors import CodeError
 
 BASE = payload.Base(64, 85, bytes.fromhex("0123456789abcdef"), 37)
-SIZES = (2000, 5000)
+WHOLE = replace(BASE, version=payload.UNSPLIT_VERSION)
+SIZES = (2000, (900, 800, 3300))
+RATES = (17, 63)
 
 
 @pytest.fixture(scope="module")
@@ -28,29 +30,52 @@ def owner() -> Owner:
     return Owner.create()
 
 
-def contents(signed: bool) -> payload.Contents:
+def contents(signed: bool, sizes=SIZES) -> payload.Contents:
     rng = np.random.default_rng(0)
-    middle, top = (rng.integers(0, 2, b, dtype=np.uint8) for b in payload.budgets(*SIZES, signed))
+    room, rest = payload.budgets(*sizes, signed)
+    middle, *top = (rng.integers(0, 2, b, dtype=np.uint8) for b in (room, *rest))
     cells = middle[: 2 * 16 * 22].reshape(2, 16, 22)
-    return payload.Contents(middle[cells.size :], top, cells=cells)
+    return payload.Contents(middle[cells.size :], tuple(top), cells=cells)
+
+
+def built(owner: Owner) -> payload.Layers:
+    return payload.build(BASE, contents(True), SIZES, owner, rates=RATES)
 
 
 def test_layers_come_back_and_the_signature_holds(owner):
-    layers = payload.build(BASE, contents(True), SIZES, owner)
+    layers = built(owner)
     base = payload.read_base(layers.base)
     middle = payload.read_middle(layers.middle, base)
-    top = payload.read_top(layers.top, base, middle)
-    assert base == BASE and len(layers.base) == payload.BASE_BITS
-    assert (len(layers.middle), len(layers.top)) == SIZES
-    assert (middle.content == contents(True)[0]).all() and (top.content == contents(True)[1]).all()
+    assert base == BASE and base.split and len(layers.base) == payload.BASE_BITS
+    assert (len(layers.middle), tuple(map(len, layers.top))) == SIZES
+    assert (middle.content == contents(True).middle).all()
     assert (middle.cells == contents(True).cells).all() and middle.previous is None
-    assert middle.fingerprint == owner.public.short and top.public.raw == owner.public.raw
+    assert middle.fingerprint == owner.public.short
+    digest = middle.top_digest
+    for bits, content, rate in zip(layers.top, contents(True).top, (*RATES, 0), strict=True):
+        part = payload.read_part(bits, digest)
+        assert (part.content == content).all() and part.rate == rate
+        assert (part.public is None) if rate else part.public.raw == owner.public.raw
+        digest = part.digest
     assert payload.check_signature(base, middle, owner.public)
     assert not payload.check_signature(base, middle, Owner.create().public)
 
 
+def test_version_two_has_one_top_layer(owner):
+    sizes = SIZES[0], (5000,)
+    layers = payload.build(WHOLE, contents(True, sizes), sizes, owner)
+    base = payload.read_base(layers.base)
+    middle = payload.read_middle(layers.middle, base)
+    top = payload.read_top(layers.top[0], base, middle)
+    assert base == WHOLE and not base.split and payload.check_signature(base, middle, owner.public)
+    assert (top.content[0] == contents(True, sizes).top[0]).all() and top.public.raw == owner.public.raw
+    other = payload.build(WHOLE, contents(True, sizes)._replace(top=(1 - top.content[0],)), sizes, owner)
+    with pytest.raises(CodeError, match="names"):
+        payload.read_top(other.top[0], base, middle)
+
+
 def test_every_single_wrong_bit_is_noticed(owner):
-    layers = payload.build(BASE, contents(True), SIZES, owner)
+    layers = built(owner)
     for i in range(payload.BASE_BITS):
         wrong = layers.base.copy()
         wrong[i] ^= 1
@@ -64,18 +89,25 @@ def test_every_single_wrong_bit_is_noticed(owner):
 
 
 def test_layers_of_another_picture_do_not_fit(owner):
-    layers = payload.build(BASE, contents(True), SIZES, owner)
+    layers = built(owner)
     other = payload.Base(64, 85, bytes(8), 37)
     with pytest.raises(CodeError, match="checksum"):
         payload.read_middle(layers.middle, other)
     middle = payload.read_middle(layers.middle, BASE)
-    exchanged = payload.build(BASE, contents(True)._replace(top=1 - contents(True).top), SIZES, owner).top
-    with pytest.raises(CodeError, match="names"):
-        payload.read_top(exchanged, BASE, middle)
+    first = payload.read_part(layers.top[0], middle.top_digest)
+    changed = (*contents(True).top[:2], 1 - contents(True).top[2])
+    others = payload.build(BASE, contents(True)._replace(top=changed), SIZES, owner, rates=RATES).top
+    for bits, digest in (
+        (others[0], middle.top_digest),
+        (others[1], first.digest),
+        (layers.top[2], first.digest),
+    ):
+        with pytest.raises(CodeError, match="names"):
+            payload.read_part(bits, digest)
 
 
 def test_a_forged_content_under_a_true_signature_is_invalid(owner):
-    layers = payload.build(BASE, contents(True), SIZES, owner)
+    layers = built(owner)
     true = payload.read_middle(layers.middle, BASE)
     assert payload.check_signature(BASE, true, owner.public)
     stated = payload.Previous(bytes(range(8)), bytes(range(4)))
@@ -92,22 +124,22 @@ def test_a_forged_content_under_a_true_signature_is_invalid(owner):
 def test_an_earlier_protection_is_stated_and_signed(owner):
     stated = payload.Previous(bytes(range(8)), bytes(range(4)))
     room = payload.budgets(*SIZES, True, True)
-    given = payload.Contents(np.ones(room[0], np.uint8), np.ones(room[1], np.uint8))
-    middle = payload.read_middle(payload.build(BASE, given, SIZES, owner, stated).middle, BASE)
+    given = payload.Contents(np.ones(room[0], np.uint8), tuple(np.ones(b, np.uint8) for b in room[1]))
+    middle = payload.read_middle(payload.build(BASE, given, SIZES, owner, stated, RATES).middle, BASE)
     assert middle.previous == stated and payload.check_signature(BASE, middle, owner.public)
     assert not payload.check_signature(BASE, replace(middle, previous=None), owner.public)
     unsigned = payload.Previous(bytes(range(8)))
-    middle = payload.read_middle(payload.build(BASE, given, SIZES, None, unsigned).middle, BASE)
+    middle = payload.read_middle(payload.build(BASE, given, SIZES, None, unsigned, RATES).middle, BASE)
     assert middle.previous == unsigned and middle.signature is None
 
 
 def test_too_small_a_middle_is_left_unsigned_and_none_is_left_out(owner):
     small = payload.middle_overhead(False) + 50
-    code = np.ones(payload.budgets(small, 0, False)[0], np.uint8)
-    layers = payload.build(BASE, payload.Contents(code, code[:0]), (small, 0), owner)
-    middle = payload.read_middle(layers.middle, BASE)
-    assert layers.top is None and middle.signature is None and (middle.content == code).all()
-    assert payload.build(BASE, payload.Contents(code[:0], code[:0]), (0, 0), owner).middle is None
+    code = np.ones(payload.budgets(small, (), False)[0], np.uint8)
+    layers = payload.build(WHOLE, payload.Contents(code), (small, ()), owner)
+    middle = payload.read_middle(layers.middle, WHOLE)
+    assert layers.top == () and middle.signature is None and (middle.content == code).all()
+    assert payload.build(WHOLE, payload.Contents(code[:0]), (0, ()), owner).middle is None
 
 
 def test_garbage_is_refused_and_never_believed():
@@ -121,9 +153,10 @@ def test_garbage_is_refused_and_never_believed():
 
 def test_more_content_than_room_is_refused(owner):
     with pytest.raises(CodeError, match="at most"):
-        payload.build(
-            BASE, payload.Contents(np.zeros(2000, np.uint8), np.zeros(0, np.uint8)), (2000, 0), owner
-        )
+        payload.build(WHOLE, payload.Contents(np.zeros(2000, np.uint8)), (2000, ()), owner)
+    given = contents(True)._replace(top=(np.zeros(900, np.uint8), *contents(True).top[1:]))
+    with pytest.raises(CodeError, match="at most"):
+        payload.build(BASE, given, SIZES, owner, rates=RATES)
 
 
 def test_bits_and_numbers_and_bytes_are_the_same_thing():

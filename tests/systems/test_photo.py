@@ -108,6 +108,25 @@ def test_a_mark_of_the_first_layout_is_read(system):
     assert verdict.assurance.witness("signed content").state == "silent"
 
 
+def test_a_mark_of_the_second_layout_is_read(system):
+    key = PublicKey(bytes.fromhex("af4ed7424e1b4f616437b22f4b556b02634f97f9f0132fadbdee7f8131549c59"))
+    received = np.asarray(Image.open(Path(__file__).parents[1] / "golden" / "layout2.jpg"))
+    verdict = system.verify(received, find_key=lambda short: key)
+    assert verdict.layers == ("base", "middle", "top") and verdict.signature.state == "valid"
+    assert verdict.status == "intact" and verdict.altered_fraction == 0
+
+
+@pytest.mark.parametrize(
+    ("quality", "layers"), [(90, ("top",)), (80, ("top70", "top80")), (70, ("top70",)), (50, ())]
+)
+def test_parts_of_the_top_layer_survive_the_quality_they_are_made_for(
+    system, owner, photo, protected, quality, layers
+):
+    received = Jpeg(quality)(protected, np.random.default_rng(0))
+    verdict = system.read_back(received, find_key=lambda short: owner.public)
+    assert verdict.layers == ("base", "middle", *layers) and verdict.signature.state == "valid"
+
+
 def test_a_second_protection_names_the_first(system, owner, photo, protected):
     first = Previous(IDENTITY, owner.public.short)
     second = Owner.create()

@@ -1,20 +1,28 @@
 """The signed payload: bit fields of the three layers.
 
-    base    version 2 | rates 8 | rows 8 | cols 8 | identity 64 | crc 32                        = 122 bits
+    base    version 2 | rates 10 | rows 7 | cols 7 | identity 64 | crc 32                       = 122 bits
     middle  signed 1 | previous 1 | bits of a cell 3 | independent 1 | spare 2 | length 16 |
             [key fingerprint 32 | signature 512] | [previous identity 64 | its key fingerprint 32] |
             top digest 64 | cells | content | padding | crc 32
-    top     key 1 | spare 3 | length 20 | [public key 256] | content | padding | crc 32
+    top     three parts, each one named by the digest in the layer before it:
+            rate of the next part 6 | length 14 | [digest of the next part 64] |
+            in the last part: key 1 | [public key 256] |
+            content | padding
 
 `cells` is the hash that judging.witness compares with the received picture: some bits for each cell of 4 x 4
 blocks, plane by plane. The signature covers the base layer, cells, content and previous protection of the
-middle layer and the digest of the top layer, so no part can be exchanged or moved to another mark.
-Version 1 has neither cells nor a previous protection: signed 1 | spare 3 | length 16 and so on.
+middle layer and the digest of the top layer (of its first part), so nothing can be exchanged or moved to
+another mark.
+
+Version 2, still written where the parts have no room, has 8 bits each for rates, rows and columns, and one
+top layer: key 1 | spare 3 | length 20 | [public key 256] | content | padding | crc 32. Version 1 moreover has
+neither cells nor a previous protection: signed 1 | spare 3 | length 16 and so on.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -24,19 +32,29 @@ from underdrawing.coding.bits import BitReader, crc32, from_bytes, from_int, to_
 from underdrawing.coding.keys import FINGERPRINT_BYTES, Owner, PublicKey
 from underdrawing.core.errors import CodeError
 
-VERSION = 2
+VERSION = 3
+UNSPLIT_VERSION = 2
+"""The latest version with one top layer."""
 BASE_BITS = 122
 CELL_BLOCKS = 4
 """Blocks along a side of a cell of the hash."""
 _FIRST_VERSION = 1
 _CRC, _DIGEST, _SIGNATURE, _KEY = 32, 64, 512, 256
 _FINGERPRINT = 8 * FINGERPRINT_BYTES
-_MIDDLE_LENGTH, _TOP_LENGTH = 16, 20
+_MIDDLE_LENGTH, _TOP_LENGTH, _PART_LENGTH = 16, 20, 14
+_RATE = 6
 _PREVIOUS = 64 + _FINGERPRINT
 _MOST_CELL_BITS = 3  # of the hash; a fourth finds no more edits, see docs/HOW_IT_WORKS.md
 _HASH_SHARE = 0.6  # of the middle layer's content, at most, where more than one bit for each cell has room
 _KEY_ROOM = 10 * _KEY
 """The top layer carries the public key where it has at least this many bits."""
+LEAST_PART_BITS = 128
+"""Room of a part that is useful: what it holds beside content takes 84 bits."""
+
+
+def _base_fields(version: int) -> tuple[int, int, int]:
+    """Bits of rates, rows and columns."""
+    return (10, 7, 7) if version > UNSPLIT_VERSION else (8, 8, 8)
 
 
 @dataclass(frozen=True)
@@ -49,14 +67,20 @@ class Base:
     identity: bytes
     """8 bytes."""
     rates: int = 0
-    """Index of the code rates, 0..255."""
+    """Index of the code rates, 0..255, or 0..1023 with a top layer in parts."""
     version: int = VERSION
+
+    @property
+    def split(self) -> bool:
+        """Whether the top layer has parts."""
+        return self.version > UNSPLIT_VERSION
 
     def bits(self) -> np.ndarray:
         """(122,) uint8."""
         if len(self.identity) != 8:
             raise CodeError(f"an identity has 8 bytes, got {len(self.identity)}")
-        fields = [(self.version, 2), (self.rates, 8), (self.rows - 1, 8), (self.cols - 1, 8)]
+        sizes = zip((self.rates, self.rows - 1, self.cols - 1), _base_fields(self.version), strict=True)
+        fields = [(self.version, 2), *sizes]
         body = np.concatenate([from_int(*f) for f in fields] + [from_bytes(self.identity)])
         return np.concatenate([body, crc32(body, domain=b"underdrawing base")])
 
@@ -80,8 +104,8 @@ class Contents(NamedTuple):
 
     middle: np.ndarray
     """First part of the content code."""
-    top: np.ndarray
-    """The rest of it, or where `independent` a code of its own."""
+    top: tuple[np.ndarray, ...] = ()
+    """The rest of it, or where `independent` a code of its own; one array, or one for each part."""
     independent: bool = False
     cells: np.ndarray = np.zeros(0, np.uint8)
     """(k, rows, cols) hash bits of each cell, k in 0..7; of any shape where empty."""
@@ -93,7 +117,7 @@ class Middle:
 
     content: np.ndarray
     top_digest: np.ndarray
-    """(64,) bits; zeros where there is no top layer."""
+    """(64,) bits, of the top layer or its first part; zeros where there is none."""
     fingerprint: bytes | None = None
     """4 bytes of the signer's key, None where nothing is signed."""
     signature: bytes | None = None
@@ -106,9 +130,21 @@ class Middle:
 
 @dataclass(frozen=True)
 class Top:
-    """The top layer."""
+    """The top layer, or its parts that were read."""
+
+    content: tuple[np.ndarray, ...]
+    public: PublicKey | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the top layer."""
 
     content: np.ndarray
+    rate: int
+    """Index of the next part's rate; 0 in the last one."""
+    digest: np.ndarray
+    """(64,) bits, of the next part; zeros in the last one."""
     public: PublicKey | None = None
 
 
@@ -118,7 +154,8 @@ class Layers:
 
     base: np.ndarray
     middle: np.ndarray | None
-    top: np.ndarray | None
+    top: tuple[np.ndarray, ...]
+    """Of the whole layer, or of each part; empty where there is none."""
 
 
 def cell_grid(rows: int, cols: int) -> tuple[int, int]:
@@ -139,32 +176,49 @@ def middle_overhead(signed: bool, previous: bool = False) -> int:
     return 8 + _MIDDLE_LENGTH + stated + _DIGEST + _CRC
 
 
-def budgets(k_middle: int, k_top: int, signed: bool, previous: bool = False) -> tuple[int, int]:
-    """Bits that middle (cells and content) and top layers of these sizes have room for."""
+def budgets(
+    k_middle: int, k_top: Sequence[int], signed: bool, previous: bool = False
+) -> tuple[int, tuple[int, ...]]:
+    """Bits that the middle layer has room for (cells and content), and the top layer or each of its parts."""
     room = max(0, k_middle - middle_overhead(signed, previous)) if k_middle else 0
     middle = min(room, (1 << _MIDDLE_LENGTH) - 1)
-    key = _KEY if signed and k_top >= _KEY_ROOM else 0
-    top = min(max(0, k_top - 4 - _TOP_LENGTH - key - _CRC), (1 << _TOP_LENGTH) - 1) if k_top else 0
-    return middle, top
+    key = _KEY if _has_key(k_top, signed) else 0
+    if len(k_top) > 1:
+        heads = [_RATE + _PART_LENGTH + _DIGEST] * (len(k_top) - 1) + [_RATE + _PART_LENGTH + 1 + key]
+        limit = (1 << _PART_LENGTH) - 1
+        return middle, tuple(min(k - head, limit) for k, head in zip(k_top, heads, strict=True))
+    limit = (1 << _TOP_LENGTH) - 1
+    return middle, tuple(min(max(0, k - 4 - _TOP_LENGTH - key - _CRC), limit) for k in k_top)
+
+
+def _has_key(k_top: Sequence[int], signed: bool) -> bool:
+    """Whether the public key has room in a top layer of these sizes, and at its end."""
+    return signed and sum(k_top) >= _KEY_ROOM and k_top[-1] >= 2 * _KEY
 
 
 def build(
     base: Base,
     contents: Contents,
-    sizes: tuple[int, int],
+    sizes: tuple[int, Sequence[int]],
     owner: Owner | None,
     previous: Previous | None = None,
+    rates: Sequence[int] = (),
 ) -> Layers:
-    """All layers of version 2; `sizes` (information bits, 0 for none) are those of middle and top.
+    """All layers of version 2 or 3, by `base.version`.
 
-    Without room for a signature the middle layer is not signed.
+    sizes: information bits of the middle layer (0 for none), and of the top layer (none, one or the parts').
+    rates: of the parts behind the first one. Without room for a signature the middle layer is not signed.
     """
     head, (k_middle, k_top) = base.bits(), sizes
-    top = _build_top(head, contents.top, k_top, owner) if k_top else None
+    public = owner.public if owner is not None and _has_key(k_top, True) else None
+    if base.split:
+        top = _build_parts(contents.top, k_top, rates, public)
+    else:
+        top = tuple(_build_top(head, c, k, public) for c, k in zip(contents.top, k_top, strict=True))
     if not k_middle:
         return Layers(head, None, top)
     signed = owner is not None and k_middle >= middle_overhead(True, previous is not None)
-    digest = top_digest(top) if top is not None else np.zeros(_DIGEST, np.uint8)
+    digest = top_digest(top[0]) if top else np.zeros(_DIGEST, np.uint8)
     cells = contents.cells if contents.cells.size else np.zeros((0, 0, 0), np.uint8)
     header = [(int(signed), 1), (int(previous is not None), 1), (len(cells), 3)]
     header += [(int(contents.independent), 1), (0, 2)]
@@ -182,36 +236,59 @@ def build(
 
 def bits_by_kind(layers: Layers, contents: Contents) -> dict[str, int]:
     """Number of information bits of each layer, and of the two kinds of content."""
-    parts = {"base": layers.base, "middle": layers.middle, "top": layers.top}
-    sizes = {name: 0 if bits is None else len(bits) for name, bits in parts.items()}
-    content = len(contents.middle) + len(contents.top)
-    return {**sizes, "content": content, "cells": contents.cells.size}
+    return {
+        "base": len(layers.base),
+        "middle": 0 if layers.middle is None else len(layers.middle),
+        "top": sum(map(len, layers.top)),
+        "content": len(contents.middle) + sum(map(len, contents.top)),
+        "cells": contents.cells.size,
+    }
 
 
-def bits_read(middle: Middle | None, top: Top | None, sizes: tuple[int, int]) -> dict[str, int]:
-    """As `bits_by_kind`, of the layers that were read; `sizes` are those of middle and top."""
+def bits_read(middle: Middle | None, top: Top | None, sizes: tuple[int, Sequence[int]]) -> dict[str, int]:
+    """As `bits_by_kind`, of the layers that were read; `sizes` as in `build`, of the parts that were read."""
+    read = [*(() if middle is None else (middle.content,)), *(() if top is None else top.content)]
     return {
         "base": BASE_BITS,
         "middle": 0 if middle is None else sizes[0],
-        "top": 0 if top is None else sizes[1],
-        "content": sum(len(part.content) for part in (middle, top) if part is not None),
+        "top": 0 if top is None else sum(sizes[1]),
+        "content": sum(map(len, read)),
         "cells": 0 if middle is None else middle.cells.size,
     }
 
 
-def _build_top(head: np.ndarray, content: np.ndarray, size: int, owner: Owner | None) -> np.ndarray:
-    with_key = owner is not None and size >= _KEY_ROOM
-    parts = [from_int(int(with_key), 1), from_int(0, 3), from_int(len(content), _TOP_LENGTH)]
-    if with_key and owner is not None:
-        parts.append(from_bytes(owner.public.raw))
+def _build_top(head: np.ndarray, content: np.ndarray, size: int, public: PublicKey | None) -> np.ndarray:
+    parts = [from_int(int(public is not None), 1), from_int(0, 3), from_int(len(content), _TOP_LENGTH)]
+    if public is not None:
+        parts.append(from_bytes(public.raw))
     return _closed([*parts, content], size, head, b"underdrawing top")
 
 
-def _closed(parts: list[np.ndarray], size: int, head: np.ndarray, domain: bytes) -> np.ndarray:
+def _build_parts(
+    contents: Sequence[np.ndarray], sizes: Sequence[int], rates: Sequence[int], public: PublicKey | None
+) -> tuple[np.ndarray, ...]:
+    """The last part first: each one names the next by its digest."""
+    built: list[np.ndarray] = []
+    for content, size, rate in reversed(list(zip(contents, sizes, (*rates, 0), strict=True))):
+        fields = [from_int(rate, _RATE), from_int(len(content), _PART_LENGTH)]
+        if built:
+            fields.append(top_digest(built[0]))
+        else:
+            fields.append(from_int(int(public is not None), 1))
+            fields += [] if public is None else [from_bytes(public.raw)]
+        built.insert(0, _padded([*fields, content], size))
+    return tuple(built)
+
+
+def _padded(parts: list[np.ndarray], size: int) -> np.ndarray:
     body = np.concatenate(parts)
-    if len(body) + _CRC > size:
-        raise CodeError(f"expected at most {size - _CRC} bits for this layer, got {len(body)}")
-    body = np.concatenate([body, np.zeros(size - _CRC - len(body), np.uint8)])
+    if len(body) > size:
+        raise CodeError(f"expected at most {size} bits for this layer, got {len(body)}")
+    return np.concatenate([body, np.zeros(size - len(body), np.uint8)])
+
+
+def _closed(parts: list[np.ndarray], size: int, head: np.ndarray, domain: bytes) -> np.ndarray:
+    body = _padded(parts, size - _CRC)
     return np.concatenate([body, crc32(head, body, domain=domain)])
 
 
@@ -230,10 +307,11 @@ def read_base(bits: np.ndarray) -> Base:
     if not np.array_equal(check, crc32(body, domain=b"underdrawing base")):
         raise CodeError("the checksum of the base layer does not fit")
     reader = BitReader(body)
-    version, rates, rows, cols = reader.number(2), reader.number(8), reader.number(8), reader.number(8)
-    if version not in (_FIRST_VERSION, VERSION):
+    version = reader.number(2)
+    rates, rows, cols = (reader.number(size) for size in _base_fields(version))
+    if not _FIRST_VERSION <= version <= VERSION:
         raise CodeError(
-            f"this mark has layout version {version}; this program reads {_FIRST_VERSION}, {VERSION}"
+            f"this mark has layout version {version}; this program reads {_FIRST_VERSION} to {VERSION}"
         )
     return Base(rows + 1, cols + 1, to_bytes(reader.take(64)), rates, version)
 
@@ -270,11 +348,23 @@ def read_top(bits: np.ndarray, base: Base, middle: Middle | None) -> Top:
         raise CodeError("the top layer is not the one that the middle layer names")
     with_key, _, length = reader.number(1), reader.take(3), reader.number(_TOP_LENGTH)
     public = PublicKey(to_bytes(reader.take(_KEY))) if with_key else None
-    return Top(reader.take(length), public)
+    return Top((reader.take(length),), public)
+
+
+def read_part(bits: np.ndarray, digest: np.ndarray) -> Part:
+    """Parse one part of the top layer; CodeError where it is not the one of this digest."""
+    if to_int(digest) != to_int(top_digest(bits)):
+        raise CodeError("this part of the top layer is not the one that the layer before it names")
+    reader = BitReader(bits)
+    rate, length = reader.number(_RATE), reader.number(_PART_LENGTH)
+    following = reader.take(_DIGEST) if rate else np.zeros(_DIGEST, np.uint8)
+    with_key = not rate and reader.number(1)
+    public = PublicKey(to_bytes(reader.take(_KEY))) if with_key else None
+    return Part(reader.take(length), rate, following, public)
 
 
 def top_digest(bits: np.ndarray) -> np.ndarray:
-    """(64,) first bits of the SHA-256 of a top layer."""
+    """(64,) first bits of the SHA-256 of a top layer or of a part."""
     return from_bytes(hashlib.sha256(b"underdrawing top\0" + to_bytes(bits)).digest())[:_DIGEST]
 
 

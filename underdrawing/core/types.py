@@ -114,7 +114,8 @@ class Verdict:
     """False where the signed content belongs to another picture, as the mark was copied."""
     altered_fraction: float | None = None
     layers: tuple[str, ...] = ()
-    """Layers of the hidden code that were read and passed their check, of ("base", "middle", "top")."""
+    """Layers of the hidden code that were read and passed their check, of ("base", "middle", "top"), or
+    "top70", "top80" where only these parts of the top were read."""
     facts: dict | None = None
     fake_prob: float | None = None
     assurance: Assurance | None = None

@@ -16,6 +16,15 @@ all three."""
 GRAY_DIRECTION = np.ones(3, np.float32)
 """Per unit of luma, the change that keeps a gray picture gray."""
 
+_EXACT_PIXELS = 1 << 21  # pixels up to which luma is float; in larger pictures averaging hides 8-bit rounding
+
+
+def picture_luma(image: np.ndarray) -> np.ndarray:
+    """(H, W, 3) uint8 -> (H, W) float32 luma."""
+    if image.shape[0] * image.shape[1] <= _EXACT_PIXELS:
+        return luma(image)
+    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+
 
 def luma_direction(image: np.ndarray) -> np.ndarray:
     """(3,) direction in which to change the luma of a picture (H, W, 3); a gray picture stays gray."""

@@ -43,6 +43,10 @@ class Subject:
         """The whole verdict, without a secret, with the owner's public key."""
         return self.model.verify(received_u8, secret=None, find_key=self._find_key)
 
+    def read_back(self, received_u8: np.ndarray) -> Verdict:
+        """What is read in a whole picture at its own size, with the owner's public key, not judged."""
+        return self.model.read_back(received_u8, secret=None, find_key=self._find_key)
+
     def identify(self, received_u8: np.ndarray) -> str | None:
         """The identity, by the fastest method of the system."""
         if hasattr(self.model, "identify"):

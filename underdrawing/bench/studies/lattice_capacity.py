@@ -20,10 +20,11 @@ from underdrawing.bench.harness.record import Protocol, versions_of
 from underdrawing.bench.harness.run import Case, Part, Row, Run, Study, run_parts
 from underdrawing.bench.harness.subjects import Subject
 from underdrawing.carriers.lattice.capacity import information
+from underdrawing.carriers.lattice.embed import change
 from underdrawing.carriers.lattice.equalize import estimate_equalizer
 from underdrawing.carriers.lattice.grid import resize
 from underdrawing.carriers.lattice.lattice import Lattice
-from underdrawing.carriers.lattice.parameters import FREQUENCIES, LAYERS, STEPS, EmbeddingLevel
+from underdrawing.carriers.lattice.parameters import FREQUENCIES, PLACES, EmbeddingLevel
 from underdrawing.carriers.lattice.quantizer import estimate_quantizer
 from underdrawing.carriers.lattice.soft_bits import read_soft_bits
 from underdrawing.metrics.quality import psnr_db
@@ -33,13 +34,16 @@ from underdrawing.ops.dct import analyse, synthesise
 
 PROTOCOL = Protocol("lattice-capacity", sizes=(256, 512))
 CHANNELS: tuple[Channel, ...] = (
-    Nothing(), *(Jpeg(q) for q in (95, 90, 80, 70, 60, 50, 40, 30)), Webp(75), Webp(50), Avif(60),
+    Nothing(), *(Jpeg(q) for q in (95, 90, 85, 80, 75, 70, 60, 50, 40, 30)),
+    *(Webp(q) for q in (80, 75, 50)), Avif(60),
     Scale(0.7), Scale(0.5), Blur(1.0), Noise(5.0), Noise(10.0),
 )  # fmt: skip
 _SINGLE = (
     (0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (1, 2), (2, 1), (2, 2),
     (0, 3), (3, 0), (1, 3), (3, 1), (0, 4), (4, 0),
 )  # fmt: skip
+LEVEL = EmbeddingLevel(split=True)
+LAYERS = ("base", *LEVEL.layers)
 _SINGLE_STEP = 32.0  # levels, where the photo's local deviation is above the median
 
 
@@ -49,10 +53,9 @@ def _marked(image: np.ndarray, lattice: Lattice, rng: np.random.Generator) -> tu
     bits = rng.integers(0, 2, (rows, cols, len(FREQUENCIES)), dtype=np.uint8)
     dither = lattice.tables.dither[:rows, :cols]
     coefficients = analyse(plane, FREQUENCIES)
-    offset = dither + np.float32(0.5) * bits
-    target = (np.rint(coefficients / STEPS - offset) + offset) * STEPS
-    used = lattice.in_use(plane, {"middle": plane, "top": plane}, EmbeddingLevel())
-    return _changed(image, synthesise((target - coefficients) * used, FREQUENCIES)), bits
+    used = lattice.in_use(plane, dict.fromkeys(LEVEL.layers, plane), LEVEL)
+    moves = change(coefficients, bits, dither, LEVEL)
+    return _changed(image, synthesise(moves * used, FREQUENCIES)), bits
 
 
 def _changed(image: np.ndarray, residual: np.ndarray) -> np.ndarray:
@@ -70,12 +73,11 @@ def carried(
     for channel in CHANNELS:
         received, _ = channel.attack(marked, rng)
         plane = resize(luma(received), image.shape[:2])
-        corrected = estimate_equalizer(plane, *tables, EmbeddingLevel()).apply(plane)
+        corrected = estimate_equalizer(plane, *tables, LEVEL).apply(plane)
         quantizer = estimate_quantizer(analyse(plane, FREQUENCIES)) if received.shape == image.shape else None
-        reading = read_soft_bits(corrected, *tables, EmbeddingLevel(), quantizer=quantizer).with_altered(
-            nothing
-        )
-        for layer, place in LAYERS.items():
+        reading = read_soft_bits(corrected, *tables, LEVEL, quantizer=quantizer).with_altered(nothing)
+        for layer in LAYERS:
+            place = PLACES[layer]
             yield channel.name, layer, float(information(reading, place, bits[..., place]).sum())
             reading = reading.with_known(bits[..., : place.stop], nothing)
 

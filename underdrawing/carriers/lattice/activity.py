@@ -7,7 +7,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from underdrawing.carriers.lattice.parameters import FREQUENCIES, MOVES, EmbeddingLevel
+from underdrawing.carriers.lattice.parameters import FREQUENCIES, EmbeddingLevel
 from underdrawing.ops.dct import synthesise
 
 _FLOOR = 0.1  # variance, levels^2, added so that the activity of a flat block is above zero
@@ -33,7 +33,7 @@ def activity_before(marked: np.ndarray, level: EmbeddingLevel) -> np.ndarray:
     """
     variance = _variance(marked)
     found = _harmonic(variance)
-    energy = (level.steps * MOVES) ** 2 / 12 * _half_resolution_power()
+    energy = (level.steps * level.moves) ** 2 / 12 * _half_resolution_power()
     for _ in range(_ROUNDS):
         added = np.repeat(np.repeat((level.density(found) * energy).sum(2), 4, 0), 4, 1)
         own = variance - cv2.boxFilter(added.astype(np.float32), -1, (5, 5))

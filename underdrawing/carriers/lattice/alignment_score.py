@@ -34,9 +34,9 @@ def score_alignment(alignment: Alignment, plane: np.ndarray, tables: KeyTables, 
     texture = activity(plane)
     ratio = analyse(plane, _TUNED[:n]) / EmbeddingLevel(strength).steps[:n]
     gathered = np.cos(np.float32(4 * np.pi) * (ratio - dither))
-    best = -np.inf, EmbeddingLevel(strength)
+    best = -np.inf, alignment.level._replace(strength=strength)
     for texture_gain in TEXTURE_GAINS:
-        level = EmbeddingLevel(strength, texture_gain)
+        level = alignment.level._replace(strength=strength, texture_gain=texture_gain)
         weight = (rank < level.density(texture, n)) * _WEIGHTS[:n]
         score = float((gathered * weight).sum() / np.sqrt((weight**2).sum() / 2 + 1))
         best = max(best, (score, level))

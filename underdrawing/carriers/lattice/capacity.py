@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from underdrawing.carriers.lattice.parameters import FREQUENCIES, LAYERS, EmbeddingLevel
+from underdrawing.carriers.lattice.parameters import FREQUENCIES, PLACES, EmbeddingLevel
 from underdrawing.carriers.lattice.quantizer import estimate_quantizer
 from underdrawing.carriers.lattice.soft_bits import Reading, read_soft_bits, soft_bits
 from underdrawing.ops.dct import analyse
@@ -51,31 +53,49 @@ def bits_after_resize(used: np.ndarray, texture: np.ndarray) -> np.ndarray:
     return used.sum(2) * share
 
 
-def bits_after_jpeg(
-    marked: np.ndarray,
-    quality: int,
-    bits: np.ndarray,
-    tables: tuple[np.ndarray, np.ndarray],
-    level: EmbeddingLevel,
-    aligned: bool,
-) -> dict[str, np.ndarray]:
-    """Bits (r, c) of middle and top after a JPEG of the marked luma plane (8 r, 8 c).
+class MarkedPlane(NamedTuple):
+    """A luma plane that carries known bits."""
 
-    bits: (r, c, n), embedded. aligned: whether the blocks of the JPEG are those of the grid, which they are
-    not where the picture was shrunk to the grid. On large planes every second row of blocks counts twice.
+    plane: np.ndarray
+    """(8 r, 8 c) float32."""
+    bits: np.ndarray
+    """(r, c, n) uint8."""
+    dither: np.ndarray
+    """(r, c, n)."""
+    rank: np.ndarray
+    """(r, c, n)."""
+    used: np.ndarray
+    """(r, c, n) bool: the coefficients that carry their bit."""
+
+
+def coarser_quality(quality: int, factor: float) -> int:
+    """Quality of the JPEG whose quantizer is `factor` times that of `quality`, from 50 up."""
+    scale = (100 - quality) / 50 * factor
+    return round(100 - 50 * scale if scale <= 1 else 50 / scale)
+
+
+def bits_after_jpeg(
+    marked: MarkedPlane, quality: int, level: EmbeddingLevel, aligned: bool, layers: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Bits (r, c) of some layers after a JPEG, those before each of them known.
+
+    aligned: whether the blocks of the JPEG are those of the grid, which they are not where the picture was
+    shrunk to the grid. On large planes every second row of blocks counts twice.
     """
     buffer = io.BytesIO()
-    Image.fromarray(np.clip(np.rint(marked), 0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=quality)
+    pixels = np.clip(np.rint(marked.plane), 0, 255).astype(np.uint8)
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
     plane = np.asarray(Image.open(buffer), np.float32)
     quantizer = estimate_quantizer(analyse(plane, FREQUENCIES)) if aligned else None
-    each = 2 if len(bits) > _MANY_ROWS else 1
-    reading = read_soft_bits(plane, *tables, level, quantizer=quantizer).crop(
+    each = 2 if len(marked.bits) > _MANY_ROWS else 1
+    reading = read_soft_bits(plane, marked.dither, marked.rank, level, quantizer=quantizer).crop(
         slice(None, None, each), slice(None)
     )
-    shape, bits, result = bits.shape[:2], bits[::each], {}
+    bits, result = marked.bits[::each], {}
     nothing = np.zeros(bits.shape[:2], np.float32)
-    for name, before in (("middle", "base"), ("top", "middle")):
-        reading = reading.with_known(bits[..., : LAYERS[before].stop], nothing)
-        result[name] = np.zeros(shape)
-        result[name][::each] = each * information(reading, LAYERS[name], bits[..., LAYERS[name]])
+    for name in layers:
+        place = PLACES[name]
+        reading = reading.with_known(bits[..., : place.start], nothing)
+        result[name] = np.zeros(marked.bits.shape[:2])
+        result[name][::each] = each * information(reading, place, bits[..., place])
     return result

@@ -25,7 +25,13 @@ import numpy as np
 
 from underdrawing.carriers.checks import checked_count, checked_message, checked_picture
 from underdrawing.carriers.lattice.capacity import bits_after_edit
-from underdrawing.carriers.lattice.detection import BASE_CODE_BITS, Mark, decode_layer, detect_mark
+from underdrawing.carriers.lattice.detection import (
+    BASE_CODE_BITS,
+    Mark,
+    base_is_readable,
+    decode_layer,
+    detect_mark,
+)
 from underdrawing.carriers.lattice.embed import CODE_LIMITS, code_length
 from underdrawing.carriers.lattice.grid import WholeFrame, grid_size, resize, to_picture
 from underdrawing.carriers.lattice.lattice import Lattice, is_small
@@ -121,13 +127,13 @@ class LatticeCarrier:
         grid = plan.plane.shape[0] // 8, plan.plane.shape[1] // 8
         first = min(len(bits), plan.middle)
         parts = {"middle": bits[:first], "top": bits[first:]}
-        header = payload.Base(*grid, _header(bits, first)).bits()
+        header = payload.Base(*grid, _header(bits, first), version=payload.UNSPLIT_VERSION).bits()
         lattice = self._lattice()
         base_code = short_code(BASE_CODE_BITS, payload.BASE_BITS)
         words = {n: _code(n, grid, len(part)).encode(part) for n, part in parts.items() if len(part)}
         change = lattice.embed(plan.plane, base_code.encode(header), words, plan.level)
         marked = np.clip(np.rint(plan.plane + change), 0, 255)
-        if not np.array_equal(base_code.decode(lattice.reread_base(marked, plan.level)).bits, header):
+        if not base_is_readable(lattice, marked, header, plan.level):
             raise CapacityError(f"this picture of {width}x{height} px is too flat to carry a readable header")
         return Protection(to_picture(change, plan.size, (height, width)), luma_direction(image_u8))
 
@@ -135,7 +141,7 @@ class LatticeCarrier:
         """See Locator. A mark whose message has another length than `count` is present, its bits erased."""
         checked_picture(received_u8)
         if count is not None:
-            checked_count(count, sum(CODE_LIMITS.values()), self.name)
+            checked_count(count, CODE_LIMITS["middle"] + CODE_LIMITS["top"], self.name)
         lattice = self._lattice()
         mark = detect_mark(luma(received_u8), lattice, self.moved)
         erased = np.zeros(count or 0, np.float32)

@@ -14,10 +14,16 @@ from underdrawing.carriers.lattice.local_alignment import refine_locally
 from underdrawing.carriers.lattice.parameters import (
     LAYERS,
     STRENGTHS,
+    EmbeddingLevel,
     default_strength_for_size,
     nearest_strength,
 )
-from underdrawing.carriers.lattice.soft_bits import Reading, altered_probability, evidence
+from underdrawing.carriers.lattice.soft_bits import (
+    Reading,
+    altered_probability,
+    evidence,
+    with_known_layers,
+)
 from underdrawing.coding import payload
 from underdrawing.coding.ldpc import Code, Decoded, short_code
 from underdrawing.core.errors import CodeError
@@ -81,7 +87,7 @@ class Mark:
 
     def evidence(self) -> np.ndarray:
         """(r, c) log-likelihood ratio "untouched over altered" of each block, from all layers."""
-        return _evidence(self.reading, self.known)
+        return evidence(self.reading, self.known)
 
     def with_layer(self, layer: str, codeword: np.ndarray, lattice: Lattice) -> Mark:
         """The mark with one more decoded codeword, and the channel estimated again."""
@@ -169,6 +175,8 @@ def _decoded(lattice: Lattice, received: np.ndarray, view: View, tried: int) -> 
         base = _checked_base(decoded, llr)
         if base is not None:
             lattice = lattice.of_picture(base.identity, (base.rows, base.cols))
+            level = view.alignment.level._replace(split=base.split)
+            view = replace(view, alignment=view.alignment.moved(level=level))
             placed = lattice.place_view(view, received, (base.rows, base.cols))
             return _with_base(lattice, placed, base, decoded, tried)
     return None
@@ -177,7 +185,7 @@ def _decoded(lattice: Lattice, received: np.ndarray, view: View, tried: int) -> 
 def _base_attempts(lattice: Lattice, view: View, soft: np.ndarray) -> Iterator[np.ndarray]:
     """Soft bits to decode: all blocks, then without altered blocks, then for the base of a small grid."""
     yield soft
-    blind = altered_probability(_evidence(view.reading, {}))
+    blind = altered_probability(evidence(view.reading, {}))
     if blind.mean() > 0.02:
         discounted = View(view.alignment, view.equalizer, view.plane, view.reading.with_altered(blind))
         yield lattice.base_soft_bits(discounted)
@@ -203,10 +211,16 @@ def _with_base(lattice: Lattice, view: View, base: payload.Base, decoded: Decode
     names = ("base", "middle") if small else ("base",)
     known = {name: spread[..., LAYERS[name]] for name in names}
     bits = spread[..., : LAYERS[names[-1]].stop]
-    altered = altered_probability(_evidence(view.reading, known))
+    altered = altered_probability(evidence(view.reading, known))
     reading = view.reading.with_known(bits, altered)
-    altered = altered_probability(_evidence(reading, known))
+    altered = altered_probability(evidence(reading, known))
     return Mark(view, base, reading.with_known(bits, altered), lattice, known, tried=tried)._settled()
+
+
+def base_is_readable(lattice: Lattice, marked: np.ndarray, base: np.ndarray, level: EmbeddingLevel) -> bool:
+    """Whether these bits of the base layer are decodable from a marked luma plane (8 r, 8 c)."""
+    soft = lattice.reread_base(marked, level)
+    return np.array_equal(short_code(lattice.base_bits, payload.BASE_BITS).decode(soft).bits, base)
 
 
 def decode_layer(mark: Mark, lattice: Lattice, layer: str, layer_code: Code) -> tuple[Decoded | None, Mark]:
@@ -233,10 +247,4 @@ def _lacks_information(soft: np.ndarray, size: int) -> bool:
 
 
 def _measured(reading: Reading, known: dict[str, np.ndarray], prior: float = 0.1) -> Reading:
-    altered = altered_probability(_evidence(reading, known), prior)
-    bits = np.concatenate([known[name] for name in ("base", "middle", "top") if name in known], axis=2)
-    return reading.with_known(bits, altered)
-
-
-def _evidence(reading: Reading, known: dict[str, np.ndarray]) -> np.ndarray:
-    return sum(evidence(reading, place, known.get(name)) for name, place in LAYERS.items())
+    return with_known_layers(reading, known, altered_probability(evidence(reading, known), prior))

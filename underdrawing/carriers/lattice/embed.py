@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from underdrawing.carriers.lattice.parameters import FREQUENCIES, LAYERS, MOVES, EmbeddingLevel, KeyTables
+from underdrawing.carriers.lattice.parameters import FREQUENCIES, PLACES, EmbeddingLevel, KeyTables
 from underdrawing.coding.keystream import permutation
 
-CODE_LIMITS = {"middle": 32768, "top": 65536}
+CODE_LIMITS = {"middle": 32768, "top": 65536, "top70": 24576, "top80": 16384, "top90": 24576}
 """Most coded bits of a layer; on larger grids every coded bit is carried by several coefficients."""
 
 
 def code_length(layer: str, rows: int, cols: int) -> int:
-    """Coded bits of the middle or top layer on a grid of rows x cols blocks."""
-    place = LAYERS[layer]
+    """Coded bits of the middle or top layer, or of a part of the top, on a grid of rows x cols blocks."""
+    place = PLACES[layer]
     return min(rows * cols * (place.stop - place.start), CODE_LIMITS[layer])
 
 
@@ -22,7 +22,7 @@ def code_index(layer: str, rows: int, cols: int, secret: bytes) -> np.ndarray:
 
     A permutation over the whole frame: the bits that describe a region are stored all over the picture.
     """
-    place = LAYERS[layer]
+    place = PLACES[layer]
     count = rows * cols * (place.stop - place.start)
     order = permutation(secret, f"{layer} order", count) % code_length(layer, rows, cols)
     return order.reshape(rows, cols, -1)
@@ -38,7 +38,7 @@ def symbols(
     index = np.tile(tile, (-(-rows // tile.shape[0]), -(-cols // tile.shape[1]), 1))[:rows, :cols]
     result[..., : index.shape[2]] = base[index]  # on larger grids the middle layer overwrites its part
     for name, codeword in layers.items():
-        result[..., LAYERS[name]] = codeword[code_index(name, rows, cols, secret)]
+        result[..., PLACES[name]] = codeword[code_index(name, rows, cols, secret)]
     return result
 
 
@@ -51,4 +51,4 @@ def change(
     """
     offset = dither + np.float32(0.5) * bits
     nearest = (np.rint(coefficients / level.steps - offset) + offset) * level.steps
-    return MOVES * (nearest - coefficients)
+    return level.moves * (nearest - coefficients)

@@ -12,14 +12,22 @@ import numpy as np
 from underdrawing.carriers.lattice import sync
 from underdrawing.carriers.lattice.activity import activity
 from underdrawing.carriers.lattice.alignment_score import score_alignment
-from underdrawing.carriers.lattice.capacity import bits_after_jpeg, bits_after_resize
+from underdrawing.carriers.lattice.capacity import (
+    MarkedPlane,
+    bits_after_jpeg,
+    bits_after_resize,
+    coarser_quality,
+)
 from underdrawing.carriers.lattice.embed import change, code_index, code_length, symbols
 from underdrawing.carriers.lattice.equalize import BLURS, Equalizer, assumed_equalizer, estimate_equalizer
 from underdrawing.carriers.lattice.grid import Alignment, grid_size
 from underdrawing.carriers.lattice.parameters import (
     FREQUENCIES,
     LAYERS,
+    MADE_FOR,
     MAX_BLOCKS,
+    PARTS,
+    PLACES,
     SMALL_BLOCKS,
     STEPS,
     STRENGTHS,
@@ -60,7 +68,7 @@ def _agreement_of_layers(view: View) -> float:
 
     Altered blocks lower it equally for every level.
     """
-    total = sum(evidence(view.reading, LAYERS[name]) for name in ("middle", "top"))
+    total = evidence(view.reading, {}, slice(LAYERS["middle"].start, None))
     return float(np.logaddexp(np.log1p(-PRIOR_ALTERED) + total, np.log(PRIOR_ALTERED)).sum())
 
 
@@ -111,9 +119,9 @@ class Lattice:
         """(r, c, n) bool: the coefficients that embedding changes."""
         rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
         used = self.tables.rank[:rows, :cols] < level.density(activity(plane))
-        for name in ("middle", "top"):
+        for name in level.layers:
             if name not in layers and not (name == "middle" and is_small(rows, cols)):
-                used[..., LAYERS[name]] = False
+                used[..., PLACES[name]] = False
         return used
 
     def capacity(
@@ -128,31 +136,49 @@ class Lattice:
     ) -> dict[str, dict[int, np.ndarray]]:
         """Bits (r, c) of middle and top after JPEGs of these qualities, by layer and quality.
 
+        The top layer in parts is measured by capacity_of_parts.
         Key 100: coefficients in use. Key 0: bits of the middle after a resize by .7. Key 90 at strengths
         above 1: a JPEG whose quantizer grows with the steps.
 
         ease: quantizer on the grid over that on the picture; below 1 where a grid pixel covers several.
         """
-        rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
-        # arbitrary bits
-        dither = self.dither(plane)
-        bits = (dither * 4096).astype(np.uint8) & 1
-        coefficients = analyse(plane, FREQUENCIES)
-        moves = change(coefficients, bits, dither, level)
+        marked = self._marked(plane, level)
         texture = activity(plane)
-        used = self.tables.rank[:rows, :cols] < level.density(texture)
-        marked = plane + synthesise(moves * used, FREQUENCIES)
-        tables = dither, self.tables.rank[:rows, :cols]
-        result = {name: {100: used[..., LAYERS[name]].sum(2)} for name in LAYERS}
+        result = {name: {100: marked.used[..., LAYERS[name]].sum(2)} for name in LAYERS}
         middle = LAYERS["middle"]
         larger = max(1.0, level.steps[middle.start] / STEPS[middle.start])
-        result["middle"][0] = bits_after_resize(used[..., middle], texture / larger)
+        result["middle"][0] = bits_after_resize(marked.used[..., middle], texture / larger)
         for quality in qualities:
             reach = max(1.0, level.steps[-1] / STEPS[-1]) if quality == 90 else 1.0
             worst = round(100 - (100 - quality) * reach * ease)
-            for name, carried in bits_after_jpeg(marked, worst, bits, tables, level, ease == 1).items():
-                result[name][quality] = carried
+            layers = ("middle",) if level.split else ("middle", "top")
+            carried = bits_after_jpeg(marked, worst, level, ease == 1, layers)
+            for name, bits in carried.items():
+                result[name][quality] = bits
         return result
+
+    def capacity_of_parts(
+        self, plane: np.ndarray, level: EmbeddingLevel, ease: float = 1.0
+    ) -> dict[str, float]:
+        """Bits of each of PARTS after the JPEG that it is made for, whose quantizer grows with its steps at
+        strengths above 1. level: a split one. See capacity_by_block."""
+        marked, result = self._marked(plane, level), {}
+        unit = level._replace(strength=1.0).steps
+        for name, place in PARTS.items():
+            reach = max(1.0, float(level.steps[place.start] / unit[place.start]))
+            worst = coarser_quality(MADE_FOR[name], reach * ease)
+            carried = bits_after_jpeg(marked, worst, level, ease == 1, (name,))
+            result[name] = float(carried[name].sum())
+        return result
+
+    def _marked(self, plane: np.ndarray, level: EmbeddingLevel) -> MarkedPlane:
+        """The plane with arbitrary bits in every layer."""
+        rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
+        dither, rank = self.dither(plane), self.tables.rank[:rows, :cols]
+        bits = (dither * 4096).astype(np.uint8) & 1
+        moves = change(analyse(plane, FREQUENCIES), bits, dither, level)
+        used = rank < level.density(activity(plane))
+        return MarkedPlane(plane + synthesise(moves * used, FREQUENCIES), bits, dither, rank, used)
 
     def reread_base(self, marked: np.ndarray, level: EmbeddingLevel) -> np.ndarray:
         """Soft bits of the base codeword in a marked luma plane (8 r, 8 c) at the origin of the grid."""
@@ -320,5 +346,5 @@ class Lattice:
     def layer_soft_bits(self, view: View, reading: Reading, layer: str, grid: tuple[int, int]) -> np.ndarray:
         """Soft bits of a layer's codeword from a reading of the same blocks, positive for 0."""
         return gather(
-            soft_bits(reading, LAYERS[layer]), self.layer_index(view, layer, grid), code_length(layer, *grid)
+            soft_bits(reading, PLACES[layer]), self.layer_index(view, layer, grid), code_length(layer, *grid)
         )

@@ -15,7 +15,15 @@ import numpy as np
 
 from underdrawing.carriers.lattice.lattice import View
 from underdrawing.carriers.lattice.parameters import LAYERS
-from underdrawing.carriers.lattice.soft_bits import Reading, altered_probability, first_moment
+from underdrawing.carriers.lattice.soft_bits import (
+    Reading,
+    altered_probability,
+    evidence,
+    first_moment,
+    log_ratios,
+    signs,
+    with_known_layers,
+)
 from underdrawing.core.types import ALTERED_PROBABILITY
 from underdrawing.nets.graph import Graph
 
@@ -57,39 +65,9 @@ class Locator:
 
 def measured(reading: Reading, known: dict[str, np.ndarray]) -> Reading:
     """The reading with its concentration estimated from the known bits, altered blocks discounted."""
-    sign, is_known = _signs(known, reading.cosine.shape)
-    first = len(is_known) if is_known.all() else int(is_known.argmin())
     for _ in range(_ROUNDS):
-        altered = altered_probability(log_ratios(reading, known).sum(2))
-        if first:
-            reading = reading.with_known(sign[..., :first] < 0, altered)
-        else:
-            reading = reading.with_altered(altered)
+        reading = with_known_layers(reading, known, altered_probability(evidence(reading, known)))
     return reading
-
-
-def _signs(known: dict[str, np.ndarray], shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """+1 for bit 0 and -1 for bit 1, (r, c, n) float32, and which of the n coefficients are known.
-
-    The base of a small grid has more bits than frequencies: the rest continues in the middle.
-    """
-    sign, is_known = np.ones(shape, np.float32), np.zeros(shape[2], bool)
-    for name, bits in known.items():
-        start = LAYERS[name].start
-        place = slice(start, start + bits.shape[2])
-        sign[..., place] -= 2 * bits.astype(np.float32)
-        is_known[place] = True
-    return sign, is_known
-
-
-def log_ratios(reading: Reading, known: dict[str, np.ndarray]) -> np.ndarray:
-    """Log-likelihood ratio "untouched over altered" of each coefficient, (r, c, n) float32."""
-    sign, is_known = _signs(known, reading.cosine.shape)
-    every = slice(None)
-    right, wrong = reading.log_density(every, sign), reading.log_density(every, -sign)
-    fits = np.where(is_known, right, np.logaddexp(right, wrong) - np.float32(np.log(2)))
-    used = reading.evidential_use
-    return np.log(used * np.exp(fits) + 1 - used)
 
 
 def shortfall(reading: Reading, known: dict[str, np.ndarray]) -> np.ndarray:
@@ -98,7 +76,7 @@ def shortfall(reading: Reading, known: dict[str, np.ndarray]) -> np.ndarray:
     About zero in unaltered blocks and in blocks without a mark (black areas), under every channel; positive
     in altered blocks.
     """
-    _, is_known = _signs(known, reading.cosine.shape)
+    _, is_known = signs(known, reading.cosine.shape)
     expected = reading.evidential_use * reading.expected_log_density()
     return ((expected - log_ratios(reading, known)) * is_known).sum(2).astype(np.float32)
 
@@ -153,7 +131,7 @@ def drop_marked_regions(probability: np.ndarray, view: View, known: dict[str, np
 def agreement(reading: Reading, known: dict[str, np.ndarray]) -> np.ndarray:
     """(r, c, 3) float32: sum over a block's known coefficients of their cosine to the known bit; its mean in
     an unaltered block; its variance in an altered one, where the mean is 0."""
-    sign, is_known = _signs(known, reading.cosine.shape)
+    sign, is_known = signs(known, reading.cosine.shape)
     use = reading.evidential_use * is_known
     moment = first_moment(reading.kappa)
     parts = use * sign * reading.cosine, use * moment, use**2 / 2
@@ -164,7 +142,7 @@ def block_features(reading: Reading, known: dict[str, np.ndarray]) -> np.ndarray
     """(r, c, FEATURES) float32: ratios, agreement, and by layer evidence, use, concentration, known."""
     ratios = log_ratios(reading, known)
     used = reading.evidential_use
-    sign, is_known = _signs(known, used.shape)
+    sign, is_known = signs(known, used.shape)
     agreement = np.where(is_known, sign * reading.cosine, 2 * reading.cosine**2 - 1)
     columns = []
     for place in LAYERS.values():

@@ -5,7 +5,8 @@ Three layers share the 8x8 block DCT of the luma on a grid of at most 1024 px:
     base    two coefficients a block, large step     identity and grid; repeats in tiles, for crops
     middle  four mid-frequency coefficients, two     signature, first part of the content code; to JPEG 50
             low ones more where there is texture
-    top     the rest of the low half of the block    rest of the content code; to JPEG 90
+    top     the rest of the low half of the block    rest of the content code; to JPEG 90, or in three parts
+                                                     to JPEG 70, 80 and 90
 
 The frequencies were selected by the SSIMULACRA2 cost and the capacity after each codec of each one alone
 (docs/HOW_IT_WORKS.md). Basis functions of even order are continuous at block edges and cost a quarter of
@@ -49,6 +50,11 @@ PERIODIC = 4
 the origin."""
 
 LAYERS = {"base": slice(0, 2), "middle": slice(2, 8), "top": slice(8, len(FREQUENCIES))}
+PARTS = {"top70": slice(8, 12), "top80": slice(12, 15), "top90": slice(15, len(FREQUENCIES))}
+"""Parts of the top layer in payload layout 3, made for JPEG 70, 80 and 90, each with its own codeword."""
+PLACES = LAYERS | PARTS
+MADE_FOR = {"top70": 70, "top80": 80, "top90": 90}
+"""Quality of the JPEG that each part survives, at strength 1."""
 
 JPEG_STEPS = np.array(
     [10, 14, 14, 13, 16, 12, 11, 12, 16, 14, 19, 17, 18, 24, 26, 22, 24, 22, 29], np.float32
@@ -66,6 +72,24 @@ MOVES = np.concatenate([np.full(8, 0.84), np.ones(len(TOP))]).astype(np.float32)
 """Fraction of the distance to the nearest lattice point that a coefficient is moved (distortion compensation,
 Chen and Wornell 2001): with coding noise the rest costs more energy than it gains."""
 
+# In parts: steps over the quantizer of JPEG 50, moves, and exponents of growth with strengths above 1.
+_PART_STEPS = {"top70": 1.08, "top80": 0.76, "top90": 0.46}
+_PART_MOVES = {"top70": 0.70, "top80": 0.76, "top90": 0.90}
+_PART_GROWTH = {"top70": 0.5, "top80": 0.95, "top90": 1.5}
+
+
+def _in_parts(values: np.ndarray, parts: dict[str, float], scale: np.ndarray | float = 1.0) -> np.ndarray:
+    """(n,) values with those of the top layer's parts, times `scale` (n,)."""
+    result = np.array(values, np.float32)
+    for name, value in parts.items():
+        result[PARTS[name]] = (value * np.broadcast_to(scale, result.shape))[PARTS[name]]
+    return result
+
+
+SPLIT_STEPS = _in_parts(STEPS, _PART_STEPS, JPEG_STEPS)
+_SPLIT_MOVES = _in_parts(MOVES, _PART_MOVES)
+_SPLIT_MOVES[LAYERS["base"]] = 0.80
+
 # Density: the share of coefficients in use, linear in log activity between these points (levels). Tuned for
 # less than 1.1 levels of change where the photo is smooth, SSIMULACRA2 above 80 and SSIM .985 at 512x512.
 _ACTIVITY_POINTS = np.log([1.0, 2.0, 4.8, 8.2, 12.0])
@@ -73,11 +97,15 @@ _DENSITY = {
     "base": [0.06, 0.12, 0.20, 0.40, 0.92],
     "middle": [0.00, 0.00, 0.05, 0.70, 1.0],
     "top": [0.06, 0.06, 0.07, 0.50, 1.0],
+    "top70": [0.00, 0.00, 0.00, 0.38, 1.0],
+    "top80": [0.00, 0.00, 0.00, 0.38, 1.0],
+    "top90": [0.06, 0.06, 0.07, 0.50, 1.0],
 }
 """In flat blocks a large step is visible: only the small steps of the top layer remain, for localization."""
 
 _FILL = 3.4
 _GROWTH = np.repeat(np.float32([0.5, 0.5, 1.5]), [2, 6, len(TOP)])
+_SPLIT_GROWTH = _in_parts(_GROWTH, _PART_GROWTH)
 """Above strength 1 the density grows first: the activity is multiplied by strength ** _FILL. The steps of
 base and middle, which are large enough, grow more slowly than those of the top."""
 
@@ -90,13 +118,26 @@ class EmbeddingLevel(NamedTuple):
     texture_gain: float = 1.0
     """Multiplies the activity that decides how many coefficients of the middle, and under strength 1 of the
     base, are in use; one of TEXTURE_GAINS."""
+    split: bool = False
+    """Whether the top layer has PARTS."""
 
     @property
     def steps(self) -> np.ndarray:
         """(n,) float32 step of each of the n FREQUENCIES, luma levels."""
+        steps = SPLIT_STEPS if self.split else STEPS
         if self.strength <= 1:
-            return STEPS * np.float32(self.strength)
-        return STEPS * np.float32(self.strength) ** _GROWTH
+            return steps * np.float32(self.strength)
+        return steps * np.float32(self.strength) ** (_SPLIT_GROWTH if self.split else _GROWTH)
+
+    @property
+    def moves(self) -> np.ndarray:
+        """(n,) float32 fraction of the distance to the nearest lattice point that a coefficient is moved."""
+        return _SPLIT_MOVES if self.split else MOVES
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers behind the base."""
+        return ("middle", *PARTS) if self.split else ("middle", "top")
 
     def density(self, activity: np.ndarray, count: int = len(FREQUENCIES)) -> np.ndarray:
         """Share of coefficients in use at the first `count` frequencies, (r, c) activity -> (r, c, count)
@@ -105,13 +146,13 @@ class EmbeddingLevel(NamedTuple):
         gains = {
             "base": self.texture_gain if self.strength < 1 else 1.0,
             "middle": self.texture_gain,
-            "top": 1.0,
         }
         result = np.empty((*activity.shape, count), np.float32)
-        for name, points in _DENSITY.items():
-            if LAYERS[name].start < count:
-                gained = log_activity + np.log(gains[name])
-                result[..., LAYERS[name]] = np.interp(gained, _ACTIVITY_POINTS, points)[..., None]
+        for name in ("base", *self.layers):
+            if PLACES[name].start < count:
+                gained = log_activity + np.log(gains.get(name, 1.0))
+                density = np.interp(gained, _ACTIVITY_POINTS, _DENSITY[name])
+                result[..., PLACES[name]] = density[..., None]
         return result
 
 

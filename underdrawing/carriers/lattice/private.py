@@ -51,6 +51,7 @@ from underdrawing.coding.keystream import picture_key
 from underdrawing.ops.dct import analyse
 
 _TUNED = slice(LAYERS["base"].stop, LAYERS["middle"].stop)
+_BY_PICTURE = slice(LAYERS["middle"].start, None)
 _DISAGREES = -4.0  # nats over a cell, from which its states are not those of embedding
 _VOUCHES = 3.0  # nats over a cell, from which its states are those of embedding
 _ALTERED_BLOCKS = 3  # of a cell, that explain why
@@ -121,7 +122,7 @@ class PictureLattice(Lattice):
             weight = (rank < level.density(texture)[..., _TUNED]) * (STEPS[_TUNED] / STEPS[_TUNED][0]) ** 2
             return float((agreement * weight).sum() / np.sqrt((weight**2).sum() / 2 + 1))
 
-        levels = [EmbeddingLevel(strength, gain) for gain in TEXTURE_GAINS]
+        levels = [alignment.level._replace(texture_gain=gain) for gain in TEXTURE_GAINS]
         return alignment.moved(level=max(levels, key=score))
 
     def settle(self, view: View, reading: Reading, known: dict[str, np.ndarray]) -> View:
@@ -149,7 +150,7 @@ class PictureLattice(Lattice):
         for gain in TEXTURE_GAINS:
             level = view.alignment.level._replace(texture_gain=gain)
             use = probability_in_use(texture, rank, level, clipped)
-            found = evidence(replace(reading, in_use=use), LAYERS["middle"], known.get("middle"))
+            found = evidence(replace(reading, in_use=use), known, LAYERS["middle"])
             total = np.logaddexp(np.log1p(-PRIOR_ALTERED) + found, np.log(PRIOR_ALTERED)).sum()
             fits.append((float(total), level, use))
         return max(fits, key=lambda fit: fit[0])[1:]
@@ -168,7 +169,7 @@ class PictureLattice(Lattice):
 
         is_base = ~(self._by_content | self._by_position)
         base = replace(reading, in_use=reading.in_use * is_base)
-        contradicts = altered_probability(_evidence(base, known, ("base", "middle"))) > 0.5
+        contradicts = altered_probability(evidence(base, known, slice(0, _TUNED.stop))) > 0.5
         counts = (
             self._by_content & ~blocks((disagrees & explained) | ~complete)
             | self._by_position & ~blocks(disagrees & ~explained)
@@ -180,7 +181,7 @@ class PictureLattice(Lattice):
     def _altered(self, reading: Reading, known: dict[str, np.ndarray]) -> np.ndarray:
         """(r, c) probability that a block was altered, from the coefficients by position."""
         by_position = replace(reading, in_use=reading.in_use * self._by_position)
-        return altered_probability(_evidence(by_position, known))
+        return altered_probability(evidence(by_position, known, _BY_PICTURE))
 
     def _chosen(
         self, view: View, reading: Reading, known: dict[str, np.ndarray]
@@ -205,8 +206,10 @@ class PictureLattice(Lattice):
             spread(reading.altered),
             spread(reading.bins),
             reading.box,
+            reading.steps,
+            reading.left,
         )
-        found = _evidence(parts, {name: spread(bits) for name, bits in known.items()}).sum(1)
+        found = evidence(parts, {name: spread(bits) for name, bits in known.items()}, _BY_PICTURE).sum(1)
         found += candidates.log_prior
         count = cells.complete.size
         best = np.lexsort((found, candidates.cell))[
@@ -224,10 +227,3 @@ def _on_grid(alignment: Alignment) -> Alignment:
             offset[axis] += 8 * (MAX_BLOCKS - start)
             origin[axis] = 0
     return alignment.moved(offset=tuple(offset), origin=tuple(origin))
-
-
-def _evidence(
-    reading: Reading, known: dict[str, np.ndarray], layers: tuple[str, ...] = ("middle", "top")
-) -> np.ndarray:
-    """Block evidence (r, c) of some layers."""
-    return sum(evidence(reading, LAYERS[name], known.get(name)) for name in layers)

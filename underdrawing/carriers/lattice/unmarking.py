@@ -1,10 +1,10 @@
 """Removal of the mark: estimate of every coefficient before embedding.
 
 Where a layer was decoded, the lattice point q of a coefficient is known, so the original lies within half a
-step of q. The received coefficient gives more information where distortion compensation left 1 - MOVES of the
-distance, and the decoded content gives an expected value:
+step of q. The received coefficient gives more information where distortion compensation left 1 - moves of
+the distance, and the decoded content gives an expected value:
 
-    u = x - q:   u ~ N(decoded - q, spread^2),   received - q = (1 - MOVES) u + N(0, noise^2), |u| <= step / 2
+    u = x - q:   u ~ N(decoded - q, spread^2),   received - q = (1 - moves) u + N(0, noise^2), |u| <= step / 2
 
 The estimate is the mean of that truncated normal density. Spread and noise are measured in the picture.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from underdrawing.carriers.lattice.parameters import FREQUENCIES, LAYERS, MOVES
+from underdrawing.carriers.lattice.parameters import FREQUENCIES, PLACES
 from underdrawing.carriers.lattice.soft_bits import Reading
 from underdrawing.ops.dct import analyse, synthesise
 from underdrawing.ops.special import normal_cdf
@@ -42,7 +42,7 @@ def change_back(
     received, expected = analyse(plane, FREQUENCIES), analyse(decoded, FREQUENCIES)
     back = np.zeros_like(received)
     for name, bits in known.items():
-        start = LAYERS[name].start  # a small grid's base continues in the middle
+        start = PLACES[name].start  # a small grid's base continues in the middle
         for k in range(start, start + bits.shape[2]):
             offset = dither[..., k] + np.float32(0.5) * bits[..., k - start]
             point = (np.rint(received[..., k] / steps[k] - offset) + offset) * steps[k]
@@ -52,7 +52,7 @@ def change_back(
                 if here.sum() < _LEAST_BLOCKS:
                     continue
                 shift, guess = received[..., k][here] - point[here], expected[..., k][here] - point[here]
-                was = _before(shift, guess, used[here], float(steps[k]), float(1 - MOVES[k]))
+                was = _before(shift, guess, used[here], float(steps[k]), float(reading.box[k, 2]))
                 back[..., k][here] = used[here] * (was - shift)
     return synthesise(back, FREQUENCIES)
 

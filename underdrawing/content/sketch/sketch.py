@@ -45,8 +45,9 @@ SYMBOLS_FROM_BITS = 100
 """A first layer below this budget holds tokens alone."""
 CELL_BITS = 30.0
 """Bits per latent cell; with fewer, a smaller grid with finer steps has less error."""
-FIRST_CELL_BITS = 7.0
-"""Least bits per cell in the first layer."""
+FIRST_CELL_BITS = 11.0
+"""Least bits per cell in the first layer. Layers of 350, 400 and 900 bits (256x256, six photographs): with 7
+bits 16.0, 18.4 and 20.1 dB, with 12 bits 17.3, 18.5 and 20.0 dB; one layer alone 17.5, 19.0 and 20.6 dB."""
 SMALLEST, LARGEST = 3, 64
 BIT_COST = 0.06
 """Lagrange multiplier of the choice of symbols: squared error, in steps, per bit."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from dataclasses import fields as dataclass_fields
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,10 +14,13 @@ from underdrawing.carriers.lattice import detection, rates
 from underdrawing.carriers.lattice.detection import BASE_CODE_BITS, Mark, decode_layer
 from underdrawing.carriers.lattice.embed import code_length
 from underdrawing.carriers.lattice.lattice import Lattice
+from underdrawing.carriers.lattice.parameters import PARTS
 from underdrawing.carriers.lattice.private import PrivateLattice
 from underdrawing.coding import payload
-from underdrawing.coding.ldpc import Decoded, code
+from underdrawing.coding.ldpc import code
 from underdrawing.core.errors import CodeError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -23,18 +29,23 @@ class Marked(Mark):
 
     middle: payload.Middle | None = None
     top: payload.Top | None = None
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Information bits of each codeword that was read, behind the base layer."""
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """Names of the layers with a valid checksum."""
-        return ("base", *(n for n, part in (("middle", self.middle), ("top", self.top)) if part is not None))
+        """Names of the layers with a valid check: "top" where all of it was read, else its parts."""
+        read = [name for name, part in (("middle", self.middle), ("top", self.top)) if part is not None]
+        if self.base.split and self.top is not None and len(self.top.content) < len(PARTS):
+            read[-1:] = list(PARTS)[: len(self.top.content)]
+        return ("base", *read)
 
     @property
     def bits(self) -> dict[str, int]:
         """Number of bits read, by the kinds of Protection.bits."""
-        sizes = rates.sizes(self.base.rates, *self.grid)
-        read = payload.bits_read(self.middle, self.top, sizes)
-        coded = sum(code_length(name, *self.grid) for name in self.layers[1:])
+        middle, top = self.sizes.get("middle", 0), [n for k, n in self.sizes.items() if k != "middle"]
+        read = payload.bits_read(self.middle, self.top, (middle, top))
+        coded = sum(code_length(name, *self.grid) for name in self.sizes)
         return {**read, "coded": BASE_CODE_BITS + coded}
 
 
@@ -66,32 +77,50 @@ def detect_whole(received: np.ndarray, secret: bytes | None) -> Mark | None:
 
 
 def decode_layers(mark: Mark) -> Marked:
-    """Decode the middle and then the top layer, with the current estimate of altered blocks erased."""
-    k_middle, k_top = rates.sizes(mark.base.rates, *mark.grid)
-    lattice, middle, top = mark.lattice, None, None
+    """Decode middle and top layer one after the other, with the current estimate of altered blocks erased."""
+    base, middle, top, sizes = mark.base, None, None, {}
+    k_middle = rates.middle_size(base.rates, *mark.grid, base.split)
     if k_middle:
-        found, mark = _decode(mark, lattice, "middle", k_middle)
-        if found is not None:
-            middle = _parsed(payload.read_middle, found.bits, mark.base)
-        if middle is not None:
-            mark = mark.with_layer("middle", found.codeword, lattice)
-    if k_top and (middle is not None or not k_middle):
-        found, mark = _decode(mark, lattice, "top", k_top)
-        if found is not None:
-            top = _parsed(payload.read_top, found.bits, mark.base, middle)
-        if top is not None:
-            mark = mark.with_layer("top", found.codeword, lattice)
+        middle, mark = _decode(mark, "middle", k_middle, partial(payload.read_middle, base=base))
+        sizes |= {} if middle is None else {"middle": k_middle}
+    if base.split and middle is not None:
+        top, mark, parts = _decode_parts(mark, middle)
+        sizes |= parts
+    elif not base.split and (middle is not None or not k_middle):
+        _, k_top = rates.sizes(base.rates, *mark.grid)
+        parse = partial(payload.read_top, base=base, middle=middle)
+        top, mark = _decode(mark, "top", k_top, parse) if k_top else (None, mark)
+        sizes |= {} if top is None else {"top": k_top}
     mark = mark.binding()
-    fields = {field.name: getattr(mark, field.name) for field in dataclass_fields(mark)}
-    return Marked(**fields, middle=middle, top=top)
+    fields = {each.name: getattr(mark, each.name) for each in dataclass_fields(mark)}
+    return Marked(**fields, middle=middle, top=top, sizes=sizes)
 
 
-def _decode(mark: Mark, lattice: Lattice, layer: str, size: int) -> tuple[Decoded | None, Mark]:
-    return decode_layer(mark, lattice, layer, code(code_length(layer, *mark.grid), size))
+def _decode_parts(mark: Mark, middle: payload.Middle) -> tuple[payload.Top | None, Mark, dict[str, int]]:
+    """The parts of the top layer up to the first one that is not readable, and their sizes."""
+    rate, digest, sizes, read = rates.first_part(mark.base.rates), middle.top_digest, {}, []
+    for name in PARTS:
+        size = rates.part_size(name, rate, *mark.grid)
+        if not size:
+            break
+        parse = partial(payload.read_part, digest=digest)
+        part, mark = _decode(mark, name, size, parse)
+        if part is None:
+            break
+        sizes[name], rate, digest = size, part.rate, part.digest
+        read.append(part)
+    if not read:
+        return None, mark, sizes
+    return payload.Top(tuple(part.content for part in read), read[-1].public), mark, sizes
 
 
-def _parsed(parse, *arguments):
+def _decode(mark: Mark, layer: str, size: int, parse: Callable[[np.ndarray], T]) -> tuple[T | None, Mark]:
+    """The parsed layer, None where it is not readable, and the mark with what was learned."""
+    found, mark = decode_layer(mark, mark.lattice, layer, code(code_length(layer, *mark.grid), size))
+    if found is None:
+        return None, mark
     try:
-        return parse(*arguments)
+        parsed = parse(found.bits)
     except CodeError:
-        return None
+        return None, mark
+    return parsed, mark.with_layer(layer, found.codeword, mark.lattice)

@@ -2,9 +2,9 @@
 
     I --> grid --> capacity --> rates                    M, T = sketch.encode(I, budgets)
                                  \\
-    base (identity), hash + M + signature, T  --> LDPC --> lattice --> I_P = I + r
+    base (identity), hash + M + signature, T in parts  --> LDPC --> lattice --> I_P = I + r
 
-    I_R --> align --> base --> erase --> middle --> erase --> top      every layer with its own checksum
+    I_R --> align --> base --> erase --> middle --> erase --> top70, top80, top90    each with its own check
         --> locator(view, known bits) = P(altered)    sketch.decode(M, T) --> fusion with I_R outside the mask
         --> witness(I_R, signed hash, sketch) = contradictions, also where somebody wrote the mark again
 
@@ -24,11 +24,12 @@ from underdrawing.coding.payload import Previous
 from underdrawing.content.importance.importance import ImportanceMap
 from underdrawing.content.importance.request import PLAIN, ContentRequest
 from underdrawing.core.types import Verdict
+from underdrawing.ops.color import picture_luma
 from underdrawing.ops.protection import Protection
 from underdrawing.systems.photo import protecting, verifying
 from underdrawing.systems.photo.decoding import decode_layers, detect_unchanged, detect_whole, searches
 from underdrawing.systems.photo.parts import BlockLocator, ContentWitness, Fuser, Parts, SketchCodec
-from underdrawing.systems.photo.protecting import Codecs, Settings, picture_luma
+from underdrawing.systems.photo.protecting import Codecs, Settings
 
 
 class Photo:

@@ -6,17 +6,14 @@ import secrets
 from contextlib import suppress
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
-from underdrawing.carriers.lattice import rates
-from underdrawing.carriers.lattice.detection import BASE_CODE_BITS
+from underdrawing.carriers.lattice.detection import BASE_CODE_BITS, base_is_readable
+from underdrawing.carriers.lattice.division import divide
 from underdrawing.carriers.lattice.embed import code_length
 from underdrawing.carriers.lattice.grid import grid_size, resize, to_picture
-from underdrawing.carriers.lattice.lattice import LEAST_VIEW_PX, Lattice, is_small
+from underdrawing.carriers.lattice.lattice import LEAST_VIEW_PX, Lattice
 from underdrawing.carriers.lattice.parameters import (
-    TEXTURE_GAINS,
-    EmbeddingLevel,
     default_strength_for_size,
     nearest_strength,
 )
@@ -29,18 +26,14 @@ from underdrawing.coding.summary import Summary, caption_hash
 from underdrawing.content.importance.importance import ImportanceMap
 from underdrawing.content.importance.request import PLAIN, ContentRequest
 from underdrawing.core.errors import CapacityError, ShapeError
-from underdrawing.ops.color import luma, luma_direction
+from underdrawing.ops.color import luma_direction, picture_luma
 from underdrawing.ops.protection import Protection
 from underdrawing.systems.photo.parts import ContentWitness, SketchCodec
 
 LEAST_SIDE_PX = 64
 _MORE_IDENTITIES = 3  # drawn where one is not readable
-_EXACT_PIXELS = 1 << 21  # pixels up to which luma is float; in larger pictures averaging hides 8-bit rounding
 _LEAST_CONTENT_BITS = 60
 _LAYERED_SHARE = 0.15  # of the top layer's bits, from which the middle layer is a useful first layer
-_MANY_BLOCKS = 2000  # above, a texture gain of 1 is not tried
-_LARGE_ROOM = 2.0  # room for large pictures, whose capacity is measured on the grid only
-_NEARLY = 0.95  # of the largest room, from which a lower level is preferred
 
 
 class Codecs(NamedTuple):
@@ -60,13 +53,6 @@ class Settings(NamedTuple):
     previous: payload.Previous | None = None
     """An earlier protection of the same picture, which the new one replaces and names."""
     content: ContentRequest = PLAIN
-
-
-def picture_luma(image: np.ndarray) -> np.ndarray:
-    """(H, W, 3) uint8 -> (H, W) float32 luma."""
-    if image.shape[0] * image.shape[1] <= _EXACT_PIXELS:
-        return luma(image)
-    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
 
 
 def protect(image: np.ndarray, codecs: Codecs, settings: Settings, identity: bytes | None) -> Protection:
@@ -93,28 +79,30 @@ def _protect(image: np.ndarray, codecs: Codecs, settings: Settings, identity: by
     plane = np.ascontiguousarray(resize(picture_luma(image), size)[: 8 * rows, : 8 * cols])
 
     overhead = payload.middle_overhead(owner is not None, previous is not None)
-    level, index = _fitted(lattice, plane, strength, default_strength, overhead + _LEAST_CONTENT_BITS)
-    k_middle, k_top = rates.sizes(index, rows, cols)
+    plan = divide(lattice, plane, strength, default_strength, overhead + _LEAST_CONTENT_BITS)
+    k_middle, k_top = plan.middle, plan.top
     budgets = payload.budgets(k_middle, k_top, owner is not None, previous is not None)
     small = np.ascontiguousarray(resize(image, size)[: 8 * rows, : 8 * cols])
     focus, caption, label = settings.content
-    faces = codecs.importance.faces(small) if focus.faces and any(budgets) else []
+    faces = codecs.importance.faces(small) if focus.faces and (budgets[0] or any(budgets[1])) else []
     importance = codecs.importance.map(small, focus, (height, width), faces)
     recorded = Summary(len(faces) or None, None if caption is None else caption_hash(caption), label)
     summary, notes = recorded.within(budgets[0])
     contents = _contents(codecs, small, importance, (budgets[0] - len(summary.bits()), budgets[1]))
-    base = payload.Base(rows, cols, identity, index)
+    version = payload.VERSION if plan.level.split else payload.UNSPLIT_VERSION
+    base = payload.Base(rows, cols, identity, plan.index, version)
     ended = contents._replace(middle=np.concatenate((contents.middle, summary.bits())))
-    layers = payload.build(base, ended, (k_middle, k_top), owner, previous)
+    layers = payload.build(base, ended, (k_middle, k_top), owner, previous, plan.parts[1:])
 
     coded = {
         name: code(code_length(name, rows, cols), len(bits)).encode(bits)
-        for name, bits in (("middle", layers.middle), ("top", layers.top))
+        for name, bits in zip(plan.level.layers, (layers.middle, *layers.top), strict=False)
         if bits is not None
     }
     first = short_code(BASE_CODE_BITS, payload.BASE_BITS).encode(layers.base)
-    change = lattice.embed(plane, first, coded, level)
-    if not _base_is_readable(lattice, plane + change, layers.base, level):
+    change = lattice.embed(plane, first, coded, plan.level)
+    marked = np.clip(np.rint(plane + change), 0, 255)
+    if not base_is_readable(lattice, marked, layers.base, plan.level):
         raise CapacityError(
             f"this picture of {width}x{height} px is too small or too flat to carry a readable identity"
         )
@@ -125,7 +113,7 @@ def _protect(image: np.ndarray, codecs: Codecs, settings: Settings, identity: by
         luma_direction(image),
         identity.hex(),
         bits,
-        pack_code((contents.middle, contents.top)),
+        pack_code((contents.middle, *contents.top)),
         k_middle >= overhead,
         notes,
     )
@@ -147,52 +135,22 @@ def _lattice(secret: bytes | None) -> Lattice:
     return Lattice(None, BASE_CODE_BITS) if secret is None else PrivateLattice(secret, BASE_CODE_BITS)
 
 
-def _fitted(
-    lattice: Lattice, plane: np.ndarray, strength: float, ease: float, least_middle: int
-) -> tuple[EmbeddingLevel, int]:
-    """The lowest level with enough capacity for the payload in this luma plane, and its rate index.
-
-    least_middle: information bits that the middle layer needs. See Lattice.capacity for `ease`.
-    """
-    rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
-    tried = []
-    for texture_gain in TEXTURE_GAINS[1:] if rows * cols > _MANY_BLOCKS and ease == 1 else TEXTURE_GAINS:
-        level = EmbeddingLevel(strength, texture_gain)
-        capacity = lattice.capacity(plane, level, ease)
-        index = rates.choose(capacity, rows, cols, least_middle)
-        if is_small(rows, cols):  # the middle layer's place is taken
-            return level, index & 15
-        tried.append((rates.room(capacity, least_middle), level, index))
-        if tried[-1][0] >= (1 if ease == 1 else _LARGE_ROOM):
-            break
-    enough = _NEARLY * max(room for room, _, _ in tried)
-    return next((level, index) for room, level, index in tried if room >= enough)
-
-
-def _base_is_readable(lattice: Lattice, marked: np.ndarray, base: np.ndarray, level: EmbeddingLevel) -> bool:
-    """Whether the base layer is decodable from this luma after rounding and clipping."""
-    soft = lattice.reread_base(np.clip(np.rint(marked), 0, 255), level)
-    return np.array_equal(short_code(BASE_CODE_BITS, payload.BASE_BITS).decode(soft).bits, base)
-
-
 def _contents(
-    codecs: Codecs, image: np.ndarray, importance: np.ndarray | None, budgets: tuple[int, int]
+    codecs: Codecs, image: np.ndarray, importance: np.ndarray | None, budgets: tuple[int, tuple[int, ...]]
 ) -> payload.Contents:
-    """Hash and content code for these budgets of middle and top.
+    """Hash and content code for these budgets of the middle layer, and of the top or its parts.
 
-    A small first layer would hardly help the second and be poor itself: then the two are independent.
+    A small first layer would hardly help the next and be poor itself: then these begin a code of their own.
     """
     nothing = np.zeros(0, np.uint8)
     cells = payload.cell_grid(image.shape[0] // 8, image.shape[1] // 8)
     k = payload.bits_of_a_cell(budgets[0], cells[0] * cells[1])
     hashed = codecs.witness.hash(image)[:k] if k else np.zeros((0, *cells), np.uint8)
-    budgets = budgets[0] - hashed.size, budgets[1]
-    rooms = [b if b >= _LEAST_CONTENT_BITS else 0 for b in budgets]
-    independent = rooms[0] < _LAYERED_SHARE * rooms[1]
-    if independent:
-        coded = [codecs.sketch.encode(image, [b], importance)[0] if b else nothing for b in rooms]
-    else:
-        filled = [b for b in rooms if b]
+    rooms = [b if b >= _LEAST_CONTENT_BITS else 0 for b in (budgets[0] - hashed.size, *budgets[1])]
+    independent = rooms[0] < _LAYERED_SHARE * sum(rooms[1:])
+    coded: list[np.ndarray] = []
+    for together in (rooms[:1], rooms[1:]) if independent else (rooms,):
+        filled = [b for b in together if b]
         parts = iter(codecs.sketch.encode(image, filled, importance) if filled else ())
-        coded = [next(parts) if b else nothing for b in rooms]
-    return payload.Contents(coded[0], coded[1], independent, hashed)
+        coded += [next(parts) if b else nothing for b in together]
+    return payload.Contents(coded[0], tuple(coded[1:]), independent, hashed)

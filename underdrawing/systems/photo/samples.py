@@ -15,11 +15,12 @@ from underdrawing.attacks.channel import Jpeg
 from underdrawing.attacks.geometry import Scale
 from underdrawing.carriers.lattice import rates
 from underdrawing.carriers.lattice.capacity import information
+from underdrawing.carriers.lattice.division import Division
 from underdrawing.carriers.lattice.embed import code_length
 from underdrawing.carriers.lattice.grid import Alignment
 from underdrawing.carriers.lattice.lattice import Lattice, View
 from underdrawing.carriers.lattice.locator import measured
-from underdrawing.carriers.lattice.parameters import LAYERS, TEXTURE_GAINS, EmbeddingLevel
+from underdrawing.carriers.lattice.parameters import LAYERS, PLACES, TEXTURE_GAINS, EmbeddingLevel
 from underdrawing.data.shards import random_crop
 from underdrawing.ops.color import COLOUR_DIRECTION, luma, with_luma_changed
 
@@ -64,18 +65,20 @@ def _attempt(photos: list[np.ndarray], lattice: Lattice, rng: np.random.Generato
     pick, other = rng.integers(len(photos), size=2)
     image, donor = (random_crop(photos[i], side, (side, 416), rng) for i in (pick, other))
     level = EmbeddingLevel(
-        float(rng.choice(_STRENGTHS, p=_SHARES)), float(rng.choice(TEXTURE_GAINS, p=_TEXTURE_GAIN_SHARES))
+        float(rng.choice(_STRENGTHS, p=_SHARES)),
+        float(rng.choice(TEXTURE_GAINS, p=_TEXTURE_GAIN_SHARES)),
+        True,
     )
     plane = luma(image)
-    index = rates.choose(lattice.capacity(plane, level), side // 8, side // 8, 380)
-    protected, codewords = _protect(image, lattice, level, index, rng)
-    stranger = _protect(donor, lattice, level, index, rng)[0] if rng.random() < 0.2 else None
+    sizes = _sizes(plane, lattice, level)
+    protected, codewords = _protect(image, lattice, level, sizes, rng)
+    stranger = _protect(donor, lattice, level, sizes, rng)[0] if rng.random() < 0.2 else None
     altered, mask = alter(protected, donor, stranger, rng)
     received, alignment = _send(altered, level, rng)
     view = lattice.view(luma(received), alignment)
     if not _readable(lattice.base_soft_bits(view), codewords["base"]):
         return None
-    known = _known(view, lattice, codewords, rates.sizes(index, side // 8, side // 8), rng)
+    known = _known(view, lattice, codewords, sizes, rng)
     (i, j), n = alignment.origin, SIDE // 8
     small = View(view.alignment, view.equalizer, view.plane, view.reading.crop(slice(n), slice(n)))
     here = slice(8 * i, 8 * i + SIDE), slice(8 * j, 8 * j + SIDE)
@@ -94,11 +97,22 @@ def _readable(soft: np.ndarray, bits: np.ndarray) -> bool:
     return float((1 - np.logaddexp(0, -right) / np.log(2)).sum()) > _BASE_NEEDS
 
 
+def _sizes(plane: np.ndarray, lattice: Lattice, level: EmbeddingLevel) -> dict[str, int]:
+    """Information bits of each layer behind the base."""
+    rows, cols = plane.shape[0] // 8, plane.shape[1] // 8
+    index = rates.choose(lattice.capacity(plane, level), rows, cols, 380) >> 4
+    parts = rates.choose_parts(lattice.capacity_of_parts(plane, level), rows, cols)
+    return Division(level, index, parts, rows, cols).sizes
+
+
 def _protect(
-    image: np.ndarray, lattice: Lattice, level: EmbeddingLevel, index: int, rng: np.random.Generator
+    image: np.ndarray,
+    lattice: Lattice,
+    level: EmbeddingLevel,
+    sizes: dict[str, int],
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     rows, cols = image.shape[0] // 8, image.shape[1] // 8
-    sizes = dict(zip(("middle", "top"), rates.sizes(index, rows, cols), strict=True))
     base = rng.integers(0, 2, _BASE_BITS).astype(np.uint8)
     layers = {
         name: rng.integers(0, 2, code_length(name, rows, cols)).astype(np.uint8)
@@ -178,17 +192,17 @@ def _known(
     view: View,
     lattice: Lattice,
     codewords: dict[str, np.ndarray],
-    sizes: tuple[int, int],
+    sizes: dict[str, int],
     rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
     """Bits of the layers that could be decoded; one sample in five has one layer less."""
     grid = (SIDE + _MARGIN) // 8, (SIDE + _MARGIN) // 8
     known = {"base": codewords["base"][lattice.base_index(view)[..., LAYERS["base"]]]}
-    for name, size in zip(("middle", "top"), sizes, strict=True):
+    for name, size in sizes.items():
         if name not in codewords:
             break
         bits = codewords[name][lattice.layer_index(view, name, grid)]
-        readable = information(measured(view.reading, known), LAYERS[name], bits).sum()
+        readable = information(measured(view.reading, known), PLACES[name], bits).sum()
         if _DECODABLE * readable < size:
             break
         known[name] = bits

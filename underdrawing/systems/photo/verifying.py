@@ -156,11 +156,10 @@ def _grid_image(received: np.ndarray, marked: Marked, *, nearest: bool = False) 
 
 def _signed_content(marked: Marked, sketch: SketchCodec) -> SignedContent | None:
     """Hash and sketch of the whole picture, whether signed or not; None where neither was read."""
-    read = [part for part in (marked.middle, marked.top) if part is not None]
-    contents = [split_summary(part.content)[0] if part is marked.middle else part.content for part in read]
-    layers = [content for content in contents if len(content)]
-    if marked.middle is not None and marked.middle.independent:
-        layers = layers[-1:]
+    first = [] if marked.middle is None else [split_summary(marked.middle.content)[0]]
+    rest = [] if marked.top is None else [content for content in marked.top.content if len(content)]
+    independent = marked.middle is not None and marked.middle.independent
+    layers = rest if independent and rest else [content for content in (*first, *rest) if len(content)]
     rows, cols = marked.grid
     cells = np.zeros((0, *payload.cell_grid(rows, cols)), np.uint8)
     if marked.middle is not None and marked.middle.cells.size:

@@ -113,7 +113,8 @@ def _signed(
     """Content for the bits of both layers, with a random share of hash bits in the middle one."""
     side = image.shape[0]
     cells = (side // CELL_PX) ** 2
-    room, top = (len(layer) for layer in unpack_code(protection.code))
+    room, *parts = (len(layer) for layer in unpack_code(protection.code))
+    top = sum(parts[: rng.integers(1, len(parts) + 1)]) if parts else 0
     room += protection.bits["cells"]
     most = min(BITS, (room - _LEAST_SKETCH_BITS) // cells)
     k = int(rng.integers(1, most + 1)) if most >= 1 else min(1, room // cells)

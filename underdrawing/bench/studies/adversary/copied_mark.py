@@ -22,10 +22,9 @@ from underdrawing.carriers.lattice.lattice import Lattice
 from underdrawing.carriers.lattice.parameters import EmbeddingLevel
 from underdrawing.coding import payload
 from underdrawing.coding.ldpc import short_code
-from underdrawing.ops.color import luma_direction
+from underdrawing.ops.color import luma_direction, picture_luma
 from underdrawing.ops.protection import Protection
 from underdrawing.systems.photo.decoding import decode_layers
-from underdrawing.systems.photo.protecting import picture_luma
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,10 @@ class CopiedMark:
     """Height and width of the picture that it came from."""
 
     def without(self, *layers: str) -> CopiedMark:
-        """The mark without some of its layers."""
-        return replace(self, layers={name: word for name, word in self.layers.items() if name not in layers})
+        """The mark without some of its layers; a layer with its parts."""
+        return replace(
+            self, layers={name: word for name, word in self.layers.items() if not name.startswith(layers)}
+        )
 
 
 def read_mark(protected_u8: np.ndarray) -> CopiedMark | None:
@@ -53,7 +54,7 @@ def read_mark(protected_u8: np.ndarray) -> CopiedMark | None:
         return None
     marked = decode_layers(found)
     layers = {}
-    for name in marked.layers[1:]:
+    for name in marked.sizes:
         codeword = np.zeros(code_length(name, *marked.grid), np.uint8)
         codeword[lattice.layer_index(marked.view, name, marked.grid)] = marked.known[name]
         layers[name] = codeword
