@@ -189,6 +189,8 @@ def _large(store: Store) -> list[Block]:
     """What large photographs and PngSuite gave."""
     place = f"fullsize/T{_FULL_ROUNDS}"
     cell = store.cell
+    if f"{place}/bpsp" not in store.figures and "pngsuite/returned" not in store.figures:
+        return []
     row = (
         cell(f"{place}/megapixels", 1), cell(f"{place}/bpsp", 3),
         *(cell(f"{place}/{side}_mp_s", 2) for side in ("encode", "decode")),
