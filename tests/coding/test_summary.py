@@ -50,7 +50,8 @@ def test_what_has_no_room_is_left_out_by_name() -> None:
     assert summary.within(200)[0] == Summary(3)
     nothing, notes = summary.within(100)
     assert nothing == Summary()
-    assert Summary(3, "0a1b2c", Label(9)).within(250)[0] == Summary(label=Label(9))
+    assert Summary(3, "0a1b2c", Label(9)).within(90)[0] == Summary(label=Label(9))
+    assert Summary(label=Label(9)).within(80)[0] == Summary()
     names = [note.partition(" is not recorded")[0] for note in notes]
     assert names == ["the hash of the caption", "the number of faces"]
     assert Summary().within(0) == (Summary(), ())

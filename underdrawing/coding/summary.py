@@ -27,6 +27,8 @@ _NAMED = (1 << _CONFIDENCE) - 1
 """In place of the index of a confidence: a label that somebody named."""
 _LEAST_ROOM = 6
 """The middle layer's content has room for a summary where it is this many times as long."""
+_LEAST_LABEL_ROOM = 2
+"""The same for a label alone, which somebody asked for."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ class Summary:
         content, and a sentence on each part that does not."""
         left, notes = self, []
         for field, name in _NAMES.items():
-            if len(left.bits()) * _LEAST_ROOM > room and getattr(left, field) is not None:
+            least = _LEAST_LABEL_ROOM if field == "label" else _LEAST_ROOM
+            if len(left.bits()) * least > room and getattr(left, field) is not None:
                 left = replace(left, **{field: None})
                 notes.append(f"{name} is not recorded in the mark, which has no room for it")
         return left, tuple(notes)
