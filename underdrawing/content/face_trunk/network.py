@@ -1,7 +1,9 @@
 """A trunk on the picture and one on its residuals, with a linear head; a start for those of the detectors.
 
-faces -+-> normalized -> ResNet-18 -------------------- mean -+
-       +-> Residuals -> ResNet-18 on magnitudes ------- mean -+-> embedding -> linear -> logit
+faces -+-> normalized -> trunk -------------------- mean -+
+       +-> Residuals -> trunk on magnitudes ------- mean -+-> embedding -> linear -> logit
+
+A trunk is ResNet-18 (nets/resnet18.py) or the first stages of EfficientNet-Lite0 (nets/lite_trunk.py).
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from torch import Tensor, nn
 
 from underdrawing.nets.face_outputs import FaceOutputs
 from underdrawing.nets.front_ends import Residuals
+from underdrawing.nets.lite_trunk import LiteTrunk, start_from_imagenet
 from underdrawing.nets.loading import load_network
 from underdrawing.nets.resnet18 import TrunkConfig, inner_maps, normalized, start_trunk
 from underdrawing.nets.trunks import Trunk, build_trunk
@@ -51,8 +54,15 @@ class FaceTrunk(nn.Module):
         return FaceOutputs(self.head(embedding)[:, 0], embedding, heat, inner_maps(stages))
 
 
-def start_from(*trunks: Trunk, weights: Path = WEIGHTS) -> None:
-    """Start trunks from the trained one with the same stem; those of another size stay as they are."""
+def start_from(*trunks: Trunk, without: tuple[str, ...] = (), weights: Path = WEIGHTS) -> None:
+    """Start trunks from the trained one with the same stem; those of another size stay as they are.
+
+    without: kinds of forgeries that the training leaves out. The trained trunk knows all of them, so with any
+    of these a trunk of EfficientNet-Lite0 starts from ImageNet, and another one from its own first weights.
+    """
+    if without:
+        start_from_imagenet(*(trunk for trunk in trunks if isinstance(trunk, LiteTrunk)))
+        return
     start = load_network(weights, Config, FaceTrunk, "network.")
     for trunk in trunks:
         if trunk.config.stages == start.picture.config.stages:

@@ -46,7 +46,7 @@ class Config:
     """Whether there is a frequency stream."""
 
 
-RELEASED = Config()
+RELEASED = Config(lite=True)
 """Of the released weights."""
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from underdrawing.systems.dpnet_fgl.guidance import Guidance
-from underdrawing.systems.dpnet_fgl.network import Config
+from underdrawing.systems.dpnet_fgl.network import RELEASED, Config
 from underdrawing.train.classify import ClassifyRecipe
 
 
@@ -32,16 +32,16 @@ _PAPER = DPNetRecipe(
     network=Config(width=64, embedding=256), side=256, batch=32, dense=0.0, ranking=0.0,
     learning_rate=2e-4, epochs=20, warmup=0.0, floor=1.0, clip=float("inf"), average=0.0,
 )  # fmt: skip
-_LEAN = DPNetRecipe(batch=36, learning_rate=2e-3, minutes=25.0, start=True, squares=0.3)
+_LEAN = DPNetRecipe(network=RELEASED, batch=36, learning_rate=2e-3, minutes=25.0, start=True, squares=0.3)
 
 RECIPES: dict[str, DPNetRecipe] = {
     "paper": _PAPER,
     "lean": _LEAN,
-    "lite": replace(_LEAN, network=Config(lite=True)),
+    "resnet": replace(_LEAN, network=replace(RELEASED, lite=False)),
     "ablation-no-fgl": replace(_LEAN, guidance=None),
-    "ablation-no-graph": replace(_LEAN, network=Config(graph_layers=0)),
-    "ablation-frequency": replace(_LEAN, network=Config(spatial=False)),
-    "ablation-spatial": replace(_LEAN, network=Config(frequency=False)),
+    "ablation-no-graph": replace(_LEAN, network=replace(RELEASED, graph_layers=0)),
+    "ablation-frequency": replace(_LEAN, network=replace(RELEASED, spatial=False)),
+    "ablation-spatial": replace(_LEAN, network=replace(RELEASED, frequency=False)),
     "smoke": replace(_LEAN, network=Config(width=8, embedding=16, neighbours=3), side=32, batch=12,
                      steps=20, start=False),
 }  # fmt: skip

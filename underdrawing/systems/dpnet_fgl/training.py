@@ -72,11 +72,10 @@ def _part(batch: FaceBatch, faces: slice) -> FaceBatch:
 
 
 def build(faces: FaceSet, recipe: DPNetRecipe) -> Classification:
-    """The system of a recipe. A recipe without some kinds starts from its own first weights, since the block
-    face-trunk was trained on all of them."""
+    """The system of a recipe."""
     network = DPNet(replace(recipe.network, side=recipe.side))
-    if recipe.start and not recipe.without and network.spatial is not None:
-        start_from(network.spatial.trunk)
+    if recipe.start and network.spatial is not None:
+        start_from(network.spatial.trunk, without=recipe.without)
 
     def losses(
         outputs: FaceOutputs, labels: Tensor, kinds: Tensor, rng: np.random.Generator

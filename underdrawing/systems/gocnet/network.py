@@ -52,7 +52,7 @@ class Config:
     """Whether the trunks are those of EfficientNet-Lite0; see TrunkConfig."""
 
 
-RELEASED = Config(side=128, width=12, mta="gate", stem="magnitudes")
+RELEASED = Config(side=128, mta="gate", stem="magnitudes", lite=True)
 """Of the recipe `lean`, and of the graph beside the weights."""
 
 

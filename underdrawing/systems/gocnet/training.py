@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -37,15 +38,18 @@ _LEAN = GocNetRecipe(
 _ABLATION = replace(_LEAN, minutes=5.0)
 
 
+_RESNET = replace(RELEASED, lite=False, width=12)
+
+
 def _with(**changes: object) -> GocNetRecipe:
     """The recipe of the ablations with another network."""
     return replace(_ABLATION, network=replace(_ABLATION.network, **changes))
 
 
-def _front_end(name: str, stem: str = "magnitudes") -> GocNetRecipe:
-    """One trunk on a front end. None starts from the trained trunks, which know the front ends of theirs."""
-    one = _with(one_trunk=True, front_end=name, stem=stem)
-    return replace(one, start=False, learning_rate=2e-3, minutes=6.0)
+def _front_end(name: str, stem: Literal["published", "magnitudes"] = "magnitudes") -> GocNetRecipe:
+    """One trunk on a front end. None starts from trained trunks, which know the front ends of theirs."""
+    network = replace(_RESNET, one_trunk=True, front_end=name, stem=stem)
+    return replace(_ABLATION, network=network, start=False, learning_rate=2e-3, minutes=6.0)
 
 
 RECIPES: dict[str, GocNetRecipe] = {
@@ -53,7 +57,7 @@ RECIPES: dict[str, GocNetRecipe] = {
         side=299, learning_rate=1e-4, warmup=0.0, epochs=10, average=0.0, dense=0.0, ranking=0.0
     ),
     "lean": _LEAN,
-    "lite": replace(_LEAN, network=replace(RELEASED, lite=True)),
+    "resnet": replace(_LEAN, network=_RESNET),
     "front-end-rgb": _front_end("rgb"),
     "front-end-srm": _front_end("srm"),
     "front-end-bayar": _front_end("bayar"),
@@ -87,8 +91,9 @@ def make(
 
     def build(faces: FaceSet) -> GocNetTraining:
         network = GocNet(recipe.network)
-        if recipe.start and not recipe.without:  # the trained trunk knows every kind
-            start_from(*(trunk for trunk in (network.trunk, network.mta_trunk) if trunk is not None))
+        if recipe.start:
+            trunks = (trunk for trunk in (network.trunk, network.mta_trunk) if trunk is not None)
+            start_from(*trunks, without=recipe.without)
             torch.nn.init.zeros_(network.head.weight)  # random ones would disturb the trained trunks
         return GocNetTraining(network, faces, recipe)
 

@@ -58,7 +58,7 @@ class Config:
         return LossWeighting(-1 if self.alpha == "smaller_loss" else 1, self.alpha_decay)
 
 
-RELEASED = Config(side=128, width=12, stem="magnitudes", residual_attention=True)
+RELEASED = Config(side=128, stem="magnitudes", lite=True, residual_attention=True)
 """Of the recipe `lean`, and of the graph beside the weights."""
 
 

@@ -74,7 +74,7 @@ RECIPES: dict[str, GRNetRecipe] = {
         side=299, learning_rate=1e-4, warmup=0.0, epochs=10, average=0.0, dense=0.0, ranking=0.0
     ),
     "lean": _LEAN,
-    "lite": replace(_LEAN, network=replace(RELEASED, lite=True)),
+    "resnet": replace(_LEAN, network=replace(RELEASED, lite=False, width=12)),
     "alpha-smaller-loss": _ABLATION,
     "alpha-larger-loss": _with(alpha="larger_loss"),
     "alpha-trained": _with(alpha="trained"),
@@ -94,8 +94,8 @@ def make(
 
     def build(faces: FaceSet) -> classify.Classification:
         network = GRNet(recipe.network)
-        if recipe.start and not recipe.without:  # the trained trunk knows every kind
-            start_from(*network.trunks)
+        if recipe.start:
+            start_from(*network.trunks, without=recipe.without)
         return GRNetTraining(network, faces, recipe)
 
     return classify.run(build, recipe, data, out / "grnet.safetensors", minutes=minutes, resume=resume)
