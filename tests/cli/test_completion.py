@@ -30,7 +30,7 @@ def test_bash_completes_commands_options_and_values(complete):
     assert complete("ver") == ["verify"]
     assert complete("--v") == ["--version"]
     assert complete("verify", "--fa") == ["--fail-on"]
-    assert set(complete("registry", "")) == {"audit", "list", "show"}
+    assert set(complete("registry", "")) == {"audit", "list", "original", "show"}
     assert complete("--json", "bulk", "protect", "--engine", "r") == ["ray"]
     assert complete("verify", "") == [] == complete("verify", "--trust", "")  # bash offers files then
 

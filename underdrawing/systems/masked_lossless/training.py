@@ -63,7 +63,7 @@ class Recipe:
     """Of the gradient, for each perceptron."""
 
 
-RECIPES = {"cpu": Recipe(100, 208, 3, 350), "paper": Recipe(2000, 512, 4, 10000)}
+RECIPES = {"cpu": Recipe(220, 208, 2, 2500), "paper": Recipe(2000, 512, 4, 10000)}
 DEFAULT = "cpu"
 
 
