@@ -34,8 +34,13 @@ def session():
         yield session
 
 
-@pytest.mark.parametrize(("make", "quality"), [(text_page, 80), (line_drawing, 90)])
-def test_limits_of_pages_and_drawings_are_stated(make, quality, session):
+@pytest.mark.parametrize(
+    ("make", "statuses"),
+    [(text_page, {"unvouched"}), (line_drawing, {"unvouched", "unprotected"})],
+    ids=["page", "drawing"],
+)
+def test_limits_of_pages_and_drawings_are_stated(make, statuses, session):
+    """The edit is missed, and the picture is not called intact; an edited drawing may lose its identity."""
     picture = make()
     report = session.protect(picture)
     found = report.to_json()
@@ -47,10 +52,11 @@ def test_limits_of_pages_and_drawings_are_stated(make, quality, session):
     edited = report.protected.image.copy()
     edited[200:260, 100:300] = picture[300:360, 100:300]
     copy = io.BytesIO()
-    Image.fromarray(edited).save(copy, "JPEG", quality=quality)
+    Image.fromarray(edited).save(copy, "JPEG", quality=80)
     verdict = session.judge(copy.getvalue()).verdict
-    assert verdict.status == "unvouched"  # the edit is missed, and the picture is not called intact
-    assert verdict.identity == report.identity and verdict.altered_fraction == 0
+    assert verdict.status in statuses
+    if verdict.status == "unvouched":
+        assert verdict.identity == report.identity and verdict.altered_fraction == 0
 
 
 def test_a_photograph_can_be_judged_and_recovered(session):

@@ -40,7 +40,7 @@ PEERS = {
 }
 """Pillow's name and options of each peer."""
 _NAMES = {
-    "png": "PNG, zlib 9", "jpeg2000": "JPEG 2000", "webp": "WebP lossless, m6 q100",
+    "png": "PNG, zlib 9", "jpeg2000": "JPEG 2000, no colour transform", "webp": "WebP lossless, m6 q100",
     "jxl7": "JPEG XL, effort 7", "jxl9": "JPEG XL, effort 9",
 }  # fmt: skip
 _SETS = {"kodak24": "Kodak 24", "clic2025_val": "CLIC 2025"}
