@@ -92,6 +92,7 @@ class Source:
         model.producer_version = ""
         for parameter in model.graph.initializer:
             _drop_values(parameter)
+        _shorten_names(model.graph)
         return model.SerializeToString(deterministic=True)
 
 
@@ -99,6 +100,18 @@ def _drop_values(parameter: onnx.TensorProto) -> None:
     parameter.ClearField("raw_data")
     parameter.data_location = onnx.TensorProto.EXTERNAL
     parameter.external_data.add(key="location", value="safetensors")
+
+
+def _shorten_names(graph: onnx.GraphProto) -> None:
+    """Number the values between nodes, whose names are most of a file; others keep theirs."""
+    assert not any(a.HasField("g") for node in graph.node for a in node.attribute), "a graph in the graph"
+    kept = {value.name for value in graph.output}
+    made = [name for node in graph.node for name in node.output if name and name not in kept]
+    short = {name: f"v{number}" for number, name in enumerate(made)}
+    for node in graph.node:
+        node.ClearField("name")
+        node.input[:] = [short.get(name, name) for name in node.input]
+        node.output[:] = [short.get(name, name) for name in node.output]
 
 
 def _detector(make: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
