@@ -5,6 +5,8 @@ import random
 import sqlite3
 import subprocess
 import sys
+import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,27 @@ for start in range(0, 20_000, 1000):
         sys.stdout.flush()
 """
 )
+
+OPENING = """
+import os, sys
+from pathlib import Path
+from underdrawing.registry.sqlite import SqliteRegistry
+
+for number in range(10):
+    path, (waiting, starting), children = Path(sys.argv[1]) / f"{number}.db", os.pipe(), []
+    for _ in range(8):
+        children.append(os.fork())
+        if children[-1] == 0:
+            os.close(starting)
+            os.read(waiting, 1)  # until the parent closes the other end: all at once
+            SqliteRegistry(path, create=True).close()
+            os._exit(0)
+    os.close(starting)
+    os.close(waiting)
+    for child in children:
+        sys.stdout.write(f"{os.waitpid(child, 0)[1]}\\n")
+        sys.stdout.flush()
+"""
 
 
 def python(script: str, *arguments: object) -> subprocess.Popen:
@@ -114,6 +137,57 @@ def test_two_processes_insert_at_once(path):
     with open_registry(path) as registry:
         assert len(registry) == 240 and registry.audit().ok
         assert registry.nearest([view(3005)], 1)[0].number in numbers[1] + [n - 1 for n in numbers[1]]
+
+
+def test_eight_processes_make_one_registry_at_once(tmp_path):
+    running = python(OPENING, tmp_path)
+    assert running.communicate()[0].split() == ["0"] * 80
+    for path in tmp_path.glob("*.db"):
+        with open_registry(path) as registry:
+            assert len(registry) == 0 and registry.audit().ok
+
+
+@pytest.mark.parametrize("held", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE", "BEGIN; SELECT 1 FROM sqlite_master"])
+def test_the_switch_to_the_write_ahead_log_waits_for_other_processes(path, held):
+    path.parent.mkdir()
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    for statement in held.split(";"):
+        other.execute(statement)
+    release = threading.Timer(0.3, lambda: other.execute("ROLLBACK"))
+    release.start()
+    with SqliteRegistry(path, create=True) as registry:
+        assert not other.in_transaction
+        assert registry.add([record(1)]) == [1]
+    release.join()
+    other.close()
+
+
+def test_the_switch_to_the_write_ahead_log_does_not_wait_for_ever(path, monkeypatch):
+    monkeypatch.setattr("underdrawing.registry.sqlite._BUSY_MS", 50)
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(RegistryError, match="another process"):
+            SqliteRegistry(path, create=True)
+
+
+@pytest.mark.parametrize("read", ["sqlite_master", "application_id", "user_version"])
+def test_a_registry_that_appears_between_two_reads_is_opened(path, read, monkeypatch):
+    connect, waiting = sqlite3.connect, [read]
+
+    class Interrupted(sqlite3.Connection):
+        def execute(self, statement, *values):
+            if waiting and read in statement:
+                waiting.clear()
+                SqliteRegistry(path, create=True).close()
+            return super().execute(statement, *values)
+
+    def interrupted(*places, **options):
+        return connect(*places, **options, factory=Interrupted)
+
+    monkeypatch.setattr("underdrawing.registry.sqlite.sqlite3.connect", interrupted)
+    with SqliteRegistry(path, create=True) as registry:
+        assert not waiting and registry.add([record(1)]) == [1]
 
 
 @pytest.mark.parametrize(

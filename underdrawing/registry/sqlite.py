@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -28,6 +29,8 @@ from underdrawing.registry.vectors import Neighbour
 APPLICATION_ID = 0x554E4472
 """In the file's header, "UNDr"; files of other programs are refused."""
 _BUSY_MS = 30_000
+"""How long to wait for other processes."""
+_RETRY_S = 0.01
 _COMPUTED = ",\n".join(
     f"{name} TEXT GENERATED ALWAYS AS (substr(json_extract(text, '$.{path}'), 1, {KEY_DIGITS})) VIRTUAL"
     for name, path in INDEXED_PATHS.items()
@@ -154,32 +157,48 @@ class SqliteRegistry(RecordQueries):
 
     def _prepare(self, create: bool) -> None:
         """Migrate the file to the latest version; RegistryError for later versions and other programs."""
-        database = self._database
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        self._check_ours(version, create)
-        if database.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-            database.execute("PRAGMA journal_mode = WAL")
+        database, version = self._database, self._checked_version(create)
+        self._use_write_ahead_log()
         database.execute("PRAGMA synchronous = FULL")  # a commit survives loss of power
         database.execute("PRAGMA cache_size = -65536")  # KiB
         database.execute("PRAGMA wal_autocheckpoint = 16384")  # pages; a batch touches thousands
         if version == len(MIGRATIONS):
             return
         with self._writing():
-            # another process may have migrated it
-            (version,) = database.execute("PRAGMA user_version").fetchone()
+            version = self._checked_version(create)  # another process may have migrated it
             for script in MIGRATIONS[version:]:
                 for statement in _statements(script):
                     database.execute(statement)
             database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             database.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
-    def _check_ours(self, version: int, create: bool) -> None:
-        (application,) = self._database.execute("PRAGMA application_id").fetchone()
+    def _checked_version(self, create: bool) -> int:
+        """The user_version of a registry, or of an empty file with `create`; RegistryError for others."""
+        # tables first: a process that makes them just now sets the other two in the same transaction
         (tables,) = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        (application,) = self._database.execute("PRAGMA application_id").fetchone()
+        (version,) = self._database.execute("PRAGMA user_version").fetchone()
         if application != APPLICATION_ID and (tables or not create):
             raise RegistryError(f"{self.path}: a database of another program, not a registry")
         if version > len(MIGRATIONS):
             raise RegistryError(f"{self.path}: written by a later version of underdrawing; update this one")
+        return version
+
+    def _use_write_ahead_log(self) -> None:
+        """Switch the file to its write-ahead log, if it has none yet.
+
+        The switch upgrades a read lock, where SQLite fails at once instead of waiting for other processes.
+        All other transactions read only or begin IMMEDIATE, and wait for the connection's timeout.
+        """
+        until = time.monotonic() + _BUSY_MS / 1000
+        while self._database.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+            try:
+                self._database.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if not _is_busy(error) or time.monotonic() > until:
+                    raise
+            time.sleep(_RETRY_S)
 
     def _rows(self, query: str, values: tuple = ()) -> list[tuple]:
         with self._lock, self._converted_errors():
@@ -257,6 +276,11 @@ def _rendition_faults(database: sqlite3.Connection) -> Iterator[str]:
         yield f"record {number}: a rendition without a record"
 
 
+def _is_busy(error: sqlite3.Error) -> bool:
+    """Whether another process holds the file."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
 def _reason(error: sqlite3.Error | OSError) -> str:
     if isinstance(error, OSError):
         return f"cannot be written ({error.strerror})"
@@ -265,7 +289,7 @@ def _reason(error: sqlite3.Error | OSError) -> str:
         return "the disk is full; nothing of this batch was kept"
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return f"not a registry, or a damaged one ({error}); go back to a copy"
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+    if _is_busy(error):
         return f"another process has held it for {_BUSY_MS // 1000} s; try again"
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR):
         return f"cannot be opened or written ({error})"
