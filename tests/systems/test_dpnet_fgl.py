@@ -211,7 +211,7 @@ def test_a_seeded_training_has_the_same_log(tmp_path):
 def test_kinds_left_out_reach_the_training(tmp_path, monkeypatch):
     made = []
     monkeypatch.setattr(training, "make", lambda recipe, *_, **__: made.append(recipe) or {})
-    start(training.__name__, tmp_path, tmp_path, None, False, "smoke", ("swap",))
+    start(training.__name__, tmp_path, tmp_path, None, False, "smoke", {"without": ("swap",)})
     assert made == [replace(RECIPES["smoke"], without=("swap",))]
 
 

@@ -7,7 +7,7 @@ The module of a training has RECIPES {name: Recipe}, DEFAULT (a name) and
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -80,24 +80,23 @@ def start(
     minutes: float | None,
     resume: bool,
     recipe: str | None = None,
-    without: tuple[str, ...] = (),
+    changes: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Run a training; the last row of its log, out/log.jsonl, and any scores.
 
     minutes: of work over all resumptions; None: as long as the recipe says. recipe: None for the default.
-    without: kinds of forgeries that a training of detectors leaves out. UsageError for an unknown recipe, or
-    where it has no kinds.
+    changes: settings that replace the recipe's own, as `without` and `trunk` of detectors. UsageError for an
+    unknown recipe, or one that has no such setting.
     """
     training = import_module(module)
     name, known = recipe or training.DEFAULT, training.RECIPES
     if name not in known:
         raise UsageError(f"no recipe of {module} is called {name!r}; there are: {', '.join(known)}")
-    chosen = known[name]
-    if without:
-        if not hasattr(chosen, "without"):
-            raise UsageError(f"{module} has no kinds of forgeries to leave out")
-        chosen = replace(chosen, without=without)
-    return training.make(chosen, data, out, minutes=minutes, resume=resume)
+    chosen, changes = known[name], changes or {}
+    for setting in changes:
+        if not hasattr(chosen, setting):
+            raise UsageError(f"recipe {name!r} of {module} has no {setting!r}")
+    return training.make(replace(chosen, **changes), data, out, minutes=minutes, resume=resume)
 
 
 def run_recipe(

@@ -9,19 +9,14 @@ A trunk is ResNet-18 (nets/resnet18.py) or the first stages of EfficientNet-Lite
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from underdrawing.nets.face_outputs import FaceOutputs
 from underdrawing.nets.front_ends import Residuals
-from underdrawing.nets.lite_trunk import LiteTrunk, start_from_imagenet
-from underdrawing.nets.loading import load_network
-from underdrawing.nets.resnet18 import TrunkConfig, inner_maps, normalized, start_trunk
-from underdrawing.nets.trunks import Trunk, build_trunk
-
-WEIGHTS = Path(__file__).parent / "weights/face-trunk.safetensors"
+from underdrawing.nets.resnet18 import TrunkConfig, inner_maps, normalized
+from underdrawing.nets.trunks import build_trunk
 
 
 @dataclass(frozen=True)
@@ -52,18 +47,3 @@ class FaceTrunk(nn.Module):
         embedding = maps.mean((2, 3))
         heat = (maps.detach() * self.head.weight.detach()[0, :, None, None]).sum(1) / maps[0, 0].numel()
         return FaceOutputs(self.head(embedding)[:, 0], embedding, heat, inner_maps(stages))
-
-
-def start_from(*trunks: Trunk, without: tuple[str, ...] = (), weights: Path = WEIGHTS) -> None:
-    """Start trunks from the trained one with the same stem; those of another size stay as they are.
-
-    without: kinds of forgeries that the training leaves out. The trained trunk knows all of them, so with any
-    of these a trunk of EfficientNet-Lite0 starts from ImageNet, and another one from its own first weights.
-    """
-    if without:
-        start_from_imagenet(*(trunk for trunk in trunks if isinstance(trunk, LiteTrunk)))
-        return
-    start = load_network(weights, Config, FaceTrunk, "network.")
-    for trunk in trunks:
-        if trunk.config.stages == start.picture.config.stages:
-            start_trunk(trunk, start.traces if trunk.config.stem == "magnitudes" else start.picture)

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from underdrawing.content.face_trunk.starting import StartedRecipe
 from underdrawing.systems.dpnet_fgl.guidance import Guidance
 from underdrawing.systems.dpnet_fgl.network import RELEASED, Config
-from underdrawing.train.classify import ClassifyRecipe
 
 
 @dataclass(frozen=True)
-class DPNetRecipe(ClassifyRecipe):
+class DPNetRecipe(StartedRecipe):
     """Training of DPNet."""
 
     network: Config = field(default_factory=Config)
@@ -24,15 +24,13 @@ class DPNetRecipe(ClassifyRecipe):
     """Weight of the supervised contrastive loss."""
     guidance: Guidance | None = field(default_factory=Guidance)
     """FGL; None: all kinds of forgery in every batch, and no virtual step."""
-    start: bool = False
-    """Start the spatial stream from the block face-trunk, which was trained on the same faces."""
 
 
 _PAPER = DPNetRecipe(
     network=Config(width=64, embedding=256), side=256, batch=32, dense=0.0, ranking=0.0,
     learning_rate=2e-4, epochs=20, warmup=0.0, floor=1.0, clip=float("inf"), average=0.0,
 )  # fmt: skip
-_LEAN = DPNetRecipe(network=RELEASED, batch=36, learning_rate=2e-3, minutes=25.0, start=True, squares=0.3)
+_LEAN = DPNetRecipe(network=RELEASED, batch=36, learning_rate=2e-3, minutes=25.0, imagenet=True, squares=0.3)
 
 RECIPES: dict[str, DPNetRecipe] = {
     "paper": _PAPER,
@@ -43,6 +41,6 @@ RECIPES: dict[str, DPNetRecipe] = {
     "ablation-frequency": replace(_LEAN, network=replace(RELEASED, spatial=False)),
     "ablation-spatial": replace(_LEAN, network=replace(RELEASED, frequency=False)),
     "smoke": replace(_LEAN, network=Config(width=8, embedding=16, neighbours=3), side=32, batch=12,
-                     steps=20, start=False),
+                     steps=20, imagenet=False),
 }  # fmt: skip
 """By the name that `--recipe` takes."""

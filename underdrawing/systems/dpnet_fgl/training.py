@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from underdrawing.content.face_trunk.network import start_from
+from underdrawing.content.face_trunk.starting import start_trunks
 from underdrawing.core.errors import UsageError
 from underdrawing.data.face_set import FaceSet
 from underdrawing.nets.face_outputs import FaceOutputs
@@ -74,8 +74,8 @@ def _part(batch: FaceBatch, faces: slice) -> FaceBatch:
 def build(faces: FaceSet, recipe: DPNetRecipe) -> Classification:
     """The system of a recipe."""
     network = DPNet(replace(recipe.network, side=recipe.side))
-    if recipe.start and network.spatial is not None:
-        start_from(network.spatial.trunk, without=recipe.without)
+    if network.spatial is not None:
+        start_trunks(recipe, network.spatial.trunk)
 
     def losses(
         outputs: FaceOutputs, labels: Tensor, kinds: Tensor, rng: np.random.Generator

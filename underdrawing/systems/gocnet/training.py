@@ -13,7 +13,7 @@ from typing import Literal
 
 import torch
 
-from underdrawing.content.face_trunk.network import start_from
+from underdrawing.content.face_trunk.starting import StartedRecipe, start_trunks
 from underdrawing.data.face_set import FaceSet
 from underdrawing.systems.gocnet.network import HEAD_SIDE, RELEASED, Config, GocNet
 from underdrawing.train import classify
@@ -22,18 +22,16 @@ DEFAULT = "lean"
 
 
 @dataclass(frozen=True)
-class GocNetRecipe(classify.ClassifyRecipe):
+class GocNetRecipe(StartedRecipe):
     """Training of a network."""
 
     network: Config = field(default_factory=Config)
-    start: bool = False
-    """Start the trunks from the block face-trunk, which was trained on the same faces."""
     head_rate: float = 1.0
     """Learning rate of the head as a share of the others'."""
 
 
 _LEAN = GocNetRecipe(
-    network=RELEASED, learning_rate=1e-3, minutes=25.0, start=True, squares=0.3, head_rate=1 / HEAD_SIDE**2
+    network=RELEASED, learning_rate=1e-3, minutes=25.0, imagenet=True, squares=0.3, head_rate=1 / HEAD_SIDE**2
 )
 _ABLATION = replace(_LEAN, minutes=5.0)
 
@@ -46,10 +44,10 @@ def _with(**changes: object) -> GocNetRecipe:
     return replace(_ABLATION, network=replace(_ABLATION.network, **changes))
 
 
-def _front_end(name: str, stem: Literal["published", "magnitudes"] = "magnitudes") -> GocNetRecipe:
-    """One trunk on a front end. None starts from trained trunks, which know the front ends of theirs."""
-    network = replace(_RESNET, one_trunk=True, front_end=name, stem=stem)
-    return replace(_ABLATION, network=network, start=False, learning_rate=2e-3, minutes=6.0)
+def _front_end(name: str, stem: Literal["published", "magnitudes"] = "published") -> GocNetRecipe:
+    """One trunk, which knows ImageNet, on a front end in the place of the picture; as many steps for all."""
+    network = replace(RELEASED, one_trunk=True, front_end=name, stem=stem)
+    return replace(_LEAN, network=network, steps=360)
 
 
 RECIPES: dict[str, GocNetRecipe] = {
@@ -62,12 +60,12 @@ RECIPES: dict[str, GocNetRecipe] = {
     "front-end-srm": _front_end("srm"),
     "front-end-bayar": _front_end("bayar"),
     "front-end-tp": _front_end("tp"),
-    "front-end-tp-7x7": _front_end("tp", "published"),
+    "front-end-tp-magnitudes": _front_end("tp", "magnitudes"),
     "mta-none": _with(mta="none"),
     "mta-replace": _with(mta="replace"),
     "mta-gate": _ABLATION,
     "smoke": replace(
-        _LEAN, network=Config(side=64, width=8, stem="magnitudes"), side=64, batch=8, steps=20, start=False
+        _LEAN, network=Config(side=64, width=8, stem="magnitudes"), side=64, batch=8, steps=20, imagenet=False
     ),
 }
 """By the name that `--recipe` takes."""
@@ -91,9 +89,8 @@ def make(
 
     def build(faces: FaceSet) -> GocNetTraining:
         network = GocNet(recipe.network)
-        if recipe.start:
-            trunks = (trunk for trunk in (network.trunk, network.mta_trunk) if trunk is not None)
-            start_from(*trunks, without=recipe.without)
+        start_trunks(recipe, *(trunk for trunk in (network.trunk, network.mta_trunk) if trunk is not None))
+        if recipe.started:
             torch.nn.init.zeros_(network.head.weight)  # random ones would disturb the trained trunks
         return GocNetTraining(network, faces, recipe)
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from underdrawing.content.face_trunk.network import start_from
+from underdrawing.content.face_trunk.starting import StartedRecipe, start_trunks
 from underdrawing.data.face_set import FaceSet
 from underdrawing.nets.face_outputs import FaceOutputs
 from underdrawing.systems.grnet.network import RELEASED, Config, GRNet
@@ -25,12 +25,10 @@ DEFAULT = "lean"
 
 
 @dataclass(frozen=True)
-class GRNetRecipe(classify.ClassifyRecipe):
+class GRNetRecipe(StartedRecipe):
     """Training of a network."""
 
     network: Config = field(default_factory=Config)
-    start: bool = False
-    """Start the trunks from the block face-trunk, which was trained on the same faces."""
 
 
 class GRNetTraining(classify.Classification):
@@ -60,7 +58,7 @@ class GRNetTraining(classify.Classification):
         return {"fused": fused, "spatial": spatial, "residual": residual}
 
 
-_LEAN = GRNetRecipe(network=RELEASED, learning_rate=1e-3, minutes=25.0, start=True, squares=0.3)
+_LEAN = GRNetRecipe(network=RELEASED, learning_rate=1e-3, minutes=25.0, imagenet=True, squares=0.3)
 _ABLATION = replace(_LEAN, minutes=5.0)
 
 
@@ -81,7 +79,7 @@ RECIPES: dict[str, GRNetRecipe] = {
     "alpha-equal": _with(alpha="equal"),
     "attention-published": _with(residual_attention=False),
     "smoke": replace(
-        _LEAN, network=Config(side=64, width=8, stem="magnitudes"), side=64, batch=8, steps=20, start=False
+        _LEAN, network=Config(side=64, width=8, stem="magnitudes"), side=64, batch=8, steps=20, imagenet=False
     ),
 }
 """By the name that `--recipe` takes."""
@@ -94,8 +92,7 @@ def make(
 
     def build(faces: FaceSet) -> classify.Classification:
         network = GRNet(recipe.network)
-        if recipe.start:
-            start_from(*network.trunks, without=recipe.without)
+        start_trunks(recipe, *network.trunks)
         return GRNetTraining(network, faces, recipe)
 
     return classify.run(build, recipe, data, out / "grnet.safetensors", minutes=minutes, resume=resume)

@@ -23,7 +23,8 @@ SETS = {"ciplab": "CIPLab: composites by experts", "ecuador": "FLUX edits of one
         "stylegan3": "StyleGAN3"}  # fmt: skip
 FRONT_ENDS = {
     "front-end-rgb": "none (RGB)", "front-end-srm": "SRM", "front-end-bayar": "Bayar",
-    "front-end-tp": "TP", "front-end-tp-7x7": "TP, stem as published", "meso4": "Meso4, another network",
+    "front-end-tp": "TP", "front-end-tp-magnitudes": "TP, stem on magnitudes",
+    "meso4": "Meso4, another network",
 }  # fmt: skip
 _MTA = {"mta-none": "no MTA", "mta-replace": "MTA as in the authors' code", "mta-gate": "MTA as a gate"}
 _AFM = {
