@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from underdrawing.core.errors import OutputError, PictureError, UsageError
+from underdrawing.core.errors import CodeError, OutputError, PictureError, UsageError
 from underdrawing.data import udl
 from underdrawing.data.containers import suffix_of
 from underdrawing.data.containers import udl as container
@@ -23,6 +23,7 @@ KEEP = ("smallest", "pixels", "file")
 """What an archive holds: the pixels coded by the system, the original's bytes, or whichever is smaller."""
 LOSSLESS = frozenset({"PNG", "TIFF", "BMP"})
 """Formats whose pixels are coded; of others the file is kept. Lossless WebP as well, by its quality."""
+_HOLD_PIXELS = (".png", ".tif", ".tiff")
 Region = tuple[int, int, int, int]
 
 
@@ -63,7 +64,16 @@ class UnpackReport:
     """Of the written file: that of the original where its bytes were kept, else .png or .tif."""
     seconds: float
     faults: tuple[str, ...] = ()
-    """Damaged tiles, with `salvage`."""
+    """Damaged tiles and metadata, with `salvage`."""
+
+    def content(self, name: str | Path) -> bytes:
+        """The file of this name: the original's bytes, or the picture; OutputError for no .png or .tif."""
+        if self.data is not None:
+            return self.data
+        assert self.picture is not None
+        if Path(name).suffix.lower() not in _HOLD_PIXELS:
+            raise OutputError(f"{name}: pixels are written to .png or .tif, which keep all of them")
+        return encode_picture(self.picture, Path(name)).data
 
     def to_json(self) -> dict[str, Any]:
         """For a line of JSON."""
@@ -126,7 +136,8 @@ def unpack(
     """The picture of an archive, or the original's bytes where it keeps those.
 
     region: left, top, right, bottom, px: only the tiles there are decoded. rounds: only the first rounds, a
-    preview. salvage: damaged tiles become gray and are named in `faults`, instead of a CodeError.
+    preview. salvage: damaged tiles become gray, damaged metadata are left out; both are named in `faults`,
+    instead of a CodeError.
     output: a PNG or TIFF file, or for kept bytes any name. CodeError for damaged or other files and those
     of another version; MissingExtraError for a JPEG in JPEG XL without the extra "jxl"; OutputError as
     write_atomic.
@@ -144,15 +155,25 @@ def unpack(
             codec = container.codec()
             if salvage:
                 pixels, faults = codec.salvage(file, region=region)
+                faults += _damaged_sections(file)
             else:
                 pixels = codec.unpack(file, region=region, rounds=rounds)
             picture = container.picture_of(file, pixels, salvage=salvage)
     suffix = ".png" if original is None else suffix_of(original)
+    report = UnpackReport(name, None, picture, original, suffix, 0, tuple(faults))
     if output is not None:
-        _write(Path(output), picture, original, overwrite)
-    seconds = round(time.monotonic() - start, 2)
-    written = None if output is None else str(output)
-    return UnpackReport(name, written, picture, original, suffix, seconds, tuple(faults))
+        write_atomic(output, report.content(output), overwrite)
+        report = replace(report, output=str(output))
+    return replace(report, seconds=round(time.monotonic() - start, 2))
+
+
+def original_name(archive: str, kept: str) -> str:
+    """Name of what an archive gives back; kept: as in PackReport.
+
+    photo.tif.udl -> photo.tif for kept bytes and for formats that hold every pixel, else photo.tif.png.
+    """
+    name = archive.removesuffix(container.SUFFIXES[0])
+    return f"{name}.png" if kept == "pixels" and Path(name).suffix.lower() not in _HOLD_PIXELS else name
 
 
 def archive_info(source: FileSource, *, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
@@ -184,6 +205,16 @@ def archive_of(read: SourcePicture) -> bytes:
     return _packed(read.data, read.picture)[0]
 
 
+def _damaged_sections(file: udl.Container) -> list[str]:
+    faults = []
+    for name in file.names:
+        try:
+            file.section(name)
+        except CodeError as error:
+            faults.append(f"{error}: left out")
+    return faults
+
+
 def _packed(
     data: bytes, picture: Picture, rounds: int | None = None, keep: str = "smallest", tile: int = 256
 ) -> tuple[bytes, tuple[str, ...]]:
@@ -209,13 +240,3 @@ def _cropped(picture: Picture, region: Region) -> Picture:
     part = slice(top, bottom), slice(left, right)
     alpha = None if picture.alpha is None else picture.alpha[part]
     return replace(picture, pixels=np.ascontiguousarray(picture.pixels[part]), alpha=alpha)
-
-
-def _write(output: Path, picture: Picture | None, original: bytes | None, overwrite: bool) -> None:
-    if original is not None:
-        write_atomic(output, original, overwrite)
-        return
-    assert picture is not None
-    if output.suffix.lower() not in (".png", ".tif", ".tiff"):
-        raise OutputError(f"{output}: pixels are written to .png or .tif, which keep all of them")
-    write_atomic(output, encode_picture(picture, output).data, overwrite)

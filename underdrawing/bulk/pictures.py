@@ -1,4 +1,4 @@
-"""Protect, verify or pack one picture of a unit in memory: file content in, contents of output files out."""
+"""Protect, verify, pack or unpack one picture in memory: file content in, contents of output files out."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from underdrawing import api
+from underdrawing.api.archiving import original_name
 from underdrawing.bulk.places import Place
 from underdrawing.bulk.settings import BulkSettings
 from underdrawing.bulk.signed import is_signed
@@ -29,7 +30,7 @@ class Outcome:
     files: dict[str, bytes]
     """By name, to be written."""
     report: dict[str, Any]
-    """As in `protect --json`, `verify --json` or `archive pack --json`."""
+    """As in `protect --json`, `verify --json` or `archive --json`."""
     record: Record | None = None
     """Without places and without the hash of the protected file."""
     manifest: tuple[str, bytes] | None = None
@@ -74,7 +75,7 @@ class Worker:
         )
 
     def process(self, name: str, key: str, data: bytes, existing: bytes | None = None) -> Outcome:
-        """Protect, verify or pack one picture.
+        """Protect, verify, pack or unpack one picture.
 
         name: of its file; output names start with it. key: unique among the pictures of the run.
         existing: content of the output file from an earlier attempt, read where Content Credentials are
@@ -84,6 +85,8 @@ class Worker:
             return self._verify(name, data)
         if self.settings.action == "pack":
             return self._pack(name, data)
+        if self.settings.action == "unpack":
+            return self._unpack(name, data)
         return self._protect(name, key, data, existing)
 
     def _protect(self, name: str, key: str, data: bytes, existing: bytes | None) -> Outcome:
@@ -118,6 +121,12 @@ class Worker:
         output = f"{name}{ARCHIVE_SUFFIXES[0]}"
         report = replace(report, file=name, output=output)
         return Outcome({output: report.data}, _without(report.to_json(), _UNREPEATABLE))
+
+    def _unpack(self, name: str, data: bytes) -> Outcome:
+        report = api.unpack(data, rounds=self.settings.rounds, salvage=self.settings.salvage)
+        output = original_name(name, "file" if report.picture is None else "pixels")
+        report = replace(report, file=name, output=output)
+        return Outcome({output: report.content(output)}, _without(report.to_json(), _UNREPEATABLE))
 
     def _verify(self, name: str, data: bytes) -> Outcome:
         report = self.session.judge(data)

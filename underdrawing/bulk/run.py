@@ -13,7 +13,7 @@ from underdrawing import api
 from underdrawing.batch import Job, Result, Work, pooled
 from underdrawing.bulk.journal import Journal
 from underdrawing.bulk.places import SHARD_SUFFIX, Place
-from underdrawing.bulk.settings import BulkSettings
+from underdrawing.bulk.settings import OF_ARCHIVES, BulkSettings
 from underdrawing.bulk.units import process_unit
 from underdrawing.core.errors import UsageError
 
@@ -77,9 +77,8 @@ class BulkRun:
 
 def _journal_settings(settings: BulkSettings) -> dict[str, Any]:
     """Everything that the output depends on, without secrets."""
-    if settings.action == "pack":
-        names = ("action", "input", "output", "rounds", "keep", "tile")
-        return {name: getattr(settings, name) for name in names} | {"seed": None}
+    if settings.action in OF_ARCHIVES:
+        return {name: getattr(settings, name) for name in OF_ARCHIVES[settings.action]} | {"seed": None}
     owner = None if settings.sign is None else api.load_owner(settings.sign, settings.password)
     chain = None
     if settings.credentials is not None:

@@ -9,7 +9,12 @@ from underdrawing.data.containers.udl import SUFFIXES as ARCHIVE_SUFFIXES
 from underdrawing.data.files import PICTURE_SUFFIXES
 from underdrawing.registry.rendition import LONG_SIDE_PX
 
-Action = Literal["protect", "verify", "pack"]
+Action = Literal["protect", "verify", "pack", "unpack"]
+OF_ARCHIVES = {
+    "pack": ("action", "input", "output", "rounds", "keep", "tile"),
+    "unpack": ("action", "input", "output", "rounds", "salvage"),
+}
+"""Settings that the output of each action without a seed depends on."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +51,16 @@ class BulkSettings:
     credentials_key: str | None = None
     manifests: str | None = None
     rounds: int | None = None
-    """Of `pack`, as keep and tile; see api.pack."""
+    """Of `pack`, as keep and tile; see api.pack. Of `unpack`: a preview; see api.unpack."""
     keep: str = "smallest"
     tile: int = 256
+    salvage: bool = False
+    """Of `unpack`: damaged tiles become gray."""
     overwrite: bool = False
 
     @property
     def suffixes(self) -> frozenset[str]:
-        """Of the pictures that are processed; archives are not packed again."""
+        """Of the pictures that are processed; archives are not packed again, and nothing else is unpacked."""
+        if self.action == "unpack":
+            return frozenset(ARCHIVE_SUFFIXES)
         return PICTURE_SUFFIXES.difference(ARCHIVE_SUFFIXES) if self.action == "pack" else PICTURE_SUFFIXES

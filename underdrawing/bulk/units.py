@@ -4,6 +4,7 @@ picture   NAME --> NAME, or NAME.report.json and findings beside it
 shard     NAME.tar --> NAME.tar: other members unchanged; each picture, then NAME.underdrawing.json, or
           in its place the findings and NAME.report.json. A picture that fails is left out.
 pack      NAME.udl in the place of NAME; a member of a shard that fails stays, before NAME.underdrawing.json
+unpack    NAME in the place of NAME.udl; the same of one that fails or has damaged tiles
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from underdrawing import api
 from underdrawing.batch import Job, attempt
 from underdrawing.bulk.pictures import Outcome, Worker, worker_for
 from underdrawing.bulk.places import SHARD_SUFFIX
-from underdrawing.bulk.settings import BulkSettings
+from underdrawing.bulk.settings import OF_ARCHIVES, BulkSettings
 from underdrawing.bulk.shards import ShardWriter, members
 from underdrawing.core.errors import UnderdrawingError
 from underdrawing.registry.record import Record
@@ -54,10 +55,11 @@ def _process_picture(worker: Worker, name: str) -> dict[str, Any]:
     places = worker.source.url(name), worker.target.url(name)
     _register(worker, [_placed(worker, outcome, name, *places)])
     line = _line(worker, name, Counter([outcome.report["status"]]))
-    if worker.settings.action == "pack":
+    if worker.settings.action in OF_ARCHIVES:
         (path,) = outcome.files
-        sizes = {field: outcome.report[field] for field in ("kept", "original_bytes", "bytes")}
-        return line | {"output": worker.target.url(path)} | sizes | {"sha256": digest}
+        sizes = {f: outcome.report[f] for f in ("kept", "original_bytes", "bytes") if f in outcome.report}
+        failed = _faults(outcome, worker.source.url(name))
+        return line | {"output": worker.target.url(path), "failed": failed} | sizes | {"sha256": digest}
     return line | {"identity": outcome.report["identity"], "sha256": digest}
 
 
@@ -103,14 +105,16 @@ class _Shard:
         if result["status"] == "error":
             self._counts["error"] += 1
             self._messages.append(f"{self._name}: {result['message']}")
-            kept = {path: data} if action == "pack" else {}
+            kept = {path: data} if action in OF_ARCHIVES else {}
             return kept | {f"{path}.underdrawing.json": _json(result)}
         outcome: Outcome = result["outcome"]
         self._counts[outcome.report["status"]] += 1
         places = (f"{place.url(self._name)}::{path}" for place in (self._worker.source, self._worker.target))
         self._records.append(_placed(self._worker, outcome, path, *places))
         self._manifests.append(outcome.manifest)
-        if action in ("verify", "pack"):
+        faults = _faults(outcome, f"{self._name}: {path}")
+        self._messages += faults
+        if action == "verify" or (action in OF_ARCHIVES and not faults):
             return outcome.files
         return outcome.files | {f"{path}.underdrawing.json": _json(outcome.report)}
 
@@ -122,6 +126,11 @@ class _Shard:
         with suppress(UnderdrawingError), worker.target.reading(self._name) as file:
             for _, content in members(file):
                 yield content
+
+
+def _faults(outcome: Outcome, name: str) -> list[str]:
+    """Damage that `unpack` passed over, as messages."""
+    return [f"{name}: {n}" for n in outcome.report["notes"]] if outcome.report["status"] == "salvaged" else []
 
 
 def _placed(worker: Worker, outcome: Outcome, name: str, original: str, protected: str) -> Record | None:

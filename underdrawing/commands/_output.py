@@ -21,9 +21,10 @@ DONE, ALTERED, NOT_FOUND, FAILED, UNVOUCHED = 0, 1, 2, 3, 4
 EXIT_CODES = {
     "protected": DONE, "intact": DONE, "found": DONE, "attacked": DONE, "planned": DONE,
 "collected": DONE, "no face": DONE, "forged": DONE, "manipulated": DONE, "processed": DONE,
-    "packed": DONE,
+    "packed": DONE, "unpacked": DONE,
     "unvouched": UNVOUCHED, "altered": ALTERED,
-    "unprotected": NOT_FOUND, "not found": NOT_FOUND, "unknown": FAILED, "error": FAILED,
+    "unprotected": NOT_FOUND, "not found": NOT_FOUND, "unknown": FAILED, "salvaged": FAILED,
+    "error": FAILED,
 }  # fmt: skip
 """Exit code of a command by the status of a file; over several files that of the last one here counts."""
 _BAR = 30

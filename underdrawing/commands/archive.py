@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from underdrawing.commands import _flags
-from underdrawing.commands._output import DONE, EXIT_CODES, FAILED, run_batch
+from underdrawing.commands._output import DONE, EXIT_CODES, run_batch
 from underdrawing.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ EXAMPLES = (
 EXIT_HELP = "0 done; 3 a file could not be packed or read, or --salvage found damage; 64 wrong usage."
 SUFFIX = ".udl"
 _KEPT = {"pixels": "pixels coded", "file": "the file kept as it is", "jxl": "the file kept, as JPEG XL"}
-_CODES = {**EXIT_CODES, "unpacked": DONE, "read": DONE, "salvaged": FAILED}
+_CODES = {**EXIT_CODES, "read": DONE}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,8 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="OUT", help="a folder; a file for one input")
     _flags.add(parser, *_flags.PACKING)
     parser.add_argument("--region", type=region, metavar="L,T,R,B", help="unpack: this part alone, px")
-    parser.add_argument("--salvage", action="store_true", help="unpack: damaged tiles become gray")
-    _flags.add(parser, "--jobs", "--force", "--dry-run")
+    _flags.add(parser, "--salvage", "--jobs", "--force", "--dry-run")
 
 
 def region(text: str) -> tuple[int, int, int, int]:
@@ -69,11 +68,11 @@ def pack_file(job: Job, **options: Any) -> Result:
 
 def unpack_file(job: Job, *, into_folder: bool, **options: Any) -> Result:
     """Unpack the job's archive, in a folder under the name of the original."""
-    from underdrawing.api.archiving import unpack
+    from underdrawing.api.archiving import archive_info, original_name, unpack
 
     target = job.target
     if into_folder and target is not None:
-        target = _original_name(job.path, target)
+        target = target.with_name(original_name(target.name, archive_info(job.path)["kept"]))
     return unpack(job.path, target, **options).to_json()
 
 
@@ -143,13 +142,3 @@ def _is_folder(arguments: argparse.Namespace) -> bool:
 
     output = arguments.output
     return output is not None and (output.endswith("/") or is_folder(output) or not Path(output).suffix)
-
-
-def _original_name(path: Path, target: Path) -> Path:
-    """photo.tif.udl -> photo.tif for kept bytes and for formats that hold every pixel, else photo.tif.png."""
-    from underdrawing.api.archiving import archive_info
-
-    name = target.name.removesuffix(SUFFIX)
-    if archive_info(path)["kept"] == "pixels" and Path(name).suffix.lower() not in (".png", ".tif", ".tiff"):
-        name += ".png"
-    return target.with_name(name)

@@ -1,4 +1,4 @@
-"""Protect, verify or pack folders and shards of any size; run again after a kill, it goes on."""
+"""Protect, verify, pack or unpack folders and shards of any size; run again after a kill, it goes on."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ EXAMPLES = (
     "underdrawing bulk protect photos/ -o protected/ --sign owner.pem --registry photos.db --jobs 8",
     "underdrawing bulk verify incoming/ -o findings/ --jobs 8",
     "underdrawing bulk pack photos/ -o archive/ --jobs 8",
+    "underdrawing bulk unpack archive/ -o photos/ --jobs 8",
 )
-EXIT_HELP = "those of protect, verify and archive pack; --fail-on as there."
+EXIT_HELP = "those of protect, verify and archive; --fail-on as there."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Places, engine, and the flags of protect, verify and archive pack."""
+    """Places, engine, and the flags of protect, verify, archive pack and archive unpack."""
     _flags.add(parser, "--system", "--secret", "--trust", "--password-file")
-    parser.add_argument("action", choices=["protect", "verify", "pack"], help="what to do with every picture")
+    actions = ["protect", "verify", "pack", "unpack"]
+    parser.add_argument("action", choices=actions, help="what to do with every picture")
     parser.add_argument("input", metavar="INPUT", help="folder of pictures and shards, or its URL")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="another folder, or its URL")
     parser.add_argument("--journal", metavar="FILE", help="what is done; OUT.journal by default")
@@ -29,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", choices=["processes", "ray"], default="processes", help="Ray: the extra")
     parser.add_argument("--seed", metavar="HEX", help="of the identities; drawn, and kept in the journal")
     parser.add_argument("--sign", metavar="OWNER.pem", help="protect: sign with this private key")
-    _flags.add(parser, "--force", "--fail-on", *_flags.PROTECTION, *_flags.PACKING)
+    _flags.add(parser, "--force", "--fail-on", *_flags.PROTECTION, *_flags.PACKING, "--salvage")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -52,11 +54,10 @@ def _settings(arguments: argparse.Namespace) -> Any:
     """The settings of the flags, checked before the first unit."""
     from dataclasses import fields
 
-    from underdrawing.bulk.settings import BulkSettings
+    from underdrawing.bulk.settings import OF_ARCHIVES, BulkSettings
 
-    if arguments.action == "pack":
-        names = ("action", "input", "output", "rounds", "keep", "tile")
-        given = {name: getattr(arguments, name) for name in names}
+    if arguments.action in OF_ARCHIVES:
+        given = {name: getattr(arguments, name) for name in OF_ARCHIVES[arguments.action]}
         return BulkSettings(**given, overwrite=arguments.force)
     load_facts(arguments)  # for its errors: every process loads its own
     with checked_session(arguments, arguments.action):
