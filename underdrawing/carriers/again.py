@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from underdrawing.core.errors import CapacityError
 from underdrawing.core.interfaces import Carrier
 
 
@@ -22,4 +23,8 @@ class Again:
         count = min(self.carrier.capacity_bits(image_u8), self.most_bits)
         if not count:
             return image_u8
-        return self.carrier.embed(image_u8, rng.integers(0, 2, count, dtype=np.uint8)).apply(image_u8)
+        message = rng.integers(0, 2, count, dtype=np.uint8)
+        try:
+            return self.carrier.embed(image_u8, message).apply(image_u8)
+        except CapacityError:  # a picture that turns out to be too flat
+            return image_u8

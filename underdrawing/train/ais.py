@@ -18,10 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import torch
@@ -29,6 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from underdrawing.core.errors import WeightsError
+from underdrawing.nets.leaving import Leaving
 from underdrawing.nets.weights import UNREADABLE, read_tensors
 from underdrawing.train.bits import PREFIX, BitsTraining, Extra, through
 from underdrawing.train.marked_faces import BitsBatch, to_tensor, to_u8
@@ -52,6 +51,8 @@ class Resilience:
     """Share of the embeddings that are the network's own; the others are of the pool, each as often."""
     faces: float = 0.5
     """Share of the batch that the term is computed for."""
+    gate_rate: float = 0.01
+    """Learning rate of the thresholds of nets.leaving, where the network has some."""
 
 
 def add_resilience(
@@ -62,6 +63,9 @@ def add_resilience(
     For trainings whose `losses` has the extra terms: those of BitsTraining itself.
     """
     training.extra = ResilienceTerm(settings, pool, training.extra)
+    gates = [part.learn() for part in training.network.modules() if isinstance(part, Leaving)]
+    if gates:
+        training.players["codec"].append({"params": gates, "lr": settings.gate_rate})
     return training
 
 
@@ -94,25 +98,6 @@ class ResilienceTerm:
         other = replace(batch, images=faces, bits=random_bits(len(faces), training.recipe.bits, rng))
         with nullcontext() if self.settings.leaves_marks else frozen(training.network):
             return training.marked(other)
-
-
-@dataclass(frozen=True, eq=False)
-class FrozenAttacker:
-    """Embeds random bits with a network that is not trained, such as the baseline of a fine-tuning."""
-
-    network: nn.Module
-    """A train.bits.BitsNetwork."""
-    bits: int
-    """L of that network."""
-
-    @classmethod
-    def copy_of(cls, network: nn.Module, bits: int) -> Self:
-        """Of a network as it is now."""
-        return cls(deepcopy(network).eval().requires_grad_(False), bits)
-
-    def __call__(self, faces: Tensor, rng: np.random.Generator) -> Tensor:
-        """See Attacker."""
-        return self.network.encode(faces, random_bits(len(faces), self.bits, rng))
 
 
 @dataclass(frozen=True, eq=False)

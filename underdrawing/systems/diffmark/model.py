@@ -35,9 +35,8 @@ class DiffMarkCodec:
 
         def predict(x: np.ndarray, condition: np.ndarray, t: int) -> np.ndarray:
             inputs = {"x_t": x, "x_c": condition, "t": np.float32([t]), "bits": signs}
-            return self._denoiser(**{name: np.asarray(value, np.float32) for name, value in inputs.items()})[
-                0
-            ]
+            (marked,) = self._denoiser(**{name: np.asarray(x, np.float32) for name, x in inputs.items()})
+            return marked
 
         start = first_noise(self.side)
         marked = sample(predict, face, start, self._schedule, as_released=self._as_released)

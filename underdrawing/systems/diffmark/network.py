@@ -88,8 +88,7 @@ class Down(nn.Module):
                 side //= 2
         self.side = side
         self.middle = nn.ModuleList([
-            ResBlock(channels, channels, style),
-            SelfAttention(channels, style.groups),
+            ResBlock(channels, channels, style), SelfAttention(channels, style.groups),
             ResBlock(channels, channels, style),
         ])  # fmt: skip
 
@@ -112,11 +111,9 @@ class UNet(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.base = config.base
-        style = Style(config.groups, config.dropout, time=4 * config.base)
-        self.time = nn.Sequential(
-            nn.Linear(config.base, style.time), nn.SiLU(), nn.Linear(style.time, style.time)
-        )
+        self.base, time = config.base, 4 * config.base
+        style = Style(config.groups, config.dropout, time=time)
+        self.time = nn.Sequential(nn.Linear(config.base, time), nn.SiLU(), nn.Linear(time, time))
         self.tokens = BitEmbedding(config.bits, config.embedding)
         self.down = Down(6, config, style)
         self.blocks, self.fusion, self.grow = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()

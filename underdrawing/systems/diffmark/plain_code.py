@@ -4,15 +4,18 @@
     marked = face + sum of b_i max(0, margin - b_i correlation_i) pattern_i       logit_i = gain correlation_i
 
 Each correlation is moved to the margin on the side of its bit, so the face does not disturb the reading
-(improved spread spectrum, Malvar and Florencio, IEEE TSP 2003). A pattern is a sum of DCT products of two
-chroma axes, in a band that blur and halved chroma keep; the patterns are orthonormal at the start.
-Faces are in [-1, 1].
+(improved spread spectrum, Malvar and Florencio, IEEE TSP 2003). Where all correlations are at the margin
+there is a mark, which the code leaves once that is learned (nets.leaving). A pattern is a sum of DCT
+products of two chroma axes, in a band that blur and halved chroma keep; the patterns are orthonormal at the
+start. Faces are in [-1, 1].
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+
+from underdrawing.nets.leaving import Leaving
 
 LEVEL = 1 / 127.5
 """One of 255 levels, in units of [-1, 1]."""
@@ -49,6 +52,7 @@ class PlainCode(nn.Module):
         self.read = nn.Parameter(patterns.clone())
         self.margin = nn.Parameter(torch.tensor(_MARGIN * LEVEL))
         self.gain = nn.Parameter(torch.tensor(_LOGIT / (_MARGIN * LEVEL)))
+        self.leaving = Leaving()
 
     def correlations(self, faces: Tensor) -> Tensor:
         """(B, L) of faces (B, 3, side, side)."""
@@ -58,7 +62,9 @@ class PlainCode(nn.Module):
 
     def residual(self, faces: Tensor, bits: Tensor) -> Tensor:
         """What writes the bits (B, L) in {-1, +1} into the faces: (B, 3, side, side)."""
-        moves = bits * (self.margin - bits * self.correlations(faces)).clamp(min=0)
+        correlations = self.correlations(faces)
+        found = (correlations.abs() / self.margin).clamp(max=1).mean(1, keepdim=True)
+        moves = self.leaving(found) * bits * (self.margin - bits * correlations).clamp(min=0)
         products = (moves @ self.write.flatten(1)).unflatten(1, self.write.shape[1:]) * self.band
         chroma = self.waves.T @ products @ self.waves
         return torch.einsum("ac,bahw->bchw", self.axes, chroma)

@@ -117,12 +117,10 @@ class LeanTraining(DiffMarkTraining):
 
     def __init__(self, faces: Faces, recipe: LeanRecipe) -> None:
         super().__init__(faces, recipe)
-        code = list(self.network.code.parameters())
+        code = [value for value in self.network.code.parameters() if value.requires_grad]
         others = [*self.network.unet.parameters(), *self.network.decoder.parameters()]
-        rate = recipe.learning_rate
-        self.players = {
-            "codec": [{"params": others, "lr": rate}, {"params": code, "lr": recipe.code_rate * rate}]
-        }
+        rate, slow = recipe.learning_rate, recipe.code_rate * recipe.learning_rate
+        self.players = {"codec": [{"params": others, "lr": rate}, {"params": code, "lr": slow}]}
 
     def picture_terms(self, marked: Tensor, batch: BitsBatch) -> dict[str, Tensor]:
         """Mean over faces of the square error beyond the allowed one, in units of it."""

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from underdrawing.core.errors import UsageError
+from underdrawing.nets.leaving import Leaving
 from underdrawing.ops.dct import BLOCK, basis
 from underdrawing.ops.dual_tree import Level, cumulated
 
@@ -161,16 +162,19 @@ class PlainDetector(PlainReader):
 
 
 class PlainWriter(PlainReader):
-    """Bands 1 and 3 and bits -> their change."""
+    """Bands 1 and 3 and bits -> their change; none where the signs beside and inside agree that there is a
+    mark, once that is learned (nets.leaving)."""
 
     def __init__(self, side: int, levels: int, count: int) -> None:
         super().__init__(side, levels, count)
         del self.gains
         self.write = nn.Parameter(torch.from_numpy(patterns(side, levels, count)[1].copy()))
         self.amplitudes = nn.Parameter(torch.full((2 * count,), AMPLITUDE))
+        self.leaving = Leaving()
 
     def forward(self, bands: Tensor, bits: Tensor) -> Tensor:
-        signs = torch.cat([bits, bits], 1)
-        change = signs * torch.relu(self.amplitudes - signs * torch.cat(self.coefficients(bands), 1))
+        signs, found = torch.cat([bits, bits], 1), self.coefficients(bands)
+        change = signs * torch.relu(self.amplitudes - signs * torch.cat(found, 1))
+        change = self.leaving(agreement(*found)) * change
         beside, inside = change.split(self.count, 1)
         return (torch.cat([beside, inside.roll(-(self.count // 2), 1)], 1) @ self.write).view_as(bands)

@@ -17,20 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from underdrawing.carriers.again import Again
-from underdrawing.carriers.lattice.carrier import LatticeCarrier
+from underdrawing.carriers.attackers import Resilience, fine_tune
 from underdrawing.systems.waveguard.consistency import GraphConsistency, StencilConsistency
 from underdrawing.systems.waveguard.model import WEIGHTS
 from underdrawing.systems.waveguard.network import RELEASED, Config, WaveGuard, to_u
 from underdrawing.train import bits
-from underdrawing.train.ais import (
-    FrozenAttacker,
-    PatternAttacker,
-    PixelAttacker,
-    Resilience,
-    add_resilience,
-    start_from,
-)
 from underdrawing.train.marked_faces import BitsBatch
 from underdrawing.train.real_faces import Faces
 
@@ -95,8 +86,9 @@ class LeanTraining(bits.BitsTraining):
     def __init__(self, network: WaveGuard, faces: Faces, recipe: LeanRecipe, **pools: Any) -> None:
         super().__init__(network, faces, recipe, self._consistency, **pools)
         self._stencil, rate = StencilConsistency(), recipe.learning_rate
-        plain = [value for name, value in network.named_parameters() if ".plain." in name]
-        others = [value for name, value in network.named_parameters() if ".plain." not in name]
+        trained = {name: value for name, value in network.named_parameters() if value.requires_grad}
+        plain = [value for name, value in trained.items() if ".plain." in name]
+        others = [value for name, value in trained.items() if ".plain." not in name]
         self.players = {
             "codec": [{"params": others, "lr": rate}, {"params": plain, "lr": recipe.plain_rate * rate}]
         }
@@ -108,16 +100,10 @@ class LeanTraining(bits.BitsTraining):
 
 
 def resilient(network: WaveGuard, faces: Faces, recipe: AisRecipe) -> bits.BitsTraining:
-    """The training of the released weights, where there are some, against further embeddings: by the network
-    itself, as it was before and as it is trained; by the lattice; by patterns of others."""
-    if recipe.network == RELEASED:
-        start_from(network, WEIGHTS)
-    pool = (
-        FrozenAttacker.copy_of(network, recipe.bits),
-        PixelAttacker(Again(LatticeCarrier("jpeg70"))),
-        PatternAttacker(),
-    )
-    return add_resilience(LeanTraining(network, faces, recipe), recipe.resilience, pool)
+    """The training of the released weights, where there are some, against further embeddings."""
+    training = LeanTraining(network, faces, recipe)
+    fine_tune(training, WEIGHTS if recipe.network == RELEASED else None, recipe.resilience)
+    return training
 
 
 class PublishedTraining(bits.BitsTraining):
