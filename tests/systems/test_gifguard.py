@@ -10,6 +10,7 @@ from PIL import Image
 from skimage import data
 
 from underdrawing.attacks.clip_channels import QUANTIZERS, FrameDrop, Reorder, SentClip, Speed, gif_first
+from underdrawing.attacks.face_channels import KernelBlur, NearestResize, SaltPepper, SentFace
 from underdrawing.core.errors import CapacityError, ShapeError, WeightsError
 from underdrawing.data.motion import Path, View, frames_of
 from underdrawing.metrics.quality import psnr_db
@@ -199,10 +200,19 @@ def test_all_bits_are_read_at_another_size_and_from_a_crop(carrier, marked):
 
 
 def test_the_window_of_a_crop_is_found(marked):
-    window, ratio = align(TABLES, marked[:6, 16:152, 20:156])
-    truth = (0.1, 0.125, 0.85, 0.85)
-    assert ratio > PRESENT
+    found = align(TABLES, marked[:6, 16:152, 20:156])
+    window, truth = found.window, (0.1, 0.125, 0.85, 0.85)
+    assert found.ratio > PRESENT
     assert np.abs(np.subtract((window.top, window.left, window.height, window.width), truth)).max() < 0.015
+
+
+@pytest.mark.parametrize("channel", [NearestResize(0.8), SaltPepper(0.1), KernelBlur(5, 5.0)])
+def test_a_single_picture_is_read_after_what_can_be_undone(carrier, channel):
+    face = data.astronaut()[40:168, 160:288]
+    received = channel(
+        SentFace(carrier.embed(face, BITS).apply(face), face, np.zeros((5, 2))), np.random.default_rng(1)
+    )
+    assert (carrier.read(received, 128).bits != BITS).sum() <= 10  # 25 to 40 as received
 
 
 def test_a_placed_frame_lies_where_its_window_is():
@@ -213,8 +223,8 @@ def test_a_placed_frame_lies_where_its_window_is():
 
 
 def test_no_mark_is_found_where_there_is_none(carrier):
-    window, ratio = align(TABLES, clip(count=2))
-    assert window == Window() and ratio < 1.5
+    found = align(TABLES, clip(count=2))
+    assert found.window == Window() and found.ratio < 1.5
     assert not carrier.read_frames(clip(data.astronaut(), 2)).present
     noise = np.random.default_rng(1).normal(size=(SIDE, SIDE, 3)).astype(np.float32)
     assert 0.6 < energy_ratio(TABLES, suppressed(TABLES, noise, Window())) < 1.5

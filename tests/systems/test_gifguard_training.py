@@ -11,6 +11,7 @@ from skimage import data
 from underdrawing.core.errors import UsageError
 from underdrawing.systems.gifguard import training
 from underdrawing.systems.gifguard.network import GIFGuard
+from underdrawing.train import clip_material
 from underdrawing.train.clip_material import read_material
 from underdrawing.train.loop import train
 
@@ -77,7 +78,7 @@ def test_the_start_reads_bits_after_every_kind_of_channel(folder, kind):
     clips = made.draw("train", 4, 1, rng)
     with torch.no_grad():
         marked = made.network.encode(clips.frames, clips.bits)
-        (sent,) = training.sent_clips(clips, marked)
+        (sent,) = clip_material.sent_clips(clips, marked)
         received, mask = made._received(sent, marked, rng)
         wrong = (made.network.decode(received, mask) * clips.bits < 0).float().mean()
     assert wrong <= 0.08  # a crop leaves a part of each group

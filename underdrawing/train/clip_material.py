@@ -11,8 +11,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
+from torch import Tensor
 
-from underdrawing.core.errors import PictureError, UsageError
+from underdrawing.attacks.clip_channels import SentClip
+from underdrawing.attacks.face_forgery import Face
+from underdrawing.core.errors import PictureError, ShapeError, UsageError
 from underdrawing.data.animations import is_animation, read_animation
 from underdrawing.data.face_set import MANIFEST
 from underdrawing.data.motion import View, draw_path, frames_of
@@ -109,3 +113,39 @@ def _with_landmarks(frames: np.ndarray, detector: FaceDetector) -> Material:
             return Material(frames, None)
         points.append(faces[0].landmarks)
     return Material(frames, np.stack(points))
+
+
+@dataclass(frozen=True, eq=False)
+class Clips:
+    """The clips of a step."""
+
+    frames: Tensor
+    """(B, 3, T, side, side) float32, RGB in 0..255, whole levels."""
+    bits: Tensor
+    """(B, L) float32 in {-1, +1}."""
+    landmarks: tuple[np.ndarray | None, ...]
+    """(T, 5, 2) of each clip."""
+    donors: tuple[Face | None, ...]
+
+
+def to_volumes(clips: np.ndarray) -> Tensor:
+    """(B, T, S, S, 3) of any number type -> (B, 3, T, S, S) float32."""
+    return torch.from_numpy(np.ascontiguousarray(clips.transpose(0, 4, 1, 2, 3), np.float32))
+
+
+def sent_clips(clips: Clips, marked: Tensor) -> list[SentClip]:
+    """The marked clips, rounded to 8 bits, as channels take them."""
+    volumes = [
+        volume.detach().clamp(0, 255).round().byte().permute(0, 2, 3, 4, 1).numpy()
+        for volume in (marked, clips.frames)
+    ]
+    return [SentClip(*parts) for parts in zip(*volumes, clips.landmarks, clips.donors, strict=True)]
+
+
+def donor_of(material: Material, side: int, rng: np.random.Generator) -> Face | None:
+    """A face of another clip for deepfakes, from a crop of `side` px; None where it has none that fits."""
+    clip, landmarks = material.draw(1, side, rng)
+    try:
+        return None if landmarks is None else Face(clip[0], landmarks[0])
+    except ShapeError:
+        return None

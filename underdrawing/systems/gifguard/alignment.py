@@ -1,23 +1,30 @@
-"""Where in the marked frame a received one lies, found by the pilots of the plain code, without PyTorch.
+"""Where in the marked frame a received one lies, and what undoes its channel, without PyTorch.
 
+    the whole, as received, repaired (ops.restoration) or shifted a little --> energy ratio --> the best one
     every height and width of a crop --> z on the canvas --FFT correlation with the pilots--> best offsets
     best offsets --> energy ratio of all groups --> the best one, refined
 
-The energy ratio of a frame without the mark, or of a wrong window, is 1 +- .12 for 140 groups.
+The crops are searched where nothing else shows a mark. The energy ratio of a frame without the mark, or of a
+wrong window, is 1 +- .12 for 140 groups.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
+from underdrawing.ops.restoration import unblurred, without_outliers
 from underdrawing.systems.gifguard.spread_code import SIDE, SpreadCode
 
 PRESENT = 1.9
 """Energy ratio from which a mark is taken as present: windows of unmarked pictures reach 1.6 at most."""
+_LEAST_REPAIRED, _LEAST_SHIFTED = 1.3, 1.6
+"""Energy ratios from which a repair, or the best shift, is taken: unmarked pictures reach 1.23 and 1.5."""
+_LARGEST_BLURRED = 320  # longer side of a frame that a blur of few pixels harms, px
+_SHIFTS = tuple((down / SIDE, right / SIDE) for down in (-1, 0, 1) for right in (-1, 0, 1) if down or right)
 _SQUARE = tuple((share, share) for share in 0.975 ** np.arange(27))  # sides of a crop, down to half
 _SCALES = 0.96 ** np.arange(14)  # as above, of crops of another aspect
 _OTHERS = tuple((h, w) for h in _SCALES for w in _SCALES if h != w and max(h / w, w / h) < 1.4)
@@ -58,6 +65,20 @@ class Window:
         return (rows[:, None] & cols).astype(np.float32)
 
 
+@dataclass(frozen=True)
+class Alignment:
+    """How received frames are read."""
+
+    window: Window
+    ratio: float
+    """Energy ratio, see PRESENT."""
+    repair: Callable[[np.ndarray], np.ndarray] = np.asarray
+
+    def placed(self, frame: np.ndarray) -> np.ndarray:
+        """As Window.placed, repaired."""
+        return self.window.placed(self.repair(frame))
+
+
 def suppressed(code: SpreadCode, canvas: np.ndarray, window: Window) -> np.ndarray:
     """z (..., SIDE, SIDE) of frames on the canvas (..., SIDE, SIDE, 3), zero outside of the window."""
     z = code.suppressed(code.band(canvas.mean(-1)))
@@ -71,18 +92,22 @@ def energy_ratio(code: SpreadCode, z: np.ndarray) -> float:
     return float((code.statistics(z) ** 2).sum()) / max(total, 1e-9)
 
 
-def align(code: SpreadCode, frames: np.ndarray) -> tuple[Window, float]:
-    """Window and energy ratio of received frames (T, H, W, 3); the whole where no mark is found."""
+def align(code: SpreadCode, frames: np.ndarray) -> Alignment:
+    """Of received frames (T, H, W, 3) uint8; the whole as it is where no mark is found."""
 
     def ratio(window: Window, of: np.ndarray = frames) -> float:
         canvas = np.stack([window.placed(frame) for frame in of])
         return energy_ratio(code, suppressed(code, canvas, window).mean(0))
 
-    best, most = Window(), ratio(Window())
+    whole = Alignment(Window(), ratio(Window()))
+    if whole.ratio >= PRESENT:
+        return whole
+    near = max([whole, *_undone(frames, ratio)], key=lambda found: found.ratio)
+    if near.ratio >= PRESENT:
+        return near
+    best, most = Window(), whole.ratio
     picture = np.rint(frames.mean(0)).astype(np.uint8)  # motion blurs the scene and leaves the code
     for shapes in (_SQUARE, _OTHERS):
-        if most >= PRESENT:
-            break
         rated = [(ratio(window, picture[None]), window) for window in _shortlist(code, picture, shapes)]
         for value, window in sorted(rated, key=lambda entry: -entry[0])[:_REFINED]:
             if value < _LEAST_RATIO:
@@ -90,7 +115,22 @@ def align(code: SpreadCode, frames: np.ndarray) -> tuple[Window, float]:
             found, value = _refined(window, ratio)
             if value > most:
                 best, most = found, value
-    return (best, most) if most >= PRESENT else (Window(), ratio(Window()))
+        if most >= PRESENT:
+            return Alignment(best, most)
+    return near
+
+
+def _undone(frames: np.ndarray, ratio: Callable[..., float]) -> Iterator[Alignment]:
+    """The whole frame repaired, and shifted by the pixel that a resize by the nearest pixel moves it; those
+    with a ratio that unmarked pictures do not reach."""
+    repairs = [without_outliers] + [unblurred] * (max(frames.shape[1:3]) <= _LARGEST_BLURRED)
+    for repair in repairs:
+        repaired = Alignment(Window(), ratio(Window(), np.stack([*map(repair, frames)])), repair)
+        if repaired.ratio >= _LEAST_REPAIRED:
+            yield repaired
+    shifted = Alignment(*_refined(max((Window(*shift) for shift in _SHIFTS), key=ratio), ratio))
+    if shifted.ratio >= _LEAST_SHIFTED:
+        yield shifted
 
 
 def _refined(window: Window, ratio: Callable[[Window], float]) -> tuple[Window, float]:

@@ -98,9 +98,9 @@ class GifGuard:
         """
         self._check(frames_u8)
         sample = frames_u8[_spaced(len(frames_u8), _MOST_READ)]
-        window, ratio = align(self._code, sample[_spaced(len(sample), _ALIGNED)])
-        logits = self._logits(np.stack([window.placed(frame) for frame in sample]), window)
-        return Reading(-logits, present=True if ratio >= PRESENT else None)
+        found = align(self._code, sample[_spaced(len(sample), _ALIGNED)])
+        logits = self._logits(np.stack([found.placed(frame) for frame in sample]), found.window)
+        return Reading(-logits, present=True if found.ratio >= PRESENT else None)
 
     def _check(self, frames_u8: np.ndarray, bits: np.ndarray | None = None) -> None:
         if frames_u8.ndim != 4 or not len(frames_u8):

@@ -27,15 +27,13 @@ from underdrawing.attacks.clip_channels import (
     SentClip,
     gif_first,
 )
-from underdrawing.attacks.face_forgery import Face
-from underdrawing.core.errors import ShapeError
 from underdrawing.metrics.calibration import fit_platt
 from underdrawing.nets.loading import save_network
 from underdrawing.systems.gifguard.alignment import Window
 from underdrawing.systems.gifguard.network import CODE, RELEASED, Config, GIFGuard
 from underdrawing.systems.gifguard.spread_code import SIDE
 from underdrawing.train.bits import PREFIX, bit_loss, through
-from underdrawing.train.clip_material import Material, read_material
+from underdrawing.train.clip_material import Clips, Material, donor_of, read_material, sent_clips, to_volumes
 from underdrawing.train.run import SEED, Recipe, run_recipe
 
 SCALE = "calibration.decoder.scale"
@@ -74,19 +72,6 @@ class ClipRecipe(Recipe):
     """RGB PSNR at which the picture term equals its weight."""
 
 
-@dataclass(frozen=True, eq=False)
-class Clips:
-    """The clips of a step."""
-
-    frames: Tensor
-    """(B, 3, T, 128, 128) float32, RGB in 0..255, whole levels."""
-    bits: Tensor
-    """(B, 128) float32 in {-1, +1}."""
-    landmarks: tuple[np.ndarray | None, ...]
-    """(T, 5, 2) of each clip."""
-    donors: tuple[Face | None, ...]
-
-
 class ClipTraining:
     """The networks and their losses, as train.loop trains them."""
 
@@ -112,7 +97,7 @@ class ClipTraining:
             points.append(
                 None if landmarks is None else landmarks[np.minimum(np.arange(count), len(landmarks) - 1)]
             )
-            donors.append(_donor(materials[rng.integers(len(materials))], rng))
+            donors.append(donor_of(materials[rng.integers(len(materials))], SIDE, rng))
         bits = rng.integers(0, 2, (clips, CODE.bits)).astype(np.float32) * 2 - 1
         return Clips(to_volumes(np.stack(volumes)), torch.from_numpy(bits), tuple(points), tuple(donors))
 
@@ -154,28 +139,6 @@ def cropped(frames: np.ndarray, least: float, rng: np.random.Generator) -> tuple
     window = Window(top / SIDE, left / SIDE, rows / SIDE, cols / SIDE)
     parts = frames[:, top : top + rows, left : left + cols]
     return np.stack([window.placed(part) for part in parts]), window.mask()
-
-
-def to_volumes(clips: np.ndarray) -> Tensor:
-    """(B, T, S, S, 3) of any number type -> (B, 3, T, S, S) float32."""
-    return torch.from_numpy(np.ascontiguousarray(clips.transpose(0, 4, 1, 2, 3), np.float32))
-
-
-def sent_clips(clips: Clips, marked: Tensor) -> list[SentClip]:
-    """The marked clips, rounded to 8 bits, as channels take them."""
-    volumes = [
-        volume.detach().clamp(0, 255).round().byte().permute(0, 2, 3, 4, 1).numpy()
-        for volume in (marked, clips.frames)
-    ]
-    return [SentClip(*parts) for parts in zip(*volumes, clips.landmarks, clips.donors, strict=True)]
-
-
-def _donor(material: Material, rng: np.random.Generator) -> Face | None:
-    clip, landmarks = material.draw(1, SIDE, rng)
-    try:
-        return None if landmarks is None else Face(clip[0], landmarks[0])
-    except ShapeError:
-        return None
 
 
 RECIPES = {
