@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -79,11 +80,13 @@ class Examiner:
         about the picture for localizers that use one."""
         start = time.perf_counter()
         image = source.picture.shown
-        faces = [
-            self._examined(image, face, heat and number < MOST_HEATED)
-            for number, face in enumerate(self.faces.detect(image))
-        ]
-        evidence = classical_evidence(View.of(source.picture))
+        with ThreadPoolExecutor(1) as beside:
+            classical = beside.submit(classical_evidence, View.of(source.picture))
+            faces = [
+                self._examined(image, face, heat and number < MOST_HEATED)
+                for number, face in enumerate(self.faces.detect(image))
+            ]
+        evidence = classical.result()
         text = None if texts is None else texts.text(source, len(faces), evidence)
         localizations = {name: _localized(one, image, text) for name, one in self.localizers.items()}
         prob, status = self._of_picture(localizations)

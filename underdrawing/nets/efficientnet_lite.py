@@ -33,10 +33,14 @@ STEM, HEAD, EPSILON = 32, 1280, 1e-3
 class SameConv(nn.Conv2d):
     """A convolution that pads as TensorFlow's SAME does: at stride 2 the odd pixel goes below and right."""
 
-    def forward(self, plane: Tensor) -> Tensor:
+    @property
+    def padding_around(self) -> tuple[int, int]:
+        """Pixels above and left, below and right."""
         total = self.kernel_size[0] - self.stride[0]
-        before = total // 2
-        padded = functional.pad(plane, (before, total - before, before, total - before))
+        return total // 2, total - total // 2
+
+    def forward(self, plane: Tensor) -> Tensor:
+        padded = functional.pad(plane, 2 * self.padding_around)
         return functional.conv2d(padded, self.weight, None, self.stride, groups=self.groups)
 
 
