@@ -9,6 +9,7 @@ from PIL import Image
 from skimage import data
 
 from underdrawing.attacks.channel import Jpeg
+from underdrawing.attacks.geometry import SCREENSHOT
 from underdrawing.carriers.lattice import rates
 from underdrawing.coding.keys import Owner, PublicKey
 from underdrawing.coding.payload import Previous
@@ -198,6 +199,14 @@ def test_a_part_of_a_large_picture_is_read(system, photo):
     large = np.asarray(Image.fromarray(photo).resize((1800, 1800), Image.Resampling.BICUBIC))
     protected = system.protect(large, identity=IDENTITY).apply(large)
     assert system.identify(protected[101:1608, 57:1564]) == IDENTITY.hex()
+
+
+def test_a_part_of_a_small_picture_is_read_after_it_was_shrunk(system, photo):
+    small = np.asarray(Image.fromarray(photo).resize((256, 256), Image.Resampling.LANCZOS))
+    protected = system.protect(small, identity=IDENTITY).apply(small)
+    received, _ = SCREENSHOT.attack(protected, np.random.default_rng(0))
+    assert max(received.shape) < 200
+    assert system.identify(received) == IDENTITY.hex()
 
 
 def test_a_flat_picture_is_lifted_until_its_signature_fits(system, owner, photo):

@@ -162,7 +162,7 @@ class DensePlanes:
         n, rows, cols = y.shape
         flat = (n * rows, cols)
         maps = x.reshape(flat).astype(np.float32), y.reshape(flat).astype(np.float32)
-        sampled = cv2.remap(self.values, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        sampled = cv2.remap(self.values, *maps, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         sampled = sampled.reshape(n, -1)
         at = self.texture.index((y[n // 2], x[n // 2]))
         repeats = Repeats.at(tables, origin, rows, cols)

@@ -25,10 +25,15 @@ from underdrawing.carriers.lattice.parameters import (
     nearest_strength,
 )
 
-_LEAST_SIDE = 250  # grid px of the longer side of a part
+_LEAST_SIDE = 250  # grid px of the longer side of a part at any scale
 _SCALES = (0.38, 2.6)
 _COMMON = (1, *(1 / np.array([0.8, 0.75, 0.5, 0.7, 0.6, 0.9, 2, 1.25, 1.5])))
 """Factors back to the grid from common sizes, all that is tried where the key does not repeat."""
+_FEW_TILES = 180, 400
+"""Grid px of the longer side of parts in which the tile hardly repeats: their agreement is lost within a
+quarter of a pixel, so common scales are tried by quarter pixels first. Smaller parts: their own scale."""
+_MOST_PLACES, _MOST_CLIMBED = 8, 2
+"""At each of these: places that are compared on the whole, and that are climbed."""
 _WINDOW = 512  # grid px used by the search over scales
 _TURNED_WINDOW = 320  # the same over angles and stretches
 _PRECISION = 1.6  # px by which the far ends of the window move between two tries
@@ -51,6 +56,8 @@ def part_candidates(
     stretches.
     """
     upright = Alignment(*work.shape, work.shape)
+    if tables.period == TILE:
+        yield from _at_common_scales(work, upright, tables)
     if tables.period > TILE and not thorough:  # a correlation costs sixteen times as much
         groups = iter([([_scaled(upright, factor)] for factor in _COMMON)])
     else:
@@ -66,8 +73,25 @@ def part_candidates(
         yield from sorted(weak, key=lambda a: -a.score)[:_MOST]
 
 
+def _at_common_scales(work: np.ndarray, upright: Alignment, tables: KeyTables) -> Iterator[Alignment]:
+    """The candidates of a small part at common scales, over all offsets by quarter pixels."""
+    for factor in _COMMON:
+        whole = _scaled(upright, factor)
+        least = _FEW_TILES[0] if factor != 1 else 0
+        if not least <= max(whole.scaled) <= _FEW_TILES[1]:
+            continue
+        dense = DensePlanes.around(whole, work)
+        search = OffsetSearch(dense, STRENGTHS[0])
+        found = search.highest(whole, tables, _window(search, whole, _WINDOW), _MOST_PLACES)
+        found = [a.moved(score=dense.score(a, tables)) for a in found]
+        for place in sorted(found, key=lambda a: -a.score)[:_MOST_CLIMBED]:
+            if place.score > _TRIED:
+                yield from _climbed_to(place, dense, tables)
+
+
 def _searches(upright: Alignment, thorough: bool) -> Iterator[Iterator[list[Alignment]]]:
-    yield _scales(upright)
+    if thorough or max(upright.scaled) >= _LEAST_SIDE:
+        yield _scales(upright)
     yield _angles(upright)
     flips = list(_flips(upright))
     yield ([flip] for flip in flips)
@@ -90,8 +114,9 @@ def _scaled(whole: Alignment, down: float, across: float | None = None) -> Align
 def _scales(whole: Alignment, window: int = _WINDOW) -> Iterator[list[Alignment]]:
     """All scales, from that of the grid outward, in groups that share a filtered picture."""
     own = max(whole.scaled)
+    start = float(max(own, _LEAST_SIDE))
     for direction in (-1, 1):
-        side, group, first = float(own), [], float(own)
+        side, group, first = start, [], start
         while max(_LEAST_SIDE, own * _SCALES[0]) <= side <= min(CANONICAL_SIDE, own * _SCALES[1]):
             if abs(np.log(side / first)) > _SAME_FILTER:
                 yield group
@@ -148,11 +173,15 @@ def _search(
             found = search.best(whole, tables, _window(search, whole, side))
             if found.score < _TRIED:
                 continue
-            found = found.moved(score=dense.score(found, tables))
-            if found.score > _PROMISING:
-                found = climbed(_strongest(found, dense, tables), dense, tables)
-            if found.score > _THRESHOLD and min(found.blocks) > 2:
-                yield found.moved(origin=tuple(at % tables.period for at in found.origin))
+            yield from _climbed_to(found.moved(score=dense.score(found, tables)), dense, tables)
+
+
+def _climbed_to(found: Alignment, dense: DensePlanes, tables: KeyTables) -> Iterator[Alignment]:
+    """The candidate that climbing leads to from an alignment with its score of the whole, if it is one."""
+    if found.score > _PROMISING:
+        found = climbed(_strongest(found, dense, tables), dense, tables)
+    if found.score > _THRESHOLD and min(found.blocks) > 2:
+        yield found.moved(origin=tuple(at % tables.period for at in found.origin))
 
 
 def _strongest(found: Alignment, dense: DensePlanes, tables: KeyTables) -> Alignment:

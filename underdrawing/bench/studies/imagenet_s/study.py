@@ -124,7 +124,7 @@ class ImageNetS:
         if hasattr(subject.model, "describe") and name == subject.name:
             parts.append(Part(f"told-{name}", self._cases, self._decoded))
         if hasattr(subject.model, "importance"):
-            parts.append(Part(f"label-{name}", self._cases, self._recorded))
+            parts.append(Part(f"label-{name}", self._edits, self._recorded))
         return parts
 
     @cached_property
@@ -136,6 +136,10 @@ class ImageNetS:
 
     def _cases(self, sets: PhotoSets, protocol: Protocol, subject: Subject) -> list[Case]:
         _ = self.tasks  # make the gallery before the work is shared by processes
+        return self._edits(sets, protocol, subject)
+
+    def _edits(self, sets: PhotoSets, protocol: Protocol, subject: Subject) -> list[Case]:
+        """Photos and what is done to them, without the gallery of image retrieval."""
         cases: list[Case] = []
         for turn, index in enumerate(sets.picks(len(self.labelled))):
             own, other = self.labelled[index], self.labelled[(index + 7) % len(self.labelled)]
