@@ -55,6 +55,8 @@ class Header:
     """First 16 hex digits of the sha256 of the weights that coded it."""
     facts: Mapping[str, Any]
     """Of the original: format, gray and others, as the caller gave them."""
+    order: str = "whole"
+    """Of the pixels within a mask, for the codec."""
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -210,7 +212,9 @@ def _refused(number: str) -> None:
 def _check(header: Header, max_pixels: int) -> None:
     if any(type(getattr(header, name)) is not int for name in _NUMBERS):
         raise CodeError("the header of the .udl file has numbers of another type")
-    if not isinstance(header.facts, dict) or not isinstance(header.sha256, str):
+    if any(not isinstance(value, str) for value in (header.sha256, header.order)) or not isinstance(
+        header.facts, dict
+    ):
         raise CodeError("the header of the .udl file has fields of another type")
     if header.channels == 0:
         return

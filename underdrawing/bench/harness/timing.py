@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -75,6 +76,14 @@ def timed(step: Callable[[], object], turns: int) -> tuple[float, float | None]:
             step()
         seconds.append(spent.clock)
     return statistics.median(seconds), _peak_mib()
+
+
+def observed(step: Callable[[], Any]) -> tuple[Any, Stopwatch, float | None]:
+    """Result of one call, its seconds, and the peak resident MiB (Linux only)."""
+    _reset_peak()
+    with Stopwatch() as spent:
+        result = step()
+    return result, spent, _peak_mib()
 
 
 def _reset_peak() -> None:

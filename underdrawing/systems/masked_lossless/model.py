@@ -19,6 +19,7 @@ from underdrawing.core.errors import CodeError, ShapeError, WeightsError
 from underdrawing.data import udl
 from underdrawing.data.udl import Container, Header
 from underdrawing.nets.masked_context import bounds
+from underdrawing.nets.masked_format import ORDER
 from underdrawing.nets.masked_network import TABLES, Layers, Net
 from underdrawing.nets.weights import read_tensors
 from underdrawing.systems.masked_lossless.fitting import MEAN, SCALE, Material, enter, fit_layers, is_exact
@@ -81,13 +82,18 @@ class MaskedLossless:
         tile: int = 256,
         sections: Mapping[str, bytes] | None = None,
         facts: Mapping[str, Any] | None = None,
+        order: str = ORDER,
     ) -> bytes:
-        """A .udl file of pixels. sections, facts: kept beside them. ShapeError for another array."""
+        """A .udl file of pixels. sections, facts: kept beside them. order: one of masked_order.ORDERS.
+
+        ShapeError for another array."""
         pixels = _checked(pixels)
         height, width, channels = pixels.shape
-        form = Format(channels, 8 * pixels.itemsize, rounds or self.rounds)
+        form = Format(channels, 8 * pixels.itemsize, rounds or self.rounds, order)
         sha = _sha256(pixels)
-        header = Header(width, height, channels, form.depth, form.rounds, tile, sha, self.sha256, facts or {})
+        header = Header(
+            width, height, channels, form.depth, form.rounds, tile, sha, self.sha256, facts or {}, form.order
+        )
         model = self._fitted(pixels, form, header)
         with ThreadPoolExecutor(self.threads) as pool:
             tiles = list(pool.map(lambda place: encode_tile(pixels[place], form, model), header.tiles))
@@ -122,7 +128,7 @@ class MaskedLossless:
                 f"the file was coded with weights {header.weights}, these are {self.sha256}: use the version "
                 "of the package that wrote it"
             )
-        form = Format(header.channels, header.depth, header.rounds)
+        form = Format(header.channels, header.depth, header.rounds, header.order)
         left, top, right, bottom = region or (0, 0, header.width, header.height)
         if not (0 <= left < right <= header.width and 0 <= top < bottom <= header.height):
             raise ShapeError(

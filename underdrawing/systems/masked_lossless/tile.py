@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,94 +10,20 @@ import numpy as np
 
 from underdrawing.coding.residual_coder import Reader, Writer
 from underdrawing.coding.table_coder import Table
-from underdrawing.core.errors import CodeError
 from underdrawing.nets.masked_context import Tile
+from underdrawing.nets.masked_format import Format
 from underdrawing.nets.masked_network import (
     FRACTIONS,
     SCALE_BITS,
     Layers,
-    Prediction,
     predict,
     quarter_octaves,
     scale_index,
     table_number,
 )
+from underdrawing.nets.masked_order import Mask, weight_bytes
 from underdrawing.nets.masked_schedule import Step, rounds, stride_of
-from underdrawing.ops.block_base import BLOCK, Base, differences, summed
-from underdrawing.ops.reversible_color import from_ycocg, to_ycocg
-
-
-@dataclass(frozen=True)
-class Format:
-    """What all tiles of a picture share."""
-
-    channels: int
-    """1 gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha."""
-    depth: int
-    """8 or 16 bits."""
-    rounds: int
-    """T."""
-
-    @property
-    def steps(self) -> list[Step]:
-        """In coding order."""
-        return [step for part in rounds(self.rounds) for step in part]
-
-    @property
-    def kind(self) -> type:
-        """Floating-point type whose integers hold every sum."""
-        return np.float32 if self.depth == 8 else np.float64
-
-    @property
-    def alone(self) -> tuple[bool, ...]:
-        """Whether each channel is predicted without those before it: alpha."""
-        return tuple(self.channels in (2, 4) and c == self.channels - 1 for c in range(self.channels))
-
-    @property
-    def base(self) -> Base:
-        """Of all tiles."""
-        return Base.of(stride_of(self.rounds), self.depth)
-
-    def empty_tile(self, planes: list[np.ndarray], base: list[np.ndarray]) -> Tile:
-        """A tile of which nothing but the base is known."""
-        return Tile([np.zeros_like(plane, self.kind) for plane in planes], base, self.depth, self.alone)
-
-    def limits(self, channel: int) -> tuple[int, int]:
-        """Lowest and highest value of a plane."""
-        top = (1 << self.depth) - 1
-        return (-top, top) if self.is_chroma(channel) else (0, top)
-
-    def reconstructed(self, levels: np.ndarray, channel: int) -> np.ndarray:
-        """The base (H, W) of a channel, within its limits."""
-        base = self.base.reconstructed(levels, self.is_chroma(channel))
-        return np.clip(base, *self.limits(channel)).astype(self.kind)
-
-    def is_chroma(self, channel: int) -> bool:
-        """Whether a plane is Co or Cg."""
-        return self.channels >= 3 and channel in (1, 2)
-
-    def weights_of(self, channel: int) -> int:
-        """Number of the channel in the names of the weights."""
-        return 0 if self.alone[channel] else channel
-
-    def planes(self, pixels: np.ndarray) -> list[np.ndarray]:
-        """Planes (H, W) int32 of pixels (h, w, channels), with repeated last row and column."""
-        unit = max(BLOCK, stride_of(self.rounds))
-        pad = [(0, -side % unit) for side in pixels.shape[:2]]
-        padded = np.pad(pixels, [*pad, (0, 0)], mode="edge")
-        color = to_ycocg(padded) if self.channels >= 3 else [padded[..., 0].astype(np.int32)]
-        return color + [padded[..., -1].astype(np.int32)] * any(self.alone)
-
-    def pixels(self, planes: list[np.ndarray], size: tuple[int, int], *, clip: bool) -> np.ndarray:
-        """The inverse of `planes`, (h, w, channels). CodeError for values out of range, or clipped."""
-        whole = [plane[: size[0], : size[1]].astype(np.int32) for plane in planes]
-        color = from_ycocg(whole[:3]) if self.channels >= 3 else whole[0][..., None]
-        values = np.concatenate([color, whole[-1][..., None]], -1) if any(self.alone) else color
-        if clip:
-            values = np.clip(values, 0, (1 << self.depth) - 1)
-        if values.size and (values.min() < 0 or values.max() >> self.depth):
-            raise CodeError("decoded values are out of range: the tile is damaged")
-        return values.astype(np.uint8 if self.depth == 8 else np.uint16)
+from underdrawing.ops.block_base import BLOCK, differences, summed
 
 
 @dataclass(frozen=True)
@@ -112,7 +39,7 @@ def encode_tile(pixels: np.ndarray, form: Format, model: Model) -> bytes:
     planes = form.planes(pixels)
     levels, base = lossy_base(planes, form)
     writer = Writer(model.tables)
-    spreads = bytearray()
+    spreads, weights = bytearray(), bytearray()
     for level in levels:
         for coded in differences(level):
             spread = min(255, int(np.abs(coded).sum()) * 16 // coded.size)
@@ -124,11 +51,15 @@ def encode_tile(pixels: np.ndarray, form: Format, model: Model) -> bytes:
             _layers(model, step, channel, form), tile.context(step, channel), form.limits(channel)
         )
         values = planes[channel][step.pixels].ravel()
-        writer.write((values - prediction.center)[inside], *_tables(prediction, inside))
         if inside is not _ALL:
             values = np.where(inside, values, prediction.center)
+        mask = Mask(form.order, step, prediction, planes[0].shape)
+        mask.fit(values)
+        weights += mask.weights.tobytes()
+        for part in mask.parts(values, form.limits(channel), inside):
+            writer.write(values[part.pixels] - part.center, part.table, part.shift)
         tile.update(step, channel, values.astype(form.kind), prediction.linear)
-    return bytes(spreads) + writer.close()
+    return bytes(spreads + weights) + writer.close()
 
 
 def decode_tile(
@@ -142,7 +73,9 @@ def decode_tile(
     height, width = (side + -side % unit for side in size)
     shape = len(form.base.frequencies), height // BLOCK, width // BLOCK
     heads = form.channels * shape[0]
-    reader = Reader(data[heads:], model.tables)
+    size_of_weights = sum(weight_bytes(form.order, step, (height, width)) for step in form.steps)
+    begin = heads + form.channels * size_of_weights
+    weights, reader = io.BytesIO(data[heads:begin]), Reader(data[begin:], model.tables)
     base = []
     for channel in range(form.channels):
         spreads = data[channel * shape[0] : (channel + 1) * shape[0]]
@@ -157,8 +90,11 @@ def decode_tile(
         )
         values = prediction.center
         if step in known:
+            mask = Mask(form.order, step, prediction, (height, width))
+            mask.read(weights)
             values = values.copy()
-            values[inside] += reader.read(*_tables(prediction, inside))
+            for part in mask.parts(values, form.limits(channel), inside):
+                values[part.pixels] = part.center + reader.read(part.table, part.shift)
         tile.update(step, channel, values.astype(form.kind), prediction.linear)
     return form.pixels(tile.planes, size, clip=len(known) < len(form.steps))
 
@@ -189,10 +125,6 @@ def _order(
 
 def _layers(model: Model, step: Step, channel: int, form: Format) -> Layers:
     return model.layers[step.name, form.weights_of(channel)]
-
-
-def _tables(prediction: Prediction, inside: np.ndarray | slice) -> tuple[np.ndarray, np.ndarray | None]:
-    return prediction.table[inside], None if prediction.shift is None else prediction.shift[inside]
 
 
 _ALL = slice(None)
