@@ -27,6 +27,8 @@ from underdrawing.data.face_set import REAL, FaceEntry
 from underdrawing.metrics.calibration import Platt, fit_outside
 from underdrawing.nets.loading import save_network
 from underdrawing.systems.dpnet_fgl.network import Config, DPNet
+from underdrawing.systems.gocnet import network as gocnet
+from underdrawing.systems.gocnet.network import GocNet
 
 FACE = cv2.resize(data.astronaut()[10:250, 90:330], (256, 256), interpolation=cv2.INTER_AREA)
 PEOPLE = 12
@@ -166,6 +168,26 @@ def test_guided_and_unguided_trainings_have_rows_of_their_own(folder, dpnets, tm
     (table, _) = tables.guidance(found)
     assert [row[0] for row in table.rows] == ["green"]
     assert {f"{name}/left-out/green/auc" for name in ("dpnet-fgl", "dpnet")} <= set(found.figures)
+
+
+def test_a_kind_left_out_stands_beside_the_same_network_trained_with_it(folder, tmp_path):
+    network = GocNet(gocnet.Config(side=64, one_trunk=True, front_end="rgb", width=8)).eval()
+    embeddings = np.random.default_rng(1).normal(size=(40, 64))
+    fitted = Platt(1.0, 0.0).tensors() | fit_outside(embeddings, np.arange(40) % 2, embeddings).tensors()
+    tensors = {name: torch.from_numpy(value) for name, value in fitted.items()}
+    for name, without in (("front-end-rgb", []), ("without-green", ["green"])):
+        place = tmp_path / "weights" / name / "gocnet.safetensors"
+        save_network(
+            network, place, {"recipe": json.dumps({"without": without})}, prefix="network.", others=tensors
+        )
+    names = ("trained-front-end-rgb", "left-out-front-end-rgb-without-green")
+    settings = {"detectors": "green", "weights": str(tmp_path / "weights")}
+    found = run(folder, tmp_path / "results", settings=settings, only=names)
+    (table, *_) = tables.left_out(found)
+    ((kind, together, alone),) = table.rows
+    assert kind == "green" and together.text == alone.text  # the same network
+    (table, *_) = tables.front_ends(found)
+    assert [row[0] for row in table.rows] == ["none (RGB)"]
 
 
 def test_adapted_scores_are_of_the_received_faces(folder, dpnets):

@@ -103,6 +103,8 @@ def from_file(path: Path, name: str) -> FaceSubject:
     system, network = _load(path)
     versions, score = versions_of(system, other_weights=True), _scored(network, path)
     label = UNGUIDED if _recipe(path).get("guidance", {}) is None else system
+    if getattr(network.config, "one_trunk", False):
+        label = f"front-end-{network.config.front_end}"
     return FaceSubject(name, label, score, _platt(path), versions, _without(path))
 
 
