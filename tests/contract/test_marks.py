@@ -83,3 +83,16 @@ def test_its_bits_hold_a_code_and_pictures_without_room_are_refused(name):
     with pytest.raises((CapacityError, ShapeError)):
         zoo.protector(name).protect(tiny)
     assert zoo.protector(name).verify(tiny).identity is None
+
+
+@pytest.mark.parametrize("name", ["waveguard", "diffmark"])
+def test_a_carrier_that_leaves_marks_refuses_a_marked_picture(name):
+    leaving, plain = zoo.protector(f"{name}:ais"), zoo.protector(name)
+    other_identity = bytes.fromhex("5a00000000000000")
+    for protector in (leaving, plain):
+        marked = protector.protect(face(), identity=FIRST).apply(face())
+        with pytest.raises(CapacityError, match=f"{FIRST.hex()} already"):
+            leaving.protect(marked, identity=other_identity)
+        assert leaving.protect(marked, identity=FIRST).identity == FIRST.hex()
+    overwritten = plain.protect(marked, identity=other_identity).apply(marked)
+    assert plain.verify(overwritten).identity == other_identity.hex()

@@ -11,11 +11,12 @@ from skimage import data
 from torch import nn
 
 from underdrawing.nets.loading import save_network
+from underdrawing.nets.unet import from_levels
 from underdrawing.systems.diffmark import guidance, model
 from underdrawing.systems.diffmark.autoencoded import Autoencoded
 from underdrawing.systems.diffmark.blocks import CIF, HEADS, BitEmbedding, SelfAttention
 from underdrawing.systems.diffmark.diffusion import Schedule, ddim_step, diffused, first_noise, sample
-from underdrawing.systems.diffmark.network import LARGE, RELEASED, Config, DiffMark, from_levels
+from underdrawing.systems.diffmark.network import LARGE, RELEASED, Config, DiffMark
 from underdrawing.systems.diffmark.training import RECIPES
 
 SMALL = RECIPES["smoke"].network

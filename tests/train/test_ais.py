@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from underdrawing.core.errors import WeightsError
+from underdrawing.nets.leaving import Leaving
 from underdrawing.nets.loading import save_network
 from underdrawing.train.ais import (
     PatternAttacker,
@@ -173,3 +174,13 @@ def test_the_term_stands_beside_those_of_a_training_of_bits(face_set):
     assert player == "codec" and set(terms) == {"picture", "decoder", "decoder_again"}
     torch.stack([*terms.values()]).sum().backward()
     assert system.network.gate.grad is not None
+
+
+def test_a_recipe_trains_the_gates_alone(face_set):
+    network = Code()
+    network.leaving = Leaving()
+    system = BitsTraining(network, Faces.read(face_set), BitsRecipe(batch=2, side=SIDE, bits=BITS))
+    add_resilience(system, Resilience(gates_alone=True))
+    assert [p for p in network.parameters() if p.requires_grad] == [network.leaving.threshold]
+    (group,) = system.players["codec"]
+    assert group == {"params": [network.leaving.threshold], "lr": Resilience().gate_rate}

@@ -93,6 +93,8 @@ class FaceBits:
     codec: FaceCodec
     most_faces: int = 1
     """Largest faces that are marked, with the same message; the most certain one is read."""
+    leaves_marks: bool = False
+    """Whether the codec embeds nothing in a face that has a mark of it already."""
     tells_length: ClassVar[bool] = False
 
     def capacity_bits(self, image_u8: np.ndarray) -> int:

@@ -66,7 +66,8 @@ class MarkedBits:
 
         owner, previous: the mark has no room for them; a record of the registry states them. identity: 8
         bytes; None draws one that has room. strength: factor on the change. CapacityError for a secret, for
-        an identity without room, and for a picture without room for any.
+        an identity without room, and for a picture without room for any, or that has a mark which the carrier
+        leaves.
         """
         if secret is not None:
             raise CapacityError(f"{self.carrier.name} takes no secret; leave it out, or use photo")
@@ -86,6 +87,8 @@ class MarkedBits:
                 f"be 0: expected {stated.hex()}, got {identity.hex()}"
             )
         marked = self._in_turn(number % self.turns).embed(image, code.encode(number)).apply(image)
+        if getattr(self.carrier, "leaves_marks", False):
+            self._check_left(code, number, (image, marked))
         change = Protection(strength * (marked.astype(np.float32) - image))
         bits = {"message": code.length, "identity": code.room}
         return replace(change, identity=stated.hex(), bits=bits, signed=False)
@@ -126,6 +129,22 @@ class MarkedBits:
                 "identities": identities,
             },
         )  # fmt: skip
+
+    def _check_left(self, code: ShortIdentity, number: int, pictures: Sequence[np.ndarray]) -> None:
+        """CapacityError where a picture, before or after it was marked, has another identity, or it has none
+        after: the carrier leaves marks that are there."""
+        name, found = self.carrier.name, None
+        for picture in pictures:
+            found = code.decode(self.carrier.read(picture, code.length).bits)
+            if found is not None and found.number != number:
+                raise CapacityError(
+                    f"this picture is marked as {_identity(code, found.number).hex()} already, which "
+                    f"{name}:ais leaves; use it as it is, or {name} to overwrite that"
+                )
+        if found is None:
+            raise CapacityError(
+                f"{name}:ais leaves this picture: it seems to have a mark that is not readable"
+            )
 
     def earlier(self, image: np.ndarray, *, secret: bytes | None = None) -> Previous | None:
         """The identity of an earlier protection by the same carrier, or None."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -24,11 +25,14 @@ class Graph:
     """One network on the CPU, loaded at the first call; on one thread unless OMP_NUM_THREADS asks for more.
 
     graph: file whose initializers are named as the tensors in the file `weights` that start with `prefix`.
-    Tensors that the graph does not name are left out: heads that only the training has.
+    Tensors that the graph does not name are left out: heads that only the training has. other: tensors by
+    their names without the prefix, in place of those of the file.
     """
 
-    def __init__(self, graph: Path, weights: Path, prefix: str = ""):
-        self._graph, self._weights, self._prefix = graph, weights, prefix
+    def __init__(
+        self, graph: Path, weights: Path, prefix: str = "", other: Mapping[str, np.ndarray] | None = None
+    ):
+        self._graph, self._weights, self._prefix, self._other = graph, weights, prefix, other or {}
         self._lock = threading.Lock()
 
     def __call__(self, **inputs: np.ndarray) -> list[np.ndarray]:
@@ -46,7 +50,7 @@ class Graph:
     @cached_property
     def _session(self) -> ort.InferenceSession:
         graph, tensors = self._graph.read_bytes(), read_tensors(self._weights, self._prefix)
-        tensors = {name: value for name, value in tensors.items() if _string(name) in graph}
+        tensors = {name: value for name, value in (tensors | self._other).items() if _string(name) in graph}
         options = ort.SessionOptions()
         options.intra_op_num_threads = _threads(os.environ.get("OMP_NUM_THREADS", ""))
         options.inter_op_num_threads = 1

@@ -8,6 +8,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+def from_levels(images: Tensor) -> Tensor:
+    """Pictures of 0..255 -> [-1, 1]."""
+    return images / 127.5 - 1
+
+
+def to_levels(images: Tensor) -> Tensor:
+    """Pictures of [-1, 1] -> 0..255."""
+    return 127.5 * (images + 1)
+
+
 def conv(inputs: int, outputs: int, *, stride: int = 1) -> nn.Sequential:
     """A 3x3 convolution and its nonlinearity; stride 2 halves the sides, rounded up."""
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1), nn.LeakyReLU(0.1, inplace=True))

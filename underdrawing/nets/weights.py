@@ -15,6 +15,8 @@ from underdrawing.core.errors import WeightsError
 
 TRUNK = "trunk."
 """Of the names of the parameters of a trunk in a weight file."""
+LEARNED = "ais.threshold"
+"""Name of a threshold that is learned against further embeddings."""
 UNREADABLE = (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError)
 """Errors of a file that is missing, damaged or of another kind."""
 
@@ -40,6 +42,17 @@ def read_tensors(path: Path, prefix: str = "") -> dict[str, np.ndarray]:
     except UNREADABLE as error:
         raise WeightsError(f"{path}: not a weight file ({error})") from error
     return {n: v.astype(np.float32) if v.dtype == np.float16 else v for n, v in tensors.items()}
+
+
+def learned_threshold(path: Path) -> np.ndarray:
+    """Of a gate that leaves marks (nets.leaving), which stands beside parameters whose own gate is open.
+
+    WeightsError where the file has none.
+    """
+    tensors = read_tensors(path, LEARNED)
+    if not tensors:
+        raise WeightsError(f"{path}: no tensor {LEARNED}; not of weights that have learned to leave marks")
+    return tensors[""]
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -51,8 +51,10 @@ class Resilience:
     """Share of the embeddings that are the network's own; the others are of the pool, each as often."""
     faces: float = 0.5
     """Share of the batch that the term is computed for."""
-    gate_rate: float = 0.01
+    gate_rate: float = 0.03
     """Learning rate of the thresholds of nets.leaving, where the network has some."""
+    gates_alone: bool = False
+    """Whether only these thresholds are trained: everything else, and all marks in unmarked faces, stay."""
 
 
 def add_resilience(
@@ -66,6 +68,11 @@ def add_resilience(
     gates = [part.learn() for part in training.network.modules() if isinstance(part, Leaving)]
     if gates:
         training.players["codec"].append({"params": gates, "lr": settings.gate_rate})
+    if settings.gates_alone:
+        training.network.requires_grad_(False)
+        for gate in gates:
+            gate.requires_grad_(True)
+        training.players["codec"] = training.players["codec"][-1:]
     return training
 
 

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from underdrawing.nets.unet import from_levels, to_levels
 from underdrawing.systems.diffmark.diffusion import Predict, first_noise, sample
-from underdrawing.systems.diffmark.network import DiffMark, from_levels, to_levels
+from underdrawing.systems.diffmark.network import DiffMark
 
 STRENGTH = 1000.0
 """Factor on the gradient in the authors' code."""

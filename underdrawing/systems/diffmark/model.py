@@ -8,7 +8,7 @@ import numpy as np
 
 from underdrawing.carriers.face_bits import FaceBits, FaceCodec
 from underdrawing.nets.graph import Graph
-from underdrawing.nets.weights import read_config, read_tensors
+from underdrawing.nets.weights import learned_threshold, read_config, read_tensors
 from underdrawing.systems.diffmark.diffusion import Schedule, first_noise, sample
 
 WEIGHTS = Path(__file__).parent / "weights" / "diffmark.safetensors"
@@ -21,13 +21,17 @@ PREFIX, SCALE = "network.", "calibration.decoder.scale"
 class DiffMarkCodec:
     """Both networks on one face; see carriers.face_bits.FaceCodec. WeightsError for another file."""
 
-    def __init__(self, weights: Path = WEIGHTS, as_released: bool = False):
-        """as_released: see diffusion.sample."""
+    def __init__(self, weights: Path = WEIGHTS, as_released: bool = False, leaves_marks: bool = False):
+        """as_released: see diffusion.sample. leaves_marks: with the learned threshold of nets.leaving."""
         config = read_config(weights)
         self.bits, self.side = int(config["bits"]), int(config["side"])
         self._schedule, self._as_released = Schedule(int(config["steps"])), as_released
         self._scale = float(read_tensors(weights, SCALE)[""][0])
-        self._denoiser, self._decoder = Graph(DENOISER, weights, PREFIX), Graph(DECODER, weights, PREFIX)
+        gate = {"code.leaving.threshold": learned_threshold(weights)} if leaves_marks else {}
+        self._denoiser, self._decoder = (
+            Graph(DENOISER, weights, PREFIX, gate),
+            Graph(DECODER, weights, PREFIX),
+        )
 
     def encode(self, face_u8: np.ndarray, bits: np.ndarray) -> np.ndarray:
         """Change (side, side, 3) float32 of a face for bits (L,) of 0 and 1: ten steps of the denoiser."""
@@ -72,10 +76,12 @@ def signed(bits: np.ndarray) -> np.ndarray:
     return (2 * bits.astype(np.float32) - 1)[None]
 
 
-def carrier(weights: Path = WEIGHTS, as_released: bool = False, guided: bool = False) -> FaceBits:
+def carrier(
+    weights: Path = WEIGHTS, as_released: bool = False, guided: bool = False, leaves_marks: bool = False
+) -> FaceBits:
     """The carrier, with the released weights or others of the same architecture."""
-    codec: FaceCodec = GuidedCodec(weights) if guided else DiffMarkCodec(weights, as_released)
-    return FaceBits("diffmark", codec)
+    codec: FaceCodec = GuidedCodec(weights) if guided else DiffMarkCodec(weights, as_released, leaves_marks)
+    return FaceBits("diffmark", codec, leaves_marks=leaves_marks)
 
 
 def _planes(face_u8: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from underdrawing.nets.unet import zero
+from underdrawing.nets.unet import from_levels, to_levels, zero
 from underdrawing.systems.diffmark.blocks import (
     CIF,
     BitEmbedding,
@@ -205,13 +205,3 @@ class DiffMark(nn.Module):
         """(B, L): logit of class i + L over that of class i; positive: bit 1."""
         absent, present = self.classes(received).chunk(2, 2)
         return ((present - absent) * self.own).sum(2)
-
-
-def from_levels(images: Tensor) -> Tensor:
-    """0..255 -> [-1, 1]."""
-    return images / 127.5 - 1
-
-
-def to_levels(images: Tensor) -> Tensor:
-    """[-1, 1] -> 0..255."""
-    return 127.5 * (images + 1)

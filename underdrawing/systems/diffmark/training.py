@@ -21,10 +21,11 @@ from torch import Tensor
 from underdrawing.attacks.face_channels import BENIGN, DEEPFAKES, FaceChannel
 from underdrawing.carriers.attackers import Resilience, fine_tune
 from underdrawing.losses.features import feature_distance
+from underdrawing.nets.unet import from_levels, to_levels
 from underdrawing.systems.diffmark.autoencoded import Autoencoded
 from underdrawing.systems.diffmark.diffusion import diffused
 from underdrawing.systems.diffmark.model import WEIGHTS
-from underdrawing.systems.diffmark.network import LARGE, RELEASED, Config, DiffMark, from_levels, to_levels
+from underdrawing.systems.diffmark.network import LARGE, RELEASED, Config, DiffMark
 from underdrawing.train import bits
 from underdrawing.train.bits import BitsRecipe, BitsTraining, Ramp, through
 from underdrawing.train.marked_faces import BitsBatch
@@ -172,6 +173,7 @@ RECIPES: dict[str, LeanRecipe | PaperRecipe] = {
     "paper-256": PaperRecipe(network=LARGE, side=256, bits=128, bits_first=10_000),
     "plain": LeanRecipe(steps=1, learning_rate=0.0, average=0.0),
     "ais": LeanRecipe(minutes=20.0, learning_rate=3e-4, resilience=Resilience()),
+    "ais-gate": LeanRecipe(minutes=3.0, resilience=Resilience(gates_alone=True)),
     "smoke": LeanRecipe(
         network=Config(bits=8, side=64, base=16, multipliers=(0.5, 1, 1), attention=(16,), groups=4,
                        embedding=8, dropout=0.0),

@@ -9,7 +9,7 @@ import numpy as np
 from underdrawing.carriers.face_bits import FaceBits
 from underdrawing.core.errors import WeightsError
 from underdrawing.nets.graph import Graph
-from underdrawing.nets.weights import read_tensors
+from underdrawing.nets.weights import learned_threshold, read_tensors
 
 WEIGHTS = Path(__file__).parent / "weights" / "waveguard.safetensors"
 """Released weights; the graphs of the encoder and of the heads stand beside them."""
@@ -22,10 +22,11 @@ class WaveGuardCodec:
 
     bits, side = BITS, SIDE
 
-    def __init__(self, weights: Path = WEIGHTS, head: str = "tracer") -> None:
+    def __init__(self, weights: Path = WEIGHTS, head: str = "tracer", leaves_marks: bool = False) -> None:
         self._head = head
         scales = read_tensors(weights, "calibration.")
-        self._encoder = Graph(ENCODER, weights, "network.encoder.")
+        gate = {"plain.leaving.threshold": learned_threshold(weights)} if leaves_marks else {}
+        self._encoder = Graph(ENCODER, weights, "network.encoder.", gate)
         self._heads = {
             name: (Graph(graph, weights, f"network.heads.{name}."), _scale(scales, name, weights))
             for name, graph in (("tracer", TRACER), ("detector", DETECTOR))
@@ -47,11 +48,13 @@ class WaveGuardCodec:
         return -scale * graph(received=_image(face_u8))[0][0]
 
 
-def carrier(weights: Path = WEIGHTS, head: str = "tracer") -> FaceBits:
+def carrier(weights: Path = WEIGHTS, head: str = "tracer", leaves_marks: bool = False) -> FaceBits:
     """The carrier, with the released weights or others of the same architecture, read by the tracer or the
-    detector. WeightsError for a file that is not of its training."""
+    detector. WeightsError for a file that is not of its training.
+
+    leaves_marks: with the learned threshold of its gate (nets.leaving), which leaves a mark that is there."""
     name = "waveguard" if head == "tracer" else f"waveguard-{head}"
-    return FaceBits(name, WaveGuardCodec(weights, head))
+    return FaceBits(name, WaveGuardCodec(weights, head, leaves_marks), leaves_marks=leaves_marks)
 
 
 def _scale(scales: dict[str, np.ndarray], head: str, weights: Path) -> np.float32:

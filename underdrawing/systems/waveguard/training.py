@@ -152,9 +152,10 @@ RECIPES: dict[str, LeanRecipe | PaperRecipe] = {
     "lean-not-fragile": LeanRecipe(minutes=60.0, learning_rate=1e-3, heads=(TRACER, DETECTOR)),
     "plain": LeanRecipe(batch=4, worst_of=1, steps=1, learning_rate=0.0, average=0.0),
     "ais": AisRecipe(),
+    "ais-gate": AisRecipe(minutes=3.0, resilience=Resilience(gates_alone=True)),
     "smoke": LeanRecipe(network=_SMOKE, batch=4, worst_of=1, steps=20),
 }
-"""By the name that `--recipe` takes. plain: the start, with its calibration."""
+"""By the name that `--recipe` takes. plain: the start, with its calibration. ais-gate: one threshold."""
 DEFAULT = "lean"
 
 
