@@ -2,10 +2,15 @@
 
 import errno
 import os
+import signal
 import stat
+import subprocess
+import sys
 
 import pytest
+from PIL import Image
 
+from underdrawing import pack
 from underdrawing.core.errors import OutputError, PictureError
 from underdrawing.data import files
 from underdrawing.data.files import find_pictures, write_atomic
@@ -133,3 +138,39 @@ def test_places_that_cannot_be_written_are_named(tmp_path, name):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputError, match="cannot be written"):
         write_atomic(tmp_path / name, b"x")
+
+
+KILLED = """
+import os, signal, sys
+from underdrawing import pack, unpack
+
+os.fsync = lambda handle: os.kill(os.getpid(), signal.SIGKILL)
+{"pack": pack, "unpack": unpack}[sys.argv[1]](sys.argv[2], sys.argv[3], overwrite=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="other systems name a file before it is whole")
+@pytest.mark.parametrize("action", ["pack", "unpack"])
+def test_a_kill_leaves_nothing(tmp_path, action):
+    """SIGKILL when all bytes are written, but not yet on the disk."""
+    picture, packed = tmp_path / "a.png", tmp_path / "a.png.udl"
+    Image.new("RGB", (8, 6), "red").save(picture)
+    pack(picture, packed, rounds=1)
+    source, target = (picture, packed) if action == "pack" else (packed, picture)
+    before = {path: path.read_bytes() for path in (picture, packed)}
+    killed = subprocess.run([sys.executable, "-c", KILLED, action, source, target], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("missing", ["O_TMPFILE", "link"])
+def test_systems_without_nameless_files_write_the_same(tmp_path, monkeypatch, missing):
+    def refused(*_, **__):
+        raise OSError(errno.EOPNOTSUPP, "not supported")
+
+    if missing == "link":
+        monkeypatch.setattr(os, "link", refused)
+    else:
+        monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    write_atomic(tmp_path / "a", b"whole")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a": b"whole"}

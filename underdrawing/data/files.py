@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from underdrawing.core.errors import OutputError, PictureError
 from underdrawing.data.containers import SUFFIXES
@@ -145,11 +146,32 @@ def _refuse_existing(path: Path, overwrite: bool) -> None:
 
 
 def _write_through(path: Path, data: bytes) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    if not _written_nameless(path, data):
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        with os.fdopen(handle, "wb") as file:
+            _fill(file, data)
+
+
+def _written_nameless(path: Path, data: bytes) -> bool:
+    """Write a file that has a name only once it is whole, so that a kill leaves nothing. False where the
+    system cannot: not Linux, or a file system without such files."""
+    try:
+        handle = os.open(path.parent, os.O_WRONLY | os.O_TMPFILE, 0o666)
+    except (AttributeError, OSError):
+        return False
     with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        _fill(file, data)
+        try:
+            os.link(f"/proc/self/fd/{handle}", path, src_dir_fd=handle)  # src_dir_fd: follow the link
+        except OSError:
+            return False
+    return True
+
+
+def _fill(file: BinaryIO, data: bytes) -> None:
+    file.write(data)
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _sync_folder(folder: Path) -> None:

@@ -26,9 +26,10 @@ class Peer:
     """In tables."""
     encode: Callable[[np.ndarray], bytes]
     decode: Callable[[bytes], np.ndarray]
+    slow: bool = False
 
 
-def _pillow(label: str, kind: str, **options: Any) -> Peer:
+def _pillow(label: str, kind: str, slow: bool = False, **options: Any) -> Peer:
     def encode(image: np.ndarray) -> bytes:
         if kind not in Image.registered_extensions().values():
             raise ImportError(f"Pillow cannot write {kind}")
@@ -36,7 +37,7 @@ def _pillow(label: str, kind: str, **options: Any) -> Peer:
         Image.fromarray(image).save(buffer, kind, **options)
         return buffer.getvalue()
 
-    return Peer(label, encode, _decoded)
+    return Peer(label, encode, _decoded, slow)
 
 
 def _decoded(data: bytes) -> np.ndarray:
@@ -78,7 +79,7 @@ PEERS = {
     "oxipng": Peer("PNG, oxipng level 4", _oxipng, _decoded),
     "jpegls": Peer("JPEG-LS, colour transform HP1", _jpeg_ls, _from_jpeg_ls),
     "jpeg2000": _pillow("JPEG 2000, reversible colour transform", "JPEG2000", irreversible=False, mct=1),
-    "webp": _pillow("WebP lossless, m6 q100", "WEBP", lossless=True, method=6, quality=100),
+    "webp": _pillow("WebP lossless, m6 q100", "WEBP", slow=True, lossless=True, method=6, quality=100),
     "jxl7": _pillow("JPEG XL, effort 7", "JXL", lossless=True, effort=7),
-    "jxl9": _pillow("JPEG XL, effort 9", "JXL", lossless=True, effort=9),
+    "jxl9": _pillow("JPEG XL, effort 9", "JXL", slow=True, lossless=True, effort=9),
 }

@@ -1,7 +1,8 @@
 """archive: the lossless codec against others, its curve of rate against T and time, and what comes back.
 
 kodak24, clic2025_val  bits per sub-pixel of photographs as they are; the file with header and checksums
-peers-kodak24, ...     the same by the other codecs that are installed
+peers-kodak24, ...     the same by the other codecs that are installed; slow-peers-kodak24, ...: by those of
+                       them that take 5 to 20 s a megapixel
 orders                 kodak24 at T = 4 and 16 in every order of the pixels within a mask
 fullsize               photographs of cameras at T = 4: rate, time by the clock, peak memory
 pngsuite               pictures of PngSuite that `pack` and `unpack` give back, pixel for pixel
@@ -65,7 +66,10 @@ def run(run: Run) -> None:
         return measure_photo(subject, case, counts)
 
     def measure_others(subject: Subject, protocol: Protocol, case: Case) -> list[Row]:
-        return measure_peers(case, peers)
+        return measure_peers(case, tuple(name for name in peers if not PEERS[name].slow))
+
+    def measure_slow(subject: Subject, protocol: Protocol, case: Case) -> list[Row]:
+        return measure_peers(case, tuple(name for name in peers if PEERS[name].slow))
 
     parts = []
     for name in PROTOCOL.quality_sets:
@@ -73,6 +77,7 @@ def run(run: Run) -> None:
         parts += [
             (subject, Part(name, cases, measure)),
             (others, Part(f"peers-{name}", cases, measure_others)),
+            (others, Part(f"slow-peers-{name}", cases, measure_slow)),
         ]
     parts.append((subject, Part("orders", measures.cases_of(("kodak24",), 0), measure_orders)))
     full = measures.cases_of((PROTOCOL.full_set,), 0)
