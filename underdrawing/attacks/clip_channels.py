@@ -220,3 +220,12 @@ FORGED: tuple[ClipChannel, ...] = tuple(EachFrame(channel, steady=True) for chan
 def gif_first(channels: Sequence[ClipChannel]) -> tuple[ClipChannel, ...]:
     """The channels as they meet a file: after the palette of the GIF."""
     return tuple(Then((GIF, channel)) for channel in channels)
+
+
+POOLS: dict[str, tuple[ClipChannel, ...]] = {
+    "quantizer": QUANTIZERS,
+    "retimed": gif_first(RETIMED),
+    "signal": gif_first(SIGNAL),
+    "forged": gif_first(FORGED),
+}
+"""Channels by kind; a training has crops beside them."""

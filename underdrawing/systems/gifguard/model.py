@@ -17,12 +17,13 @@ import numpy as np
 
 from underdrawing.carriers.checks import checked_count, checked_message, checked_picture
 from underdrawing.carriers.repeating import gathered, repeated
+from underdrawing.coding.short_identity import short_identity
 from underdrawing.core.errors import CapacityError, ShapeError, WeightsError
 from underdrawing.core.interfaces import Reading
 from underdrawing.nets.graph import Graph
 from underdrawing.nets.weights import read_tensors
 from underdrawing.ops.protection import Protection
-from underdrawing.systems.gifguard.alignment import PRESENT, Window, align, suppressed
+from underdrawing.systems.gifguard.alignment import PRESENT, Alignment, Window, align, suppressed
 from underdrawing.systems.gifguard.spread_code import SIDE, CodeConfig, SpreadCode
 
 WEIGHTS = Path(__file__).parent / "weights" / "gifguard.safetensors"
@@ -97,10 +98,16 @@ class GifGuard:
         be readable where the energy shows nothing.
         """
         self._check(frames_u8)
-        sample = frames_u8[_spaced(len(frames_u8), _MOST_READ)]
-        found = align(self._code, sample[_spaced(len(sample), _ALIGNED)])
-        logits = self._logits(np.stack([found.placed(frame) for frame in sample]), found.window)
-        return Reading(-logits, present=True if found.ratio >= PRESENT else None)
+        sample, words = frames_u8[_spaced(len(frames_u8), _MOST_READ)], short_identity(self._code.config.bits)
+
+        def logits(found: Alignment) -> np.ndarray:
+            return self._logits(np.stack([found.placed(frame) for frame in sample]), found.window)
+
+        def is_word(found: Alignment) -> bool:
+            return words.decode((logits(found) > 0).astype(np.uint8)) is not None
+
+        found = align(self._code, sample[_spaced(len(sample), _ALIGNED)], is_word)
+        return Reading(-logits(found), present=True if found.ratio >= PRESENT else None)
 
     def _check(self, frames_u8: np.ndarray, bits: np.ndarray | None = None) -> None:
         if frames_u8.ndim != 4 or not len(frames_u8):

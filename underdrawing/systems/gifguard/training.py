@@ -18,15 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from underdrawing.attacks.clip_channels import (
-    FORGED,
-    QUANTIZERS,
-    RETIMED,
-    SIGNAL,
-    ClipChannel,
-    SentClip,
-    gif_first,
-)
+from underdrawing.attacks.clip_channels import POOLS, SentClip
 from underdrawing.metrics.calibration import fit_platt
 from underdrawing.nets.loading import save_network
 from underdrawing.systems.gifguard.alignment import Window
@@ -38,13 +30,6 @@ from underdrawing.train.run import SEED, Recipe, run_recipe
 
 SCALE = "calibration.decoder.scale"
 """Of the logits to log-likelihood ratios, in the weight file."""
-POOLS: dict[str, tuple[ClipChannel, ...]] = {
-    "quantizer": QUANTIZERS,
-    "retimed": gif_first(RETIMED),
-    "signal": gif_first(SIGNAL),
-    "forged": gif_first(FORGED),
-}
-"""Channels by kind; each kind is drawn as often as its weight in the recipe. "crop" is one more kind."""
 _HELD_OUT = 16  # clips a channel for calibration and scores
 
 
