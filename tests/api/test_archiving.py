@@ -110,3 +110,27 @@ def test_the_command_salvages_and_ends_with_3(tmp_path, capsys):
     assert "tile 0 (row 0, column 0) is damaged" in capsys.readouterr().err
     assert main(["archive", "unpack", str(tmp_path / "a.png.udl"), "-o", out, "--salvage"]) == 3
     assert (np.asarray(Image.open(out)) == 128).all()
+
+
+def test_the_command_checks_archives_and_writes_nothing(tmp_path, capsys):
+    packed = underdrawing.pack(written(IMAGE), rounds=1, keep="pixels").data
+    (tmp_path / "a.png.udl").write_bytes(packed)
+    underdrawing.pack(written(IMAGE, format="WEBP"), tmp_path / "b.webp.udl")
+    assert main(["archive", "check", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.count(": whole, ") == 2
+    (tmp_path / "c.png.udl").write_bytes(packed[:-9])
+    assert main(["archive", "check", str(tmp_path), "--json"]) == 3
+    printed = capsys.readouterr()
+    assert [json.loads(line)["status"] for line in printed.out.splitlines()] == ["whole", "whole", "error"]
+    assert "c.png.udl: tile 0 (row 0, column 0) is damaged" in printed.err
+    (tmp_path / "c.png.udl").write_bytes(packed[:9])
+    assert main(["archive", "info", str(tmp_path)]) == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png.udl", "b.webp.udl", "c.png.udl"]
+
+
+def test_one_damaged_archive_among_whole_ones_ends_with_3(tmp_path, capsys):
+    packed = underdrawing.pack(written(IMAGE), rounds=1).data
+    (tmp_path / "a.png.udl").write_bytes(packed[:-9])
+    (tmp_path / "b.png.udl").write_bytes(packed)
+    assert main(["archive", "unpack", str(tmp_path), "-o", f"{tmp_path / 'out'}/"]) == 3
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.png"]

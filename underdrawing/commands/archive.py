@@ -1,4 +1,4 @@
-"""Pack originals to .udl files that give back every pixel, unpack them, and list what they hold."""
+"""Pack originals to .udl files that give back every pixel; unpack, check and list these."""
 
 from __future__ import annotations
 
@@ -19,17 +19,20 @@ EXAMPLES = (
     "underdrawing archive pack photos/ -o archive/ --jobs 2",
     "underdrawing archive unpack archive/photo.tif.udl -o photo.png",
     "underdrawing archive unpack archive/photo.tif.udl -o part.png --region 0,0,512,512",
+    "underdrawing archive check archive/ --jobs 2",
     "underdrawing archive info archive/",
 )
-EXIT_HELP = "0 done; 3 a file could not be packed or read, or --salvage found damage; 64 wrong usage."
+EXIT_HELP = "0 done; 3 a file could not be packed or read, or damage was found; 64 wrong usage."
 SUFFIX = ".udl"
 _KEPT = {"pixels": "pixels coded", "file": "the file kept as it is", "jxl": "the file kept, as JPEG XL"}
-_CODES = {**EXIT_CODES, "read": DONE}
+_CODES = {"read": DONE, "whole": DONE, **EXIT_CODES}  # first: an error among them counts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Action, files, output, and how to code them."""
-    parser.add_argument("action", choices=["pack", "unpack", "info"], help="what to do with every file")
+    parser.add_argument(
+        "action", choices=["pack", "unpack", "check", "info"], help="what to do with every file"
+    )
     parser.add_argument("paths", nargs="+", metavar="PATH", help="pictures or archives, folders, globs")
     parser.add_argument("-o", "--output", metavar="OUT", help="a folder; a file for one input")
     _flags.add(parser, *_flags.PACKING)
@@ -46,11 +49,13 @@ def region(text: str) -> tuple[int, int, int, int]:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Pack, unpack or list every file."""
+    """Pack, unpack, check or list every file."""
     from underdrawing.commands._jobs import Plan
 
     if arguments.action == "info":
         jobs, work, sentence = _jobs(arguments, None), info_file, info_sentence
+    elif arguments.action == "check":
+        jobs, work, sentence = _jobs(arguments, None), check_file, check_sentence
     else:
         if arguments.output is None:
             raise UsageError(f"archive {arguments.action}: name the output with -o")
@@ -76,6 +81,14 @@ def unpack_file(job: Job, *, into_folder: bool, **options: Any) -> Result:
     return unpack(job.path, target, **options).to_json()
 
 
+def check_file(job: Job) -> Result:
+    """Decode the job's archive and write nothing: an error names what is damaged."""
+    from underdrawing.api.archiving import unpack
+
+    report = unpack(job.path)
+    return {"file": report.file, "status": "whole", "seconds": report.seconds}
+
+
 def info_file(job: Job) -> Result:
     """What the job's archive holds."""
     from underdrawing.api.archiving import archive_info
@@ -93,6 +106,11 @@ def pack_sentence(result: Result) -> str:
 def unpack_sentence(result: Result) -> str:
     """An unpacked archive as text."""
     return f"{result['file']} -> {result['output']}: {result['status']}, {result['seconds']} s"
+
+
+def check_sentence(result: Result) -> str:
+    """A whole archive as text."""
+    return f"{result['file']}: whole, {result['seconds']} s"
 
 
 def info_sentence(result: Result) -> str:
