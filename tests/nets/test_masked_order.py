@@ -1,7 +1,6 @@
-"""Orders of pixels within a mask: both sides agree, later parts use earlier ones alone, and halves pay."""
+"""Orders of pixels within a mask: both sides agree, later parts know earlier ones alone, and halves pay."""
 
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,115 +8,109 @@ import skimage.data
 
 from underdrawing.core.errors import CodeError
 from underdrawing.data import udl
-from underdrawing.nets.masked_network import FRACTIONS, SHAPES, SIZES, TABLES, Prediction, table_number
-from underdrawing.nets.masked_order import FEWEST_PIXELS, ORDERS, Mask, weight_bytes
-from underdrawing.nets.masked_schedule import Step
+from underdrawing.nets import masked_order
+from underdrawing.nets.masked_context import Tile
+from underdrawing.nets.masked_format import Format
+from underdrawing.nets.masked_order import ORDERS, Mask
 from underdrawing.systems.masked_lossless.model import MaskedLossless
 
-STEP, SIZE, LIMITS = Step("center", 1, 1, 1), (128, 96), (0, 255)
-COUNT = 64 * 48
 PHOTO = skimage.data.coffee()[:200, 100:330]
+STEP = next(step for step in Format(1, 8, 4).steps if step.name == "center1")
 
 
-def drawn(kind: type = np.float32) -> tuple[Prediction, np.ndarray]:
-    """Predictions of a mask, and values with errors that neighbours share."""
-    rng = np.random.default_rng(5)
-    level, mean = rng.integers(8, 36, COUNT), rng.integers(0, 8 * 255, COUNT)
-    shared = np.repeat(rng.normal(size=COUNT // 4), 4)
-    values = np.clip(np.rint(mean / 8 + shared * SIZES[level]), *LIMITS).astype(np.int32)
-    center = (mean + FRACTIONS // 2) // FRACTIONS
-    table = table_number(
-        level.astype(np.int16), (mean - center * 8 + 4).astype(np.int16), rng.integers(0, SHAPES, COUNT)
-    )
-    exact = mean.astype(kind)
-    return Prediction(exact, exact, center.astype(np.int32), table, None), values
+@pytest.fixture(scope="module")
+def codec():
+    return MaskedLossless(threads=1)
 
 
-def parts_of(mask: Mask, values: np.ndarray, inside: np.ndarray | slice = slice(None)) -> list:
-    return list(mask.parts(values, LIMITS, inside))
+def a_mask(codec, order, kind=np.float32):
+    """The mask of a gray tile of 32 x 32 px, and its values (n,)."""
+    plane = skimage.data.camera()[:32, :32].astype(kind)
+    tile = Tile([plane], [np.zeros_like(plane)], 8, (False,))
+    mask = Mask(codec._model.layers["center1", 0], tile.context(STEP, 0), (0, 255), (16, 16), order)
+    return mask, plane[STEP.pixels].ravel()
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_each_pixel_is_coded_once(order):
-    prediction, values = drawn()
-    mask, inside = Mask(order, STEP, prediction, SIZE), np.arange(COUNT) % 5 > 0
-    mask.fit(values)
-    parts = parts_of(mask, values, inside)
+def test_parts_cover_a_mask_once_and_know_the_parts_before(codec, order):
+    mask, values = a_mask(codec, order)
+    coded = np.zeros((18, 18), bool)
+    parts = mask.split()
     assert len(parts) == {"whole": 1, "halves": 2, "entropy": 4}[order]
-    assert sorted(np.concatenate([part.pixels for part in parts])) == np.flatnonzero(inside).tolist()
-    assert all(part.table.min() >= 0 and part.table.max() < TABLES for part in parts)
-    first = parts[0].pixels
-    assert np.array_equal(parts[0].table, prediction.table[first]) and parts[0].shift is None
+    for part in parts:
+        rows, columns = part // 16 + 1, part % 16 + 1
+        beside = [coded[rows + dy, columns + dx] for dy, dx in ((0, -1), (0, 1), (-1, 0), (1, 0))]
+        inputs = mask.inputs(part)
+        assert np.array_equal(inputs[-1], 8 * np.sum(beside, 0))
+        assert not inputs[-5:-1][~np.array(beside)].any() and not coded[rows, columns].any()
+        coded[rows, columns] = True
+        mask.enter(part, values[part])
+    assert coded[1:-1, 1:-1].all()
+    if order == "entropy":
+        assert np.all(np.diff(mask.level[np.concatenate(parts)]) >= 0)
 
 
-def test_the_lowest_entropy_comes_first():
-    prediction, values = drawn()
-    places = prediction.table % (TABLES // SHAPES)
-    widths = [
-        places[part.pixels] // FRACTIONS for part in parts_of(Mask("entropy", STEP, prediction, SIZE), values)
-    ]
-    fine = [np.minimum(width, 27) for width in widths]  # tables of one fraction are numbered otherwise
-    assert all(before.max() <= after.min() for before, after in pairwise(fine))
-
-
-@pytest.mark.parametrize("order", ["halves", "entropy"])
-def test_a_part_depends_on_earlier_ones_alone(order):
-    prediction, values = drawn()
-    mask = Mask(order, STEP, prediction, SIZE)
-    mask.fit(values)
-    assert np.abs(mask.weights).max() > 0
-    whole = parts_of(mask, values)
-    decoded = prediction.center.copy()
-    other = Mask(order, STEP, prediction, SIZE)
-    other.weights = mask.weights
-    for part, again in zip(whole, other.parts(decoded, LIMITS, slice(None)), strict=True):
-        for name in ("pixels", "center", "table"):
-            assert np.array_equal(getattr(part, name), getattr(again, name))
-        decoded[again.pixels] = values[again.pixels]
-    assert np.array_equal(decoded, values)
+def test_known_errors_are_those_of_the_linear_mean_over_the_expected_one(codec):
+    mask, values = a_mask(codec, "halves")
+    first, second = mask.split()
+    mask.enter(first, values[first])
+    error = np.zeros(256)
+    error[first] = values[first] - mask.linear[first] / 8
+    place = 16 * 5 + 6  # in the second half: row and column differ by an odd number
+    found = mask.inputs(second)[-5:-1, np.flatnonzero(second == place)[0]]
+    expected = 2 ** ((mask.level[place] + 0.5) / 4 - 6)
+    wanted = error[[place - 1, place + 1, place - 16, place + 16]] / expected * 16
+    assert np.abs(found - np.clip(wanted, -127, 127)).max() <= 0.5 + 0.02 * np.abs(wanted).max()
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_both_floating_point_types_agree(order):
-    found = []
-    for kind in (np.float32, np.float64):
-        prediction, values = drawn(kind)
-        mask = Mask(order, STEP, prediction, SIZE)
-        mask.fit(values)
-        found.append((mask.weights.tolist(), parts_of(mask, values)))
-    assert found[0][0] == found[1][0]
-    for narrow, wide in zip(found[0][1], found[1][1], strict=True):
-        assert np.array_equal(narrow.center, wide.center) and np.array_equal(narrow.table, wide.table)
+def test_both_floating_point_types_agree(codec, order):
+    (narrow, values), (wide, _) = (a_mask(codec, order, kind) for kind in (np.float32, np.float64))
+    for (part, first), (_, second) in zip(narrow.parts(), wide.parts(), strict=True):
+        weights = narrow.fitted(part, values[part]) if narrow.has_weights(part) else None
+        first, second = (
+            mask.corrected(part, found, weights) for mask, found in ((narrow, first), (wide, second))
+        )
+        assert np.array_equal(first.mean, second.mean) and np.array_equal(first.tables[0], second.tables[0])
+        for mask in (narrow, wide):
+            mask.enter(part, values[part])
 
 
-def test_masks_of_few_pixels_have_no_weights():
-    prediction, values = drawn()
-    small = Prediction(
-        *(getattr(prediction, name)[:12] for name in ("linear", "mean", "center", "table")), None
-    )
-    mask = Mask("halves", STEP, small, (8, 6))
-    mask.fit(values[:12])
-    assert (
-        len(mask.weights) == weight_bytes("halves", STEP, (8, 6)) == 0
-        and len(parts_of(mask, values[:12])) == 2
-    )
-    assert weight_bytes("halves", STEP, (2, 2 * FEWEST_PIXELS)) == 2
-    assert weight_bytes("whole", STEP, SIZE) == 0
-    with pytest.raises(CodeError, match="unknown order"):
-        Mask("spiral", STEP, prediction, SIZE)
+def test_a_shared_error_of_all_pixels_is_learned_from_the_first_half(codec, monkeypatch):
+    monkeypatch.setattr(masked_order, "FEWEST_PIXELS", 64)
+    mask, _ = a_mask(codec, "halves")
+    parts = mask.parts()
+    part, found = next(parts)
+    shared = np.maximum(1, np.rint(2 ** (found.level / 4 - 6))).astype(int)  # the expected error
+    mask.enter(part, found.center + shared)
+    part, found = next(parts)
+    truth = found.center + np.maximum(1, np.rint(2 ** (found.level / 4 - 6))).astype(int)
+    weights = mask.fitted(part, truth)
+    corrected = mask.corrected(part, found, weights)
+    assert mask.has_weights(part) and weights.sum() > 0
+    assert np.abs(truth - corrected.mean / 8).mean() < 0.6 * np.abs(truth - found.mean / 8).mean()
+
+
+def test_larger_errors_than_expected_widen_the_tables_of_later_parts(codec):
+    for factor, compare in ((6, np.greater), (0, np.less)):
+        mask, _ = a_mask(codec, "halves")
+        parts = mask.parts()
+        part, found = next(parts)
+        mask.enter(part, found.center + factor * np.rint(2 ** (found.level / 4 - 6)).astype(int))
+        part, found = next(parts)
+        assert compare(mask.corrected(part, found, None).level.mean(), found.level.mean())
 
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("count", [1, 4, 16])
-def test_every_order_gives_the_pixels_back(order, count):
-    codec = MaskedLossless(threads=1)
+def test_every_order_gives_the_pixels_back(codec, order, count):
     deep = PHOTO[:70, :50].astype(np.uint16) * 257
     for image in (PHOTO[:100, :131], PHOTO[:1, :1], np.dstack([deep, deep[..., 0]])):
         assert np.array_equal(codec.decode(codec.pack(image, rounds=count, order=order)), image)
 
 
-def test_halves_are_smaller_and_every_decoder_follows_the_header():
-    sizes, codec = {}, MaskedLossless(threads=1)
+def test_halves_are_smaller_and_every_decoder_follows_the_header(codec):
+    sizes = {}
     for order in ORDERS:
         data = codec.pack(PHOTO, rounds=4, order=order)
         assert udl.read(data, 1 << 20).header.order == order
@@ -126,11 +119,11 @@ def test_halves_are_smaller_and_every_decoder_follows_the_header():
     assert sizes["halves"] < 0.995 * sizes["whole"] and sizes["halves"] < sizes["entropy"]
 
 
-def test_an_unknown_order_is_refused_in_words():
-    file = udl.read(MaskedLossless(threads=1).pack(PHOTO[:20, :20], rounds=1), 1 << 20)
+def test_an_unknown_order_is_refused_in_words(codec):
+    file = udl.read(codec.pack(PHOTO[:20, :20], rounds=1), 1 << 20)
     tiles = [file.tile(0)]
     changed = udl.write(replace(file.header, order="spiral"), {"weights": b""}, tiles)
-    with pytest.raises(CodeError, match=r"'spiral'.*newer version"):
-        MaskedLossless(threads=1).decode(changed)
+    with pytest.raises(CodeError, match="unknown order of pixels 'spiral'"):
+        codec.decode(changed)
     with pytest.raises(CodeError, match="another type"):
         udl.read(udl.write(replace(file.header, order=3), {"weights": b""}, tiles), 1 << 20)

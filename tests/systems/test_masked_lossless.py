@@ -13,11 +13,12 @@ from underdrawing import zoo
 from underdrawing.core.errors import CodeError, ShapeError
 from underdrawing.data import udl
 from underdrawing.nets.masked_context import Tile, bounds
-from underdrawing.nets.masked_network import SCALE_BITS, predict, quarter_octaves, scale_index
+from underdrawing.nets.masked_format import Format
+from underdrawing.nets.masked_network import SCALE_BITS, quarter_octaves, scale_index
+from underdrawing.nets.masked_order import Mask
 from underdrawing.nets.masked_schedule import MOST_ROUNDS, rounds
 from underdrawing.ops import block_base
 from underdrawing.ops.reversible_color import from_ycocg, to_ycocg
-from underdrawing.systems.masked_lossless.tile import Format
 
 IMAGE = np.ascontiguousarray(data.astronaut()[40:136, 150:278])
 MOST = 10_000_000
@@ -138,6 +139,23 @@ def test_damage_under_a_valid_checksum_is_an_error_or_other_pixels(codec):
             codec.decode(udl.write(file.header, sections, [bytes(changed)]))
 
 
+def test_damaged_weights_of_the_picture_are_refused_or_change_nothing(codec):
+    file = udl.read(codec.pack(IMAGE, rounds=1), MOST)
+    weights, rng = file.section("weights"), np.random.default_rng(7)
+    assert len(weights) > 12
+    with pytest.raises(CodeError, match="weights of the picture are cut short"):
+        codec.decode(udl.write(file.header, {"weights": weights[:5]}, [file.tile(0)]))
+    refused = 0
+    for _ in range(40):
+        changed = bytearray(weights)
+        changed[int(rng.integers(len(weights)))] ^= 1 << int(rng.integers(8))
+        try:
+            codec.decode(udl.write(file.header, {"weights": bytes(changed)}, [file.tile(0)]))
+        except CodeError:  # raised for every other pixel: the header has the sha256
+            refused += 1
+    assert refused > 30  # the last bits of the range coder's last word mean nothing
+
+
 def test_other_versions_weights_and_bombs_are_refused_in_words(codec):
     packed = codec.pack(IMAGE[:40, :40], rounds=2)
     newer = packed[:8] + b"\x02" + packed[9:]
@@ -189,12 +207,18 @@ def test_all_sums_of_the_network_are_exact(codec):
             assert np.abs(layers.scale.astype(float)) @ limits[1] < 1 << 24
             assert (step.kind == "seed") == (layers.net is None)
             assert layers.net is None or layers.net.is_exact
-            found = [predict(layers, state.context(step, channel), (-255, 255)) for state in (tile, wide)]
-            assert np.array_equal(found[0].mean, found[1].mean) and np.array_equal(
-                found[0].table, found[1].table
-            )
-            for state, prediction in zip((tile, wide), found, strict=True):
-                state.update(step, channel, state.planes[channel][step.pixels].ravel(), prediction.linear)
+            masks = [
+                Mask(layers, state.context(step, channel), (-255, 255), planes[0][step.pixels].shape)
+                for state in (tile, wide)
+            ]
+            values = planes[channel][step.pixels].ravel()
+            for (part, first), (_, second) in zip(*(mask.parts() for mask in masks), strict=True):
+                assert np.array_equal(first.center, second.center)
+                assert np.array_equal(first.tables[0], second.tables[0])
+                for mask in masks:
+                    mask.enter(part, values[part])
+            for state, mask in zip((tile, wide), masks, strict=True):
+                state.update(step, channel, state.planes[channel][step.pixels].ravel(), mask.linear)
 
 
 def test_scales_are_quarter_octaves():

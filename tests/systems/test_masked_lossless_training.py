@@ -27,7 +27,7 @@ def shards(tmp_path_factory):
 
 
 def test_a_fit_is_resumed_and_its_weights_code_pictures(shards, tmp_path, monkeypatch):
-    recipe = training.Recipe(3, 32, every=2, steps=4)
+    recipe = training.Recipe(3, 32, linear=3, every=2, steps=4)
     whole = training.make(recipe, shards, tmp_path / "whole", minutes=None, resume=False)
     monkeypatch.setattr(training, "_SAVED_EVERY", 1)
     entered = []

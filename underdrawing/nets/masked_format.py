@@ -8,11 +8,10 @@ import numpy as np
 
 from underdrawing.core.errors import CodeError
 from underdrawing.nets.masked_context import Tile
+from underdrawing.nets.masked_order import ORDER
 from underdrawing.nets.masked_schedule import Step, rounds, stride_of
 from underdrawing.ops.block_base import BLOCK, Base
 from underdrawing.ops.reversible_color import from_ycocg, to_ycocg
-
-ORDER = "halves"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from underdrawing.coding.error_tables import DEVIATION, HEAVY
-from underdrawing.nets.masked_context import Context
 from underdrawing.nets.masked_network import (
     FRACTIONS,
     HIDDEN_ONE,
@@ -20,18 +19,14 @@ from underdrawing.nets.masked_network import (
     LARGEST,
     NET_WEIGHT_ONE,
     SIZES,
-    Layers,
     Net,
-    net_inputs,
-    predict_mean,
-    predict_scale,
-    quarter_octaves,
 )
+from underdrawing.nets.masked_order import Mask
 
-HIDDEN = (32, 32)
+HIDDEN = (64, 64)
 """Values of the hidden layers."""
 _BATCH = 4096
-_RATE = 4e-3
+_RATE = 1e-2
 _MOST_WEIGHT = 3.99
 
 
@@ -47,16 +42,16 @@ class Samples:
     """(n,) uint8: quarter octaves of the expected error."""
 
     @classmethod
-    def of(cls, layers: Layers, context: Context, values: np.ndarray, limits: tuple[int, int],
-           rng: np.random.Generator, every: int) -> Samples:  # fmt: skip
-        """One of `every` pixels at random of a step with these values (n,)."""
-        picks = np.flatnonzero(rng.integers(every, size=len(values)) == 0)
-        linear = predict_mean(layers.mean, context, limits)
-        level = quarter_octaves(predict_scale(layers.scale, context))
-        inputs = net_inputs(context, linear, level)[:, picks].T.astype(np.int8)
-        return cls(
-            inputs, (FRACTIONS * values - linear)[picks].astype(np.int16), level[picks].astype(np.uint8)
-        )
+    def of(cls, mask: Mask, values: np.ndarray, rng: np.random.Generator, every: int) -> Samples:
+        """One of `every` pixels at random of a mask with these values (n,), which are entered."""
+        parts = []
+        for pixels in mask.split():
+            picks = pixels[rng.integers(every, size=len(pixels)) == 0]
+            error = FRACTIONS * values[picks] - mask.linear[picks]
+            inputs = mask.inputs(picks).T.astype(np.int8)
+            parts.append(cls(inputs, error.astype(np.int16), mask.level[picks].astype(np.uint8)))
+            mask.enter(pixels, values[pixels])
+        return cls.joined(parts)
 
     @classmethod
     def joined(cls, parts: list[Samples]) -> Samples:

@@ -2,7 +2,7 @@
 
     linear = reference + w @ values                 fitted to the picture; weights in 2^-WEIGHT_BITS
     scale  = v @ activity                           expected absolute error, in 2^-SCALE_BITS of a level
-    inputs = (values, linear, activity) / scale     the scale's logarithm is a further input
+    inputs = (values, linear, activity, errors beside in the mask) / scale, and the scale's logarithm
     mean   = linear + scale * net[0](inputs)        a perceptron with two hidden layers, trained by gradients
     table  = (log2 scale + net[1](inputs), fraction of the mean, tails: net[2](inputs))
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -41,6 +42,8 @@ INPUT_ONE, HIDDEN_ONE, MEAN_ONE, NET_WEIGHT_ONE = 16, 32, 64, 256
 """Integers of 1: inputs and mean in expected errors, values of the hidden layers, weights of the net."""
 LARGEST = 127
 """Of inputs and hidden values."""
+_BESIDE = 5
+"""Inputs of the net about neighbours in the mask: four errors, and how many of them are known."""
 _SHAPE_LIMITS = (-1.125, 0.0, 1.125)
 """Logits of the weight of the tails: about 1/4, 1/2, 3/4."""
 _MIDDLE_LEVEL = 20
@@ -116,34 +119,48 @@ class Layers:
 
 @dataclass(frozen=True)
 class Prediction:
-    """For each of n pixels."""
+    """For each of k pixels."""
 
-    linear: np.ndarray
-    """The linear mean, to which errors refer, in eighths of a level; integers in the context's type."""
     mean: np.ndarray
-    """As `linear`, with the net's change."""
-    center: np.ndarray
-    """int32: the rounded mean."""
-    table: np.ndarray
-    """int16, below TABLES."""
-    shift: np.ndarray | None
-    """int16: low bits that are coded as they are; None where there are none."""
+    """Integers in eighths of a level."""
+    level: np.ndarray
+    """int32: quarter octaves of the expected error."""
+    shape: np.ndarray | int = PLAIN_SHAPE
+    """Weight of the tails."""
+
+    @cached_property
+    def center(self) -> np.ndarray:
+        """int32: the rounded mean."""
+        kind = self.mean.dtype.type
+        return np.floor((self.mean + kind(FRACTIONS >> 1)) * kind(1 / FRACTIONS)).astype(np.int32)
+
+    @cached_property
+    def tables(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """int16: numbers of tables, and of low bits that are coded as they are; None where there are none."""
+        fraction = (self.mean - FRACTIONS * self.center + (FRACTIONS >> 1)).astype(np.int16)
+        scale, shift = scale_index(self.level)
+        return table_number(scale, fraction, self.shape), shift
 
 
-def predict(layers: Layers, context: Context, limits: tuple[int, int]) -> Prediction:
-    """Mean and table of each pixel. limits: lowest and highest possible value."""
-    linear = predict_mean(layers.mean, context, limits)
-    level = quarter_octaves(predict_scale(layers.scale, context))
-    mean, kind, shape = linear, linear.dtype.type, PLAIN_SHAPE
-    if layers.net is not None:
-        moved, wider, shape = layers.net.outputs(net_inputs(context, linear, level))
-        moved = np.rint(moved * SIZES[level] * kind(FRACTIONS / MEAN_ONE))
-        mean = np.clip(linear + moved, limits[0] * FRACTIONS, limits[1] * FRACTIONS)
-        level = level + wider
-    center = np.floor((mean + kind(FRACTIONS >> 1)) * kind(1 / FRACTIONS))
-    fraction = (mean - center * kind(FRACTIONS) + kind(FRACTIONS >> 1)).astype(np.int16)
-    scale, shift = scale_index(level)
-    return Prediction(linear, mean, center.astype(np.int32), table_number(scale, fraction, shape), shift)
+def predict(
+    net: Net, inputs: np.ndarray, linear: np.ndarray, level: np.ndarray, limits: tuple[int, int]
+) -> Prediction:
+    """Mean and expected error of each pixel.
+
+    inputs: (K, k). linear, level: (k,) linear means in eighths of a level, and quarter octaves of the scale.
+    limits: lowest and highest possible value.
+    """
+    kind = linear.dtype.type
+    moved, wider, shape = net.outputs(inputs)
+    moved = np.rint(moved * SIZES[level] * kind(FRACTIONS / MEAN_ONE))
+    return Prediction(
+        np.clip(linear + moved, limits[0] * FRACTIONS, limits[1] * FRACTIONS), bounded(level + wider), shape
+    )
+
+
+def bounded(level: np.ndarray) -> np.ndarray:
+    """Quarter octaves within those of SIZES."""
+    return np.clip(level, 0, len(SIZES) - 1)
 
 
 def table_number(
@@ -169,22 +186,44 @@ def predict_scale(weights: np.ndarray, context: Context) -> np.ndarray:
     return product(weights.astype(context.activity.dtype)[None], context.activity)[0]
 
 
-def net_inputs(context: Context, linear: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """(K + J + 2, n) integers up to LARGEST; level: quarter octaves (n,) of the scale."""
+@dataclass(frozen=True)
+class Inputs:
+    """Of the net, for the n pixels of a mask."""
+
+    values: np.ndarray
+    """(K, n) integers up to LARGEST; the last rows, of the errors beside, are empty."""
+    share: np.ndarray
+    """(n,) inverse of the expected error, times INPUT_ONE."""
+
+    def of(self, pixels: np.ndarray, errors: np.ndarray, known: np.ndarray) -> np.ndarray:
+        """(K, k) inputs of pixels (k,) with the errors (4, k) of their neighbours in the mask, in eighths of
+        a level, 0 where they are not known; known: (k,) how many are."""
+        found = self.values[:, pixels]
+        if known.any():
+            kind = found.dtype.type
+            beside = errors * kind(1 / FRACTIONS) * self.share[pixels]
+            np.rint(np.clip(beside, -LARGEST, LARGEST, out=beside), out=found[-_BESIDE:-1])
+            found[-1] = known * kind(INPUT_ONE / 2)
+        return found
+
+
+def net_inputs(context: Context, linear: np.ndarray, level: np.ndarray) -> Inputs:
+    """Inputs of the net; linear, level: as in `predict`, for all n pixels of a mask."""
     kind = context.values.dtype.type
     share = _SHARES[level] * kind(INPUT_ONE)
     count = len(context.values)
-    inputs = np.empty((count + len(context.activity) + 2, len(level)), kind)
+    inputs = np.zeros((count + len(context.activity) + 2 + _BESIDE, len(level)), kind)
     np.multiply(context.values, share, out=inputs[:count])
     np.multiply(
         (linear - context.reference * kind(FRACTIONS)) * kind(1 / FRACTIONS), share, out=inputs[count]
     )
     units = activity_units(len(context.activity)).astype(kind)
-    np.multiply(context.activity[1:] * units[:, None], share, out=inputs[count + 1 : -2])
-    inputs[-2] = 2 * (level - _MIDDLE_LEVEL - 4 * (context.depth - 8))
-    inputs[-1] = INPUT_ONE * (context.half.bit_length() - 1)
+    *_, scale, distance = own = inputs[count + 1 : -_BESIDE]
+    np.multiply(context.activity[1:] * units[:, None], share, out=own[:-2])
+    scale[:] = 2 * (level - _MIDDLE_LEVEL - 4 * (context.depth - 8))
+    distance[:] = INPUT_ONE * (context.half.bit_length() - 1)
     np.clip(inputs, -LARGEST, LARGEST, out=inputs)
-    return np.rint(inputs, out=inputs)
+    return Inputs(np.rint(inputs, out=inputs), share)
 
 
 def quarter_octaves(expected: np.ndarray) -> np.ndarray:

@@ -1,10 +1,13 @@
-"""Order of the pixels within a mask: all at once, in two halves, or those of the lowest entropy first.
+"""The pixels of a mask in parts: later ones know the errors of their neighbours in earlier ones.
 
-Later pixels know the errors of earlier ones that are their neighbours in the mask. From these, after the
-network, which is the same in every order:
+    whole    all at once
+    halves   every second pixel, as on a chessboard; then the others, with four known neighbours in the mask
+    entropy  those of the smallest expected error first, in four parts
 
-    mean  + w[0] horizontal + w[1] vertical     mean errors of the known neighbours; w fitted to the tile
-    scale * (a + 8 s) / (e + 8 s)               a, e: sums of their errors and expected errors; s: the own one
+The net gets the errors of the linear mean. What those of its own mean still tell is added after it:
+
+    mean  + w[0] horizontal + w[1] vertical     mean errors of the known neighbours; w fitted to the part
+    scale * (a + 40 s) / (e + 40 s)             a, e: sums of their errors and expected errors; s: the own one
 
 All numbers are integers in the network's floating-point type, or their quotients in float64.
 """
@@ -12,37 +15,39 @@ All numbers are integers in the network's floating-point type, or their quotient
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import BinaryIO
+from dataclasses import replace
 
 import numpy as np
 
 from underdrawing.core.errors import CodeError
+from underdrawing.nets.masked_context import LARGEST_ERROR, Context
 from underdrawing.nets.masked_network import (
-    FINE_SCALES,
     FRACTIONS,
-    SHAPES,
     SIZES,
-    TABLES,
+    Layers,
     Prediction,
-    scale_index,
-    table_number,
+    bounded,
+    net_inputs,
+    predict,
+    predict_mean,
+    predict_scale,
+    quarter_octaves,
 )
-from underdrawing.nets.masked_schedule import Step
 
-ORDERS = ("whole", "halves", "entropy")
-"""At once; first every second pixel, as on a chessboard; first those whose tables are the narrowest."""
-ENTROPY_PARTS = 4
-FEWEST_PIXELS = 2048
-"""Of a mask that has weights, each in a byte of its tile."""
-_WEIGHTS = 2
+ORDERS = WHOLE, HALVES, ENTROPY = "whole", "halves", "entropy"
+ORDER = HALVES
+"""Where none is given; the released nets were trained on it."""
+FEWEST_PIXELS = 1024
+"""Of a part that has weights."""
+MOST_WEIGHT = 63
+_ENTROPY_PARTS = 4
 _ONE = 64
 """The integer of the weight 1."""
 _PRIOR_PIXELS = 100
 """The weight 0 counts as so many pixels."""
-_MOST_EXPECTED = 4
-"""Errors are limited to so many expected errors."""
-_OWN = 8
+_MOST_BESIDE, _MOST_FITTED = 4, 2
+"""Errors are limited to so many expected errors, as inputs of the correction and where it is fitted."""
+_OWN = 40
 """The expected error of a pixel counts as so many neighbours' in its correction."""
 _EXPECTED = np.maximum(np.rint(SIZES * FRACTIONS), 1)
 """By quarter octave, in eighths of a level."""
@@ -52,148 +57,110 @@ _LIMITS = np.concatenate([np.ldexp(_HALF_QUARTERS, octave) for octave in (-2, -1
 """Quotients between which the scale grows by -8 to 8 quarter octaves."""
 
 
-def weight_bytes(order: str, step: Step, size: tuple[int, int]) -> int:
-    """Length of the weights of a mask in a tile whose planes have this height and width, px."""
-    stride = max(1, 2 * step.half)
-    many = size[0] * size[1] >= FEWEST_PIXELS * stride**2
-    return _WEIGHTS if order != "whole" and many else 0
-
-
-@dataclass(frozen=True)
-class Part:
-    """Pixels of a mask that are coded together."""
-
-    pixels: np.ndarray
-    """(k,) numbers."""
-    center: np.ndarray
-    table: np.ndarray
-    shift: np.ndarray | None
-    """Each (k,), as in Prediction."""
-
-
 class Mask:
-    """The pixels of one step and channel of a tile, with what is known of them."""
+    """The pixels of one step and channel of a tile; n = h w."""
 
-    def __init__(self, order: str, step: Step, prediction: Prediction, size: tuple[int, int]):
-        """order: one of ORDERS; CodeError for another. size: height and width of the tile's planes, px."""
+    def __init__(
+        self,
+        layers: Layers,
+        context: Context,
+        limits: tuple[int, int],
+        size: tuple[int, int],
+        order: str = ORDER,
+    ):
+        """limits: lowest and highest possible value. size: rows and columns. CodeError for another order."""
         if order not in ORDERS:
-            raise CodeError(f"an unknown order of pixels, {order!r}: use a newer version of the package")
-        stride = max(1, 2 * step.half)
-        self._size = size[0] // stride, size[1] // stride
-        self._prediction, self._kind = prediction, prediction.mean.dtype.type
-        self._shape, self._level = _shape_and_level(prediction)
-        self._expected = _EXPECTED[self._level].astype(self._kind)
-        self._parts = self._numbered(order)
-        self.weights = np.zeros(weight_bytes(order, step, size), np.int8)
-        """As they are stored; empty where the mask has none."""
-        self._fitted: dict[int, tuple[np.ndarray, ...]] = {}
+            raise CodeError(f"unknown order of pixels {order!r}: use the version that wrote the file")
+        self._layers, self._context, self._limits, self._size = layers, context, limits, size
+        self.linear = predict_mean(layers.mean, context, limits)
+        """(n,) linear means in eighths of a level."""
+        self.level = quarter_octaves(predict_scale(layers.scale, context))
+        """(n,) quarter octaves of the expected errors."""
+        self._order, self._inputs = order, None
+        empty = np.zeros_like(self.linear)
+        self._known, self._linear_errors, self._errors = empty, empty.copy(), empty.copy()
+        self._mean, self._expected = self.linear.copy(), _EXPECTED[self.level].astype(empty.dtype)
 
-    def read(self, file: BinaryIO) -> None:
-        """Take the weights from a file. CodeError where it ends before."""
-        data = file.read(len(self.weights))
-        if len(data) < len(self.weights):
-            raise CodeError("the tile is cut short")
-        self.weights = np.frombuffer(data, np.int8)
+    def split(self) -> list[np.ndarray]:
+        """Numbers of the pixels of each part, in coding order."""
+        if self._order == WHOLE:
+            return [np.arange(len(self.linear))]
+        if self._order == ENTROPY:
+            return np.array_split(np.argsort(self.level, kind="stable"), _ENTROPY_PARTS)
+        parity = (np.add.outer(*(np.arange(side) for side in self._size)) & 1).ravel()
+        return [np.flatnonzero(parity == 0), np.flatnonzero(parity)]
 
-    def fit(self, values: np.ndarray) -> None:
-        """Fit the weights to the true values (n,) by least squares, where the mask has any."""
-        if not len(self.weights):
+    def parts(self) -> Iterator[tuple[np.ndarray, Prediction]]:
+        """Numbers of pixels and what is predicted of them, in coding order. The caller enters the values of
+        a part before it asks for the next one."""
+        net = self._layers.net
+        if net is None:
+            yield np.arange(len(self.linear)), Prediction(self.linear, self.level)
             return
-        matrix, vector, count = np.zeros((2, 2)), np.zeros(2), 0
-        errors = self._errors(values)
-        for number in range(1, self._parts.max() + 1):
-            pixels = np.flatnonzero(self._parts == number)
-            self._fitted[number] = self._neighbours(errors, number)
-            inputs = np.stack(self._fitted[number][:2])[:, pixels] / 2
-            weighted = inputs / self._expected[pixels].astype(np.float64) ** 2
-            matrix += weighted @ inputs.T
-            vector += weighted @ errors[pixels]
-            count += len(pixels)
-        prior = np.diag(np.diag(matrix) * _PRIOR_PIXELS / count + 1e-6)
-        found = np.linalg.solve(matrix + prior, vector)
-        self.weights = np.clip(np.rint(found * _ONE), -127, 127).astype(np.int8)
+        for pixels in self.split():
+            found = predict(net, self.inputs(pixels), self.linear[pixels], self.level[pixels], self._limits)
+            self._mean[pixels], self._expected[pixels] = found.mean, _EXPECTED[found.level]
+            yield pixels, found
 
-    def parts(
-        self, values: np.ndarray, limits: tuple[int, int], inside: np.ndarray | slice
-    ) -> Iterator[Part]:
-        """In coding order. values (n,): those of earlier parts are read; the caller enters those of a part
-        before it asks for the next. inside: pixels that are coded."""
-        coded = np.zeros(len(values), bool)
-        coded[inside] = True
-        plain = self._prediction
-        for number in range(self._parts.max() + 1):
-            pixels = np.flatnonzero(coded & (self._parts == number))
-            if number == 0:
-                shift = None if plain.shift is None else plain.shift[pixels]
-                yield Part(pixels, plain.center[pixels], plain.table[pixels], shift)
-            else:
-                yield self._corrected(values, number, pixels, limits)
+    def has_weights(self, pixels: np.ndarray) -> bool:
+        """Whether the correction of a part has weights."""
+        return len(pixels) >= FEWEST_PIXELS and bool(self._known.any())
 
-    def _numbered(self, order: str) -> np.ndarray:
-        """(n,) the part of each pixel."""
-        if order == "halves":
-            return np.add.outer(np.arange(self._size[0]), np.arange(self._size[1])).ravel() & 1
-        found = np.zeros(len(self._level), np.int64)
-        if order == "entropy":
-            rank = np.arange(len(found))
-            found[np.argsort(self._level, kind="stable")] = rank * ENTROPY_PARTS // max(1, len(found))
-        return found
+    def fitted(self, pixels: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """int32 (2,) weights of the correction of a part with the true values (k,), by least squares."""
+        expected = self._expected[pixels].astype(np.float64)
+        inputs = np.stack(self._means_beside(pixels)) / 2
+        errors = np.clip((values * FRACTIONS - self._mean[pixels]) / expected, -_MOST_FITTED, _MOST_FITTED)
+        weighted = inputs / expected
+        matrix = weighted @ weighted.T
+        prior = np.diag(np.diag(matrix) * _PRIOR_PIXELS / len(pixels) + 1e-6)
+        found = np.linalg.solve(matrix + prior, weighted @ errors)
+        return np.clip(np.rint(found * _ONE), -MOST_WEIGHT, MOST_WEIGHT).astype(np.int32)
 
-    def _errors(self, values: np.ndarray) -> np.ndarray:
-        """(n,) in eighths of a level."""
-        return values.astype(self._kind) * self._kind(FRACTIONS) - self._prediction.mean
-
-    def _neighbours(self, errors: np.ndarray, number: int) -> tuple[np.ndarray, ...]:
-        """Of each pixel (n,), from parts before `number`: twice the mean of the limited errors of horizontal
-        and of vertical neighbours; sums of absolute and of expected errors of both."""
-        known = (self._parts < number).astype(self._kind)
-        most = self._kind(_MOST_EXPECTED) * self._expected
-        found = []
-        for axis in (1, 0):
-            sums = self._sums(np.clip(errors, -most, most) * known, axis)
-            found.append(sums * (2 - (self._sums(known, axis) == 2)))
-        for values in (np.abs(errors) * known, self._expected * known):
-            found.append(self._sums(values, 0) + self._sums(values, 1))
-        return tuple(found)
-
-    def _sums(self, values: np.ndarray, axis: int) -> np.ndarray:
-        """(n,) sums of both neighbours along an axis."""
-        plane = values.reshape(self._size)
-        sums = np.zeros_like(plane)
-        if axis:
-            sums[:, 1:] = plane[:, :-1]
-            sums[:, :-1] += plane[:, 1:]
-        else:
-            sums[1:] = plane[:-1]
-            sums[:-1] += plane[1:]
-        return sums.ravel()
-
-    def _corrected(
-        self, values: np.ndarray, number: int, pixels: np.ndarray, limits: tuple[int, int]
-    ) -> Part:
-        kind = self._kind
-        known = self._fitted.get(number) or self._neighbours(self._errors(values), number)
-        across, along, found, expected = (part[pixels] for part in known)
-        mean = self._prediction.mean[pixels]
-        if len(self.weights):
-            first, second = (kind(weight) for weight in self.weights)
-            moved = np.floor((first * across + second * along + kind(_ONE)) * kind(0.5 / _ONE))
-            mean = np.clip(mean + moved, limits[0] * FRACTIONS, limits[1] * FRACTIONS)
-        center = np.floor((mean + kind(FRACTIONS >> 1)) * kind(1 / FRACTIONS))
-        fraction = (mean - center * kind(FRACTIONS) + kind(FRACTIONS >> 1)).astype(np.int16)
+    def corrected(self, pixels: np.ndarray, prediction: Prediction, weights: np.ndarray | None) -> Prediction:
+        """The prediction of a part with what the errors beside tell of it; weights: of `fitted`, or None."""
+        if not self._known.any():
+            return prediction
+        mean, kind = prediction.mean, prediction.mean.dtype.type
+        if weights is not None:
+            across, along = self._means_beside(pixels)
+            moved = kind(weights[0]) * across + kind(weights[1]) * along
+            lowest, highest = (limit * FRACTIONS for limit in self._limits)
+            mean = np.clip(mean + np.floor((moved + kind(_ONE)) * kind(0.5 / _ONE)), lowest, highest)
         own = kind(_OWN) * self._expected[pixels]
+        found = self._beside(np.abs(self._errors)).sum(0)[pixels]
+        expected = self._beside(self._expected * self._known).sum(0)[pixels]
         quotient = (found + own).astype(np.float64) / (expected + own)
         grown = np.searchsorted(_LIMITS, quotient) - len(_LIMITS) // 2
-        scale, shift = scale_index(np.maximum(self._level[pixels] + grown, 0))
-        return Part(
-            pixels, center.astype(np.int32), table_number(scale, fraction, self._shape[pixels]), shift
-        )
+        self._mean[pixels] = mean
+        return replace(prediction, mean=mean, level=bounded(prediction.level + grown))
 
+    def enter(self, pixels: np.ndarray, values: np.ndarray) -> None:
+        """The decoded values of a part."""
+        limit = LARGEST_ERROR << (self._context.depth - 8)
+        eighths = values.astype(self.linear.dtype) * FRACTIONS
+        self._linear_errors[pixels] = np.clip(eighths - self.linear[pixels], -limit, limit)
+        self._errors[pixels] = eighths - self._mean[pixels]
+        self._known[pixels] = 1
 
-def _shape_and_level(prediction: Prediction) -> tuple[np.ndarray, np.ndarray]:
-    """Weight of the tails and quarter octaves (n,) of tables and shifts: the inverse of table_number."""
-    shape, place = np.divmod(prediction.table.astype(np.int32), TABLES // SHAPES)
-    scale = np.where(
-        place < FINE_SCALES * FRACTIONS, place // FRACTIONS, place - FINE_SCALES * (FRACTIONS - 1)
-    )
-    return shape, scale if prediction.shift is None else scale + 4 * prediction.shift
+    def inputs(self, pixels: np.ndarray) -> np.ndarray:
+        """(K, k) inputs of the net for these pixels."""
+        if self._inputs is None:
+            self._inputs = net_inputs(self._context, self.linear, self.level)
+        errors = self._beside(self._linear_errors)[:, pixels]
+        return self._inputs.of(pixels, errors, self._beside(self._known).sum(0)[pixels])
+
+    def _means_beside(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(k,) twice the mean of the limited errors of the known horizontal, and vertical, neighbours."""
+        most = _MOST_BESIDE * self._expected
+        errors = self._beside(np.clip(self._errors, -most, most))[:, pixels]
+        known = self._beside(self._known)[:, pixels]
+        twice = [part.sum(0) * (2 - (count.sum(0) == 2)) for part, count in zip(
+            (errors[:2], errors[2:]), (known[:2], known[2:]), strict=True)]  # fmt: skip
+        return twice[0], twice[1]
+
+    def _beside(self, values: np.ndarray) -> np.ndarray:
+        """(4, n): those to the left, to the right, above and below in the mask; 0 at the border."""
+        padded = np.pad(values.reshape(self._size), 1)
+        sides = padded[1:-1, :-2], padded[1:-1, 2:], padded[:-2, 1:-1], padded[2:, 1:-1]
+        return np.stack(sides).reshape(4, -1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from underdrawing.nets.masked_context import CONSTANT, Context, Tile, bounds
+from underdrawing.nets.masked_format import Format
 from underdrawing.nets.masked_network import (
     EXACT,
     FRACTIONS,
@@ -18,7 +19,6 @@ from underdrawing.nets.masked_network import (
 )
 from underdrawing.nets.masked_schedule import Step
 from underdrawing.ops.blocked_products import outer_sum
-from underdrawing.systems.masked_lossless.tile import Format
 
 PRIOR_SAMPLES = 300
 """The start weights count as so many pixels."""

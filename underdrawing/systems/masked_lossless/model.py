@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,12 +16,13 @@ from underdrawing.coding.table_coder import models
 from underdrawing.core.errors import CodeError, ShapeError, WeightsError
 from underdrawing.data import udl
 from underdrawing.data.udl import Container, Header
-from underdrawing.nets.masked_context import bounds
-from underdrawing.nets.masked_format import ORDER
+from underdrawing.nets.masked_format import Format
 from underdrawing.nets.masked_network import TABLES, Layers, Net
+from underdrawing.nets.masked_order import ORDER
 from underdrawing.nets.weights import read_tensors
-from underdrawing.systems.masked_lossless.fitting import MEAN, SCALE, Material, enter, fit_layers, is_exact
-from underdrawing.systems.masked_lossless.tile import Format, Model, decode_tile, encode_tile, lossy_base
+from underdrawing.systems.masked_lossless.fitting import Material, enter, fit_layers
+from underdrawing.systems.masked_lossless.own_weights import packed, restored
+from underdrawing.systems.masked_lossless.tile import Model, decode_tile, encode_tile, lossy_base
 
 WEIGHTS = Path(__file__).parent / "weights" / "masked-lossless.safetensors"
 ROUNDS = 8
@@ -97,7 +96,7 @@ class MaskedLossless:
         model = self._fitted(pixels, form, header)
         with ThreadPoolExecutor(self.threads) as pool:
             tiles = list(pool.map(lambda place: encode_tile(pixels[place], form, model), header.tiles))
-        own = _differences(model, self._model, form)
+        own = packed(model, self._model, form)
         return udl.write(header, {**(sections or {}), "weights": own}, tiles)
 
     def unpack(
@@ -134,7 +133,7 @@ class MaskedLossless:
             raise ShapeError(
                 f"the region {region} is not inside the picture of {header.width}x{header.height} px"
             )
-        model = _restored(file.section("weights") or b"", self._model, form)
+        model = restored(file.section("weights") or b"", self._model, form)
         kind = np.uint8 if form.depth == 8 else np.uint16
         pixels = np.full((bottom - top, right - left, form.channels), 1 << (form.depth - 1), kind)
         wanted = [
@@ -219,55 +218,3 @@ def _checked(pixels: np.ndarray) -> np.ndarray:
     if 0 in pixels.shape:
         raise ShapeError(f"expected at least one pixel, got {pixels.shape}")
     return pixels
-
-
-def _keys(form: Format) -> list[tuple[str, int]]:
-    channels = sorted({form.weights_of(channel) for channel in range(form.channels)})
-    return [
-        (name, channel) for name in dict.fromkeys(step.name for step in form.steps) for channel in channels
-    ]
-
-
-def _differences(model: Model, start: Model, form: Format) -> bytes:
-    """The picture's weights as differences from the released ones: low bytes, then high bytes, deflated."""
-    changes = [
-        (getattr(model.layers[key], part).astype(np.int32) - getattr(start.layers[key], part)).ravel()
-        for key in _keys(form)
-        for part in ("mean", "scale")
-    ]
-    flat = np.concatenate(changes)
-    if not flat.any():
-        return b""
-    return zlib.compress(flat.astype("<i4").view(np.uint8).reshape(-1, 4)[:, :3].T.tobytes(), 9)
-
-
-def _restored(packed: bytes, start: Model, form: Format) -> Model:
-    """The inverse of `_differences`. CodeError where the weights are none that this package writes."""
-    if not packed:
-        return start
-    keys = _keys(form)
-    sizes = [(key, part, getattr(start.layers[key], part)) for key in keys for part in ("mean", "scale")]
-    total = sum(old.size for _, _, old in sizes)
-    try:
-        planes = np.frombuffer(zlib.decompressobj().decompress(packed, 3 * total), np.uint8).reshape(3, total)
-    except (zlib.error, ValueError) as error:
-        raise CodeError(f"the weights of the picture are damaged ({error})") from error
-    low = planes.astype(np.int32)
-    flat = (low[0] | low[1] << 8 | low[2] << 16) - ((low[2] & 0x80) << 17)
-    found: dict[tuple[str, int], dict[str, np.ndarray]] = {}
-    begin = 0
-    for key, part, old in sizes:
-        found.setdefault(key, {})[part] = old.astype(np.int32) + flat[begin : begin + old.size].reshape(
-            old.shape
-        )
-        begin += old.size
-    layers = dict(start.layers)
-    for (name, channel), parts in found.items():
-        step = next(step for step in form.steps if step.name == name)
-        limits = bounds(step, channel, form.depth)
-        exact = is_exact(parts["mean"], limits[0], form.kind, MEAN.one)
-        if not exact or not is_exact(parts["scale"], limits[1], form.kind, SCALE.one):
-            raise CodeError("the weights of the picture are out of range")
-        changed = {part: weights.astype(np.int16) for part, weights in parts.items()}
-        layers[name, channel] = replace(layers[name, channel], **changed)
-    return Model(layers, start.tables)

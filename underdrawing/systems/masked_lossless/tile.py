@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,12 +15,12 @@ from underdrawing.nets.masked_network import (
     FRACTIONS,
     SCALE_BITS,
     Layers,
-    predict,
+    Prediction,
     quarter_octaves,
     scale_index,
     table_number,
 )
-from underdrawing.nets.masked_order import Mask, weight_bytes
+from underdrawing.nets.masked_order import Mask
 from underdrawing.nets.masked_schedule import Step, rounds, stride_of
 from underdrawing.ops.block_base import BLOCK, differences, summed
 
@@ -34,12 +33,16 @@ class Model:
     tables: list[Table]
 
 
+_WEIGHT_SPREAD = 8 * 16
+"""Expected magnitude of the weights of a correction, in sixteenths."""
+
+
 def encode_tile(pixels: np.ndarray, form: Format, model: Model) -> bytes:
     """Code pixels (h, w, channels)."""
     planes = form.planes(pixels)
     levels, base = lossy_base(planes, form)
     writer = Writer(model.tables)
-    spreads, weights = bytearray(), bytearray()
+    spreads = bytearray()
     for level in levels:
         for coded in differences(level):
             spread = min(255, int(np.abs(coded).sum()) * 16 // coded.size)
@@ -47,19 +50,19 @@ def encode_tile(pixels: np.ndarray, form: Format, model: Model) -> bytes:
             writer.write(coded.ravel().astype(np.int32), _plain(spread, coded.size), None)
     tile = Tile([plane.astype(form.kind) for plane in planes], base, form.depth, form.alone)
     for step, channel, inside in _order(form, pixels.shape[:2], planes[0].shape):
-        prediction = predict(
-            _layers(model, step, channel, form), tile.context(step, channel), form.limits(channel)
-        )
-        values = planes[channel][step.pixels].ravel()
-        if inside is not _ALL:
-            values = np.where(inside, values, prediction.center)
-        mask = Mask(form.order, step, prediction, planes[0].shape)
-        mask.fit(values)
-        weights += mask.weights.tobytes()
-        for part in mask.parts(values, form.limits(channel), inside):
-            writer.write(values[part.pixels] - part.center, part.table, part.shift)
-        tile.update(step, channel, values.astype(form.kind), prediction.linear)
-    return bytes(spreads + weights) + writer.close()
+        mask = _mask(tile, step, channel, form, model)
+        values = planes[channel][step.pixels].flatten()
+        for part, found in mask.parts():
+            coded, weights = inside[part], None
+            if mask.has_weights(part):
+                weights = mask.fitted(part, values[part])
+                writer.write(weights, _plain(_WEIGHT_SPREAD, len(weights)), None)
+            prediction = mask.corrected(part, found, weights)
+            writer.write((values[part] - prediction.center)[coded], *_tables(prediction, coded))
+            values[part] = np.where(coded, values[part], prediction.center)
+            mask.enter(part, values[part])
+        tile.update(step, channel, values.astype(form.kind), mask.linear)
+    return bytes(spreads) + writer.close()
 
 
 def decode_tile(
@@ -73,9 +76,7 @@ def decode_tile(
     height, width = (side + -side % unit for side in size)
     shape = len(form.base.frequencies), height // BLOCK, width // BLOCK
     heads = form.channels * shape[0]
-    size_of_weights = sum(weight_bytes(form.order, step, (height, width)) for step in form.steps)
-    begin = heads + form.channels * size_of_weights
-    weights, reader = io.BytesIO(data[heads:begin]), Reader(data[begin:], model.tables)
+    reader = Reader(data[heads:], model.tables)
     base = []
     for channel in range(form.channels):
         spreads = data[channel * shape[0] : (channel + 1) * shape[0]]
@@ -85,17 +86,18 @@ def decode_tile(
     tile = Tile([np.zeros((height, width), form.kind) for _ in base], base, form.depth, form.alone)
     known = {step for part in rounds(form.rounds)[:stop] for step in part}
     for step, channel, inside in _order(form, size, (height, width)):
-        prediction = predict(
-            _layers(model, step, channel, form), tile.context(step, channel), form.limits(channel)
-        )
-        values = prediction.center
-        if step in known:
-            mask = Mask(form.order, step, prediction, (height, width))
-            mask.read(weights)
-            values = values.copy()
-            for part in mask.parts(values, form.limits(channel), inside):
-                values[part.pixels] = part.center + reader.read(part.table, part.shift)
-        tile.update(step, channel, values.astype(form.kind), prediction.linear)
+        mask = _mask(tile, step, channel, form, model)
+        values = np.empty(len(inside), np.int32)
+        for part, prediction in mask.parts():
+            if step in known:
+                coded, weights = inside[part], None
+                if mask.has_weights(part):
+                    weights = reader.read(_plain(_WEIGHT_SPREAD, 2), None)
+                prediction = mask.corrected(part, prediction, weights)
+                prediction.center[coded] += reader.read(*_tables(prediction, coded))
+            values[part] = prediction.center
+            mask.enter(part, values[part])
+        tile.update(step, channel, values.astype(form.kind), mask.linear)
     return form.pixels(tile.planes, size, clip=len(known) < len(form.steps))
 
 
@@ -113,18 +115,22 @@ def _plain(spread: int, count: int) -> np.ndarray:
 
 def _order(
     form: Format, size: tuple[int, int], padded: tuple[int, int]
-) -> Iterator[tuple[Step, int, np.ndarray | slice]]:
+) -> Iterator[tuple[Step, int, np.ndarray]]:
     """Steps and channels in coding order; which pixels (n,) lie inside the picture."""
     inside = np.zeros(padded, bool)
     inside[: size[0], : size[1]] = True
     for step in form.steps:
-        part = _ALL if size == padded else inside[step.pixels].ravel()
+        part = inside[step.pixels].ravel()
         for channel in range(form.channels):
             yield step, channel, part
 
 
-def _layers(model: Model, step: Step, channel: int, form: Format) -> Layers:
-    return model.layers[step.name, form.weights_of(channel)]
+def _mask(tile: Tile, step: Step, channel: int, form: Format, model: Model) -> Mask:
+    layers = model.layers[step.name, form.weights_of(channel)]
+    size = tile.planes[channel][step.pixels].shape
+    return Mask(layers, tile.context(step, channel), form.limits(channel), size, form.order)
 
 
-_ALL = slice(None)
+def _tables(prediction: Prediction, coded: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    table, shift = prediction.tables
+    return table[coded], None if shift is None else shift[coded]

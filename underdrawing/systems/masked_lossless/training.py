@@ -3,8 +3,8 @@
 DIR holds tar shards of photographs. The first pass over them, with all schedules that have weights of their
 own, fits the linear mean by weighted least squares, and the scale by least squares on the errors of the mean
 of each photograph. The second takes pixels, with linear weights fitted to each photograph as in coding; on
-them the perceptrons are trained by gradients. The photographs are halved: lossy files lack the noise that is
-coded here.
+them the perceptrons are trained by gradients. The photographs are halved, since lossy files lack the noise
+that is coded here: by means of blocks and by a Lanczos filter in turn, as pictures come from both.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from safetensors.numpy import save_file
 
 from underdrawing.coding.error_tables import frequencies
 from underdrawing.coding.residual_coder import HALF
 from underdrawing.data.files import write_atomic
 from underdrawing.nets.masked_context import Tile, bounds
+from underdrawing.nets.masked_format import Format
 from underdrawing.nets.masked_gradients import Samples, train_net
 from underdrawing.nets.masked_network import FINE_SCALES, FRACTIONS, SCALES, SHAPES, Layers, Net
+from underdrawing.nets.masked_order import Mask
 from underdrawing.nets.masked_schedule import Step
 from underdrawing.systems.masked_lossless.fitting import (
     MEAN,
@@ -38,7 +41,7 @@ from underdrawing.systems.masked_lossless.fitting import (
     solved,
     start_layers,
 )
-from underdrawing.systems.masked_lossless.tile import Format, lossy_base
+from underdrawing.systems.masked_lossless.tile import lossy_base
 from underdrawing.train.crops import training_photos
 
 SCHEDULES = (1, 2, 4, 6, 9, 11, 16)
@@ -46,6 +49,7 @@ SCHEDULES = (1, 2, 4, 6, 9, 11, 16)
 NET_SCHEDULES = (2, 4, 11, 16)
 """Those that together have every kind of step at the distances that most pixels have."""
 _SAVED_EVERY = 8
+_FILTERS = (Image.Resampling.BOX, Image.Resampling.LANCZOS)
 Key = tuple[str, int]
 
 
@@ -57,13 +61,15 @@ class Recipe:
     """Photographs at most, the first of the folder."""
     side: int
     """Sides of the crop of each halved photograph, px at most."""
+    linear: int
+    """Photographs at most that the linear weights are fitted to, the first ones."""
     every: int
     """One of so many pixels trains the perceptrons."""
     steps: int
     """Of the gradient, for each perceptron."""
 
 
-RECIPES = {"cpu": Recipe(220, 208, 2, 2500), "paper": Recipe(2000, 512, 4, 10000)}
+RECIPES = {"cpu": Recipe(600, 208, 220, 8, 8000), "paper": Recipe(2000, 512, 2000, 4, 20000)}
 DEFAULT = "cpu"
 
 
@@ -89,7 +95,7 @@ def make(recipe: Recipe, data: Path, out: Path, *, minutes: float | None, resume
     state = _read(path) if resume and path.is_file() else State()
     log = out / "log.jsonl"
     if state.stage == 0:
-        for number in range(state.photo, len(photos)):
+        for number in range(state.photo, min(recipe.linear, len(photos))):
             _enter_photo(photos[number], state)
             state.photo = number + 1
             if number % _SAVED_EVERY == _SAVED_EVERY - 1:
@@ -153,10 +159,10 @@ def _read(path: Path) -> State:
 def halved_crops(photos: list[np.ndarray], side: int) -> list[np.ndarray]:
     """The middle (h, w, 3) uint8 of each photograph at half its size, at most `side` px a side."""
     crops = []
-    for photo in photos:
+    for number, photo in enumerate(photos):
         height, width = (length // 2 for length in photo.shape[:2])
-        blocks = photo[: 2 * height, : 2 * width].reshape(height, 2, width, 2, 3).astype(np.uint32)
-        half = ((blocks.sum((1, 3)) + 2) >> 2).astype(np.uint8)
+        whole = Image.fromarray(photo[: 2 * height, : 2 * width])
+        half = np.asarray(whole.resize((width, height), _FILTERS[number % len(_FILTERS)]))
         top, left = max(0, height - side) // 2, max(0, width - side) // 2
         crops.append(half[top : top + side, left : left + side])
     return crops
@@ -202,7 +208,9 @@ def _samples(photos: list[np.ndarray], recipe: Recipe, state: State) -> dict[Key
                 layers = fit_layers(material, state.layers[key], 1.0)
                 enter(tile, layers, context, step, channel, values, form)
                 if step.kind != "seed":
-                    found = Samples.of(layers, context, values, form.limits(channel), rng, recipe.every)
+                    size = tile.planes[channel][step.pixels].shape
+                    mask = Mask(layers, context, form.limits(channel), size)
+                    found = Samples.of(mask, values, rng, recipe.every)
                     parts.setdefault((step.kind, channel), []).append(found)
     return {key: Samples.joined(found) for key, found in sorted(parts.items())}
 
