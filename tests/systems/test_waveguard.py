@@ -249,7 +249,7 @@ def test_weights_that_are_none_are_refused(tmp_path):
 def test_a_codec_reads_by_the_head_that_it_is_made_for(head, value, monkeypatch):
     logits = {model.TRACER: 1.0, model.DETECTOR: -2.0}
 
-    def graph(path, weights, prefix):
+    def graph(path, weights, prefix, _gate=None):
         return lambda received: [np.full((1, 30), logits[path], np.float32)]
 
     monkeypatch.setattr(model, "Graph", graph)

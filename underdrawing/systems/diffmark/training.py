@@ -173,7 +173,7 @@ RECIPES: dict[str, LeanRecipe | PaperRecipe] = {
     "paper-256": PaperRecipe(network=LARGE, side=256, bits=128, bits_first=10_000),
     "plain": LeanRecipe(steps=1, learning_rate=0.0, average=0.0),
     "ais": LeanRecipe(minutes=20.0, learning_rate=3e-4, resilience=Resilience()),
-    "ais-gate": LeanRecipe(minutes=3.0, resilience=Resilience(gates_alone=True)),
+    "ais-gate": LeanRecipe(minutes=3.0, resilience=Resilience(gates_alone=True, gate_rate=0.1)),
     "smoke": LeanRecipe(
         network=Config(bits=8, side=64, base=16, multipliers=(0.5, 1, 1), attention=(16,), groups=4,
                        embedding=8, dropout=0.0),
