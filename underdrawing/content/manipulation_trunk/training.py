@@ -44,7 +44,7 @@ class TrunkRecipe(localize.LocalizeRecipe):
     """Of the trunk, where it is trained."""
     head: HeadConfig = field(default_factory=HeadConfig)
     start: Literal["imagenet", "released", "random"] = "imagenet"
-    """Of the trunk: colours from EfficientNet-Lite0, trained on ImageNet; trunk and head as they were released;
+    """Of the trunk: colours of EfficientNet-Lite0, trained on ImageNet; trunk and head as they were released;
     or random parameters."""
     by_picture: bool = False
     """Whether the losses are those of a network that ranks cells already: each picture sets its own level."""
