@@ -45,7 +45,7 @@ class LocalizationProtocol(Protocol):
 
 PROTOCOL = LocalizationProtocol("localization")
 IN_DOMAIN = ("casia1", "columbia", "coverage")
-"""Public sets whose other parts the papers train on; ours train on CASIA v2, and on CoMoFoD, which is no test."""
+"""Public sets whose other parts the papers train on; ours train on CASIA v2, and on CoMoFoD."""
 OUT_OF_DOMAIN = ("imd2020", "psbattles", "inpaint_anything")
 
 

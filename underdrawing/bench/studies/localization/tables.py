@@ -61,8 +61,8 @@ Both are trained on parts of CASIA v2, COVERAGE, Columbia and NIST16, with other
 _NOTE = (
     "The papers train on other parts of the same public sets (CASIA v2, COVERAGE, Columbia, NIST16) with "
     "encoders trained on ImageNet, and their sets out of domain are others; ours are trained on synthetic "
-    "manipulations, and on 132 pictures of CASIA v2 and 50 of CoMoFoD. The table of BoxPromptIML states .400 in domain for Sc-IML, the table of "
-    "Sc-IML .811."
+    "manipulations, and on 137 pictures of CASIA v2 and 50 of CoMoFoD. The table of BoxPromptIML states .400 "
+    "in domain for Sc-IML, the table of Sc-IML .811."
 )
 BOUNDS = "In brackets the 95 % bounds, by a bootstrap over photographs."
 _PER_CENT = ("false_area", "false_pictures", "labelled", "labelled_manipulated", "wrong", "covered")
