@@ -10,11 +10,13 @@ import torch.nn.functional as F
 from skimage import data
 
 from underdrawing.content.manipulation_trunk import training
+from underdrawing.content.manipulation_trunk.model import WEIGHTS
 from underdrawing.content.manipulation_trunk.network import CHANNELS, STRIDES, ManipulationTrunk
 from underdrawing.content.manipulation_trunk.plain_head import PlainHead
 from underdrawing.content.manipulation_trunk.stem import LUMA, ResidualStem
 from underdrawing.nets.front_ends import SRM_KERNELS, SRM_TRUNCATION
 from underdrawing.nets.localizer_outputs import certainty
+from underdrawing.nets.weights import read_tensors
 
 LOSSES = {
     "cells": [0.7057, 0.7407, 0.7556, 0.6769],
@@ -89,3 +91,14 @@ def test_the_log_of_a_seeded_training(manipulated_set, tmp_path):
     for name, losses in LOSSES.items():
         assert [row[name] for row in rows][:1] == pytest.approx(losses[:1], abs=2e-3)
         assert [row[name] for row in rows] == pytest.approx(losses, abs=0.03)
+
+
+def test_training_goes_on_from_the_released_trunk_and_head(manipulated_set, tmp_path):
+    recipe = replace(training.RECIPES["further"], steps=2, batch=4, side=64, learning_rate=0.0)
+    training.make(recipe, manipulated_set, tmp_path, minutes=None, resume=False)
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert set(rows[0]) == {"step", "progress", "cells", "dice", "ranking", "picture"}
+    made = read_tensors(tmp_path / "manipulation-trunk.safetensors")
+    for name, value in read_tensors(WEIGHTS).items():
+        if name.startswith(("trunk.", "network.")) and ".running_" not in name:  # those are of the new set
+            np.testing.assert_array_equal(made[name], value, err_msg=name)

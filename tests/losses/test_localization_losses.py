@@ -6,6 +6,7 @@ import torch.nn.functional as F
 
 from underdrawing.losses.localization import (
     balanced_loss,
+    dice_by_picture,
     dice_loss,
     labelled_loss,
     picture_loss,
@@ -35,6 +36,22 @@ def test_dice_is_zero_for_the_labels_and_one_for_their_opposite():
     labels = torch.zeros(2, 1, 40, 40)
     labels[0, :, :20] = 1
     assert dice_loss(60 * (labels - 0.5), labels) < 1e-3 and dice_loss(60 * (0.5 - labels), labels) > 0.99
+
+
+def test_each_picture_has_a_dice_of_its_own():
+    labels = torch.full((3, 1, 40, 40), 0.0)
+    labels[0, :, :, :2], labels[1] = 1, 1  # a small region, all of a picture, none
+    labels[0, :, :, 38:] = -1
+    logits = 60 * (labels.clamp(min=0) - 0.5)
+    assert dice_by_picture(logits, labels) < 0.02
+    missed = logits.clone()
+    missed[0] = -30  # the small region is half of the loss; of the whole batch it is 5 %
+    assert dice_by_picture(missed, labels).item() == pytest.approx(0.5, abs=0.02)
+    assert dice_loss(missed, labels) < 0.05
+    assert dice_by_picture(logits, labels.clamp(max=0)) == 0
+    flagged = logits.clone()
+    flagged[2], flagged[0, ..., 38:] = 30, 30  # authentic pictures and cells without a class have no part
+    assert dice_by_picture(flagged, labels) == dice_by_picture(logits, labels)
 
 
 def test_a_picture_is_decided_by_its_largest_logits():

@@ -12,6 +12,8 @@ from underdrawing.nets import masked_order
 from underdrawing.nets.masked_context import Tile
 from underdrawing.nets.masked_format import Format
 from underdrawing.nets.masked_order import ORDERS, Mask
+from underdrawing.nets.masked_schedule import NEAR
+from underdrawing.systems.masked_lossless import tile as tile_module
 from underdrawing.systems.masked_lossless.model import MaskedLossless
 
 PHOTO = skimage.data.coffee()[:200, 100:330]
@@ -67,9 +69,10 @@ def test_known_errors_are_those_of_the_linear_mean_over_the_expected_one(codec):
 def test_both_floating_point_types_agree(codec, order):
     (narrow, values), (wide, _) = (a_mask(codec, order, kind) for kind in (np.float32, np.float64))
     for (part, first), (_, second) in zip(narrow.parts(), wide.parts(), strict=True):
-        weights = narrow.fitted(part, values[part]) if narrow.has_weights(part) else None
+        weights = narrow.fitted(part, values[part], narrow.missed_of(part))
         first, second = (
-            mask.corrected(part, found, weights) for mask, found in ((narrow, first), (wide, second))
+            mask.corrected(part, found, mask.missed_of(part), weights)
+            for mask, found in ((narrow, first), (wide, second))
         )
         assert np.array_equal(first.mean, second.mean) and np.array_equal(first.tables[0], second.tables[0])
         for mask in (narrow, wide):
@@ -77,7 +80,7 @@ def test_both_floating_point_types_agree(codec, order):
 
 
 def test_a_shared_error_of_all_pixels_is_learned_from_the_first_half(codec, monkeypatch):
-    monkeypatch.setattr(masked_order, "FEWEST_PIXELS", 64)
+    monkeypatch.setattr(masked_order, "PIXELS_PER_WEIGHT", 32)
     mask, _ = a_mask(codec, "halves")
     parts = mask.parts()
     part, found = next(parts)
@@ -85,10 +88,48 @@ def test_a_shared_error_of_all_pixels_is_learned_from_the_first_half(codec, monk
     mask.enter(part, found.center + shared)
     part, found = next(parts)
     truth = found.center + np.maximum(1, np.rint(2 ** (found.level / 4 - 6))).astype(int)
-    weights = mask.fitted(part, truth)
-    corrected = mask.corrected(part, found, weights)
-    assert mask.has_weights(part) and weights.sum() > 0
+    missed = mask.missed_of(part)
+    weights = mask.fitted(part, truth, missed)
+    corrected = mask.corrected(part, found, missed, weights)
+    assert len(weights) == 2 and weights.sum() > 0
     assert np.abs(truth - corrected.mean / 8).mean() < 0.6 * np.abs(truth - found.mean / 8).mean()
+
+
+def corrected_without_weights(mask, part, found):
+    return mask.corrected(part, found, np.empty((0, len(part))), np.empty(0, np.int32))
+
+
+def test_errors_of_known_neighbours_and_channels_before_are_learned(codec, monkeypatch):
+    monkeypatch.setattr(masked_order, "PIXELS_PER_WEIGHT", 64)
+    form, image = Format(3, 8, 4), np.ascontiguousarray(PHOTO[:128, :128])
+    planes = form.planes(image)
+    tile = form.empty_tile(planes, tile_module.lossy_base(planes, form)[1])
+    rng = np.random.default_rng(4)
+    for number, step in enumerate(form.steps[:3]):
+        for channel, plane in enumerate(planes[: 3 if number < 2 else 2]):
+            values = plane[step.pixels].ravel()
+            mask = tile_module._mask(tile, step, channel, form, codec._model)
+            tile.update(step, channel, values.astype(form.kind), mask.linear)
+            tile.enter_missed(step, channel, rng.normal(0, 8, len(values)).round())
+    step, last = form.steps[2], 2
+    missed = tile.missed_around(step, last)
+    grid = tile.missed[last]
+    rows, columns = np.mgrid[: grid.shape[0], : grid.shape[1]]
+    here = step.pixels
+    assert np.array_equal(missed[-1], tile.missed[1][here].ravel())
+    inner = (rows[here] % 128 > 8) & (columns[here] % 128 > 8) & (rows[here] < 120) & (columns[here] < 120)
+    for row, (down, right) in zip(missed, NEAR[step.kind], strict=False):
+        wanted = grid[np.minimum(rows[here] + down * step.half, 127),
+                      np.minimum(columns[here] + right * step.half, 127)]  # fmt: skip
+        assert np.array_equal(row.reshape(wanted.shape)[inner], wanted[inner])
+    mask = Mask(codec._model.layers[step.name, last], tile.context(step, last), form.limits(last),
+                tile.planes[last][step.pixels].shape, missed=missed)  # fmt: skip
+    part, found = next(mask.parts())
+    known = mask.missed_of(part)
+    assert known.shape == (len(missed), len(part))
+    truth = np.rint((found.mean + 0.5 * known[-1] / 2) / 8).astype(int)  # half of the luma's error, too
+    weights = mask.fitted(part, truth, known)
+    assert 12 < weights[-1] < 40 and np.abs(weights[:-1]).max() < 8
 
 
 def test_larger_errors_than_expected_widen_the_tables_of_later_parts(codec):
@@ -98,7 +139,7 @@ def test_larger_errors_than_expected_widen_the_tables_of_later_parts(codec):
         part, found = next(parts)
         mask.enter(part, found.center + factor * np.rint(2 ** (found.level / 4 - 6)).astype(int))
         part, found = next(parts)
-        assert compare(mask.corrected(part, found, None).level.mean(), found.level.mean())
+        assert compare(corrected_without_weights(mask, part, found).level.mean(), found.level.mean())
 
 
 @pytest.mark.parametrize("order", ORDERS)

@@ -87,7 +87,7 @@ def test_every_kind_of_picture_comes_back(codec, name):
 
 def test_tiles_are_decoded_alone(codec):
     image = np.ascontiguousarray(data.astronaut()[:300, :280])
-    file = udl.read(codec.pack(image, rounds=4), MOST)
+    file = udl.read(codec.pack(image, rounds=4, tile=256), MOST)
     assert len(file.header.tiles) == 4
     region = 200, 240, 270, 300
     assert np.array_equal(codec.unpack(file, region=region), image[240:300, 200:270])
@@ -97,7 +97,7 @@ def test_tiles_are_decoded_alone(codec):
 
 def test_a_damaged_tile_is_named_and_the_others_are_saved(codec):
     image = np.ascontiguousarray(data.astronaut()[:300, :280])
-    packed = bytearray(codec.pack(image, rounds=4))
+    packed = bytearray(codec.pack(image, rounds=4, tile=256))
     file = udl.read(bytes(packed), MOST)
     offset, length, _ = map(int, file.tile_places[2])
     packed[offset + length // 2] ^= 4

@@ -89,7 +89,7 @@ def pack(
     *,
     rounds: int | None = None,
     keep: str = "smallest",
-    tile: int = 256,
+    tile: int = udl.TILE,
     overwrite: bool = False,
     max_pixels: int = MAX_PIXELS,
 ) -> PackReport:
@@ -216,7 +216,7 @@ def _damaged_sections(file: udl.Container) -> list[str]:
 
 
 def _packed(
-    data: bytes, picture: Picture, rounds: int | None = None, keep: str = "smallest", tile: int = 256
+    data: bytes, picture: Picture, rounds: int | None = None, keep: str = "smallest", tile: int = udl.TILE
 ) -> tuple[bytes, tuple[str, ...]]:
     facts = {"original_bytes": len(data), "format": picture.format}
     height, width = picture.pixels.shape[:2]

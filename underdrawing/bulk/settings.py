@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from underdrawing.data import udl
 from underdrawing.data.containers.udl import SUFFIXES as ARCHIVE_SUFFIXES
 from underdrawing.data.files import PICTURE_SUFFIXES
 from underdrawing.registry.rendition import LONG_SIDE_PX
@@ -53,7 +54,7 @@ class BulkSettings:
     rounds: int | None = None
     """Of `pack`, as keep and tile; see api.pack. Of `unpack`: a preview; see api.unpack."""
     keep: str = "smallest"
-    tile: int = 256
+    tile: int = udl.TILE
     salvage: bool = False
     """Of `unpack`: damaged tiles become gray."""
     overwrite: bool = False

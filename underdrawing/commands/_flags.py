@@ -104,7 +104,7 @@ _FLAGS: dict[str, dict[str, Any]] = {
     "--originals": {"metavar": "DIR", "help": _ORIGINALS},
     "--rounds": {"type": count(16, "rounds"), "metavar": "T", "help": _ROUNDS},
     "--keep": {"choices": ["smallest", "pixels", "file"], "default": "smallest", "help": _KEEP},
-    "--tile": {"type": int, "choices": [256, 512], "default": 256, "help": _TILE},
+    "--tile": {"type": int, "choices": [256, 512], "default": 512, "help": _TILE},
     "--salvage": {"action": "store_true", "help": "unpack: damaged tiles become gray"},
 }  # fmt: skip
 CREDENTIALS = ("--credentials", "--credentials-key", "--manifests")

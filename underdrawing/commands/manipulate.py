@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "underdrawing manipulate photos/ -o set/ --each 3 --jobs 2",
+    "underdrawing manipulate photos/ -o set/ --public iml --public-sets casia2,comofod",
     "underdrawing manipulate news=photos/2024 -o set/ --kinds splice,removal --identity folder",
 )
 EXIT_HELP = "0 done; 3 a file could not be read or is too small (the others are done); 64 wrong usage."
@@ -46,6 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="manipulations of each photograph, kinds by turns; 2 by default")  # fmt: skip
     parser.add_argument("--side", type=_flags.count(2048, "px"), default=320, metavar="PX",
                         help="sides of the pictures; 320 by default")  # fmt: skip
+    public = "folder of public sets of manipulations with masks, to train on them too: the kind collected"
+    parser.add_argument("--public", metavar="FOLDER", help=public)
+    parser.add_argument("--public-sets", default="casia2,comofod", metavar="LIST",
+                        help="of FOLDER; casia2,comofod by default")  # fmt: skip
     identity = "which files are of one scene: file (default), folder, or a CSV of lines SET/STEM,SCENE"
     parser.add_argument("--identity", default="file", metavar="RULE", help=identity)
     parser.add_argument("--split", choices=["train", "val", "test"],
@@ -58,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Collect squares, then manipulate them; a stopped run goes on when it is started again."""
     from underdrawing import batch
     from underdrawing.api import manipulating
+    from underdrawing.api.collected import collect_public
 
     settings, out = _settings(arguments), Path(arguments.output)
     identify = identity_rule(arguments.identity)
@@ -78,6 +84,9 @@ def run(arguments: argparse.Namespace) -> int:
     manipulating.write_manifest(out, entries)
     authentic = [batch.Job(out / entry.file) for entry in entries]
     do(authentic, partial(manipulate_file, out=out, settings=settings))
+    if arguments.public:
+        names = tuple(arguments.public_sets.split(","))
+        entries += collect_public(Path(arguments.public), names, settings.side, out)
     manipulating.write_manifest(out, entries)
     print_summary(arguments, "manipulated", [(entry.split, entry.kind) for entry in entries])
     return max(codes, key=[DONE, FAILED].index)

@@ -29,6 +29,8 @@ IGNORED = 255
 SPLITS = ("train", "val", "test")
 _AUTHENTIC_BELOW, _MANIPULATED_FROM = 26, 128
 """Weights of change (8 bits) that bound the two classes; the soft rim between them is of neither."""
+HALF_MANIPULATED = 64
+"""A weight of neither class."""
 
 
 @dataclass(frozen=True)

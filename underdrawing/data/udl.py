@@ -26,6 +26,8 @@ from underdrawing.data import jpeg_xl
 MAGIC = b"\x89UDL\r\n\x1a\n"
 VERSION = 1
 TILE_SIDES = (256, 512)
+TILE = 512
+"""Side of the tiles unless another is asked for, px."""
 MOST_ROUNDS = 16
 TILES = "tiles"
 FILE, TRANSCODED = "file", "jxl"

@@ -59,14 +59,16 @@ class Tile:
     luma_alone: tuple[bool, ...]
     """Channels that are predicted without those before them: alpha."""
     errors: list[np.ndarray] = field(default_factory=list)
-    """Absolute errors (H, W) of the predictions, in eighths of a level."""
+    """Absolute errors (H, W) of the linear means, in eighths of a level."""
+    missed: list[np.ndarray] = field(default_factory=list)
+    """Errors (H, W) of the means that the pixels were coded with, in eighths of a level."""
     signed: dict[int, np.ndarray] = field(default_factory=dict)
     """Errors (n,) of the current step by channel, in eighths of a level."""
     _phases: dict[tuple[int, str], dict[tuple[int, int], np.ndarray]] = field(default_factory=dict)
     _step: Step | None = None
 
     def __post_init__(self) -> None:
-        self.errors = [np.zeros_like(plane) for plane in self.planes]
+        self.errors, self.missed = ([np.zeros_like(plane) for plane in self.planes] for _ in range(2))
 
     def channels_before(self, channel: int) -> range:
         """Whose values at the same pixels are known."""
@@ -81,6 +83,19 @@ class Tile:
         self.signed[channel] = error
         self.errors[channel][step.pixels] = np.abs(error).reshape(view.shape)
 
+    def enter_missed(self, step: Step, channel: int, missed: np.ndarray) -> None:
+        """Enter the errors (n,) of the means that a step was coded with, in eighths."""
+        view = self.missed[channel][step.pixels]
+        view[...] = missed.reshape(view.shape)
+
+    def missed_around(self, step: Step, channel: int) -> np.ndarray:
+        """(M, n) errors, in eighths, at the nearest neighbours, and here of the channels before."""
+        around = [self.missed[other][step.pixels] for other in self.channels_before(channel)]
+        if step.kind != "seed":
+            grid = self._grid(step, channel, "missed")
+            around = [neighbour(grid, step, offset) for offset in NEAR[step.kind]] + around
+        return _stack(around) if around else np.zeros((0, 0), self.planes[0].dtype)
+
     def context(self, step: Step, channel: int) -> Context:
         """Inputs of the network for a step."""
         if self._step is not step:
@@ -90,7 +105,7 @@ class Tile:
         return self._between(step, channel)
 
     def _grid(self, step: Step, channel: int, name: str) -> dict[tuple[int, int], np.ndarray]:
-        """Phases of one of "planes", "base", "errors", computed once a step."""
+        """Phases of one of "planes", "base", "errors", "missed", computed once a step."""
         key = channel, name
         if key not in self._phases:
             self._phases[key] = phases(getattr(self, name)[channel], step.half)

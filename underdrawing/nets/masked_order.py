@@ -4,10 +4,13 @@
     halves   every second pixel, as on a chessboard; then the others, with four known neighbours in the mask
     entropy  those of the smallest expected error first, in four parts
 
-The net gets the errors of the linear mean. What those of its own mean still tell is added after it:
+The net gets the errors of the linear mean. What other errors still tell is added after it:
 
-    mean  + w[0] horizontal + w[1] vertical     mean errors of the known neighbours; w fitted to the part
-    scale * (a + 40 s) / (e + 40 s)             a, e: sums of their errors and expected errors; s: the own one
+    mean  + sum of w f                  f: mean errors of the known neighbours in the mask, horizontal and
+                                        vertical; errors of the nearest ones known before; errors of the
+                                        channels before, here; w fitted to the part
+    scale * (a + 40 s) / (e + 40 s)     a, e: sums of the errors and expected errors of the neighbours in the
+                                        mask; s: the own expected one
 
 All numbers are integers in the network's floating-point type, or their quotients in float64.
 """
@@ -33,19 +36,22 @@ from underdrawing.nets.masked_network import (
     predict_scale,
     quarter_octaves,
 )
+from underdrawing.ops.blocked_products import product
 
 ORDERS = WHOLE, HALVES, ENTROPY = "whole", "halves", "entropy"
 ORDER = HALVES
 """Where none is given; the released nets were trained on it."""
-FEWEST_PIXELS = 1024
-"""Of a part that has weights."""
+PIXELS_PER_WEIGHT = 256
+"""Of a part that has weights, for each of them."""
 MOST_WEIGHT = 63
 _ENTROPY_PARTS = 4
 _ONE = 64
 """The integer of the weight 1."""
+_FITTED_PIXELS = 8192
+"""Of a part that weights are fitted to, about."""
 _PRIOR_PIXELS = 100
 """The weight 0 counts as so many pixels."""
-_MOST_BESIDE, _MOST_FITTED = 4, 2
+_MOST_BESIDE, _MOST_FITTED = 4, 3
 """Errors are limited to so many expected errors, as inputs of the correction and where it is fitted."""
 _OWN = 40
 """The expected error of a pixel counts as so many neighbours' in its correction."""
@@ -67,8 +73,10 @@ class Mask:
         limits: tuple[int, int],
         size: tuple[int, int],
         order: str = ORDER,
+        missed: np.ndarray | None = None,
     ):
-        """limits: lowest and highest possible value. size: rows and columns. CodeError for another order."""
+        """limits: lowest and highest possible value. size: rows and columns. missed: (M, n) of
+        Tile.missed_around. CodeError for another order."""
         if order not in ORDERS:
             raise CodeError(f"unknown order of pixels {order!r}: use the version that wrote the file")
         self._layers, self._context, self._limits, self._size = layers, context, limits, size
@@ -77,6 +85,7 @@ class Mask:
         self.level = quarter_octaves(predict_scale(layers.scale, context))
         """(n,) quarter octaves of the expected errors."""
         self._order, self._inputs = order, None
+        self._missed = np.zeros((0, 0), self.linear.dtype) if missed is None else missed
         empty = np.zeros_like(self.linear)
         self._known, self._linear_errors, self._errors = empty, empty.copy(), empty.copy()
         self._mean, self._expected = self.linear.copy(), _EXPECTED[self.level].astype(empty.dtype)
@@ -102,37 +111,61 @@ class Mask:
             self._mean[pixels], self._expected[pixels] = found.mean, _EXPECTED[found.level]
             yield pixels, found
 
-    def has_weights(self, pixels: np.ndarray) -> bool:
-        """Whether the correction of a part has weights."""
-        return len(pixels) >= FEWEST_PIXELS and bool(self._known.any())
+    @property
+    def missed(self) -> np.ndarray:
+        """(n,) errors of the means that the pixels were coded with, in eighths of a level."""
+        return self._errors
 
-    def fitted(self, pixels: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """int32 (2,) weights of the correction of a part with the true values (k,), by least squares."""
+    def missed_of(self, pixels: np.ndarray) -> np.ndarray:
+        """(K, k) twice the limited errors that a correction of the mean of a part adds up; K may be 0."""
+        among = bool(self._known.any())
+        if len(pixels) < PIXELS_PER_WEIGHT * (2 * among + len(self._missed)):
+            return np.empty((0, len(pixels)), self.linear.dtype)
+        most = _MOST_BESIDE * self._expected
+        found = np.empty((2 * among + len(self._missed), len(pixels)), most.dtype)
+        if among:
+            errors = self._beside(np.clip(self._errors, -most, most))[:, pixels]
+            known = self._beside(self._known)[:, pixels]
+            for axis, two in enumerate((slice(0, 2), slice(2, 4))):
+                found[axis] = errors[two].sum(0) * (2 - (known[two].sum(0) == 2))
+        if len(self._missed):
+            others = found[2 * among :]
+            np.clip(self._missed[:, pixels], -most[pixels], most[pixels], out=others)
+            others *= 2
+        return found
+
+    def fitted(self, pixels: np.ndarray, values: np.ndarray, missed: np.ndarray) -> np.ndarray:
+        """int32 (K,) weights of the correction of a part with the true values (k,), by least squares.
+
+        missed: (K, k), of `missed_of`.
+        """
+        some = slice(None, None, max(1, len(pixels) // _FITTED_PIXELS))
+        pixels, values, missed = pixels[some], values[some], missed[:, some]
         expected = self._expected[pixels].astype(np.float64)
-        inputs = np.stack(self._means_beside(pixels)) / 2
         errors = np.clip((values * FRACTIONS - self._mean[pixels]) / expected, -_MOST_FITTED, _MOST_FITTED)
-        weighted = inputs / expected
+        weighted = missed / (2 * expected)
         matrix = weighted @ weighted.T
         prior = np.diag(np.diag(matrix) * _PRIOR_PIXELS / len(pixels) + 1e-6)
         found = np.linalg.solve(matrix + prior, weighted @ errors)
         return np.clip(np.rint(found * _ONE), -MOST_WEIGHT, MOST_WEIGHT).astype(np.int32)
 
-    def corrected(self, pixels: np.ndarray, prediction: Prediction, weights: np.ndarray | None) -> Prediction:
-        """The prediction of a part with what the errors beside tell of it; weights: of `fitted`, or None."""
-        if not self._known.any():
-            return prediction
+    def corrected(
+        self, pixels: np.ndarray, prediction: Prediction, missed: np.ndarray, weights: np.ndarray
+    ) -> Prediction:
+        """The prediction of a part with what other errors tell of it; weights: (K,), of `fitted`."""
         mean, kind = prediction.mean, prediction.mean.dtype.type
-        if weights is not None:
-            across, along = self._means_beside(pixels)
-            moved = kind(weights[0]) * across + kind(weights[1]) * along
+        if len(weights):
+            moved = product(weights.astype(kind)[None], missed)[0]
             lowest, highest = (limit * FRACTIONS for limit in self._limits)
             mean = np.clip(mean + np.floor((moved + kind(_ONE)) * kind(0.5 / _ONE)), lowest, highest)
+            self._mean[pixels] = mean
+        if not self._known.any():
+            return replace(prediction, mean=mean)
         own = kind(_OWN) * self._expected[pixels]
         found = self._beside(np.abs(self._errors)).sum(0)[pixels]
         expected = self._beside(self._expected * self._known).sum(0)[pixels]
         quotient = (found + own).astype(np.float64) / (expected + own)
         grown = np.searchsorted(_LIMITS, quotient) - len(_LIMITS) // 2
-        self._mean[pixels] = mean
         return replace(prediction, mean=mean, level=bounded(prediction.level + grown))
 
     def enter(self, pixels: np.ndarray, values: np.ndarray) -> None:
@@ -149,15 +182,6 @@ class Mask:
             self._inputs = net_inputs(self._context, self.linear, self.level)
         errors = self._beside(self._linear_errors)[:, pixels]
         return self._inputs.of(pixels, errors, self._beside(self._known).sum(0)[pixels])
-
-    def _means_beside(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(k,) twice the mean of the limited errors of the known horizontal, and vertical, neighbours."""
-        most = _MOST_BESIDE * self._expected
-        errors = self._beside(np.clip(self._errors, -most, most))[:, pixels]
-        known = self._beside(self._known)[:, pixels]
-        twice = [part.sum(0) * (2 - (count.sum(0) == 2)) for part, count in zip(
-            (errors[:2], errors[2:]), (known[:2], known[2:]), strict=True)]  # fmt: skip
-        return twice[0], twice[1]
 
     def _beside(self, values: np.ndarray) -> np.ndarray:
         """(4, n): those to the left, to the right, above and below in the mask; 0 at the border."""

@@ -10,11 +10,15 @@ pictures alone it is the floor of the comparison.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from underdrawing.content.manipulation_trunk.model import WEIGHTS
 from underdrawing.content.manipulation_trunk.network import CHANNELS
+from underdrawing.judging.map_scorer import PREFIX
+from underdrawing.nets.loading import load_network
 from underdrawing.nets.localizer_outputs import LocalizerOutputs, certainty
 
 
@@ -51,3 +55,12 @@ class PlainHead(nn.Module):
             pyramid = level + F.interpolate(pyramid, scale_factor=2.0, mode="bilinear", align_corners=False)
         logits = self.head(self.smooth(pyramid))
         return LocalizerOutputs(logits, certainty(logits), {})
+
+
+def load_head(weights: Path = WEIGHTS) -> PlainHead:
+    """The trained head for inference. WeightsError where the file is missing or holds none."""
+    return load_network(weights, _config, PlainHead, PREFIX)
+
+
+def _config(channels: list[int], width: int) -> HeadConfig:
+    return HeadConfig(tuple(channels), width)

@@ -52,7 +52,11 @@ def codec() -> Any:
 
 
 def coded(
-    picture: Picture, *, rounds: int | None = None, tile: int = 256, facts: Mapping[str, Any] | None = None
+    picture: Picture,
+    *,
+    rounds: int | None = None,
+    tile: int = udl.TILE,
+    facts: Mapping[str, Any] | None = None,
 ) -> bytes:
     """The file of a picture. rounds, tile: of the codec. facts: of its original, for the header."""
     sections = {name: getattr(picture, name) for name in _BLOCKS if getattr(picture, name)}

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,10 @@ WEIGHTS = Path(__file__).parent / "weights" / "masked-lossless.safetensors"
 ROUNDS = 8
 """T where none is given."""
 MAX_PIXELS = 120_000_000
-_FITTED_TILES = 8
-"""Tiles of a picture that its own weights are fitted to."""
+_SCHEME = b"6"
+"""Other with each change of what the bytes of a tile mean: no file is decoded by another scheme."""
+_FITTED_PIXELS = 1 << 20
+"""Of a picture that its own weights are fitted to, in whole tiles, about."""
 Region = tuple[int, int, int, int]
 """Left, top, right, bottom, px; right and bottom are outside."""
 
@@ -45,8 +48,8 @@ class MaskedLossless:
 
     @cached_property
     def sha256(self) -> str:
-        """First 16 hex digits of the weights' sha256."""
-        return hashlib.sha256(self._path.read_bytes()).hexdigest()[:16]
+        """First 16 hex digits of a sha256 of the weights and the scheme that they are used in."""
+        return hashlib.sha256(_SCHEME + self._path.read_bytes()).hexdigest()[:16]
 
     @cached_property
     def _model(self) -> Model:
@@ -62,7 +65,8 @@ class MaskedLossless:
             raise WeightsError(f"{self._path}: not weights of masked-lossless ({error})") from error
         if tables.shape[0] != TABLES:
             raise WeightsError(f"{self._path}: {len(tables)} tables, expected {TABLES}")
-        return Model(found, models(tables))
+        lengths = -np.log2(tables / tables[0].sum(dtype=np.float64)).astype(np.float32)
+        return Model(found, models(tables), lengths)
 
     def encode(self, image: np.ndarray) -> bytes:
         """Code an image (H, W), (H, W, 1), (H, W, 2), (H, W, 3) or (H, W, 4), uint8 or uint16."""
@@ -78,7 +82,7 @@ class MaskedLossless:
         pixels: np.ndarray,
         *,
         rounds: int | None = None,
-        tile: int = 256,
+        tile: int = udl.TILE,
         sections: Mapping[str, bytes] | None = None,
         facts: Mapping[str, Any] | None = None,
         order: str = ORDER,
@@ -165,7 +169,7 @@ class MaskedLossless:
     def _fitted(self, pixels: np.ndarray, form: Format, header: Header) -> Model:
         """The model with weights fitted to some tiles of the picture."""
         places = header.tiles
-        chosen = places[:: -(-len(places) // _FITTED_TILES)]
+        chosen = places[:: -(-len(places) * header.tile**2 // _FITTED_PIXELS)]
         parts = [pixels[place] for place in chosen]
         share = sum(part.shape[0] * part.shape[1] for part in parts) / (header.width * header.height)
         planes = [form.planes(part) for part in parts]
@@ -187,7 +191,7 @@ class MaskedLossless:
                     layers[key] = start
                 for tile, own, context in zip(tiles, planes, contexts, strict=True):
                     enter(tile, start, context, step, channel, own[channel][step.pixels].ravel(), form)
-        return Model(layers, self._model.tables)
+        return replace(self._model, layers=layers)
 
 
 def _parts(

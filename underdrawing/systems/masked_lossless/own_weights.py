@@ -60,7 +60,7 @@ def restored(data: bytes, start: Model, form: Format) -> Model:
             if not is_exact(weights, limits, form.kind, unit.one):
                 raise CodeError("the weights of the picture are out of range")
             found[key] = replace(found[key], **{part: weights.astype(np.int16)})
-    return Model(found, start.tables)
+    return replace(start, layers=found)
 
 
 def _layers(form: Format) -> Iterator[tuple[tuple[str, int], str, Unit]]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from underdrawing.coding.residual_coder import Reader, Writer
 from underdrawing.coding.table_coder import Table
+from underdrawing.nets import masked_levels
 from underdrawing.nets.masked_context import Tile
 from underdrawing.nets.masked_format import Format
 from underdrawing.nets.masked_network import (
@@ -31,10 +32,14 @@ class Model:
 
     layers: dict[tuple[str, int], Layers]
     tables: list[Table]
+    lengths: np.ndarray
+    """float32 (tables, symbols): bits of a symbol by each table."""
 
 
 _WEIGHT_SPREAD = 8 * 16
 """Expected magnitude of the weights of a correction, in sixteenths."""
+_CHANGE_SPREADS = 24, 8
+"""Of changes of levels and shapes."""
 
 
 def encode_tile(pixels: np.ndarray, form: Format, model: Model) -> bytes:
@@ -53,15 +58,19 @@ def encode_tile(pixels: np.ndarray, form: Format, model: Model) -> bytes:
         mask = _mask(tile, step, channel, form, model)
         values = planes[channel][step.pixels].flatten()
         for part, found in mask.parts():
-            coded, weights = inside[part], None
-            if mask.has_weights(part):
-                weights = mask.fitted(part, values[part])
-                writer.write(weights, _plain(_WEIGHT_SPREAD, len(weights)), None)
-            prediction = mask.corrected(part, found, weights)
+            coded, missed = inside[part], mask.missed_of(part)
+            weights = mask.fitted(part, values[part], missed)
+            writer.write(weights, _plain(_WEIGHT_SPREAD, len(weights)), None)
+            prediction = mask.corrected(part, found, missed, weights)
+            if masked_levels.bin_count(len(part)):
+                changes = masked_levels.fitted(prediction, values[part], coded, model.lengths)
+                writer.write(changes.ravel(), _spreads(changes.shape[1]), None)
+                prediction = masked_levels.changed(prediction, changes)
             writer.write((values[part] - prediction.center)[coded], *_tables(prediction, coded))
             values[part] = np.where(coded, values[part], prediction.center)
             mask.enter(part, values[part])
         tile.update(step, channel, values.astype(form.kind), mask.linear)
+        tile.enter_missed(step, channel, mask.missed)
     return bytes(spreads) + writer.close()
 
 
@@ -90,14 +99,17 @@ def decode_tile(
         values = np.empty(len(inside), np.int32)
         for part, prediction in mask.parts():
             if step in known:
-                coded, weights = inside[part], None
-                if mask.has_weights(part):
-                    weights = reader.read(_plain(_WEIGHT_SPREAD, 2), None)
-                prediction = mask.corrected(part, prediction, weights)
+                coded, missed = inside[part], mask.missed_of(part)
+                weights = reader.read(_plain(_WEIGHT_SPREAD, len(missed)), None)
+                prediction = mask.corrected(part, prediction, missed, weights)
+                if count := masked_levels.bin_count(len(part)):
+                    changes = reader.read(_spreads(count), None).reshape(2, count)
+                    prediction = masked_levels.changed(prediction, changes)
                 prediction.center[coded] += reader.read(*_tables(prediction, coded))
             values[part] = prediction.center
             mask.enter(part, values[part])
         tile.update(step, channel, values.astype(form.kind), mask.linear)
+        tile.enter_missed(step, channel, mask.missed)
     return form.pixels(tile.planes, size, clip=len(known) < len(form.steps))
 
 
@@ -111,6 +123,11 @@ def _plain(spread: int, count: int) -> np.ndarray:
     """Table numbers (count,) for values around 0 of an expected magnitude of spread / 16, at most 16."""
     scale, _ = scale_index(quarter_octaves(np.array([spread << (SCALE_BITS - 4)], np.float32)))
     return np.repeat(table_number(scale, np.full(1, FRACTIONS // 2, np.int16)), count)
+
+
+def _spreads(bins: int) -> np.ndarray:
+    """Table numbers (2 bins,) of the changes of levels, then of shapes."""
+    return np.concatenate([_plain(spread, bins) for spread in _CHANGE_SPREADS])
 
 
 def _order(
@@ -128,7 +145,8 @@ def _order(
 def _mask(tile: Tile, step: Step, channel: int, form: Format, model: Model) -> Mask:
     layers = model.layers[step.name, form.weights_of(channel)]
     size = tile.planes[channel][step.pixels].shape
-    return Mask(layers, tile.context(step, channel), form.limits(channel), size, form.order)
+    context, missed = tile.context(step, channel), tile.missed_around(step, channel)
+    return Mask(layers, context, form.limits(channel), size, form.order, missed)
 
 
 def _tables(prediction: Prediction, coded: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
