@@ -15,6 +15,9 @@ from underdrawing.nets.trunks import Trunk
 from underdrawing.nets.weights import read_metadata
 from underdrawing.train.classify import PREFIX, ClassifyRecipe
 
+ABLATION_STEPS = 200
+"""Of each training of an ablation, so that all of a table see as many faces."""
+
 
 @dataclass(frozen=True)
 class StartedRecipe(ClassifyRecipe):

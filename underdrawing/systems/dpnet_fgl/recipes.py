@@ -2,7 +2,7 @@
 
 paper                   the sizes of the backbones of its comparison, 256 px
 lean                    what a processor core trains in half an hour, from the trained trunk
-ablation-...            the same without one part
+ablation-...            the same for fewer steps: whole, and without one part each
 smoke                   20 steps of a tiny network
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from underdrawing.content.face_trunk.starting import StartedRecipe
+from underdrawing.content.face_trunk.starting import ABLATION_STEPS, StartedRecipe
 from underdrawing.systems.dpnet_fgl.guidance import Guidance
 from underdrawing.systems.dpnet_fgl.network import RELEASED, Config
 
@@ -31,15 +31,17 @@ _PAPER = DPNetRecipe(
     learning_rate=2e-4, epochs=20, warmup=0.0, floor=1.0, clip=float("inf"), average=0.0,
 )  # fmt: skip
 _LEAN = DPNetRecipe(network=RELEASED, batch=36, learning_rate=2e-3, minutes=25.0, imagenet=True, squares=0.3)
+_ABLATION = replace(_LEAN, steps=ABLATION_STEPS)
 
 RECIPES: dict[str, DPNetRecipe] = {
     "paper": _PAPER,
     "lean": _LEAN,
     "resnet": replace(_LEAN, network=replace(RELEASED, lite=False)),
-    "ablation-no-fgl": replace(_LEAN, guidance=None),
-    "ablation-no-graph": replace(_LEAN, network=replace(RELEASED, graph_layers=0)),
-    "ablation-frequency": replace(_LEAN, network=replace(RELEASED, spatial=False)),
-    "ablation-spatial": replace(_LEAN, network=replace(RELEASED, frequency=False)),
+    "ablation-none": _ABLATION,
+    "ablation-no-fgl": replace(_ABLATION, guidance=None),
+    "ablation-no-graph": replace(_ABLATION, network=replace(RELEASED, graph_layers=0)),
+    "ablation-frequency": replace(_ABLATION, network=replace(RELEASED, spatial=False)),
+    "ablation-spatial": replace(_ABLATION, network=replace(RELEASED, frequency=False)),
     "smoke": replace(_LEAN, network=Config(width=8, embedding=16, neighbours=3), side=32, batch=12,
                      steps=20, imagenet=False),
 }  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Literal
 
 import torch
 
-from underdrawing.content.face_trunk.starting import StartedRecipe, start_trunks
+from underdrawing.content.face_trunk.starting import ABLATION_STEPS, StartedRecipe, start_trunks
 from underdrawing.data.face_set import FaceSet
 from underdrawing.systems.gocnet.network import HEAD_SIDE, RELEASED, Config, GocNet
 from underdrawing.train import classify
@@ -33,7 +33,7 @@ class GocNetRecipe(StartedRecipe):
 _LEAN = GocNetRecipe(
     network=RELEASED, learning_rate=1e-3, minutes=25.0, imagenet=True, squares=0.3, head_rate=1 / HEAD_SIDE**2
 )
-_ABLATION = replace(_LEAN, minutes=5.0)
+_ABLATION = replace(_LEAN, steps=ABLATION_STEPS)
 
 
 _RESNET = replace(RELEASED, lite=False, width=12)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from underdrawing.content.face_trunk.starting import StartedRecipe, start_trunks
+from underdrawing.content.face_trunk.starting import ABLATION_STEPS, StartedRecipe, start_trunks
 from underdrawing.data.face_set import FaceSet
 from underdrawing.nets.face_outputs import FaceOutputs
 from underdrawing.systems.grnet.network import RELEASED, Config, GRNet
@@ -59,7 +59,7 @@ class GRNetTraining(classify.Classification):
 
 
 _LEAN = GRNetRecipe(network=RELEASED, learning_rate=1e-3, minutes=25.0, imagenet=True, squares=0.3)
-_ABLATION = replace(_LEAN, minutes=5.0)
+_ABLATION = replace(_LEAN, steps=ABLATION_STEPS)
 
 
 def _with(**changes: object) -> GRNetRecipe:
