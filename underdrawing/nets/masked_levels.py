@@ -27,6 +27,15 @@ _TRIED = 2048
 _BITS, _HIGH_BITS = (0.7, 1.0), 16
 """About those of a change by one quarter octave, by one weight of the tails, and of what no symbol has."""
 
+_MOVES = tuple(
+    np.array(
+        [(0, 0), *((level, shape) for level in levels for shape in shapes if (level, shape) != (0, 0))],
+        np.int32,
+    )
+    for levels, shapes in (((-8, -4, 4, 8), (0,)), ((-2, 2), (0,)), ((-1, 0, 1), (-1, 0, 1)))
+)
+"""Tried one after the other: changes of level and shape (C, 2), none first, which wins a tie."""
+
 
 def bin_count(pixels: int) -> int:
     """Groups of a part of so many pixels; 0: its scale is not changed."""
@@ -49,28 +58,27 @@ def fitted(prediction: Prediction, values: np.ndarray, coded: np.ndarray, length
     chosen = np.flatnonzero(coded)
     chosen = chosen[:: max(1, len(chosen) // _TRIED)]
     numbers, errors = numbers[chosen], values[chosen] - prediction.center[chosen]
-    part = Prediction(prediction.mean[chosen], prediction.level[chosen], shapes_of(prediction)[chosen])
+    part = prediction.mean[chosen], prediction.level[chosen], shapes_of(prediction)[chosen]
 
-    def bits(levels: np.ndarray, shapes: np.ndarray) -> np.ndarray:
-        """(bins,) of changes (bins,)."""
-        table, shift = _moved(part, levels[numbers], shapes[numbers]).tables
-        moved = errors if shift is None else (errors + ((1 << shift) >> 1)) >> shift
+    def bits(tried: np.ndarray) -> np.ndarray:
+        """(C, bins) of changes (C, 2, bins): all in one, since small arrays keep other threads waiting."""
+        times, (levels, shapes) = len(tried), tried.transpose(1, 0, 2)
+        whole = Prediction(*(np.tile(of_pixels, times) for of_pixels in part))
+        table, shift = _moved(whole, levels[:, numbers].ravel(), shapes[:, numbers].ravel()).tables
+        moved = np.tile(errors, times)
+        moved = moved if shift is None else (moved + ((1 << shift) >> 1)) >> shift
         symbols = moved + symbol_count // 2
         each = lengths[table, symbols % symbol_count] + _HIGH_BITS * (symbols // symbol_count != 0)
         each += 0 if shift is None else shift
-        return np.bincount(numbers, each, count) + _BITS[0] * np.abs(levels) + _BITS[1] * np.abs(shapes)
+        places = (count * np.arange(times)[:, None] + numbers).ravel()
+        found = np.bincount(places, each, times * count).reshape(times, count)
+        return found + _BITS[0] * np.abs(levels) + _BITS[1] * np.abs(shapes)
 
-    best = np.zeros((2, count), np.int32)
-    least = bits(*best)
-    for steps, shapes in (((-8, -4, 4, 8), (0,)), ((-2, 2), (0,)), ((-1, 0, 1), (-1, 0, 1))):
-        start = best.copy()
-        for level in steps:
-            for shape in shapes:
-                tried = start + np.array([[level], [shape]], np.int32)
-                tried[0] = np.clip(tried[0], -MOST_LEVELS, MOST_LEVELS)
-                found = bits(*tried)
-                better = found < least
-                best[:, better], least[better] = tried[:, better], found[better]
+    best, every = np.zeros((2, count), np.int32), np.arange(count)
+    for moves in _MOVES:
+        tried = best + moves[:, :, None]
+        tried[:, 0] = np.clip(tried[:, 0], -MOST_LEVELS, MOST_LEVELS)
+        best = tried[bits(tried).argmin(0), :, every].T
     return best
 
 

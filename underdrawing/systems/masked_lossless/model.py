@@ -31,8 +31,8 @@ ROUNDS = 8
 MAX_PIXELS = 120_000_000
 _SCHEME = b"6"
 """Other with each change of what the bytes of a tile mean: no file is decoded by another scheme."""
-_FITTED_PIXELS = 1 << 20
-"""Of a picture that its own weights are fitted to, in whole tiles, about."""
+_FITTED_PIXELS, _FITTED_SQUARES, _FITTED_SIDE = 1 << 20, 8, 256
+"""A picture's own weights are fitted to all of it; with more pixels, to so many squares of this side, px."""
 Region = tuple[int, int, int, int]
 """Left, top, right, bottom, px; right and bottom are outside."""
 
@@ -169,8 +169,10 @@ class MaskedLossless:
     def _fitted(self, pixels: np.ndarray, form: Format, header: Header) -> Model:
         """The model with weights fitted to some tiles of the picture."""
         places = header.tiles
-        chosen = places[:: -(-len(places) * header.tile**2 // _FITTED_PIXELS)]
-        parts = [pixels[place] for place in chosen]
+        if len(places) * header.tile**2 > _FITTED_PIXELS:
+            places = replace(header, tile=_FITTED_SIDE).tiles
+            places = places[:: -(-len(places) // _FITTED_SQUARES)]
+        parts = [pixels[place] for place in places]
         share = sum(part.shape[0] * part.shape[1] for part in parts) / (header.width * header.height)
         planes = [form.planes(part) for part in parts]
         tiles = [form.empty_tile(own, lossy_base(own, form)[1]) for own in planes]
