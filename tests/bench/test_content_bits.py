@@ -15,10 +15,12 @@ def test_fewer_bits_are_read_after_stronger_compression(tmp_path, monkeypatch):
     monkeypatch.setattr(content_bits, "CHANNELS", channels)
     content_bits.run(Run(tmp_path / "results", tmp_path, only=["bits-256"]))
     store = content_bits.STUDY.store(tmp_path / "results")
-    read = [store.figures[f"read/256/{name}/content"]["mean"] for name in ("none", "jpeg70", "jpeg50")]
-    assert read[0] > 2 * read[1] > 2 * read[2] >= 0
-    assert store.figures["read/256/jpeg70/signed"]["mean"] == 1
-    assert [len(table.rows) for table in content_bits.curve_table(store)[:2]] == [
-        len(content_bits.CHANNELS),
-        3,
-    ]
+    read = {
+        place: [store.figures[f"read/256/{place}/{c.name}/content"]["mean"] for c in channels]
+        for place in content_bits.PLACES
+    }
+    assert read["mark"][0] > 2 * read["mark"][1] > 2 * read["mark"][2] >= 0
+    assert all(more > less for more, less in zip(read["registry"], read["mark"], strict=True))
+    assert all(store.figures[f"read/256/{p}/jpeg70/signed"]["mean"] == 1 for p in content_bits.PLACES)
+    lengths = [len(table.rows) for table in content_bits.curve_table(store)[:4]]
+    assert lengths == [len(channels)] * 3 + [4]

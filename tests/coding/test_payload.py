@@ -32,7 +32,7 @@ def owner() -> Owner:
 
 def contents(signed: bool, sizes=SIZES) -> payload.Contents:
     rng = np.random.default_rng(0)
-    room, rest = payload.budgets(*sizes, signed)
+    room, rest = payload.budgets(*sizes, "mark" if signed else "absent")
     middle, *top = (rng.integers(0, 2, b, dtype=np.uint8) for b in (room, *rest))
     cells = middle[: 2 * 16 * 22].reshape(2, 16, 22)
     return payload.Contents(middle[cells.size :], tuple(top), cells=cells)
@@ -123,7 +123,7 @@ def test_a_forged_content_under_a_true_signature_is_invalid(owner):
 
 def test_an_earlier_protection_is_stated_and_signed(owner):
     stated = payload.Previous(bytes(range(8)), bytes(range(4)))
-    room = payload.budgets(*SIZES, True, True)
+    room = payload.budgets(*SIZES, "mark", True)
     given = payload.Contents(np.ones(room[0], np.uint8), tuple(np.ones(b, np.uint8) for b in room[1]))
     middle = payload.read_middle(payload.build(BASE, given, SIZES, owner, stated, RATES).middle, BASE)
     assert middle.previous == stated and payload.check_signature(BASE, middle, owner.public)
@@ -133,9 +133,40 @@ def test_an_earlier_protection_is_stated_and_signed(owner):
     assert middle.previous == unsigned and middle.signature is None
 
 
+def test_a_registry_can_keep_the_signature(owner):
+    """Of 512 bits, which the content gets; the mark names the key, and is bound as by a signature within."""
+    room = payload.budgets(*SIZES, "registry")
+    assert room[0] == payload.budgets(*SIZES, "mark")[0] + 512
+    given = payload.Contents(np.ones(room[0], np.uint8), tuple(np.ones(b, np.uint8) for b in room[1]))
+    layers = payload.build(BASE, given, SIZES, owner, rates=RATES, registered=True)
+    middle = payload.read_middle(layers.middle, BASE)
+    assert middle.registered and middle.signature is None and (middle.content == given.middle).all()
+    assert middle.fingerprint == owner.public.short and len(layers.signature) == 64
+    other = payload.build(BASE, given, SIZES, Owner.create(), rates=RATES, registered=True).signature
+    assert payload.check_signature(BASE, middle, owner.public, [other, layers.signature])
+    assert not payload.check_signature(BASE, middle, owner.public, [other])
+    assert not payload.check_signature(BASE, middle, owner.public)
+    moved = replace(BASE, identity=bytes(8))
+    for base, changed in ((moved, middle), (BASE, replace(middle, content=1 - middle.content))):
+        assert not payload.check_signature(base, changed, owner.public, [layers.signature])
+
+
+def test_readers_before_registered_signatures_take_the_mark_for_an_unsigned_one(owner):
+    """They skip two spare bits, and take what stands behind the content for padding."""
+    room = payload.budgets(*SIZES, "registry")
+    given = payload.Contents(np.ones(room[0], np.uint8), tuple(np.ones(b, np.uint8) for b in room[1]))
+    bits = payload.build(BASE, given, SIZES, owner, rates=RATES, registered=True).middle[:-32].copy()
+    assert bits[0] == 0 and bits[6] == 1
+    bits[6] = 0
+    read = payload.read_middle(
+        np.concatenate([bits, crc32(BASE.bits(), bits, domain=b"underdrawing middle")]), BASE
+    )
+    assert read.fingerprint is None and (read.content == given.middle).all()
+
+
 def test_too_small_a_middle_is_left_unsigned_and_none_is_left_out(owner):
-    small = payload.middle_overhead(False) + 50
-    code = np.ones(payload.budgets(small, (), False)[0], np.uint8)
+    small = payload.middle_overhead("absent") + 50
+    code = np.ones(payload.budgets(small, (), "absent")[0], np.uint8)
     layers = payload.build(WHOLE, payload.Contents(code), (small, ()), owner)
     middle = payload.read_middle(layers.middle, WHOLE)
     assert layers.top == () and middle.signature is None and (middle.content == code).all()

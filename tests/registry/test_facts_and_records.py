@@ -107,6 +107,17 @@ def test_owner_signs_the_whole_record(changes):
     assert record(1).signature_state() == "absent" == signed.signed(None).signature_state()
 
 
+def test_a_record_keeps_the_signature_of_a_mark_and_other_records_stay_readable_by_older_versions():
+    kept = record(1, mark_signature=bytes(range(64)), format=3).signed(Owner.create())
+    again = Record.from_text(kept.to_text(), kept.vector)
+    assert again.mark_signature == bytes(range(64)) and again.signature_state() == "valid"
+    assert replace(again, mark_signature=bytes(64)).signature_state() == "invalid"
+    assert "mark_signature" not in record(1).to_json() and record(1).to_json()["format"] == 2
+    for wrong in ({"mark_signature": bytes(64)}, {"format": 3}):
+        with pytest.raises(RegistryError, match="format 3"):
+            record(1, **wrong)
+
+
 def test_signature_of_a_picture_is_none_of_a_record():
     owner, unsigned = Owner.create(), record(1)
     text = replace(unsigned, owner=owner.public).to_text().encode()

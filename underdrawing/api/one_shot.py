@@ -37,6 +37,7 @@ def protect(
     manifests: str | Path | None = None,
     rendition_px: int = LONG_SIDE_PX,
     focus: str | Sequence[str] = "none",
+    signing: str = "auto",
     label: str | None = None,
     originals: str | Path | None = None,
 ) -> ProtectReport:
@@ -56,6 +57,7 @@ def protect(
         quality=quality,
         rendition_px=rendition_px,
         focus=focus,
+        signing=signing,
     )
     with session:
         return session.protect(

@@ -56,9 +56,10 @@ class Producer:
                 problem, notes = error, (f"{_STRONGER_NOTE} {strength:.3g}, {error}",)
                 continue
             encoded = None if self.encode is None else self.encode(report)
-            found = self.reader.read(_product(report) if encoded is None else encoded.data)
+            reader = self._reader(report)
+            found = reader.read(_product(report) if encoded is None else encoded.data)
             if encoded is not None and found.missing(report):
-                report, encoded, found = self._finer(report, encoded, found)
+                report, encoded, found = self._finer(report, encoded, found, reader)
             lost = [_NAMES[name] for name in found.missing(report) if name in _NAMES]
             if not lost:
                 return _confirmed(_with_growth(report, encoded), found, notes), encoded
@@ -67,8 +68,15 @@ class Producer:
             problem = _not_read(report, found, what)
         raise problem
 
+    def _reader(self, report: ProtectReport) -> Reader | FrameReader:
+        """The reader, which knows the signature that the registry is to keep."""
+        kept = None if report.record is None else report.record.mark_signature
+        if kept is None or isinstance(self.reader, FrameReader):
+            return self.reader
+        return replace(self.reader, signature=kept)
+
     def _finer(
-        self, report: ProtectReport, encoded: EncodedFile, found: ReadBack
+        self, report: ProtectReport, encoded: EncodedFile, found: ReadBack, reader: Reader | FrameReader
     ) -> tuple[ProtectReport, EncodedFile, ReadBack]:
         """The same with a finer quantizer, where the file is a JPEG in that of its input and more is read."""
         picture = report.protected
@@ -79,7 +87,7 @@ class Producer:
             return report, encoded, found
         finer = replace(report, protected=replace(picture, quality=FINER_QUALITY))
         other = self.encode(finer)
-        read = self.reader.read(other.data)
+        read = reader.read(other.data)
         if len(read.missing(report)) < len(found.missing(report)):
             return finer, other, read
         return report, encoded, found

@@ -26,12 +26,14 @@ from underdrawing.metrics.quality import psnr_db, ssim
 from underdrawing.registry import embedding
 from underdrawing.registry.facts import Facts
 from underdrawing.registry.hashes import file_hash, perceptual_hash, pixel_hash
-from underdrawing.registry.record import Copy, Record, now
-from underdrawing.registry.rendition import LONG_SIDE_PX, render
+from underdrawing.registry.record import FORMAT, FORMAT_WITH_MARK_SIGNATURE, Copy, Record, now
+from underdrawing.registry.rendition import FULL, LEAST_PX, LONG_SIDE_PX, render
 from underdrawing.report.reports import LAYERS, ProtectReport
 
 AUTO = "auto"
 """A label by the classifier."""
+SIGNING = ("auto", "mark", "registry")
+"""Where the owner's signature is kept; "auto": in the mark where it has room, else in the registry."""
 _IDENTITY_BYTES = 8
 _NO_ROOM = "not signed: this picture is too small or too flat to hold a signature; a higher strength may help"
 
@@ -77,6 +79,8 @@ class Embedder:
     recorded: Recorded = NOTHING
     lossless: bool = False
     """Whether the product is stored losslessly, and gets a layer that holds there only."""
+    signing: str = "mark"
+    """Where the signature is kept, see systems.photo; in the mark where no record is made."""
 
     def embed(self, source: SourcePicture, identity: bytes | None, facts: Facts | None) -> ProtectReport:
         """Protect a picture in memory. facts: of the record; None makes no record."""
@@ -89,6 +93,8 @@ class Embedder:
             stated["content"] = ContentRequest(self.focus, caption, self._label(picture, facts))
         elif self.recorded.label is not None:
             raise UsageError(f"{self.system} records no label; leave it out")
+        if facts is not None and hasattr(self.model, "registered_signatures"):
+            stated["signing"] = self.signing
         protection = self.model.protect(
             picture.shown,
             owner=self.owner,
@@ -163,6 +169,7 @@ class Embedder:
         previous: tuple[str, str | None] | None,
     ) -> Record:
         height, width = protected.pixels.shape[:2]
+        of_mark = getattr(protection, "signature", None)
         return Record(
             original=_copy(source.picture, source.data),
             protected=_copy(protected, None),
@@ -177,6 +184,8 @@ class Embedder:
             facts=facts,
             previous=previous,
             rendition=render(source.picture.shown, self.rendition_px) if self.rendition_px else None,
+            mark_signature=of_mark,
+            format=FORMAT if of_mark is None else FORMAT_WITH_MARK_SIGNATURE,
         )
 
 
@@ -233,6 +242,22 @@ def placed_record(
 def to_facts(facts: Facts | Mapping[str, Any] | None) -> Facts:
     """Facts from a mapping. RegistryError where it does not follow registry/facts.schema.json."""
     return facts if isinstance(facts, Facts) else Facts.from_json(facts or {})
+
+
+def check_settings(
+    quality: int | None, rendition_px: int, signing: str, system: str, registry: object | None
+) -> None:
+    """UsageError for settings of a Session that are out of range, or contradict each other."""
+    if quality is not None and not 1 <= quality <= 100:
+        raise UsageError(f"expected a quality from 1 to 100, got {quality}")
+    if rendition_px and not LEAST_PX <= rendition_px <= FULL:
+        raise UsageError(
+            f"expected a rendition of {LEAST_PX} to {FULL} px, or 0 for none, got {rendition_px}"
+        )
+    if signing not in SIGNING:
+        raise UsageError(f"expected a signature in one of {', '.join(SIGNING)}, got {signing!r}")
+    if signing == "registry" and (system != "photo" or registry is None):
+        raise UsageError("only a registry keeps the signature of a mark, of system photo; name a registry")
 
 
 def identity_bytes(identity: str | bytes | None) -> bytes | None:

@@ -56,6 +56,8 @@ class Reader:
     """The key whose signature is looked for."""
     secret: bytes | None = None
     max_pixels: int = MAX_PIXELS
+    signature: bytes | None = None
+    """The signature of the mark, where a registry is to keep it."""
 
     def read(self, source: bytes | np.ndarray) -> ReadBack:
         """What is found. source: the bytes of a picture file, or pixels (H, W, 3) uint8. PictureError."""
@@ -64,7 +66,9 @@ class Reader:
             pixels = load_picture(source, max_pixels=self.max_pixels).shown
         # Systems that need no search have no shorter way than to verify.
         read = getattr(self.model, "read_back", self.model.verify)
-        verdict = read(pixels, secret=self.secret, find_key=self._key)
+        kept = self.signature
+        options = {} if kept is None else {"find_signatures": lambda identity: (kept,)}
+        verdict = read(pixels, secret=self.secret, find_key=self._key, **options)
         key, valid = verdict.signature.key, verdict.signature.state == "valid"
         signed_by = key if valid and self.owner is not None and key == self.owner.fingerprint else None
         bits = verdict.details.get("bits", {})

@@ -22,7 +22,8 @@ from underdrawing.registry.record import Entry, Record
 from underdrawing.registry.retrieval import SURE, nearest
 from underdrawing.registry.store import Registry
 
-_MOST_RECORDS = 4  # of one identity that are compared
+MOST_RECORDS = 4
+"""Of one identity that are compared."""
 _MOST_NEAREST = 2
 _MOST_ALTERED = 0.5  # of a picture without a mark; beyond it is a similar photograph, not an edited one
 _LEAST_EVIDENCE = 11.0  # of a record by content, to be compared; nine of ten wrong ones are below
@@ -52,7 +53,7 @@ class Desk:
     def consult(self, received: np.ndarray, verdict: Verdict) -> Consulted:
         """The verdict on a received picture (H, W, 3) uint8 joined with its registered original."""
         entries = [] if verdict.identity is None else self.registry.by_identity(verdict.identity)
-        placed, tried = first_aligned(self.registry, entries[:_MOST_RECORDS], received)
+        placed, tried = first_aligned(self.registry, entries[:MOST_RECORDS], received)
         another = placed is None and any(one.found == "another picture" for one in tried)
         contradicted = another and not verdict.shared_identity
         other = None

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from underdrawing.api.verifying import pem
+from underdrawing.api.verifying import kept_signatures, pem
 from underdrawing.coding.keys import TrustStore
 from underdrawing.core.errors import RegistryError
 from underdrawing.credentials.reading import kept_for
@@ -30,6 +30,7 @@ def find(
     if limit < 1:
         raise RegistryError(f"expected a limit of at least 1, got {limit}")
     options = {"thorough": True} if thorough else {}
+    options |= kept_signatures(model, registry)
     verdict = model.verify(source.picture.shown, secret=secret, find_key=registry.find_key, **options)
     return matches(registry, source.picture.shown, verdict, limit)
 

@@ -29,7 +29,7 @@ from underdrawing.judging.marked_frames import MarkedFrames
 from underdrawing.registry.facts import Facts
 from underdrawing.registry.originals import OriginalRepository
 from underdrawing.registry.record import Record
-from underdrawing.registry.rendition import FULL, LEAST_PX, LONG_SIDE_PX
+from underdrawing.registry.rendition import LONG_SIDE_PX
 from underdrawing.registry.retrieval import Match
 from underdrawing.registry.store import Registry, open_registry
 from underdrawing.report.examination import ExamineReport
@@ -81,6 +81,9 @@ class Session:
     """Places that get more of the content code: "auto" (faces, and what stands out), "faces", "none", or
     boxes "x,y,width,height" in pixels of the picture as it is shown; boxes outside of a picture are an error,
     and UsageError where the system is not photo."""
+    signing: str = "auto"
+    """Where `protect` keeps the signature: "mark"; "registry", which leaves more bits to the content, and
+    without which `verify` finds none; "auto": there where the mark has no room. Of system photo."""
     rendition_px: int = LONG_SIDE_PX
     """Longest side of the rendition of each original that `protect` keeps in the registry, by which `verify`
     finds edits whoever made them: 256 px to rendition.FULL; 0 keeps none."""
@@ -103,12 +106,7 @@ class Session:
         self._manifests = trust.manifest_repository(self.manifests, self.registry)
         self._originals = trust.original_repository(self.originals, self.registry)
         self._opened: Registry | None = None
-        if self.quality is not None and not 1 <= self.quality <= 100:
-            raise UsageError(f"expected a quality from 1 to 100, got {self.quality}")
-        if self.rendition_px and not LEAST_PX <= self.rendition_px <= FULL:
-            raise UsageError(
-                f"expected a rendition of {LEAST_PX} to {FULL} px, or 0 for none, got {self.rendition_px}"
-            )
+        protecting.check_settings(self.quality, self.rendition_px, self.signing, self.system, self.registry)
         if self.credentials is not None and self.registry is not None and self._manifests is None:
             raise UsageError("the registry is on a server; give `manifests`, where credentials are kept")
 
@@ -393,6 +391,7 @@ class Session:
             self._focus,
             recorded,
             lossless,
+            self.signing,
         )
         owner = None if self.owner is None else self.owner.public
         reader = Reader(self._model, owner, self._secret, self.max_pixels)

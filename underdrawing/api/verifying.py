@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from underdrawing.api.registered import Consulted, Desk
+from underdrawing.api.registered import MOST_RECORDS, Consulted, Desk
 from underdrawing.coding.keys import PublicKey, TrustStore
 from underdrawing.core.types import Credentials, Signature, Verdict
 from underdrawing.credentials import anchors, messages, reading
@@ -37,6 +37,7 @@ class Judge:
     def judge(self, source: SourcePicture) -> VerifyReport:
         """Verify a picture. Errors: those of the registry and of the manifest repository."""
         options = {"thorough": True} if self.thorough else {}
+        options |= kept_signatures(self.model, self.registry)
         start = time.perf_counter()
         verdict = self.model.verify(
             source.picture.shown, secret=self.secret, find_key=self._key_finder(), **options
@@ -91,6 +92,18 @@ class Judge:
         if recovered.state in ("none", "invalid"):
             return found
         return replace(found, message=f"{found.message} {messages.recovered(recovered)}", recovered=recovered)
+
+
+def kept_signatures(model: Any, registry: Registry | None) -> dict[str, Any]:
+    """The option of `model.verify` that finds signatures in the registry, where both can have them."""
+    if registry is None or not hasattr(model, "registered_signatures"):
+        return {}
+
+    def find(identity: str) -> list[bytes]:
+        records = [entry.record for entry in registry.by_identity(identity)[:MOST_RECORDS]]
+        return [record.mark_signature for record in records if record.mark_signature is not None]
+
+    return {"find_signatures": find}
 
 
 def published(entry: Entry, proven: bool) -> dict[str, Any]:

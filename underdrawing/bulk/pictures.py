@@ -69,6 +69,7 @@ class Worker:
             system=settings.system,
             strength=settings.strength,
             focus=settings.focus,
+            signing=settings.signing,
             quality=settings.quality,
             rendition_px=settings.rendition_px,
             originals=settings.originals,

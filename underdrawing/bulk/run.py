@@ -99,4 +99,4 @@ def _journal_settings(settings: BulkSettings) -> dict[str, Any]:
         "credentials": chain,
         "manifests": None if settings.manifests is None else str(settings.manifests),
         "seed": settings.seed or None,
-    }
+    } | ({} if settings.signing == "auto" else {"signing": settings.signing})  # as in earlier journals

@@ -41,6 +41,8 @@ class BulkSettings:
     system: str = "photo"
     trust: str | None = None
     registry: str | None = None
+    signing: str = "auto"
+    """As in Session."""
     rendition_px: int = LONG_SIDE_PX
     """Of the originals, kept in the registry; 0: none."""
     originals: str | None = None

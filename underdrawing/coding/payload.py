@@ -1,9 +1,9 @@
 """The signed payload: bit fields of the three layers.
 
     base    version 2 | rates 10 | rows 7 | cols 7 | identity 64 | crc 32                       = 122 bits
-    middle  signed 1 | previous 1 | bits of a cell 3 | independent 1 | spare 2 | length 16 |
+    middle  signed 1 | previous 1 | bits of a cell 3 | independent 1 | registered 1 | spare 1 | length 16 |
             [key fingerprint 32 | signature 512] | [previous identity 64 | its key fingerprint 32] |
-            top digest 64 | cells | content | padding | crc 32
+            top digest 64 | cells | content | [key fingerprint 32, where registered] | padding | crc 32
     top     three parts, each one named by the digest in the layer before it:
             rate of the next part 6 | length 14 | [digest of the next part 64] |
             in the last part: key 1 | [public key 256] |
@@ -12,7 +12,8 @@
 `cells` is the hash that judging.witness compares with the received picture: some bits for each cell of 4 x 4
 blocks, plane by plane. The signature covers the base layer, cells, content and previous protection of the
 middle layer and the digest of the top layer (of its first part), so nothing can be exchanged or moved to
-another mark.
+another mark. Where the mark is `registered`, a registry keeps this signature; older readers take the
+fingerprint behind the content for padding, and the mark for an unsigned one.
 
 Version 2, still written where the parts have no room, has 8 bits each for rates, rows and columns, and one
 top layer: key 1 | spare 3 | length 20 | [public key 256] | content | padding | crc 32. Version 1 moreover has
@@ -24,7 +25,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -46,6 +47,8 @@ _RATE = 6
 _PREVIOUS = 64 + _FINGERPRINT
 _MOST_CELL_BITS = 3  # of the hash; a fourth finds no more edits, see docs/HOW_IT_WORKS.md
 _HASH_SHARE = 0.6  # of the middle layer's content, at most, where more than one bit for each cell has room
+Signing = Literal["absent", "mark", "registry"]
+"""Where the signature of a mark is kept; "absent": there is none."""
 _KEY_ROOM = 10 * _KEY
 """The top layer carries the public key where it has at least this many bits."""
 LEAST_PART_BITS = 128
@@ -126,6 +129,8 @@ class Middle:
     previous: Previous | None = None
     independent: bool = False
     """Whether the top layer's content is a code of its own, and does not refine this one."""
+    registered: bool = False
+    """Whether a registry keeps the signature."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +161,8 @@ class Layers:
     middle: np.ndarray | None
     top: tuple[np.ndarray, ...]
     """Of the whole layer, or of each part; empty where there is none."""
+    signature: bytes | None = None
+    """That a registry has to keep, 64 bytes; None where there is none, or the middle layer has it."""
 
 
 def cell_grid(rows: int, cols: int) -> tuple[int, int]:
@@ -170,19 +177,19 @@ def bits_of_a_cell(room: int, cells: int) -> int:
     return max(1, min(_MOST_CELL_BITS, int(_HASH_SHARE * room / cells)))
 
 
-def middle_overhead(signed: bool, previous: bool = False) -> int:
+def middle_overhead(signing: Signing, previous: bool = False) -> int:
     """Bits of the middle layer that are neither cells nor content."""
-    stated = (_FINGERPRINT + _SIGNATURE if signed else 0) + (_PREVIOUS if previous else 0)
-    return 8 + _MIDDLE_LENGTH + stated + _DIGEST + _CRC
+    signature = {"absent": 0, "mark": _FINGERPRINT + _SIGNATURE, "registry": _FINGERPRINT}[signing]
+    return 8 + _MIDDLE_LENGTH + signature + (_PREVIOUS if previous else 0) + _DIGEST + _CRC
 
 
 def budgets(
-    k_middle: int, k_top: Sequence[int], signed: bool, previous: bool = False
+    k_middle: int, k_top: Sequence[int], signing: Signing, previous: bool = False
 ) -> tuple[int, tuple[int, ...]]:
     """Bits that the middle layer has room for (cells and content), and the top layer or each of its parts."""
-    room = max(0, k_middle - middle_overhead(signed, previous)) if k_middle else 0
+    room = max(0, k_middle - middle_overhead(signing, previous)) if k_middle else 0
     middle = min(room, (1 << _MIDDLE_LENGTH) - 1)
-    key = _KEY if _has_key(k_top, signed) else 0
+    key = _KEY if _has_key(k_top, signing == "mark") else 0
     if len(k_top) > 1:
         heads = [_RATE + _PART_LENGTH + _DIGEST] * (len(k_top) - 1) + [_RATE + _PART_LENGTH + 1 + key]
         limit = (1 << _PART_LENGTH) - 1
@@ -192,7 +199,8 @@ def budgets(
 
 
 def _has_key(k_top: Sequence[int], signed: bool) -> bool:
-    """Whether the public key has room in a top layer of these sizes, and at its end."""
+    """Whether the public key has room in a top layer of these sizes, and at its end. A registry keeps the key
+    beside the signature."""
     return signed and sum(k_top) >= _KEY_ROOM and k_top[-1] >= 2 * _KEY
 
 
@@ -203,35 +211,45 @@ def build(
     owner: Owner | None,
     previous: Previous | None = None,
     rates: Sequence[int] = (),
+    *,
+    registered: bool = False,
 ) -> Layers:
     """All layers of version 2 or 3, by `base.version`.
 
     sizes: information bits of the middle layer (0 for none), and of the top layer (none, one or the parts').
-    rates: of the parts behind the first one. Without room for a signature the middle layer is not signed.
+    rates: of the parts behind the first one. registered: whether a registry keeps the signature. Without room
+    for a signature, or here for the key's fingerprint, the middle layer is not signed.
     """
     head, (k_middle, k_top) = base.bits(), sizes
-    public = owner.public if owner is not None and _has_key(k_top, True) else None
+    public = owner.public if owner is not None and not registered and _has_key(k_top, True) else None
     if base.split:
         top = _build_parts(contents.top, k_top, rates, public)
     else:
         top = tuple(_build_top(head, c, k, public) for c, k in zip(contents.top, k_top, strict=True))
     if not k_middle:
         return Layers(head, None, top)
-    signed = owner is not None and k_middle >= middle_overhead(True, previous is not None)
+    least = middle_overhead("registry" if registered else "mark", previous is not None)
+    signer = owner if k_middle >= least else None
+    in_mark, in_registry = signer is not None and not registered, signer is not None and registered
     digest = top_digest(top[0]) if top else np.zeros(_DIGEST, np.uint8)
     cells = contents.cells if contents.cells.size else np.zeros((0, 0, 0), np.uint8)
-    header = [(int(signed), 1), (int(previous is not None), 1), (len(cells), 3)]
-    header += [(int(contents.independent), 1), (0, 2)]
+    header = [(int(in_mark), 1), (int(previous is not None), 1), (len(cells), 3)]
+    header += [(int(contents.independent), 1), (int(in_registry), 1), (0, 1)]
     parts = [from_int(*f) for f in [*header, (len(contents.middle), _MIDDLE_LENGTH)]]
-    if signed and owner is not None:
-        unsigned = Middle(
-            contents.middle, digest, cells=cells, previous=previous, independent=contents.independent
-        )
-        parts += [from_bytes(owner.public.short), from_bytes(owner.sign(signed_message(base, unsigned)))]
+    unsigned = Middle(
+        contents.middle, digest, cells=cells, previous=previous, independent=contents.independent
+    )
+    fingerprint = b"" if signer is None else signer.public.short
+    signature = b"" if signer is None else signer.sign(signed_message(base, unsigned))
+    if in_mark:
+        parts += [from_bytes(fingerprint), from_bytes(signature)]
     if previous is not None:
         parts.append(previous.bits())
     parts += [digest, cells.ravel(), contents.middle]
-    return Layers(head, _closed(parts, k_middle, head, b"underdrawing middle"), top)
+    if in_registry:
+        parts.append(from_bytes(fingerprint))
+    kept = signature if in_registry else None
+    return Layers(head, _closed(parts, k_middle, head, b"underdrawing middle"), top, kept)
 
 
 def bits_by_kind(layers: Layers, contents: Contents) -> dict[str, int]:
@@ -319,11 +337,11 @@ def read_base(bits: np.ndarray) -> Base:
 def read_middle(bits: np.ndarray, base: Base) -> Middle:
     """Parse the middle layer's information bits; CodeError on a wrong checksum."""
     reader = BitReader(_opened(bits, base.bits(), b"underdrawing middle"))
-    signed, stated, k, independent = reader.number(1), 0, 0, 0
+    signed, stated, k, independent, registered = reader.number(1), 0, 0, 0, 0
     if base.version == _FIRST_VERSION:
         reader.take(3)
     else:
-        stated, k, independent, _ = reader.number(1), reader.number(3), reader.number(1), reader.take(2)
+        stated, k, independent, registered, _ = (reader.number(size) for size in (1, 3, 1, 1, 1))
     length = reader.number(_MIDDLE_LENGTH)
     fingerprint = to_bytes(reader.take(_FINGERPRINT)) if signed else None
     signature = to_bytes(reader.take(_SIGNATURE)) if signed else None
@@ -332,7 +350,11 @@ def read_middle(bits: np.ndarray, base: Base) -> Middle:
     rows, cols = cell_grid(base.rows, base.cols)
     cells = reader.take(k * rows * cols).reshape(k, rows, cols)
     content = reader.take(length)
-    return Middle(content, digest, fingerprint, signature, cells, previous, bool(independent))
+    if registered:
+        fingerprint = to_bytes(reader.take(_FINGERPRINT))
+    return Middle(
+        content, digest, fingerprint, signature, cells, previous, bool(independent), bool(registered)
+    )
 
 
 def _read_previous(reader: BitReader) -> Previous:
@@ -378,8 +400,7 @@ def signed_message(base: Base, middle: Middle) -> bytes:
     return b"underdrawing signature %d\0" % base.version + parts
 
 
-def check_signature(base: Base, middle: Middle, public: PublicKey) -> bool:
-    """Whether the middle layer's signature is this key's."""
-    if middle.signature is None:
-        return False
-    return public.verify(signed_message(base, middle), middle.signature)
+def check_signature(base: Base, middle: Middle, public: PublicKey, kept: Sequence[bytes] = ()) -> bool:
+    """Whether the signature of the middle layer, or one of those that a registry keeps, is this key's."""
+    signatures = kept if middle.signature is None else (middle.signature,)
+    return any(public.verify(signed_message(base, middle), signature) for signature in signatures)

@@ -94,6 +94,10 @@ _FLAGS: dict[str, dict[str, Any]] = {
         "help": "px; places that get more of the content code, repeatable; or auto, faces, none (default)",
     },
     "--registry": {"metavar": "DB", "help": "add a record of each picture; made if not there"},
+    "--signature-in": {
+        "choices": ["auto", "mark", "registry"], "default": "auto", "dest": "signing",
+        "help": "auto: the mark where it has room, else the registry; registry: more room for the content",
+    },
     "--rendition": {
         "type": _rendition, "default": 1024, "metavar": "PX", "dest": "rendition_px", "help": _RENDITION,
     },
@@ -114,6 +118,7 @@ PROTECTION = (
     "--focus",
     "--quality",
     "--registry",
+    "--signature-in",
     "--rendition",
     "--originals",
     "--facts",

@@ -39,6 +39,7 @@ class SessionFlags:
     rendition_px: int = 1024
     originals: str | None = None
     focus: tuple[str, ...] = ()
+    signing: str = "auto"
 
 
 @lru_cache(maxsize=1)

@@ -25,11 +25,14 @@ class Signature:
     """State of the owner's signature over identity and hidden code."""
 
     state: SignatureState = "absent"
-    """valid or invalid under `key`; absent: none was read; unknown: the key is not available."""
+    """valid or invalid under `key`; absent: none was read; unknown: the key is not available, or the registry
+    that keeps the signature."""
     key: str | None = None
-    """Fingerprint of the signer's public key, 16 hex digits, or None."""
+    """Fingerprint of the signer's public key, 16 hex digits; its first 8 where the key is not available."""
     trusted: bool = False
     """Whether that key is in the verifier's trust store; independent of whether the signature is valid."""
+    registered: bool = False
+    """Whether a registry keeps the signature, and not the mark."""
 
 
 @dataclass(frozen=True)

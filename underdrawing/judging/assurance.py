@@ -75,7 +75,9 @@ def content_witness(
         return witness("contradicts", what)
     unproven = {
         "absent": "The content in the mark is not signed: anybody could have written it.",
-        "unknown": "The key that signed the content is not at hand, so nothing proves it.",
+        "unknown": "The key that signed the content is not at hand, so nothing proves it."
+        if not signature.registered
+        else "The signature of the content lies in a registry that is not at hand, so nothing proves it.",
         "invalid": "The signature does not fit the content: somebody else wrote it.",
     }
     if signature.state != "valid":
@@ -129,10 +131,12 @@ def unvouched_blocks(image: np.ndarray, clipped: np.ndarray) -> np.ndarray:
 
 def signed_identity(verdict: Verdict) -> str:
     """The first half of a message: identity, and state of the signature."""
+    registered = verdict.signature.registered
+    missing = "by a signature in a registry that is not at hand" if registered else "which is not at hand"
     signed = {
         "valid": f", signed by key {verdict.signature.key}",
         "invalid": ", but the signature does not hold",
-        "unknown": f", signed by key {verdict.signature.key}..., which is not at hand",
+        "unknown": f", signed by key {verdict.signature.key}..., {missing}",
         "absent": ", no signature read",
     }[verdict.signature.state]
     return f"Protected as {verdict.identity}{signed}"

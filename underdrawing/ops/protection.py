@@ -29,6 +29,8 @@ class Protection:
     """Whether the owner's signature, where there is an owner, had room."""
     notes: tuple[str, ...] = ()
     """What the mark of this picture cannot do; a sentence each."""
+    signature: bytes | None = None
+    """The owner's signature over the mark, 64 bytes, where a registry is to keep it in place of the mark."""
 
     @classmethod
     def between(cls, original: np.ndarray, protected: np.ndarray) -> Protection:

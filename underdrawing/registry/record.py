@@ -22,10 +22,11 @@ from underdrawing.registry.facts import Facts
 from underdrawing.registry.rendition import Rendition
 
 FORMAT = 2
-"""Version of the canonical JSON. Format 1, without rendition, signature and earlier protection, is read;
-others are refused."""
-_FORMATS = (1, FORMAT)
-_ADDED_IN_2 = ("rendition", "signature", "previous")
+"""Version of the canonical JSON. Format 1, without rendition, signature and earlier protection, is read."""
+FORMAT_WITH_MARK_SIGNATURE = 3
+"""Of records with `mark_signature`; the others stay readable by older versions. Later formats are refused."""
+_FORMATS = (1, FORMAT, FORMAT_WITH_MARK_SIGNATURE)
+_ADDED_IN = {"rendition": 2, "signature": 2, "previous": 2, "mark_signature": FORMAT_WITH_MARK_SIGNATURE}
 SIGNATURE_DOMAIN = b"underdrawing record 1\0"
 """Precedes a signed record, so that no other signature of the owner can be taken for one."""
 _PREVIOUS = ("identity", "key")
@@ -86,8 +87,10 @@ class Record:
     """The owner's Ed25519 signature over the record, 64 bytes; see `signed`."""
     previous: tuple[str, str | None] | None = None
     """Identity and key (8 hex digits, or None) of the protection that this one replaced."""
+    mark_signature: bytes | None = None
+    """The owner's signature over the mark, 64 bytes, of a mark that has no room for it."""
     format: int = FORMAT
-    """Of the canonical JSON; 1 or 2."""
+    """Of the canonical JSON: 1, 2, or 3 with a `mark_signature`."""
 
     def __post_init__(self) -> None:
         if self.identity is not None:
@@ -97,6 +100,8 @@ class Record:
             _check_hex("previous key", self.previous[1] or "0" * 8, 8)
         if (self.vector is None) != (self.embedding is None):
             raise RegistryError("record: a vector needs the name of its embedding, and the name a vector")
+        if (self.mark_signature is None) == (self.format >= FORMAT_WITH_MARK_SIGNATURE):
+            raise RegistryError("record: format 3 has the signature of a mark, and only format 3")
 
     def to_json(self) -> dict[str, Any]:
         """The JSON object whose canonical text is hashed; docs/REGISTRY.md describes it."""
@@ -117,8 +122,9 @@ class Record:
             "rendition": self.rendition and {"hash": self.rendition.hash, "size": list(self.rendition.size)},
             "signature": self.signature and self.signature.hex(),
             "previous": self.previous and dict(zip(_PREVIOUS, self.previous, strict=True)),
+            "mark_signature": self.mark_signature and self.mark_signature.hex(),
         }
-        return {name: value for name, value in found.items() if self.format > 1 or name not in _ADDED_IN_2}
+        return {name: value for name, value in found.items() if self.format >= _ADDED_IN.get(name, 1)}
 
     def __repr__(self) -> str:
         owner = "not signed" if self.owner is None else f"of {self.owner.fingerprint}"
@@ -153,8 +159,8 @@ class Record:
             if given["format"] not in _FORMATS:
                 raise RegistryError(f"record: format {given['format']} is not known; use a later version")
             code, owner = given["code"], given["owner"]
-            rendition, signature, previous = (
-                (None, None, None) if given["format"] == 1 else (given[name] for name in _ADDED_IN_2)
+            rendition, signature, previous, of_mark = (
+                given[name] if given["format"] >= since else None for name, since in _ADDED_IN.items()
             )
             width, height = given["size"]
             return cls(
@@ -172,6 +178,7 @@ class Record:
                 rendition=rendition and Rendition(rendition["hash"], tuple(rendition["size"])),
                 signature=None if signature is None else bytes.fromhex(signature),
                 previous=previous and (previous["identity"], previous["key"]),
+                mark_signature=None if of_mark is None else bytes.fromhex(of_mark),
                 format=given["format"],
             )
         except RegistryError:

@@ -31,7 +31,7 @@ _SIGNATURES = {
     "valid": "valid",
     "invalid": "INVALID: it does not hold for this key",
     "absent": "none was read",
-    "unknown": "cannot be checked: no key with this fingerprint is at hand",
+    "unknown": "cannot be checked: its key, or the registry that keeps it, is not at hand",
 }
 _CREDENTIALS = {
     "none": "none in this file",

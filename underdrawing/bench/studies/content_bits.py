@@ -1,6 +1,7 @@
 """content-bits: bits of content that are read after each codec, in whole photographs without an edit.
 
-bits-SIZE   coco_val squares, protected at default strength: container, and after each codec the bits read
+bits-SIZE   coco_val squares, protected at default strength: container, and after each codec the bits read,
+            and what `verify` says, with the signature in the mark and in a registry
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from underdrawing.bench.harness.subjects import Subject
 from underdrawing.metrics.quality import psnr_db, ssim
 from underdrawing.metrics.ssimulacra2 import ssimulacra2
 
+PLACES = {"mark": "in the mark", "registry": "in a registry"}
+"""Of the signature, and their names."""
 PROTOCOL = Protocol("content-bits", sizes=(256, 512))
 CHANNELS: tuple[Channel, ...] = (
     Nothing(),
@@ -38,40 +41,55 @@ def run(run: Run, protocol: Protocol = PROTOCOL) -> None:
 
 
 def _bits(subject: Subject, protocol: Protocol, case: Case) -> list[Row]:
+    return [row for place in PLACES for row in _bits_of(place, subject, protocol, case)]
+
+
+def _bits_of(place: str, subject: Subject, protocol: Protocol, case: Case) -> list[Row]:
     image, _ = case.photo.square(case.size)
-    protected = subject.protect(image, case.strength)
+    owner, model = subject.owner, subject.model
+    assert owner is not None
+    protection = model.protect(
+        image, owner=owner, identity=subject.identity, strength=case.strength, signing=place
+    )
+    kept = () if protection.signature is None else (protection.signature,)
+    finding = {"find_key": lambda short: owner.public, "find_signatures": lambda identity: kept}
+    protected = protection.apply(image)
     container = {"psnr_db": psnr_db(image, protected), "ssim": ssim(image, protected)}
-    container |= {"ssimulacra2": ssimulacra2(image, protected)}
-    rows: list[Row] = [(f"container/{case.label}", container)]
+    container |= {"ssimulacra2": ssimulacra2(image, protected), "cells": protection.bits["cells"]}
+    rows: list[Row] = [(f"container/{case.label}/{place}", container)]
     for channel in CHANNELS:
         rng = np.random.default_rng([protocol.seed, case.size, case.index])
         received, _ = channel.attack(protected, rng)
-        verdict = subject.read_back(received)
-        bits = verdict.details.get("bits", {})
-        values = {"content": bits.get("content", 0), "signed": verdict.signature.state == "valid"}
-        rows.append((f"read/{case.label}/{channel.name}", values))
+        read, verdict = model.read_back(received, **finding), model.verify(received, **finding)
+        values = {"content": read.details.get("bits", {}).get("content", 0)}
+        values |= {"signed": read.signature.state == "valid"}
+        values |= {status: verdict.status == status for status in ("intact", "altered")}
+        rows.append((f"read/{case.label}/{place}/{channel.name}", values))
     return rows
 
 
 def curve_table(store: Store) -> Sequence[Block] | None:
-    """Content bits and signatures after each codec, by size."""
+    """Content bits, signatures and untouched pictures called intact after each codec, by size and place of
+    the signature."""
     if not store.parts:
         return None
-    sizes = [str(size) for size in PROTOCOL.sizes if f"bits-{size}" in store.parts]
-    measures_of = (("psnr_db", 2), ("ssim", 4), ("ssimulacra2", 1))
-    rows = [[name, *(store.cell(f"container/{size}/{name}", n) for size in sizes)] for name, n in measures_of]
-    containers = Table(("container", *sizes), rows)
-    head = ["codec"]
-    for size in sizes:
-        head += [f"content bits, {size}", f"signed %, {size}"]
-    read = []
-    for channel in CHANNELS:
-        cells = [channel.name]
-        for size in sizes:
-            key = f"read/{size}/{channel.name}"
-            cells += [store.cell(f"{key}/content", 0), store.cell(f"{key}/signed", 0, scale=100)]
-        read.append(cells)
-    return [Table(head, read), containers, store.conditions_table(), store.stale_note()]
+    sizes = [size for size in PROTOCOL.sizes if f"bits-{size}" in store.parts]
+    variants = [(f"{size}/{place}", f"{size}, {name}") for size in sizes for place, name in PLACES.items()]
+    keys, names = zip(*variants, strict=True)
+    container = (("psnr_db", 2), ("ssim", 4), ("ssimulacra2", 1), ("cells", 0))
+    rows = [[name, *(store.cell(f"container/{key}/{name}", n) for key in keys)] for name, n in container]
+    values = (("content bits", "content", 1), ("signed, %", "signed", 100), ("intact, %", "intact", 100))
+    read = [
+        Table(
+            (title, *names),
+            [
+                [c.name, *(store.cell(f"read/{key}/{c.name}/{value}", 0, scale=scale) for key in keys)]
+                for c in CHANNELS
+            ],
+        )
+        for title, value, scale in values
+    ]
+    return [*read, Table(("container", *names), rows), store.conditions_table(), store.stale_note()]
 
 
 STUDY = Study(

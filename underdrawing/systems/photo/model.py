@@ -14,6 +14,7 @@ Carrier and theory: carriers/lattice and docs/HOW_IT_WORKS.md. Learned parts: pa
 from __future__ import annotations
 
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,11 +30,14 @@ from underdrawing.ops.protection import Protection
 from underdrawing.systems.photo import protecting, verifying
 from underdrawing.systems.photo.decoding import decode_layers, detect_unchanged, detect_whole, searches
 from underdrawing.systems.photo.parts import BlockLocator, ContentWitness, Fuser, Parts, SketchCodec
-from underdrawing.systems.photo.protecting import Codecs, Settings
+from underdrawing.systems.photo.protecting import Codecs, Settings, SigningPlace
 
 
 class Photo:
     """Protect and verify photographs; weights are loaded at first use."""
+
+    registered_signatures: ClassVar[bool] = True
+    """Whether a registry can keep the signature of a mark, for `protect(signing=)` and `verify(kept=)`."""
 
     @cached_property
     def sketch(self) -> SketchCodec:
@@ -78,6 +82,7 @@ class Photo:
         strength: float = 1.0,
         previous: Previous | None = None,
         content: ContentRequest = PLAIN,
+        signing: SigningPlace = "mark",
     ) -> Protection:
         """Embed content code, identity (8 bytes) and the owner's signature in a photograph (H, W, 3) uint8.
 
@@ -85,10 +90,11 @@ class Photo:
         strength: multiplies the steps; rounded to the nearest of STRENGTHS.
         previous: an earlier protection of this picture, which the new one replaces and names.
         content: places that get more of the content code, a caption and a label.
+        signing: where the signature is kept; `Protection.signature` is the one that a registry has to keep.
         Raises ShapeError where a side is shorter than 64 px, and for a focus outside of the picture.
         """
         codecs = Codecs(self.sketch, self.witness, self.importance)
-        settings = Settings(owner, secret, strength, previous, content)
+        settings = Settings(owner, secret, strength, previous, content, signing)
         return protecting.protect(image, codecs, settings, identity)
 
     def with_lossless_layer(
@@ -133,11 +139,13 @@ class Photo:
         *,
         secret: bytes | None = None,
         find_key: verifying.FindKey = lambda short: None,
+        find_signatures: verifying.FindSignatures = lambda identity: (),
         thorough: bool = False,
     ) -> Verdict:
         """Verdict on a received picture (H, W, 3) uint8.
 
-        find_key: the public key whose fingerprint starts with these four bytes, or None.
+        find_key: the public key whose fingerprint starts with these four bytes, or None. find_signatures:
+        those that a registry keeps for the mark of this identity (16 hex digits).
         thorough: search for combinations of crop, scale, rotation, mirroring and stretching too.
         """
         plane = picture_luma(image)
@@ -148,7 +156,7 @@ class Photo:
             return Verdict("unprotected", present=False, message=message)
         marked = decode_layers(marked)
         parts = Parts(self.sketch, self.witness, self.locator, self.fusion)
-        return verifying.judge(image, marked, parts, find_key, secret)
+        return verifying.judge(image, marked, parts, verifying.Keys(find_key, find_signatures), secret)
 
     def read_back(
         self,
@@ -156,6 +164,7 @@ class Photo:
         *,
         secret: bytes | None = None,
         find_key: verifying.FindKey = lambda short: None,
+        find_signatures: verifying.FindSignatures = lambda identity: (),
     ) -> Verdict:
         """What `verify` reads in a whole picture at its own size, not judged: identity, signature, layers and
         their number of bits by kind in details["bits"]. Fast."""
@@ -163,7 +172,8 @@ class Photo:
         if marked is None:
             return Verdict("unprotected", present=False, message="No mark found.")
         marked = decode_layers(marked)
-        identity, signature = marked.base.identity.hex(), verifying.read_signature(marked, find_key)
+        keys = verifying.Keys(find_key, find_signatures)
+        identity, signature = marked.base.identity.hex(), verifying.read_signature(marked, keys)
         found = {"identity": identity, "signature": signature, "layers": marked.layers}
         return Verdict("unknown", True, "Read, not judged.", **found, details={"bits": marked.bits})
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import secrets
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from underdrawing.carriers.lattice.detection import BASE_CODE_BITS, base_is_readable
-from underdrawing.carriers.lattice.division import divide
+from underdrawing.carriers.lattice.division import Division, divide
 from underdrawing.carriers.lattice.embed import code_length
 from underdrawing.carriers.lattice.grid import grid_size, resize, to_picture
 from underdrawing.carriers.lattice.lattice import LEAST_VIEW_PX, Lattice
@@ -33,6 +33,9 @@ from underdrawing.systems.photo.parts import ContentWitness, SketchCodec
 LEAST_SIDE_PX = 64
 _MORE_IDENTITIES = 3  # drawn where one is not readable
 _LEAST_CONTENT_BITS = 60
+_REGISTERED_NOTE = (
+    "the signature is kept in the registry, and not in the picture: verify needs this registry to find it"
+)
 _LAYERED_SHARE = 0.15  # of the top layer's bits, from which the middle layer is a useful first layer
 
 
@@ -44,6 +47,10 @@ class Codecs(NamedTuple):
     importance: ImportanceMap
 
 
+SigningPlace = Literal["mark", "registry", "auto"]
+"""Where the owner's signature is kept: in the mark, in a registry, or there where the mark has no room."""
+
+
 class Settings(NamedTuple):
     """What a picture is protected with, beside its identity."""
 
@@ -53,6 +60,7 @@ class Settings(NamedTuple):
     previous: payload.Previous | None = None
     """An earlier protection of the same picture, which the new one replaces and names."""
     content: ContentRequest = PLAIN
+    signing: SigningPlace = "mark"
 
 
 def protect(image: np.ndarray, codecs: Codecs, settings: Settings, identity: bytes | None) -> Protection:
@@ -78,10 +86,18 @@ def _protect(image: np.ndarray, codecs: Codecs, settings: Settings, identity: by
     lattice = _lattice(settings.secret).of_picture(identity, (rows, cols))
     plane = np.ascontiguousarray(resize(picture_luma(image), size)[: 8 * rows, : 8 * cols])
 
-    overhead = payload.middle_overhead(owner is not None, previous is not None)
-    plan = divide(lattice, plane, strength, default_strength, overhead + _LEAST_CONTENT_BITS)
+    def divided(signing: payload.Signing) -> tuple[Division, int]:
+        overhead = payload.middle_overhead(signing, previous is not None)
+        return divide(lattice, plane, strength, default_strength, overhead + _LEAST_CONTENT_BITS), overhead
+
+    signing = _signing(settings)
+    plan, overhead = divided(signing)
+    if settings.signing == "auto" and signing == "mark" and plan.middle < overhead:
+        signing = "registry"
+        plan, overhead = divided(signing)
+    registered = signing == "registry"
     k_middle, k_top = plan.middle, plan.top
-    budgets = payload.budgets(k_middle, k_top, owner is not None, previous is not None)
+    budgets = payload.budgets(k_middle, k_top, signing, previous is not None)
     small = np.ascontiguousarray(resize(image, size)[: 8 * rows, : 8 * cols])
     focus, caption, label = settings.content
     faces = codecs.importance.faces(small) if focus.faces and (budgets[0] or any(budgets[1])) else []
@@ -92,7 +108,8 @@ def _protect(image: np.ndarray, codecs: Codecs, settings: Settings, identity: by
     version = payload.VERSION if plan.level.split else payload.UNSPLIT_VERSION
     base = payload.Base(rows, cols, identity, plan.index, version)
     ended = contents._replace(middle=np.concatenate((contents.middle, summary.bits())))
-    layers = payload.build(base, ended, (k_middle, k_top), owner, previous, plan.parts[1:])
+    sizes = (k_middle, k_top)
+    layers = payload.build(base, ended, sizes, owner, previous, plan.parts[1:], registered=registered)
 
     coded = {
         name: code(code_length(name, rows, cols), len(bits)).encode(bits)
@@ -115,8 +132,15 @@ def _protect(image: np.ndarray, codecs: Codecs, settings: Settings, identity: by
         bits,
         pack_code((contents.middle, *contents.top)),
         k_middle >= overhead,
-        notes,
+        notes if layers.signature is None else (*notes, _REGISTERED_NOTE),
+        layers.signature,
     )
+
+
+def _signing(settings: Settings) -> payload.Signing:
+    if settings.owner is None:
+        return "absent"
+    return "registry" if settings.signing == "registry" else "mark"
 
 
 def _checked_grid(height: int, width: int) -> tuple[int, int]:

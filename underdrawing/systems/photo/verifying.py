@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,10 +34,19 @@ from underdrawing.systems.photo.parts import Fuser, Parts, SketchCodec
 
 _LEAST_BOUND = 0.1  # share of the picture that a private mark must cover to bind
 FindKey = Callable[[bytes], PublicKey | None]
+FindSignatures = Callable[[str], Sequence[bytes]]
+
+
+class Keys(NamedTuple):
+    """Where keys and signatures that are not in the picture are found."""
+
+    find: FindKey
+    signatures: FindSignatures = lambda identity: ()
+    """Those that a registry keeps for the marks of an identity."""
 
 
 def judge(
-    received: np.ndarray, marked: Marked, parts: Parts, find_key: FindKey, secret: bytes | None = None
+    received: np.ndarray, marked: Marked, parts: Parts, keys: Keys, secret: bytes | None = None
 ) -> Verdict:
     """The verdict on a received picture (H, W, 3) uint8 from its decoded mark; secret: of private mode."""
     alignment = marked.view.alignment
@@ -60,7 +70,7 @@ def judge(
     probability, rewritten = join_evidence(by_mark, finding)
     in_frame = np.clip(alignment.to_received(probability), 0, 1)
     altered = in_frame > ALTERED_PROBABILITY
-    signature = read_signature(marked, find_key)
+    signature = read_signature(marked, keys)
     by_content = content_witness(finding, signature, rewritten=rewritten)
     unvouched, in_view = _unvouched(image, clipped, marked, by_content)
     bound = 0.0 if marked.binds is None else round(in_view * float(marked.binds.mean()), 4)
@@ -94,7 +104,7 @@ def judge(
         recorded=None if marked.middle is None else recorded_facts(marked.middle.content),
         details=marked.numbers() | ({} if finding is None else {"content_witness": finding.numbers}),
     )
-    public = _public_key(marked, find_key)[0] if signature.state == "valid" else None
+    public = _public_key(marked, keys.find)[0] if signature.state == "valid" else None
     return _with_message(refine(verdict, received, marked.base.identity, public, secret), marked)
 
 
@@ -124,16 +134,18 @@ def _unvouched(
     return ~on_grid, round(float(in_view.mean()), 4)
 
 
-def read_signature(marked: Marked, find_key: FindKey) -> Signature:
-    """Check the signature with the key from `find_key`, otherwise with the key in the picture."""
+def read_signature(marked: Marked, keys: Keys) -> Signature:
+    """Check the signature with the key from `keys`, otherwise with the key in the picture."""
     middle = marked.middle
     if middle is None or middle.fingerprint is None:
         return Signature("absent")
-    public, trusted = _public_key(marked, find_key)
-    if public is None:
-        return Signature("unknown", middle.fingerprint.hex())
-    valid = payload.check_signature(marked.base, middle, public)
-    return Signature("valid" if valid else "invalid", public.fingerprint, trusted=trusted)
+    kept = keys.signatures(marked.base.identity.hex()) if middle.registered else ()
+    public, trusted = _public_key(marked, keys.find)
+    if public is None or (middle.registered and not kept):
+        key = middle.fingerprint.hex() if public is None else public.fingerprint
+        return Signature("unknown", key, trusted=trusted, registered=middle.registered)
+    valid = payload.check_signature(marked.base, middle, public, kept)
+    return Signature("valid" if valid else "invalid", public.fingerprint, trusted, middle.registered)
 
 
 def _public_key(marked: Marked, find_key: FindKey) -> tuple[PublicKey | None, bool]:
