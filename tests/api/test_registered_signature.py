@@ -53,7 +53,7 @@ def test_with_the_registry_the_signature_holds_also_after_a_codec(made, folder):
     assert match.sure and match.record.identity == made.identity
 
 
-def test_without_it_nothing_is_vouched_for_and_the_message_says_why(made, folder):
+def test_without_it_nothing_is_vouched_for_and_the_message_names_the_reason(made, folder):
     with session(folder) as verifier:
         verdict = verifier.judge(folder / "made.png").verdict
     assert (verdict.status, verdict.signature.state) == ("unvouched", "unknown")

@@ -9,6 +9,7 @@ from typing import Any
 from underdrawing.api.picture_text import TextSource
 from underdrawing.api.session import Session
 from underdrawing.coding.keys import Owner, TrustStore
+from underdrawing.content.importance.request import SigningPlace
 from underdrawing.credentials.signing import CredentialSigner
 from underdrawing.data.pictures import MAX_PIXELS
 from underdrawing.data.sources import Source
@@ -37,7 +38,7 @@ def protect(
     manifests: str | Path | None = None,
     rendition_px: int = LONG_SIDE_PX,
     focus: str | Sequence[str] = "none",
-    signing: str = "auto",
+    signing: SigningPlace = "auto",
     label: str | None = None,
     originals: str | Path | None = None,
 ) -> ProtectReport:

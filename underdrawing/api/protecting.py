@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
 from underdrawing.coding.keys import Owner
 from underdrawing.coding.labels import Label, named_label
 from underdrawing.coding.payload import Previous
-from underdrawing.content.importance.request import EVEN, ContentRequest, FocusRequest
+from underdrawing.content.importance.request import EVEN, ContentRequest, FocusRequest, SigningPlace
 from underdrawing.core.errors import KeyFileError, UsageError
 from underdrawing.credentials.signing import CredentialSigner, Original
 from underdrawing.data.animations import encode_animation
@@ -32,9 +32,10 @@ from underdrawing.report.reports import LAYERS, ProtectReport
 
 AUTO = "auto"
 """A label by the classifier."""
-SIGNING = ("auto", "mark", "registry")
-"""Where the owner's signature is kept; "auto": in the mark where it has room, else in the registry."""
 _IDENTITY_BYTES = 8
+_IN_REGISTRY = (
+    "the signature is kept in the registry, and not in the picture: verify needs this registry to find it"
+)
 _NO_ROOM = "not signed: this picture is too small or too flat to hold a signature; a higher strength may help"
 
 
@@ -79,8 +80,8 @@ class Embedder:
     recorded: Recorded = NOTHING
     lossless: bool = False
     """Whether the product is stored losslessly, and gets a layer that holds there only."""
-    signing: str = "mark"
-    """Where the signature is kept, see systems.photo; in the mark where no record is made."""
+    signing: SigningPlace = "mark"
+    """Of the signature; in the mark where no record is made."""
 
     def embed(self, source: SourcePicture, identity: bytes | None, facts: Facts | None) -> ProtectReport:
         """Protect a picture in memory. facts: of the record; None makes no record."""
@@ -90,11 +91,11 @@ class Embedder:
         stated = {} if earlier is None else {"previous": earlier}
         if hasattr(self.model, "importance"):
             caption = self.recorded.caption or (None if facts is None else facts.caption)
-            stated["content"] = ContentRequest(self.focus, caption, self._label(picture, facts))
+            stated["content"] = ContentRequest(
+                self.focus, caption, self._label(picture, facts), "mark" if facts is None else self.signing
+            )
         elif self.recorded.label is not None:
             raise UsageError(f"{self.system} records no label; leave it out")
-        if facts is not None and hasattr(self.model, "registered_signatures"):
-            stated["signing"] = self.signing
         protection = self.model.protect(
             picture.shown,
             owner=self.owner,
@@ -110,6 +111,7 @@ class Embedder:
         seconds = time.perf_counter() - start
         unsigned = getattr(self.model, "unsigned_note", _NO_ROOM)
         notes: tuple[str, ...] = () if self.owner is None or signed else (unsigned,)
+        notes += () if getattr(protection, "signature", None) is None else (_IN_REGISTRY,)
         notes += (*getattr(protection, "notes", ()), *_poor_content(protection.bits))
         return ProtectReport(
             file=source.name,
@@ -245,7 +247,7 @@ def to_facts(facts: Facts | Mapping[str, Any] | None) -> Facts:
 
 
 def check_settings(
-    quality: int | None, rendition_px: int, signing: str, system: str, registry: object | None
+    quality: int | None, rendition_px: int, signing: SigningPlace, system: str, registry: object | None
 ) -> None:
     """UsageError for settings of a Session that are out of range, or contradict each other."""
     if quality is not None and not 1 <= quality <= 100:
@@ -254,8 +256,9 @@ def check_settings(
         raise UsageError(
             f"expected a rendition of {LEAST_PX} to {FULL} px, or 0 for none, got {rendition_px}"
         )
-    if signing not in SIGNING:
-        raise UsageError(f"expected a signature in one of {', '.join(SIGNING)}, got {signing!r}")
+    places = get_args(SigningPlace)
+    if signing not in places:
+        raise UsageError(f"expected the place of the signature, one of {', '.join(places)}, got {signing!r}")
     if signing == "registry" and (system != "photo" or registry is None):
         raise UsageError("only a registry keeps the signature of a mark, of system photo; name a registry")
 

@@ -19,7 +19,7 @@ from underdrawing.api.protecting import Embedder, EncodedFile
 from underdrawing.api.read_back import Reader
 from underdrawing.api.verifying import Judge
 from underdrawing.coding.keys import Owner, TrustStore
-from underdrawing.content.importance.request import EVEN, read_request
+from underdrawing.content.importance.request import EVEN, SigningPlace, read_request
 from underdrawing.core.errors import MissingRegistryError, RegistryError, UsageError
 from underdrawing.credentials.signing import CredentialSigner
 from underdrawing.data.files import write_atomic, write_files
@@ -81,7 +81,7 @@ class Session:
     """Places that get more of the content code: "auto" (faces, and what stands out), "faces", "none", or
     boxes "x,y,width,height" in pixels of the picture as it is shown; boxes outside of a picture are an error,
     and UsageError where the system is not photo."""
-    signing: str = "auto"
+    signing: SigningPlace = "auto"
     """Where `protect` keeps the signature: "mark"; "registry", which leaves more bits to the content, and
     without which `verify` finds none; "auto": there where the mark has no room. Of system photo."""
     rendition_px: int = LONG_SIDE_PX

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from underdrawing.content.importance.request import SigningPlace
 from underdrawing.data import udl
 from underdrawing.data.containers.udl import SUFFIXES as ARCHIVE_SUFFIXES
 from underdrawing.data.files import PICTURE_SUFFIXES
@@ -41,7 +42,7 @@ class BulkSettings:
     system: str = "photo"
     trust: str | None = None
     registry: str | None = None
-    signing: str = "auto"
+    signing: SigningPlace = "auto"
     """As in Session."""
     rendition_px: int = LONG_SIDE_PX
     """Of the originals, kept in the registry; 0: none."""

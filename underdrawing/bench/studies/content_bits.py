@@ -16,10 +16,11 @@ from underdrawing.bench.harness.record import Protocol, Store
 from underdrawing.bench.harness.render import Block, Table
 from underdrawing.bench.harness.run import Case, Part, Row, Run, Study, run_parts
 from underdrawing.bench.harness.subjects import Subject
+from underdrawing.content.importance.request import ContentRequest, SigningPlace
 from underdrawing.metrics.quality import psnr_db, ssim
 from underdrawing.metrics.ssimulacra2 import ssimulacra2
 
-PLACES = {"mark": "in the mark", "registry": "in a registry"}
+PLACES: dict[SigningPlace, str] = {"mark": "in the mark", "registry": "in a registry"}
 """Of the signature, and their names."""
 PROTOCOL = Protocol("content-bits", sizes=(256, 512))
 CHANNELS: tuple[Channel, ...] = (
@@ -44,12 +45,13 @@ def _bits(subject: Subject, protocol: Protocol, case: Case) -> list[Row]:
     return [row for place in PLACES for row in _bits_of(place, subject, protocol, case)]
 
 
-def _bits_of(place: str, subject: Subject, protocol: Protocol, case: Case) -> list[Row]:
+def _bits_of(place: SigningPlace, subject: Subject, protocol: Protocol, case: Case) -> list[Row]:
     image, _ = case.photo.square(case.size)
     owner, model = subject.owner, subject.model
     assert owner is not None
+    request = ContentRequest(signing=place)
     protection = model.protect(
-        image, owner=owner, identity=subject.identity, strength=case.strength, signing=place
+        image, owner=owner, identity=subject.identity, strength=case.strength, content=request
     )
     kept = () if protection.signature is None else (protection.signature,)
     finding = {"find_key": lambda short: owner.public, "find_signatures": lambda identity: kept}

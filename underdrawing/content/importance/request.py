@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from underdrawing.coding.labels import Label
 from underdrawing.core.errors import UsageError
@@ -25,6 +25,10 @@ class Box(NamedTuple):
         return ",".join(f"{value:g}" for value in self)
 
 
+SigningPlace = Literal["mark", "registry", "auto"]
+"""Where a signature is kept: in the mark, in a registry, or there where the mark has no room."""
+
+
 class FocusRequest(NamedTuple):
     """Places that are important; with none of them all places are equal."""
 
@@ -39,13 +43,15 @@ EVEN = FocusRequest(faces=False, salient=False)
 
 
 class ContentRequest(NamedTuple):
-    """What the content code is to hold beside the picture itself, and where it is to be best."""
+    """What the mark is to hold beside the picture itself, and where the content code is to be best."""
 
     focus: FocusRequest = EVEN
     caption: str | None = None
     """Its hash is recorded."""
     label: Label | None = None
     """What the picture shows, recorded too."""
+    signing: SigningPlace = "mark"
+    """Of the owner's signature, which leaves the less room for content the more of it the mark holds."""
 
 
 PLAIN = ContentRequest()

@@ -25,19 +25,20 @@ from underdrawing.coding.payload import Previous
 from underdrawing.content.importance.importance import ImportanceMap
 from underdrawing.content.importance.request import PLAIN, ContentRequest
 from underdrawing.core.types import Verdict
+from underdrawing.judging.signatures import FindKey, FindSignatures, Keys, read_signature
 from underdrawing.ops.color import picture_luma
 from underdrawing.ops.protection import Protection
 from underdrawing.systems.photo import protecting, verifying
 from underdrawing.systems.photo.decoding import decode_layers, detect_unchanged, detect_whole, searches
 from underdrawing.systems.photo.parts import BlockLocator, ContentWitness, Fuser, Parts, SketchCodec
-from underdrawing.systems.photo.protecting import Codecs, Settings, SigningPlace
+from underdrawing.systems.photo.protecting import Codecs, Settings
 
 
 class Photo:
     """Protect and verify photographs; weights are loaded at first use."""
 
     registered_signatures: ClassVar[bool] = True
-    """Whether a registry can keep the signature of a mark, for `protect(signing=)` and `verify(kept=)`."""
+    """Whether a registry can keep the signature of a mark, for `verify(find_signatures=)`."""
 
     @cached_property
     def sketch(self) -> SketchCodec:
@@ -82,19 +83,18 @@ class Photo:
         strength: float = 1.0,
         previous: Previous | None = None,
         content: ContentRequest = PLAIN,
-        signing: SigningPlace = "mark",
     ) -> Protection:
         """Embed content code, identity (8 bytes) and the owner's signature in a photograph (H, W, 3) uint8.
 
         identity: random by default. secret: key of private mode; without it the mark is not detectable.
         strength: multiplies the steps; rounded to the nearest of STRENGTHS.
         previous: an earlier protection of this picture, which the new one replaces and names.
-        content: places that get more of the content code, a caption and a label.
-        signing: where the signature is kept; `Protection.signature` is the one that a registry has to keep.
+        content: places that get more of the content code, a caption and a label; and where the signature is
+        kept. `Protection.signature` is one that a registry has to keep.
         Raises ShapeError where a side is shorter than 64 px, and for a focus outside of the picture.
         """
         codecs = Codecs(self.sketch, self.witness, self.importance)
-        settings = Settings(owner, secret, strength, previous, content, signing)
+        settings = Settings(owner, secret, strength, previous, content)
         return protecting.protect(image, codecs, settings, identity)
 
     def with_lossless_layer(
@@ -138,8 +138,8 @@ class Photo:
         image: np.ndarray,
         *,
         secret: bytes | None = None,
-        find_key: verifying.FindKey = lambda short: None,
-        find_signatures: verifying.FindSignatures = lambda identity: (),
+        find_key: FindKey = lambda short: None,
+        find_signatures: FindSignatures = lambda identity: (),
         thorough: bool = False,
     ) -> Verdict:
         """Verdict on a received picture (H, W, 3) uint8.
@@ -156,15 +156,15 @@ class Photo:
             return Verdict("unprotected", present=False, message=message)
         marked = decode_layers(marked)
         parts = Parts(self.sketch, self.witness, self.locator, self.fusion)
-        return verifying.judge(image, marked, parts, verifying.Keys(find_key, find_signatures), secret)
+        return verifying.judge(image, marked, parts, Keys(find_key, find_signatures), secret)
 
     def read_back(
         self,
         image: np.ndarray,
         *,
         secret: bytes | None = None,
-        find_key: verifying.FindKey = lambda short: None,
-        find_signatures: verifying.FindSignatures = lambda identity: (),
+        find_key: FindKey = lambda short: None,
+        find_signatures: FindSignatures = lambda identity: (),
     ) -> Verdict:
         """What `verify` reads in a whole picture at its own size, not judged: identity, signature, layers and
         their number of bits by kind in details["bits"]. Fast."""
@@ -172,8 +172,8 @@ class Photo:
         if marked is None:
             return Verdict("unprotected", present=False, message="No mark found.")
         marked = decode_layers(marked)
-        keys = verifying.Keys(find_key, find_signatures)
-        identity, signature = marked.base.identity.hex(), verifying.read_signature(marked, keys)
+        identity, keys = marked.base.identity.hex(), Keys(find_key, find_signatures)
+        signature = read_signature(marked.base, marked.middle, marked.top, keys)
         found = {"identity": identity, "signature": signature, "layers": marked.layers}
         return Verdict("unknown", True, "Read, not judged.", **found, details={"bits": marked.bits})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from contextlib import suppress
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,9 +33,6 @@ from underdrawing.systems.photo.parts import ContentWitness, SketchCodec
 LEAST_SIDE_PX = 64
 _MORE_IDENTITIES = 3  # drawn where one is not readable
 _LEAST_CONTENT_BITS = 60
-_REGISTERED_NOTE = (
-    "the signature is kept in the registry, and not in the picture: verify needs this registry to find it"
-)
 _LAYERED_SHARE = 0.15  # of the top layer's bits, from which the middle layer is a useful first layer
 
 
@@ -47,10 +44,6 @@ class Codecs(NamedTuple):
     importance: ImportanceMap
 
 
-SigningPlace = Literal["mark", "registry", "auto"]
-"""Where the owner's signature is kept: in the mark, in a registry, or there where the mark has no room."""
-
-
 class Settings(NamedTuple):
     """What a picture is protected with, beside its identity."""
 
@@ -60,7 +53,6 @@ class Settings(NamedTuple):
     previous: payload.Previous | None = None
     """An earlier protection of the same picture, which the new one replaces and names."""
     content: ContentRequest = PLAIN
-    signing: SigningPlace = "mark"
 
 
 def protect(image: np.ndarray, codecs: Codecs, settings: Settings, identity: bytes | None) -> Protection:
@@ -86,20 +78,21 @@ def _protect(image: np.ndarray, codecs: Codecs, settings: Settings, identity: by
     lattice = _lattice(settings.secret).of_picture(identity, (rows, cols))
     plane = np.ascontiguousarray(resize(picture_luma(image), size)[: 8 * rows, : 8 * cols])
 
-    def divided(signing: payload.Signing) -> tuple[Division, int]:
-        overhead = payload.middle_overhead(signing, previous is not None)
+    def divided(room_for: payload.Signing) -> tuple[Division, int]:
+        overhead = payload.middle_overhead(room_for, previous is not None)
         return divide(lattice, plane, strength, default_strength, overhead + _LEAST_CONTENT_BITS), overhead
 
-    signing = _signing(settings)
+    place = settings.content.signing
+    signing: payload.Signing = "absent" if owner is None else "registry" if place == "registry" else "mark"
     plan, overhead = divided(signing)
-    if settings.signing == "auto" and signing == "mark" and plan.middle < overhead:
-        signing = "registry"
-        plan, overhead = divided(signing)
-    registered = signing == "registry"
+    if place == "auto" and signing == "mark" and plan.middle < overhead:
+        signing, (plan, overhead) = "registry", divided("registry")
+    elif signing == "registry" and not plan.middle:
+        plan, _ = divided("mark")  # the least layer of a large grid
     k_middle, k_top = plan.middle, plan.top
     budgets = payload.budgets(k_middle, k_top, signing, previous is not None)
     small = np.ascontiguousarray(resize(image, size)[: 8 * rows, : 8 * cols])
-    focus, caption, label = settings.content
+    focus, caption, label, _ = settings.content
     faces = codecs.importance.faces(small) if focus.faces and (budgets[0] or any(budgets[1])) else []
     importance = codecs.importance.map(small, focus, (height, width), faces)
     recorded = Summary(len(faces) or None, None if caption is None else caption_hash(caption), label)
@@ -108,7 +101,7 @@ def _protect(image: np.ndarray, codecs: Codecs, settings: Settings, identity: by
     version = payload.VERSION if plan.level.split else payload.UNSPLIT_VERSION
     base = payload.Base(rows, cols, identity, plan.index, version)
     ended = contents._replace(middle=np.concatenate((contents.middle, summary.bits())))
-    sizes = (k_middle, k_top)
+    sizes, registered = (k_middle, k_top), signing == "registry"
     layers = payload.build(base, ended, sizes, owner, previous, plan.parts[1:], registered=registered)
 
     coded = {
@@ -132,15 +125,9 @@ def _protect(image: np.ndarray, codecs: Codecs, settings: Settings, identity: by
         bits,
         pack_code((contents.middle, *contents.top)),
         k_middle >= overhead,
-        notes if layers.signature is None else (*notes, _REGISTERED_NOTE),
+        notes,
         layers.signature,
     )
-
-
-def _signing(settings: Settings) -> payload.Signing:
-    if settings.owner is None:
-        return "absent"
-    return "registry" if settings.signing == "registry" else "mark"
 
 
 def _checked_grid(height: int, width: int) -> tuple[int, int]:

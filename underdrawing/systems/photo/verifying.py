@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
 from underdrawing.carriers.lattice.locator import drop_marked_regions
 from underdrawing.carriers.lattice.soft_bits import clipped_share
 from underdrawing.coding import payload
-from underdrawing.coding.keys import PublicKey
 from underdrawing.coding.summary import recorded_facts, split_summary
 from underdrawing.core.errors import CodeError
-from underdrawing.core.types import ALTERED_PROBABILITY, LOSSLESS, Assurance, Signature, Verdict, Witness
+from underdrawing.core.types import ALTERED_PROBABILITY, LOSSLESS, Assurance, Verdict, Witness
 from underdrawing.judging.assurance import (
     content_witness,
     earlier_protection,
@@ -27,22 +24,13 @@ from underdrawing.judging.assurance import (
 from underdrawing.judging.blending import inpainted, recovery_region
 from underdrawing.judging.lossless import refine
 from underdrawing.judging.regions import abs_error, drop_palette_regions, drop_unsupported_regions, extreme
+from underdrawing.judging.signatures import Keys, public_key, read_signature
 from underdrawing.judging.signed_content import LOCAL_BITS, add_contradictions, recover_region
 from underdrawing.judging.witness.witness import Finding, SignedContent
 from underdrawing.systems.photo.decoding import Marked
 from underdrawing.systems.photo.parts import Fuser, Parts, SketchCodec
 
 _LEAST_BOUND = 0.1  # share of the picture that a private mark must cover to bind
-FindKey = Callable[[bytes], PublicKey | None]
-FindSignatures = Callable[[str], Sequence[bytes]]
-
-
-class Keys(NamedTuple):
-    """Where keys and signatures that are not in the picture are found."""
-
-    find: FindKey
-    signatures: FindSignatures = lambda identity: ()
-    """Those that a registry keeps for the marks of an identity."""
 
 
 def judge(
@@ -70,7 +58,7 @@ def judge(
     probability, rewritten = join_evidence(by_mark, finding)
     in_frame = np.clip(alignment.to_received(probability), 0, 1)
     altered = in_frame > ALTERED_PROBABILITY
-    signature = read_signature(marked, keys)
+    signature = read_signature(marked.base, marked.middle, marked.top, keys)
     by_content = content_witness(finding, signature, rewritten=rewritten)
     unvouched, in_view = _unvouched(image, clipped, marked, by_content)
     bound = 0.0 if marked.binds is None else round(in_view * float(marked.binds.mean()), 4)
@@ -104,7 +92,7 @@ def judge(
         recorded=None if marked.middle is None else recorded_facts(marked.middle.content),
         details=marked.numbers() | ({} if finding is None else {"content_witness": finding.numbers}),
     )
-    public = _public_key(marked, keys.find)[0] if signature.state == "valid" else None
+    public = public_key(marked.middle, marked.top, keys)[0] if signature.state == "valid" else None
     return _with_message(refine(verdict, received, marked.base.identity, public, secret), marked)
 
 
@@ -132,32 +120,6 @@ def _unvouched(
     on_grid = alignment.to_received(judged.repeat(8, 0).repeat(8, 1).astype(np.float32)) > 0.5
     in_view = alignment.to_received(np.ones(image.shape[:2], np.float32)) > 0.5
     return ~on_grid, round(float(in_view.mean()), 4)
-
-
-def read_signature(marked: Marked, keys: Keys) -> Signature:
-    """Check the signature with the key from `keys`, otherwise with the key in the picture."""
-    middle = marked.middle
-    if middle is None or middle.fingerprint is None:
-        return Signature("absent")
-    kept = keys.signatures(marked.base.identity.hex()) if middle.registered else ()
-    public, trusted = _public_key(marked, keys.find)
-    if public is None or (middle.registered and not kept):
-        key = middle.fingerprint.hex() if public is None else public.fingerprint
-        return Signature("unknown", key, trusted=trusted, registered=middle.registered)
-    valid = payload.check_signature(marked.base, middle, public, kept)
-    return Signature("valid" if valid else "invalid", public.fingerprint, trusted, middle.registered)
-
-
-def _public_key(marked: Marked, find_key: FindKey) -> tuple[PublicKey | None, bool]:
-    """The key of the signature, and whether it is from `find_key`; None where it is not at hand."""
-    short = None if marked.middle is None else marked.middle.fingerprint
-    if short is None:
-        return None, False
-    known = find_key(short)
-    carried = None if marked.top is None else marked.top.public
-    if known is None and carried is not None and carried.short == short:
-        return carried, False
-    return known, known is not None
 
 
 def _grid_image(received: np.ndarray, marked: Marked, *, nearest: bool = False) -> np.ndarray:
