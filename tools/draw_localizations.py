@@ -8,6 +8,7 @@ find best and the one that they find worst, by the mean IoU of their masks; the 
 
 from __future__ import annotations
 
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,6 +50,7 @@ def main() -> None:
     """The contact sheet: of each kind a hit and a miss."""
     photos = [_reduced(name()) for name in PHOTOS]
     localizers = [zoo.load(name) for name in LOCALIZERS]
+    iou = attrgetter("iou")
     sheet = [_words(["picture, region", *LOCALIZERS.values()])]
     for kind, manipulation in KINDS.items():
         tried = []
@@ -59,13 +61,9 @@ def main() -> None:
             received = Jpeg(QUALITY)(made.image, rng)
             maps = [one.examine(received).tampered_prob for one in localizers]
             tried.append(Shown(received, made.mask > 0.5, maps))
-        for chosen, word in ((max(tried, key=_iou), "found"), (min(tried, key=_iou), "missed")):
+        for chosen, word in ((max(tried, key=iou), "found"), (min(tried, key=iou), "missed")):
             sheet += [_words([f"{kind}, {word}: IoU {chosen.iou:.2f}"]), _row(chosen)]
     Image.fromarray(np.vstack(sheet)).save(OUT, quality=80, method=6)
-
-
-def _iou(shown: Shown) -> float:
-    return shown.iou
 
 
 def _reduced(photo: np.ndarray) -> np.ndarray:

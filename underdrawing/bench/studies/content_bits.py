@@ -80,7 +80,12 @@ def curve_table(store: Store) -> Sequence[Block] | None:
     keys, names = zip(*variants, strict=True)
     container = (("psnr_db", 2), ("ssim", 4), ("ssimulacra2", 1), ("cells", 0))
     rows = [[name, *(store.cell(f"container/{key}/{name}", n) for key in keys)] for name, n in container]
-    values = (("content bits", "content", 1), ("signed, %", "signed", 100), ("intact, %", "intact", 100))
+    values = (
+        ("content bits", "content", 1),
+        ("signed, %", "signed", 100),
+        ("intact, %", "intact", 100),
+        ("altered, %", "altered", 100),
+    )
     read = [
         Table(
             (title, *names),

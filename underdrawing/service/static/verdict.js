@@ -17,7 +17,7 @@ const SIGNATURES = {
   valid: "valid",
   invalid: "INVALID: it does not hold for this key",
   absent: "none was read",
-  unknown: "cannot be checked: no key with this fingerprint is at hand",
+  unknown: "cannot be checked: its key, or the registry that keeps it, is not at hand",
 };
 const FACTS = {
   caption: "Caption", who: "Who", where: "Where", when: "When", source: "Source", label: "Label", licence: "Licence",
