@@ -21,7 +21,7 @@ def witness() -> Witness:
 
 @pytest.fixture(scope="module")
 def signed(witness) -> SignedContent:
-    return SignedContent(64, 63, witness.hash(PHOTO)[:CELLS], None, 0)
+    return SignedContent(64, 63, witness.hash(PHOTO)[:CELLS], None, np.zeros((64, 63), np.float32))
 
 
 def test_planes_are_colour_and_texture_at_a_quarter():
@@ -42,7 +42,7 @@ def test_an_untouched_part_agrees_and_an_edit_is_found_where_it_is(witness, sign
     part = np.ascontiguousarray(PHOTO[40 : 40 + 8 * 50, 56 : 56 + 8 * 52])
     quiet = witness.compare(part, (5, 7), signed)
     assert not quiet.altered.any() and not quiet.is_other and quiet.logits.shape == (50, 52)
-    assert quiet.bits == pytest.approx(signed.density * 50 * 52)
+    assert quiet.bits == pytest.approx(CELLS * 16 * 16 * 50 * 52 / (64 * 63))
     edited = part.copy()
     edited[120:280, 160:320] = data.coffee()[100:260, 100:260]
     found = witness.compare(edited, (5, 7), signed)

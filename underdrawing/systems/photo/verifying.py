@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -51,7 +52,7 @@ def judge(
         by_mark = drop_marked_regions(by_mark, marked.view, marked.known)
     finding = None if signed is None else parts.witness.compare(image, alignment.origin, signed)
     logits = finding.logits if public and finding is not None and signed.cells.size else None
-    if decoded is not None and signed.sketch_bits >= LOCAL_BITS:
+    if decoded is not None and signed.least_sketch_bits >= LOCAL_BITS:
         by_mark = add_contradictions(image, decoded, by_mark, logits)
     if public:
         by_mark = drop_palette_regions(by_mark, _grid_image(received, marked, nearest=True), logits)
@@ -138,15 +139,15 @@ def _signed_content(marked: Marked, sketch: SketchCodec) -> SignedContent | None
     cells = np.zeros((0, *payload.cell_grid(rows, cols)), np.uint8)
     if marked.middle is not None and marked.middle.cells.size:
         cells = marked.middle.cells
-    try:
-        picture = sketch.decode(layers, 8 * rows, 8 * cols) if layers else None
-        # as good everywhere as an even code of so many bits: elsewhere it is better
-        even_bits = round(sketch.least_density(layers[0]) * sum(map(len, layers))) if layers else 0
-    except CodeError:
-        picture, even_bits = None, 0
+    picture, density = None, np.zeros((rows, cols), np.float32)
+    with suppress(CodeError):
+        if layers:
+            share = sketch.density(layers[0], rows, cols)
+            picture = sketch.decode(layers, 8 * rows, 8 * cols)
+            density = share * np.float32(sum(map(len, layers)) / (rows * cols))
     if picture is None and not cells.size:
         return None
-    return SignedContent(rows, cols, cells, picture, even_bits)
+    return SignedContent(rows, cols, cells, picture, density)
 
 
 def _part_in_view(content: np.ndarray, marked: Marked, image: np.ndarray) -> np.ndarray:

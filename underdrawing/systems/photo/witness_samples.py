@@ -19,13 +19,16 @@ from underdrawing.attacks.geometry import Scale
 from underdrawing.carriers.lattice.grid import resize
 from underdrawing.coding.bits import unpack_code
 from underdrawing.coding.keys import Owner
+from underdrawing.content.importance.request import Box, FocusRequest
 from underdrawing.core.errors import CapacityError
 from underdrawing.data.graphics import KINDS, draw_graphic
 from underdrawing.data.shards import random_crop
+from underdrawing.judging.witness.tone import with_tone_of
 from underdrawing.judging.witness.training import EDITED, FIELDS, MIRRORED, MOVED, OTHER
 from underdrawing.judging.witness.witness import BITS, CELL_PX, planes
 from underdrawing.ops.protection import Protection
 from underdrawing.systems.photo.model import Photo
+from underdrawing.systems.photo.protecting import LAYERED_SHARE
 from underdrawing.systems.photo.samples import random_fill
 from underdrawing.train.crops import training_photos
 from underdrawing.train.processes import run_jobs
@@ -41,14 +44,16 @@ _AREA_SHARES = (0.3, 0.3, 0.22, 0.18)
 _STRENGTHS = (1.0, 1.0, 1.0, 0.7, 1.45)
 _GRAPHICS = 0.1  # share of drawn pictures
 _POSTED = 0.35  # share of pictures after the channels in which untouched pictures were called altered
+_FOCUSED = 0.4  # share of pictures whose code has a focus
+_FACES = 0.5  # of those with boxes, where the boxes weigh as much as faces
 _GRAY = 128
 
 
 class _Signed(NamedTuple):
-    sketches: tuple[np.ndarray, np.ndarray]
-    """Decoded from the middle layer and from the top layer, which are independent codes."""
-    bits: tuple[int, int]
-    """Of middle and top."""
+    sketches: list[np.ndarray]
+    """Decoded from the middle layer, and from some parts of the top layer with it or by themselves."""
+    densities: list[np.ndarray]
+    """(s / 8, s / 8) bits of each block in each of the sketches."""
     cell_bits: int
 
 
@@ -80,8 +85,8 @@ def _make(folder: Path, photos: list[np.ndarray], side: int, jobs: list[int], se
 
 def draw_samples(
     photos: list[np.ndarray], side: int, photo: Photo, owner: Owner, rng: np.random.Generator
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Planes, mask and facts of several received pictures for one protected crop, as in `fill`; none where it
+) -> Iterator[tuple[np.ndarray, ...]]:
+    """The arrays of FIELDS of several received pictures for one protected crop, as in `fill`; none where it
     cannot be protected."""
     image = _crop(photos, side, rng)
     donor = max((_crop(photos, side, rng) for _ in range(rng.choice((1, 8)))), key=lambda x: _alike(image, x))
@@ -98,33 +103,59 @@ def draw_samples(
         received, mask = _received(kind, image, donor, rng)
         if rng.random() < _REWRITTEN:
             received = protection.apply(received)
+        k = rng.integers(len(signed.sketches))
+        sketch, density = signed.sketches[k], signed.densities[k]
         received = _sent(received, rng)
-        with_top = bool(signed.bits[1]) and rng.random() < 0.5
+        if density.any():
+            received = with_tone_of(sketch, received)
         block = cv2.resize(mask.astype(np.float32), (side // 8, side // 8), interpolation=cv2.INTER_AREA)
-        bits = (0, signed.bits[1]) if with_top else (signed.bits[0], 0)
-        facts = np.array([kind, *bits, 1000 * mask.mean(), signed.cell_bits], np.int32)
-        views = planes(received), planes(signed.sketches[int(with_top)]), own
-        yield np.concatenate(views, 2), np.rint(255 * block).astype(np.uint8), facts
+        facts = np.array([kind, 1000 * mask.mean(), signed.cell_bits], np.int32)
+        views = np.concatenate((planes(received), planes(sketch), own), 2)
+        yield views, np.rint(255 * block).astype(np.uint8), facts, density.astype(np.float16)
 
 
 def _signed(
     photo: Photo, image: np.ndarray, protection: Protection, rng: np.random.Generator
 ) -> _Signed | None:
-    """Content for the bits of both layers, with a random share of hash bits in the middle one."""
-    side = image.shape[0]
+    """Content as it is read from the middle layer alone and with some parts of the top layer, with a random
+    share of hash bits in the middle one."""
+    side, count = image.shape[0], image.shape[0] // 8
     cells = (side // CELL_PX) ** 2
     room, *parts = (len(layer) for layer in unpack_code(protection.code))
-    top = sum(parts[: rng.integers(1, len(parts) + 1)]) if parts else 0
     room += protection.bits["cells"]
     most = min(BITS, (room - _LEAST_SKETCH_BITS) // cells)
     k = int(rng.integers(1, most + 1)) if most >= 1 else min(1, room // cells)
-    middle = room - k * cells
-    bits = tuple(b if b >= _LEAST_SKETCH_BITS else 0 for b in (middle, top))
-    if not k and not any(bits):
+    middle, parts = room - k * cells, [bits for bits in parts if bits >= _LEAST_SKETCH_BITS]
+    first = [middle] if middle >= _LEAST_SKETCH_BITS else []
+    independent = middle < LAYERED_SHARE * sum(parts)
+    importance, sketches, densities = _importance(photo, image, rng), [], []
+    for layers in filter(None, (first, parts) if independent else (first + parts,)):
+        coded = photo.sketch.encode(image, layers, importance)
+        relative = photo.sketch.density(coded[0], count, count)
+        for read in {1, int(rng.integers(1, len(layers) + 1)), len(layers)}:
+            sketches.append(photo.sketch.decode(coded[:read], side, side))
+            densities.append(relative * np.float32(sum(layers[:read]) / count**2))
+    if not sketches:
+        sketches = [np.full_like(image, _GRAY)]
+        densities = [np.zeros((count, count), np.float32)]
+    return _Signed(sketches, densities, k) if k or densities[0].any() else None
+
+
+def _importance(photo: Photo, image: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
+    """Importance of a random focus, None where the code is even: boxes, as a protector or the detector of
+    faces would name, or salient places."""
+    height, width = image.shape[:2]
+    if rng.random() > _FOCUSED:
         return None
-    gray = np.full_like(image, _GRAY)
-    sketches = tuple(photo.describe(image, b) if b else gray for b in bits)
-    return _Signed(sketches, bits, k)
+    boxes = []
+    for _ in range(rng.choice((0, 1, 1, 2))):
+        sides = rng.uniform(0.15, 0.6, 2) * (width, height)
+        left, top = rng.uniform(0, 1, 2) * ((width, height) - sides)
+        boxes.append(Box(float(left), float(top), float(sides[0]), float(sides[1])))
+    as_faces = bool(rng.random() < _FACES)
+    named, found = ((), boxes) if as_faces else (boxes, ())
+    request = FocusRequest(tuple(named), as_faces, bool(not boxes or rng.random() < 0.5))
+    return photo.importance.map(image, request, (height, width), found)
 
 
 def _crop(photos: list[np.ndarray], side: int, rng: np.random.Generator) -> np.ndarray:
