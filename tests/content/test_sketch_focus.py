@@ -133,8 +133,5 @@ def test_the_density_is_known_from_the_first_layer(sketch: Sketch, astronaut: np
     spacing = [np.diff(axis.edges(3200, 1)).max() * 3200 for axis in (focus.vertical, focus.horizontal)]
     assert found.min() == pytest.approx(1 / np.prod(spacing), rel=0.01) and found.min() < 0.6
     assert found.mean() == pytest.approx(1, rel=0.01)
-    rows, columns = (
-        slice(round(2 * a), round(2 * (b + 1)))
-        for a, b in (focus.vertical.spans[0], focus.horizontal.spans[0])
-    )
-    assert (found[rows, columns] == found.max()).all()
+    (top, bottom), (left, right) = focus.vertical.spans[0], focus.horizontal.spans[0]
+    assert (found[2 * top : 2 * bottom + 2, 2 * left : 2 * right + 2] == found.max()).all()
