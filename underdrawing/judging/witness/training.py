@@ -169,8 +169,9 @@ def compare(
     present = (torch.arange(BITS) < hash_bits[:, None]).float()[:, :, None, None]
     measured = net.hash(received)
     sketch_bits = density / BLOCK_KILO_PX
-    local, other = net.comparison(received, sketch, bits * present, measured, visible, sketch_bits)
-    return local, other, hashed, measured
+    with torch.autocast("cpu", torch.bfloat16, enabled=net.training):  # ten times as fast on a processor
+        local, other = net.comparison(received, sketch, bits * present, measured, visible, sketch_bits)
+    return local.float(), other.float(), hashed, measured
 
 
 @torch.no_grad()
