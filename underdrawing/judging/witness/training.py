@@ -169,7 +169,9 @@ def compare(
     present = (torch.arange(BITS) < hash_bits[:, None]).float()[:, :, None, None]
     measured = net.hash(received)
     sketch_bits = density / BLOCK_KILO_PX
-    with torch.autocast("cpu", torch.bfloat16, enabled=net.training):  # ten times as fast on a processor
+    with torch.autocast(
+        "cpu", torch.bfloat16, enabled=torch.is_grad_enabled()
+    ):  # ten times as fast on a processor
         local, other = net.comparison(received, sketch, bits * present, measured, visible, sketch_bits)
     return local.float(), other.float(), hashed, measured
 
