@@ -46,6 +46,16 @@ def test_a_line_along_the_rim_is_no_alteration_and_a_bar_is():
         assert (drop_unsupported_regions(probability, against, bright).max() > 0.5) == altered
 
 
+def test_a_doubtful_region_counts_only_where_the_mark_is_shown_to_be_absent():
+    against, bright = np.full((16, 16), -9, np.float32), np.zeros((16, 16), np.float32)
+    probability, absent = np.zeros((128, 128), np.float32), np.zeros((128, 128), bool)
+    probability[16:64, 16:64] = 0.7
+    assert drop_unsupported_regions(probability, against, bright).max() > 0.5
+    assert drop_unsupported_regions(probability, against, bright, absent=absent).max() < 0.5
+    absent[20:40, 20:40] = True
+    assert drop_unsupported_regions(probability, against, bright, absent=absent).max() > 0.5
+
+
 def test_a_region_that_a_palette_left_few_colours_counts_only_where_the_content_contradicts():
     probability = np.zeros((256, 256), np.float32)
     probability[64:128, 64:128] = 0.9

@@ -34,7 +34,7 @@ def drop_unsupported_regions(
     error: np.ndarray | None = None,
     gradient: np.ndarray | None = None,
     *,
-    by_locator: bool = False,
+    absent: np.ndarray | None = None,
 ) -> np.ndarray:
     """The probability (8 r, 8 c), lowered below the threshold in flagged regions without support.
 
@@ -43,8 +43,9 @@ def drop_unsupported_regions(
     regions closer to the signed content than the rest of the picture, unless they lost their detail
     (`gradient`, see gradients). Without signed content the block evidence ((r, c), log-likelihood ratio
     "untouched over altered") decides on clipped regions.
-    by_locator: the probability is the locator's: regions of doubtful probability are dropped too, and without
-    signed content those that the block evidence does not show.
+    absent: of a locator, (8 r, 8 c) bool, areas that are shown not to have the mark: regions elsewhere are
+    dropped too where their probability is doubtful, or where without signed content the block evidence does
+    not show them.
     """
     flagged = (probability > ALTERED_PROBABILITY).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(flagged, connectivity=8)
@@ -62,9 +63,10 @@ def drop_unsupported_regions(
         if error is not None and gradient is not None:
             received, decoded = gradient[:, inside].mean(1)
             same = _relative_error(error, inside, flagged) < _NEAR and received > _SHARP * decoded
-        doubtful = by_locator and result[inside].mean() < _LEAST_MEAN
-        if by_locator and error is None:
-            doubtful |= -evidence[blocks].sum() < _LEAST_EVIDENCE
+        doubtful = False
+        if absent is not None and not absent[inside].any():
+            doubtful = result[inside].mean() < _LEAST_MEAN
+            doubtful |= error is None and -evidence[blocks].sum() < _LEAST_EVIDENCE
         radius = cv2.distanceTransform(np.pad(inside, 1).astype(np.uint8), cv2.DIST_L2, 5).max()
         small = radius < _MIN_INNER_RADIUS_PX or stats[region, cv2.CC_STAT_AREA] < _MIN_AREA_BLOCKS * 64
         if same or void or small or doubtful:

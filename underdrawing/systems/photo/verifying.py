@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from underdrawing.carriers.lattice.locator import drop_marked_regions
+from underdrawing.carriers.lattice.locator import absent_areas, drop_marked_regions
 from underdrawing.carriers.lattice.soft_bits import clipped_share
 from underdrawing.coding import payload
 from underdrawing.coding.summary import recorded_facts, split_summary
@@ -46,7 +46,8 @@ def judge(
     clipped = clipped_share(extreme(image))
     decoded = None if content is None else _part_in_view(content, marked, image)
     error = None if decoded is None else abs_error(image, decoded)
-    by_mark = drop_unsupported_regions(by_mark, marked.evidence(), clipped, error, by_locator=True)
+    absent = absent_areas(by_mark, marked.view, marked.known)
+    by_mark = drop_unsupported_regions(by_mark, marked.evidence(), clipped, error, absent=absent)
     public = marked.binds is None  # a private mark is proof by itself, and a cleared area would be intact
     if public:
         by_mark = drop_marked_regions(by_mark, marked.view, marked.known)
