@@ -25,6 +25,7 @@ mask (n, s / 8, s / 8) uint8, altered share of a block; facts (n, 3) int32: kind
 in thousandths, hash bits of a cell; density (n, s / 8, s / 8) float16, sketch bits of each block."""
 KIND, AREA, HASH_BITS = range(3)
 """Columns of the facts."""
+_NO_SKETCH = torch.tensor([128, 128, 128, 0], dtype=torch.uint8)[:, None, None]  # planes of a gray picture
 _PEAK_WEIGHT = 1.5  # of the logits in the soft maximum
 _FALSE_ALARMS = 0.002  # share of untouched pictures above the threshold
 _INPUTS = ("area", "sketch", "hash", "blocks")  # of the logistic fit, in the order of Calibration.detection
@@ -47,8 +48,9 @@ class WitnessRecipe(Recipe):
     parts: float = 0.25
     """Share of batches in which only a part of the picture is in view."""
     without_hash: float = 0.1
+    without_sketch: float = 0.1
     fewer_bits: float = 0.2
-    """Shares of samples without hash bits, and with fewer than were drawn."""
+    """Shares of samples without hash bits, without a sketch, and with fewer hash bits than were drawn."""
     other: float = 0.1
     whole: float = 0.06
     balance: float = 0.02
@@ -84,11 +86,14 @@ class WitnessTraining:
         visible = torch.ones_like(mask)
         if rng.random() < self.recipe.parts:
             visible *= torch.from_numpy(_part(visible.shape[2], rng))
-        draws = torch.from_numpy(rng.random((2, count)))
+        draws = torch.from_numpy(rng.random((3, count)))
         fewer = (draws[1] * (facts[:, HASH_BITS] + 1)).int()
         none, less = self.recipe.without_hash, self.recipe.without_hash + self.recipe.fewer_bits
         kept = torch.where(draws[0] < less, fewer, facts[:, HASH_BITS])
         facts[:, HASH_BITS] = torch.where(draws[0] < none, 0, kept)
+        blank = (draws[2] < self.recipe.without_sketch) & (draws[0] >= none)
+        density = density * ~blank[:, None, None, None]
+        planes[blank, PLANES : 2 * PLANES] = _NO_SKETCH
         return planes, mask, facts, density, visible
 
     def losses(
