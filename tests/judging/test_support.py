@@ -5,7 +5,12 @@ import numpy as np
 from skimage import data
 
 from underdrawing.attacks.channel import Palette
-from underdrawing.judging.regions import drop_palette_regions, drop_unsupported_regions, gradients
+from underdrawing.judging.regions import (
+    drop_palette_regions,
+    drop_unsupported_regions,
+    gradients,
+    has_palette,
+)
 
 
 def test_an_area_that_shows_what_the_code_tells_is_not_altered_unless_it_lost_its_gradient():
@@ -68,5 +73,7 @@ def test_a_region_that_a_palette_left_few_colours_counts_only_where_the_content_
     assert drop_palette_regions(probability, reduced, denied).max() < 0.5
     assert drop_palette_regions(probability, reduced).max() < 0.5
     assert drop_palette_regions(probability, reduced, contradicting).max() > 0.5
+    assert has_palette(reduced) and not has_palette(photo)
     gray = np.repeat(photo.mean(2).astype(np.uint8)[..., None], 3, 2)
+    assert not has_palette(gray)
     assert drop_palette_regions(probability, gray, denied).max() > 0.5

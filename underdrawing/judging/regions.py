@@ -83,12 +83,8 @@ def drop_palette_regions(
     one or two entries for a rare colour, and no mark survives there. logits: (r, c) of the signed hash, that
     a block is altered; regions in which one is positive stay.
     """
-    colours = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
-    coloured = (pixels != pixels[..., :1]).any()
-    every = (
-        np.unique(part) for part in (colours[::_SAMPLED, ::_SAMPLED], colours)
-    )  # the sample excludes most
-    if not coloured or any(len(different) > _PALETTE for different in every):
+    colours = _colours(pixels)
+    if not has_palette(pixels):
         return probability
     flagged = probability > ALTERED_PROBABILITY
     count, labels = cv2.connectedComponents(flagged.astype(np.uint8), connectivity=8)
@@ -99,6 +95,19 @@ def drop_palette_regions(
         share = np.unique(colours[inside], return_counts=True)[1] / inside.sum()
         poor[region] = np.exp(-(share * np.log(share)).sum()) < _FEW_COLOURS
     return np.where(poor[labels] & ~contradicted, np.minimum(probability, _BELOW_THRESHOLD), probability)
+
+
+def has_palette(pixels: np.ndarray) -> bool:
+    """Whether a picture (h, w, 3) uint8 is coloured, with at most 256 colours."""
+    if not (pixels != pixels[..., :1]).any():
+        return False
+    colours = _colours(pixels)
+    parts = colours[::_SAMPLED, ::_SAMPLED], colours  # the sample excludes most pictures
+    return all(len(np.unique(part)) <= _PALETTE for part in parts)
+
+
+def _colours(pixels: np.ndarray) -> np.ndarray:
+    return pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
 
 
 def regions_with(regions: np.ndarray, blocks: np.ndarray) -> np.ndarray:

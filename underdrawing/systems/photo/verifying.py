@@ -24,7 +24,13 @@ from underdrawing.judging.assurance import (
 )
 from underdrawing.judging.blending import inpainted, recovery_region
 from underdrawing.judging.lossless import refine
-from underdrawing.judging.regions import abs_error, drop_palette_regions, drop_unsupported_regions, extreme
+from underdrawing.judging.regions import (
+    abs_error,
+    drop_palette_regions,
+    drop_unsupported_regions,
+    extreme,
+    has_palette,
+)
 from underdrawing.judging.signatures import Keys, public_key, read_signature
 from underdrawing.judging.signed_content import LOCAL_BITS, add_contradictions, recover_region
 from underdrawing.judging.witness.witness import Finding, SignedContent
@@ -46,7 +52,8 @@ def judge(
     clipped = clipped_share(extreme(image))
     decoded = None if content is None else _part_in_view(content, marked, image)
     error = None if decoded is None else abs_error(image, decoded)
-    absent = absent_areas(by_mark, marked.view, marked.known)
+    pixels = _grid_image(received, marked, nearest=True)
+    absent = absent_areas(by_mark, marked.view, marked.known) & ~np.bool_(has_palette(pixels))
     by_mark = drop_unsupported_regions(by_mark, marked.evidence(), clipped, error, absent=absent)
     public = marked.binds is None  # a private mark is proof by itself, and a cleared area would be intact
     if public:
@@ -56,7 +63,7 @@ def judge(
     if decoded is not None and signed.least_sketch_bits >= LOCAL_BITS:
         by_mark = add_contradictions(image, decoded, by_mark, logits)
     if public:
-        by_mark = drop_palette_regions(by_mark, _grid_image(received, marked, nearest=True), logits)
+        by_mark = drop_palette_regions(by_mark, pixels, logits)
     probability, rewritten = join_evidence(by_mark, finding)
     in_frame = np.clip(alignment.to_received(probability), 0, 1)
     altered = in_frame > ALTERED_PROBABILITY
