@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from underdrawing.judging.signed_content import LOCAL_BITS
 from underdrawing.judging.witness.network import BITS, PLANES, WitnessNet, centred
-from underdrawing.judging.witness.witness import BLOCK_KILO_PX, WEIGHTS, Calibration, log_amount
+from underdrawing.judging.witness.witness import BLOCK_KILO_PX, SILENT, WEIGHTS, Calibration, log_amount
 from underdrawing.nets.loading import load_network
 from underdrawing.train.run import Recipe
 
@@ -92,8 +93,7 @@ class WitnessTraining:
         kept = torch.where(draws[0] < less, fewer, facts[:, HASH_BITS])
         facts[:, HASH_BITS] = torch.where(draws[0] < none, 0, kept)
         blank = (draws[2] < self.recipe.without_sketch) & (draws[0] >= none)
-        density = density * ~blank[:, None, None, None]
-        planes[blank, PLANES : 2 * PLANES] = _NO_SKETCH
+        planes, density = _without_sketch(planes, density, blank)
         return planes, mask, facts, density, visible
 
     def losses(
@@ -159,6 +159,13 @@ def tensors(samples: dict[str, np.ndarray], picks: np.ndarray) -> tuple[Tensor, 
     )
 
 
+def _without_sketch(planes: Tensor, density: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
+    """Planes and sketch bits of blocks, some samples (n,) bool without their sketch."""
+    planes = planes.clone()
+    planes[which, PLANES : 2 * PLANES] = _NO_SKETCH
+    return planes, density * ~which[:, None, None, None]
+
+
 def compare(
     net: WitnessNet, planes: Tensor, hash_bits: Tensor, density: Tensor, visible: Tensor
 ) -> tuple[Tensor, ...]:
@@ -191,7 +198,12 @@ def measure(net: WitnessNet, samples: Samples) -> dict[str, np.ndarray]:
             picks = np.arange(first, min(first + 32, len(data["mask"])))
             planes, mask, facts, density = tensors(data, picks)
             facts[:, HASH_BITS] *= with_hash
-            local, other, _, _ = compare(net, planes, facts[:, HASH_BITS], density, torch.ones_like(mask))
+            bits, visible = facts[:, HASH_BITS], torch.ones_like(mask)
+            _, other, _, _ = compare(net, planes, bits, density, visible)
+            few = density.sum((1, 2, 3)) < LOCAL_BITS  # as in Witness.compare
+            planes, density = _without_sketch(planes, density, few)
+            local, _, _, _ = compare(net, planes, bits, density, visible)
+            local[few & (bits == 0)] = SILENT
             values = {
                 "kind": facts[:, KIND].numpy(),
                 "peak": F.avg_pool2d(local, 3, 1, 1).amax((1, 2, 3)).numpy(),
@@ -199,7 +211,7 @@ def measure(net: WitnessNet, samples: Samples) -> dict[str, np.ndarray]:
                 "change": _mean_change(planes, mask),
                 "area": np.log2(np.maximum(facts[:, AREA].numpy(), 1) * blocks / 1000),
                 "sketch": log_amount(density.numpy()).mean((1, 2, 3)),
-                "hash": log_amount(facts[:, HASH_BITS].numpy()),
+                "hash": log_amount(bits.numpy()),
                 "blocks": np.full(len(mask), np.log2(blocks)),
             }
             for name, value in values.items():

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from underdrawing.coding.payload import cell_grid
+from underdrawing.judging.signed_content import LOCAL_BITS
 from underdrawing.judging.witness.tone import with_tone_of
 from underdrawing.nets.graph import Graph
 from underdrawing.nets.weights import read_metadata
@@ -30,6 +31,8 @@ CELL_PX = 32
 """Side of a cell on the grid."""
 BLOCK_KILO_PX = 0.064
 """Pixels of a block of 8 px, thousands."""
+SILENT = -10.0
+"""Logit of "altered" where nothing signed describes single places."""
 _STEP_PX = 4  # grid pixels of a pixel of the planes
 _CELL_BLOCKS = 16  # of a cell: the detection of smaller edits was not measured
 _MOST_AREA = 0.5  # of the view: a larger `least_area` vouches for nothing
@@ -54,6 +57,11 @@ class SignedContent:
         """Bits of an even code that shows as much as this sketch in its poorest place."""
         return round(float(self.density.min()) * self.density.size)
 
+    @property
+    def local_density(self) -> np.ndarray:
+        """The density, or zeros where the sketch has too few bits to describe single places."""
+        return self.density if self.density.sum() >= LOCAL_BITS else np.zeros_like(self.density)
+
     def bits(self, part: tuple[slice, slice]) -> float:
         """Bits of hash and sketch about a part, in blocks."""
         density = self.density[part]
@@ -62,7 +70,7 @@ class SignedContent:
     def amounts(self, part: tuple[slice, slice]) -> tuple[float, float]:
         """Inputs of Calibration: mean logarithm of the sketch bits of a block in a part, and logarithm of the
         hash bits of a cell."""
-        return float(log_amount(self.density[part]).mean()), float(log_amount(len(self.cells)))
+        return float(log_amount(self.local_density[part]).mean()), float(log_amount(len(self.cells)))
 
 
 @dataclass(frozen=True)
@@ -154,6 +162,11 @@ class Witness:
         density = np.pad(signed.density, ((0, down), (0, right)), "edge")
         density = density[4 * first[0] : 4 * last[0], 4 * first[1] : 4 * last[1]] / np.float32(BLOCK_KILO_PX)
         logits, other = self._logits((received, sketch, cells, density), visible, shown)
+        if not signed.local_density.any():
+            # a coarse sketch tells pictures apart, and misleads about places
+            nothing = np.zeros_like(density)
+            logits = self._logits((received, None, cells, nothing), visible, shown)[0]
+            logits = logits if cells.size else np.full_like(logits, SILENT)
         logits = logits[at[0] : at[0] + rows, at[1] : at[1] + cols]
         smooth = cv2.blur(logits, (3, 3), borderType=cv2.BORDER_REFLECT)
         known = self._calibration
