@@ -120,8 +120,8 @@ def test_a_flagged_area_that_carries_the_known_bits_is_dropped(lattice, protecte
     assert drop_marked_regions(untouched, view, known).max() < 0.5
 
 
-def test_an_absent_mark_is_told_from_a_weaker_one(lattice, protected, edit):
-    """An edit is without the mark whatever the network gives it; nothing is told where a palette made the
+def test_an_absent_mark_differs_from_a_weaker_one(lattice, protected, edit):
+    """An edit is without the mark whatever the network gives it; nothing is stated where a palette made the
     channel uneven."""
     away = edit[1][::-1, ::-1] & ~edit[1]
 

@@ -15,14 +15,15 @@ import numpy as np
 
 from underdrawing.attacks import suites, tamper
 from underdrawing.attacks.channel import Jpeg
-from underdrawing.attacks.geometry import Scale
+from underdrawing.attacks.geometry import Scale, another_exposure
 from underdrawing.carriers.lattice.grid import resize
 from underdrawing.coding.bits import unpack_code
 from underdrawing.coding.keys import Owner
-from underdrawing.content.importance.request import Box, FocusRequest
+from underdrawing.content.importance.random_focus import draw_importance
 from underdrawing.core.errors import CapacityError
 from underdrawing.data.graphics import KINDS, draw_graphic
 from underdrawing.data.shards import random_crop
+from underdrawing.judging.agreement import correlation
 from underdrawing.judging.witness.tone import with_tone_of
 from underdrawing.judging.witness.training import EDITED, FIELDS, MIRRORED, MOVED, OTHER
 from underdrawing.judging.witness.witness import BITS, CELL_PX, planes
@@ -32,6 +33,7 @@ from underdrawing.systems.photo.protecting import LAYERED_SHARE
 from underdrawing.systems.photo.samples import random_fill
 from underdrawing.train.crops import training_photos
 from underdrawing.train.processes import run_jobs
+from underdrawing.train.sample_chunks import missing_chunks, write_chunk
 
 _CHUNK = 96
 _VARIANTS = 8  # of a protected picture
@@ -44,8 +46,6 @@ _AREA_SHARES = (0.3, 0.3, 0.22, 0.18)
 _STRENGTHS = (1.0, 1.0, 1.0, 0.7, 1.45)
 _GRAPHICS = 0.1  # share of drawn pictures
 _POSTED = 0.35  # share of pictures after the channels in which untouched pictures were called altered
-_FOCUSED = 0.4  # share of pictures whose code has a focus
-_FACES = 0.5  # of those with boxes, where the boxes weigh as much as faces
 _GRAY = 128
 
 
@@ -62,9 +62,8 @@ def fill(folder: Path, data: Path, side: int, count: int, *, seed: int, held_out
 
     The arrays are those of judging.witness.training.FIELDS.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     photos = [p for p in training_photos(data, validation=held_out) if min(p.shape[:2]) >= min(side, 400)]
-    jobs = [k for k in range(-(-count // _CHUNK)) if not (folder / f"{k:04d}.npz").exists()]
+    jobs = missing_chunks(folder, -(-count // _CHUNK))
     run_jobs(lambda jobs: _make(folder, photos, side, jobs, seed), jobs)
 
 
@@ -78,9 +77,7 @@ def _make(folder: Path, photos: list[np.ndarray], side: int, jobs: list[int], se
             for sample in draw_samples(photos, side, photo, owner, rng):
                 for name, value in zip(FIELDS, sample, strict=True):
                     columns[name].append(value)
-        partial = folder / f"{job:04d}.partial.npz"
-        np.savez(partial, **{name: np.stack(values) for name, values in columns.items()})
-        partial.replace(folder / f"{job:04d}.npz")
+        write_chunk(folder, job, columns)
 
 
 def draw_samples(
@@ -89,7 +86,9 @@ def draw_samples(
     """The arrays of FIELDS of several received pictures for one protected crop, as in `fill`; none where it
     cannot be protected."""
     image = _crop(photos, side, rng)
-    donor = max((_crop(photos, side, rng) for _ in range(rng.choice((1, 8)))), key=lambda x: _alike(image, x))
+    whole = np.ones(image.shape[:2], np.float32)
+    donors = [_crop(photos, side, rng) for _ in range(rng.choice((1, 8)))]
+    donor = max(donors, key=lambda other: correlation(image, other, whole) or 0)
     try:
         protection = photo.protect(image, owner=owner, strength=float(rng.choice(_STRENGTHS)))
     except CapacityError:
@@ -128,7 +127,7 @@ def _signed(
     middle, parts = room - k * cells, [bits for bits in parts if bits >= _LEAST_SKETCH_BITS]
     first = [middle] if middle >= _LEAST_SKETCH_BITS else []
     independent = middle < LAYERED_SHARE * sum(parts)
-    importance, sketches, densities = _importance(photo, image, rng), [], []
+    importance, sketches, densities = draw_importance(image, photo.importance, rng), [], []
     for layers in filter(None, (first, parts) if independent else (first + parts,)):
         coded = photo.sketch.encode(image, layers, importance)
         relative = photo.sketch.density(coded[0], count, count)
@@ -141,33 +140,10 @@ def _signed(
     return _Signed(sketches, densities, k) if k or densities[0].any() else None
 
 
-def _importance(photo: Photo, image: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
-    """Importance of a random focus, None where the code is even: boxes, as a protector or the detector of
-    faces would name, or salient places."""
-    height, width = image.shape[:2]
-    if rng.random() > _FOCUSED:
-        return None
-    boxes = []
-    for _ in range(rng.choice((0, 1, 1, 2))):
-        sides = rng.uniform(0.15, 0.6, 2) * (width, height)
-        left, top = rng.uniform(0, 1, 2) * ((width, height) - sides)
-        boxes.append(Box(float(left), float(top), float(sides[0]), float(sides[1])))
-    as_faces = bool(rng.random() < _FACES)
-    named, found = ((), boxes) if as_faces else (boxes, ())
-    request = FocusRequest(tuple(named), as_faces, bool(not boxes or rng.random() < 0.5))
-    return photo.importance.map(image, request, (height, width), found)
-
-
 def _crop(photos: list[np.ndarray], side: int, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < _GRAPHICS:
         return draw_graphic(rng.choice(KINDS), side, side, rng)
     return np.ascontiguousarray(random_crop(photos[rng.integers(len(photos))], side, (side, 416), rng))
-
-
-def _alike(first: np.ndarray, second: np.ndarray) -> float:
-    """Correlation in 12 x 12 px of gray."""
-    a, b = (cv2.resize(x, (12, 12), interpolation=cv2.INTER_AREA).mean(2).ravel() for x in (first, second))
-    return float(np.corrcoef(a, b)[0, 1]) if a.std() and b.std() else 0.0
 
 
 def _received(
@@ -184,16 +160,7 @@ def _received(
         return donor, ~nothing
     if kind == MIRRORED:
         return np.ascontiguousarray(image[:, ::-1]), ~nothing
-    return (_moved(image, rng) if kind == MOVED else image), nothing
-
-
-def _moved(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Another exposure: zoomed, moved by a few pixels, in another light."""
-    height, width = image.shape[:2]
-    zoom, (x, y) = rng.uniform(0.96, 1.06), rng.uniform(-6, 6, 2)
-    matrix = np.array([[zoom, 0, x + width * (1 - zoom) / 2], [0, zoom, y + height * (1 - zoom) / 2]])
-    moved = cv2.warpAffine(image, matrix, (width, height), None, cv2.INTER_CUBIC, cv2.BORDER_REFLECT)
-    return np.clip(np.rint(moved * rng.uniform(0.85, 1.15) + rng.uniform(-10, 10)), 0, 255).astype(np.uint8)
+    return (another_exposure(image, rng) if kind == MOVED else image), nothing
 
 
 def _sent(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
