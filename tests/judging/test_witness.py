@@ -65,6 +65,12 @@ def test_more_signed_bits_vouch_for_smaller_areas():
     assert known.least_area(16, (0.0, 0.0)) is None
 
 
+def test_the_threshold_rises_with_the_number_of_blocks_that_could_pass_it():
+    known = Calibration(3.0, 2.0, 0.0, 1.0, (0.0, 1.0, 0.0, 0.0, 0.0), tail=0.8, blocks=1000.0)
+    assert known.threshold(1000, hashed=True) == known.threshold(200, hashed=True) == 3.0
+    assert known.threshold(8000, hashed=False) == pytest.approx(2.0 + 0.8 * np.log(8))
+
+
 def test_regions_that_the_mark_delimits_are_left_to_it():
     regions, probability = np.zeros((64, 64), bool), np.zeros((64, 64))
     regions[8:24, 8:24] = regions[40:56, 40:56] = True

@@ -114,6 +114,15 @@ class Calibration:
     detection: tuple[float, float, float, float, float]
     """Logit of the probability of detection: constant, and weights of log2 of the edit's area in blocks, of
     the two amounts of signed bits, and of log2 of the blocks in view."""
+    tail: float = 0.0
+    """Scale of the exponential tail that the peaks of untouched pictures have."""
+    blocks: float = 1.0
+    """Blocks in view for which the thresholds were measured."""
+
+    def threshold(self, blocks: int, *, hashed: bool) -> float:
+        """Peak above which a view of so many blocks is altered: the largest of more blocks is larger."""
+        least = self.local if hashed else self.local_without_hash
+        return least + self.tail * max(0.0, float(np.log(blocks / self.blocks)))
 
     def least_area(self, blocks: int, amounts: tuple[float, float]) -> float | None:
         """Share of `blocks` from which nine of ten visible rewritten edits are found; None above one half.
@@ -170,7 +179,7 @@ class Witness:
         logits = logits[at[0] : at[0] + rows, at[1] : at[1] + cols]
         smooth = cv2.blur(logits, (3, 3), borderType=cv2.BORDER_REFLECT)
         known = self._calibration
-        threshold = known.local if cells.size else known.local_without_hash
+        threshold = known.threshold(rows * cols, hashed=cells.size > 0)
         return Finding(
             altered=_regions(smooth, threshold, known.region).repeat(8, 0).repeat(8, 1),
             logits=logits,
