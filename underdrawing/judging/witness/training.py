@@ -29,7 +29,7 @@ KIND, AREA, HASH_BITS = range(3)
 _NO_SKETCH = torch.tensor([128, 128, 128, 0], dtype=torch.uint8)[:, None, None]  # planes of a gray picture
 _PEAK_WEIGHT = 1.5  # of the logits in the soft maximum
 _FALSE_ALARMS = 0.002  # share of untouched pictures above the threshold
-_TAIL = 0.02  # share of untouched pictures, the highest peaks of which are taken for exponential
+_TAIL = 0.01  # share of untouched pictures, the highest peaks of which are taken for exponential
 _INPUTS = ("area", "sketch", "hash", "blocks")  # of the logistic fit, in the order of Calibration.detection
 _MEASURED = ("kind", "peak", "other", "change", *_INPUTS)
 _VISIBLE = 20.0  # levels of mean change that make an edit visible; smaller ones are left out of the fit
