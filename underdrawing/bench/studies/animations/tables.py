@@ -33,9 +33,8 @@ def groups(store: Store) -> Sequence[Block] | None:
         ["SSIMULACRA2", *(store.cell(f"{size}/ssimulacra2", 1) for size in sizes), "-"],
     ]
     for place, title in GROUPS.items():
-        rows.append(
-            [title, *(_errors(store, f"{size}/{place}") for size in sizes), PUBLISHED.get(place, "-")]
-        )
+        errors = (_errors(store, f"{size}/{place}") for size in sizes)
+        rows.append([f"{title}{_fewer(store, sizes, place)}", *errors, PUBLISHED.get(place, "-")])
     wrong = [
         join([store.cell(f"{size}/{group}/wrong", 2, scale=100) for group in ("signal", "deepfakes")])
         for size in sizes
@@ -67,6 +66,13 @@ def _errors(store: Store, place: str) -> Cell:
     if f"{place}/ber" not in store.figures:
         return Cell("-")
     return join([_tenths(store, f"{place}/ber", 2, 100), store.cell(f"{place}/identity", 1, scale=100)])
+
+
+def _fewer(store: Store, sizes: Sequence[str], place: str) -> str:
+    """Numbers of clips, where not all have a face that can be forged."""
+    counts = [store.figures.get(f"{size}/{place}/ber", {"n": 0})["n"] for size in sizes]
+    every = [store.parts[size]["photos"] for size in sizes]
+    return "" if counts == every else f", of {' and '.join(f'{count:.0f}' for count in counts)} clips"
 
 
 def _tenths(store: Store, key: str, digits: int, scale: float = 1.0) -> Cell:
