@@ -10,6 +10,7 @@ import numpy as np
 
 from underdrawing.coding.short_identity import SHORT_IDENTITIES, ShortIdentity, short_identity
 from underdrawing.core.errors import CapacityError
+from underdrawing.core.interfaces import FrameCarrier, Reading
 
 Values = dict[str, float | bool]
 
@@ -43,13 +44,20 @@ class Message:
         return marked, 1000 * (time.process_time() - start)
 
     def read(self, carrier: Any, received_u8: np.ndarray) -> Values:
+        """See `values`, and read_ms."""
+        start = time.process_time()
+        reading = carrier.read(received_u8, len(self.bits))
+        return self.values(reading) | {"read_ms": 1000 * (time.process_time() - start)}
+
+    def read_frames(self, carrier: FrameCarrier, frames_u8: np.ndarray) -> Values:
+        """See `values`; of an animation."""
+        return self.values(carrier.read_frames(frames_u8))
+
+    def values(self, reading: Reading) -> Values:
         """ber: share of wrong bits; exact: none is; identity: the right one is accepted; wrong: another is.
 
         A carrier that finds no mark reads no identity.
         """
-        start = time.process_time()
-        reading = carrier.read(received_u8, len(self.bits))
-        spent = 1000 * (time.process_time() - start)
         found = None if reading.present is False else self.code.decode(reading.bits)
         errors = float((reading.bits != self.bits).mean())
         return {
@@ -57,7 +65,6 @@ class Message:
             "exact": errors == 0,
             "identity": found is not None and found.number == self.number,
             "wrong": found is not None and found.number != self.number,
-            "read_ms": spent,
         }
 
 
@@ -66,5 +73,9 @@ def accepted(carrier: Any, image_u8: np.ndarray) -> bool | None:
     lengths = [length for length in SHORT_IDENTITIES if length <= carrier.capacity_bits(image_u8)]
     if not lengths:
         return None
-    reading = carrier.read(image_u8, max(lengths))
-    return reading.present is not False and short_identity(max(lengths)).decode(reading.bits) is not None
+    return accepted_bits(carrier.read(image_u8, max(lengths)))
+
+
+def accepted_bits(reading: Reading) -> bool:
+    """Whether a reading, of as many bits as a code has, is accepted as an identity."""
+    return reading.present is not False and short_identity(len(reading.bits)).decode(reading.bits) is not None

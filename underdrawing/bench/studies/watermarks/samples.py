@@ -12,7 +12,8 @@ import numpy as np
 
 from underdrawing.attacks.face_channels import SentFace
 from underdrawing.bench.harness.photographs import Photo, PhotoSets
-from underdrawing.core.errors import PictureError
+from underdrawing.bench.harness.run import Run
+from underdrawing.core.errors import PictureError, UsageError
 from underdrawing.data.face_set import REAL, SQUARES, read_manifest
 from underdrawing.train.marked_faces import MarkedFaces, to_u8
 from underdrawing.train.real_faces import Faces
@@ -31,6 +32,21 @@ class HeldOut:
     """Most faces; None: all."""
     seed: int
     _faces: list[SentFace] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, run: Run, name: str, side: int, seed: int) -> HeldOut:
+        """The set of a run in a folder of this name below --data, or at this path.
+
+        UsageError without --data, PictureError where there is no such folder.
+        """
+        folder, data = Path(name), run.data
+        if data is None:
+            raise UsageError("this study needs --data DIR, a folder with sets of faces")
+        below = [] if folder.is_absolute() else sorted(data.rglob(folder.name))
+        found = next((place for place in (folder, data / folder, *below) if place.is_dir()), None)
+        if found is None:
+            raise PictureError(f"{data}: no folder {folder} below it; --set faces=DIR names another one")
+        return cls(found, run.sets, side, run.photos, seed)
 
     @property
     def faces(self) -> list[SentFace]:

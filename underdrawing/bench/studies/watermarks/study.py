@@ -34,7 +34,7 @@ from underdrawing.bench.studies.watermarks import tables
 from underdrawing.bench.studies.watermarks.messages import Message, Values, accepted
 from underdrawing.bench.studies.watermarks.samples import HeldOut
 from underdrawing.bench.studies.watermarks.turning import loaded
-from underdrawing.core.errors import MissingExtraError, OutputError, PictureError, UsageError
+from underdrawing.core.errors import MissingExtraError, OutputError
 from underdrawing.metrics.quality import psnr_db, ssim
 from underdrawing.metrics.ssimulacra2 import ssimulacra2
 
@@ -83,16 +83,8 @@ class Bench:
 
     @cached_property
     def held_out(self) -> HeldOut:
-        """UsageError without --data, PictureError where there is no such set."""
-        folder, data = Path(self.settings.faces), self.run.data
-        if data is None:
-            raise UsageError("this study needs --data DIR, a folder with sets of faces")
-        below = [] if folder.is_absolute() else sorted(data.rglob(folder.name))
-        found = next((place for place in (folder, data / folder, *below) if place.is_dir()), None)
-        if found is None:
-            raise PictureError(f"{data}: no folder {folder} below it; --set faces=DIR names another one")
-        protocol = self.protocol
-        return HeldOut(found, self.run.sets, protocol.side, self.run.photos, protocol.seed)
+        """Errors: those of HeldOut.of."""
+        return HeldOut.of(self.run, self.settings.faces, self.protocol.side, self.protocol.seed)
 
     @cached_property
     def carriers(self) -> dict[str, Any]:
