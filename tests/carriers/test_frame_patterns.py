@@ -61,6 +61,13 @@ def test_places_without_the_mark_get_little_weight():
     assert weights[:, 44:].min() > 3 * weights[:, :20].max()
 
 
+def test_even_sums_are_left_as_they_are():
+    """A weight can only harm what nothing disturbs."""
+    volumes = np.ones((1, 8, 8), np.float32)
+    sums_ = np.float32([3, -3.2, 2.9])
+    assert weighted_sums(volumes, lambda volumes: sums_ * volumes.mean(), lambda likely: 1 / 0) is not None
+
+
 def test_bits_are_read_past_a_part_without_the_mark():
     patterns = np.random.default_rng(10).choice([-1, 1], (GROUPS, 1, 64, 64)).astype(np.float32)
     mark = np.tensordot(BITS, patterns, 1)

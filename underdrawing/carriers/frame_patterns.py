@@ -17,8 +17,10 @@ import numpy as np
 
 Sums = Callable[[np.ndarray], np.ndarray]
 _ROUNDS = 4
-_ONE_PATTERN = 0.85  # weight of its ratio
+_FIRST_ALONE = 0.85  # weight of its ratio where several frames have the first pattern alone
+_LEAST_OTHER = 1.4  # ratio from which they, or one frame, have another one alone: 1 +- .12 without a mark
 _WEIGHTED = 2  # readings with weights
+_EVEN = 0.5  # deviation of the absolute sums over their mean below which nothing disturbs them
 _SURE_BITS = 1.5  # slope of tanh over the mean of the absolute sums
 _NEAR_PX = 8.0  # standard deviation of the means around a place
 _SURE = 0.9  # share of the mark's own energy that is taken out of that of the noise
@@ -40,8 +42,7 @@ def assigned(coefficients: np.ndarray, factors: np.ndarray, sums: Sums) -> np.nd
     """The pattern of each frame, (T,) int64: of some candidates the one with the highest energy ratio.
 
     Candidates: one pattern for all frames; and from every frame and pattern as a start, for each frame the
-    pattern that agrees best with the others. The mean over the frames is no agreement: a still scene has it,
-    for which the ratio of one pattern counts for less, too.
+    pattern that agrees best with the others. The mean over the frames is no agreement: a still scene has it.
     """
     count, kinds = len(coefficients), len(factors)
     candidates = np.repeat(np.arange(kinds)[:, None], count, 1)
@@ -61,7 +62,8 @@ def assigned(coefficients: np.ndarray, factors: np.ndarray, sums: Sums) -> np.nd
             of = np.einsum("tvg,ntg->ntv", u, others, optimize=True).argmax(2)
         candidates = np.concatenate([candidates, np.unique(of, axis=0)])
     ratios = np.array([energy_ratio(aligned_mean(coefficients, factors, of), sums) for of in candidates])
-    ratios[:kinds] *= _ONE_PATTERN
+    ratios[0] *= _FIRST_ALONE if count > 1 else 1.0
+    ratios[1:kinds] *= ratios[1:kinds] >= _LEAST_OTHER
     return candidates[int(np.argmax(ratios))]
 
 
@@ -77,7 +79,10 @@ def weighted_sums(
     """
     sums = sums_of(volumes)
     for _ in range(_WEIGHTED):
-        likely = np.tanh(_SURE_BITS * sums / (np.abs(sums).mean() + 1e-9)).astype(np.float32)
+        size = np.abs(sums)
+        if size.std() < _EVEN * size.mean():
+            break
+        likely = np.tanh(_SURE_BITS * sums / (size.mean() + 1e-9)).astype(np.float32)
         sums = sums_of(volumes * reliability(volumes, mark_of(likely)))
     return sums
 
