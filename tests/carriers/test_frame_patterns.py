@@ -35,7 +35,7 @@ def clip(kinds, scene):
 def test_the_pattern_of_every_frame_is_found(kinds, still):
     scene = np.random.default_rng(5).normal(size=(1 if still else len(kinds), SIDE, SIDE))
     received = clip(kinds, np.repeat(scene, len(kinds), 0) if still else scene)
-    assert assigned(received, FACTORS, sums).tolist() == kinds
+    assert assigned(received, FACTORS, sums, np.arange(len(kinds))).tolist() == kinds
 
 
 def test_a_still_scene_disturbs_less_by_different_patterns():

@@ -218,7 +218,7 @@ def test_all_bits_are_read_at_another_size_and_from_a_crop(carrier, marked):
 
 
 def test_the_window_of_a_crop_is_found(marked):
-    found = align(TABLES, marked[:6, 16:152, 20:156], lambda found: False)
+    found = align(TABLES, marked[:6, 16:152, 20:156], np.arange(6), lambda found: False)
     window, truth = found.window, (0.1, 0.125, 0.85, 0.85)
     assert found.ratio > PRESENT
     assert np.abs(np.subtract((window.top, window.left, window.height, window.width), truth)).max() < 0.015
@@ -241,11 +241,13 @@ def test_a_placed_frame_lies_where_its_window_is():
 
 
 def test_no_mark_is_found_where_there_is_none(carrier):
-    found = align(TABLES, clip(count=2), lambda found: False)
+    found = align(TABLES, clip(count=2), np.arange(2), lambda found: False)
     assert found.window == Window() and found.ratio < 1.5
     assert not carrier.read_frames(clip(data.astronaut(), 2)).present
     noise = np.random.default_rng(1).normal(size=(SIDE, SIDE, 3)).astype(np.float32)
-    assert 0.6 < patterns_of(TABLES, suppressed(TABLES, noise.mean(-1)[None], Window()))[1] < 1.5
+    assert (
+        0.6 < patterns_of(TABLES, suppressed(TABLES, noise.mean(-1)[None], Window()), np.arange(1))[1] < 1.5
+    )
 
 
 def test_a_picture_is_an_animation_of_one_frame(carrier):

@@ -17,8 +17,7 @@ import numpy as np
 
 Sums = Callable[[np.ndarray], np.ndarray]
 _ROUNDS = 4
-_FIRST_ALONE = 0.85  # weight of its ratio where several frames have the first pattern alone
-_LEAST_OTHER = 1.4  # ratio from which they, or one frame, have another one alone: 1 +- .12 without a mark
+_NOT_AS_SENT = 0.7  # weight of the ratio of all assignments but the one of a whole clip in its order
 _WEIGHTED = 2  # readings with weights
 _EVEN = 0.5  # deviation of the absolute sums over their mean below which nothing disturbs them
 _SURE_BITS = 1.5  # slope of tanh over the mean of the absolute sums
@@ -38,14 +37,17 @@ def aligned_mean(coefficients: np.ndarray, factors: np.ndarray, of: np.ndarray) 
     return (coefficients * factors[of]).mean(0)
 
 
-def assigned(coefficients: np.ndarray, factors: np.ndarray, sums: Sums) -> np.ndarray:
+def assigned(coefficients: np.ndarray, factors: np.ndarray, sums: Sums, numbers: np.ndarray) -> np.ndarray:
     """The pattern of each frame, (T,) int64: of some candidates the one with the highest energy ratio.
 
-    Candidates: one pattern for all frames; and from every frame and pattern as a start, for each frame the
-    pattern that agrees best with the others. The mean over the frames is no agreement: a still scene has it.
+    Candidates: the patterns in turn at every step and from every start, by the numbers (T,) of the frames in
+    the received clip; and from every frame and pattern as a start, for each frame the pattern that agrees
+    best with the others. The mean over the frames is no agreement: a still scene has it. Where the energy
+    shows little, the frames are taken as sent: the ratios of all other candidates count for less.
     """
     count, kinds = len(coefficients), len(factors)
-    candidates = np.repeat(np.arange(kinds)[:, None], count, 1)
+    step, first = np.divmod(np.arange(kinds**2)[:, None], kinds)
+    candidates = (first + step * numbers) % kinds
     if count > 1:
         s = sums(coefficients[:, None] * factors)
         u = s - s.mean(0)
@@ -62,8 +64,8 @@ def assigned(coefficients: np.ndarray, factors: np.ndarray, sums: Sums) -> np.nd
             of = np.einsum("tvg,ntg->ntv", u, others, optimize=True).argmax(2)
         candidates = np.concatenate([candidates, np.unique(of, axis=0)])
     ratios = np.array([energy_ratio(aligned_mean(coefficients, factors, of), sums) for of in candidates])
-    ratios[0] *= _FIRST_ALONE if count > 1 else 1.0
-    ratios[1:kinds] *= ratios[1:kinds] >= _LEAST_OTHER
+    as_sent = (candidates == numbers % kinds).all(1)
+    ratios[~as_sent] *= _NOT_AS_SENT
     return candidates[int(np.argmax(ratios))]
 
 

@@ -25,17 +25,14 @@ PRESENT = 1.9
 """Energy ratio from which a mark is taken as present: windows of unmarked pictures reach 1.6 at most."""
 _LEAST_REPAIRED, _LEAST_SHIFTED = 1.3, 1.6
 """Energy ratios from which a repair, or the best shift, is taken: unmarked pictures reach 1.23 and 1.5."""
-_MORE = 0.3
-"""Of these where there are more frames than one: each may have any pattern."""
+_MORE = 0.2  # of these where there are more frames than one: each may have any pattern
 _CLEARER = 1.15  # ratio of what is left without outliers, over that of all, from which they are left out
 _LARGEST_BLURRED = 320  # longer side of a frame that a blur of few pixels harms, px
 _SHIFTS = tuple((down / SIDE, right / SIDE) for down in (-1, 0, 1) for right in (-1, 0, 1) if down or right)
 _SQUARE = tuple((share, share) for share in 0.975 ** np.arange(27))  # sides of a crop, down to half
 _SCALES = 0.96 ** np.arange(14)  # as above, of crops of another aspect
 _OTHERS = tuple((h, w) for h in _SCALES for w in _SCALES if h != w and max(h / w, w / h) < 1.4)
-_CANDIDATES = 40  # windows of which the ratio is measured
-_REFINED = 4  # of these
-_LEAST_RATIO = 1.2  # of a window that is refined
+_CANDIDATES, _REFINED, _LEAST_RATIO = 40, 4, 1.2  # windows that are rated, refined, and their least ratio
 _STEPS = ((0.008, 0.006), (0.004, 0.003), (0.002, 0.0015))  # of offsets and sides, rounds of the refinement
 
 
@@ -64,23 +61,26 @@ def suppressed(code: SpreadCode, intensity: np.ndarray, window: Window) -> np.nd
     return z if window == Window() else z * window.mask()
 
 
-def patterns_of(code: SpreadCode, z: np.ndarray) -> tuple[np.ndarray, float]:
-    """The pattern of each frame of z (T, SIDE, SIDE), (T,); and the energy ratio of their mean."""
+def patterns_of(code: SpreadCode, z: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, float]:
+    """The pattern of each frame of z (T, SIDE, SIDE), and the energy ratio of their mean. numbers: (T,)."""
     signed = code.signed(z)
-    of = assigned(signed, code.patterns, code.sums)
+    of = assigned(signed, code.patterns, code.sums, numbers)
     return of, energy_ratio(aligned_mean(signed, code.patterns, of), code.sums)
 
 
-def align(code: SpreadCode, frames: np.ndarray, is_word: Callable[[Alignment], bool]) -> Alignment:
-    """Of received frames (T, H, W, 3) uint8; the whole as it is where no mark is found.
+def align(
+    code: SpreadCode, frames: np.ndarray, numbers: np.ndarray, is_word: Callable[[Alignment], bool]
+) -> Alignment:
+    """Of received frames (T, H, W, 3) uint8 of these numbers; the whole as it is where no mark is found.
 
     is_word: whether what is read so is a word of the code of identities: in texture that tells more than the
-    energy. Asked of the whole, two repairs and a shift, which multiplies its false accepts by four.
+    energy. Asked of the whole, two repairs, a shift and a crop, which multiplies its false accepts by five.
     """
 
     def ratio(window: Window, of: np.ndarray | None = None) -> float:
         canvas = np.stack([window.placed(frame) for frame in (gray if of is None else of)])
-        return patterns_of(code, suppressed(code, canvas, window))[1]
+        every = -(-len(gray) // len(canvas))
+        return patterns_of(code, suppressed(code, canvas, window), numbers[::every])[1]
 
     gray, present = _gray(frames), least_present(len(frames))
     by_ratio, whole = attrgetter("ratio"), Alignment(Window(), ratio(Window()))
@@ -88,9 +88,8 @@ def align(code: SpreadCode, frames: np.ndarray, is_word: Callable[[Alignment], b
     if max(whole, outliers, key=by_ratio).ratio >= present:
         return outliers if outliers.ratio > _CLEARER * whole.ratio else whole
     undone = [(outliers, _LEAST_REPAIRED), *_undone(frames, ratio)]
-    near = max(
-        [whole, *(found for found, least in undone if found.ratio >= least + present - PRESENT)], key=by_ratio
-    )
+    clear = [found for found, least in undone if found.ratio - present >= least - PRESENT]
+    near = max([whole, *clear], key=by_ratio)
     if near.ratio >= present:
         return near
     for found in sorted([whole, *(found for found, _ in undone)], key=by_ratio, reverse=True):
@@ -108,7 +107,8 @@ def align(code: SpreadCode, frames: np.ndarray, is_word: Callable[[Alignment], b
                 best, most = found, value
         if most >= present:
             return Alignment(best, most)
-    return near
+    crop = Alignment(best, most)
+    return crop if best != Window() and is_word(crop) else near
 
 
 def _gray(frames: Iterable[np.ndarray]) -> np.ndarray:

@@ -99,20 +99,22 @@ class GifGuard:
     def read_frames(self, frames_u8: np.ndarray) -> Reading:
         """See FrameCarrier. 128 soft bits.
 
-        `present` is True by the energy of the code at the best alignment, else None: in texture the bits can
-        be readable where the energy shows nothing.
+        `present` is True by the energy of the code, else None: in texture bits can be readable without it.
         """
         self._check(frames_u8)
-        sample, words = frames_u8[_spaced(len(frames_u8), _MOST_READ)], short_identity(self._code.config.bits)
+        words, numbers = short_identity(self._code.config.bits), _spaced(len(frames_u8), _MOST_READ)
 
         def logits(found: Alignment) -> np.ndarray:
-            return self._logits(np.stack([found.placed(frame) for frame in sample]), found.window)
+            return self._logits(
+                np.stack([found.placed(frames_u8[n]) for n in numbers]), found.window, numbers
+            )
 
         def is_word(found: Alignment) -> bool:
             return words.decode((logits(found) > 0).astype(np.uint8)) is not None
 
-        found = align(self._code, sample[_spaced(len(sample), _ALIGNED)], is_word)
-        return Reading(-logits(found), present=True if found.ratio >= least_present(len(sample)) else None)
+        few = numbers[_spaced(len(numbers), _ALIGNED)]
+        found = align(self._code, frames_u8[few], few, is_word)
+        return Reading(-logits(found), present=found.ratio >= least_present(len(few)) or None)
 
     def _check(self, frames_u8: np.ndarray, bits: np.ndarray | None = None) -> None:
         if frames_u8.ndim != 4 or not len(frames_u8):
@@ -136,11 +138,11 @@ class GifGuard:
         (change,) = self._stare(frames=small[None], plain=plain[None, None].astype(np.float32))
         return change[0].transpose(1, 2, 3, 0)
 
-    def _logits(self, canvas: np.ndarray, window: Window) -> np.ndarray:
+    def _logits(self, canvas: np.ndarray, window: Window, numbers: np.ndarray) -> np.ndarray:
         """(128,) log-likelihood ratios of frames on the canvas (T, 128, 128, 3), positive: bit 1."""
         code = self._code
         z = suppressed(code, canvas.mean(-1), window)
-        of, _ = patterns_of(code, z)
+        of, _ = patterns_of(code, z, numbers)
         shares = np.bincount(of, minlength=len(code.patterns))[:, None, None] / np.float32(len(canvas))
         volumes = np.zeros((len(shares), SIDE, SIDE), np.float32)
         for kind in np.unique(of):

@@ -158,8 +158,7 @@ class SpreadCode:
     def embedded(self, frames: Any, signs: Any, pattern: Any = 1.0) -> Any:
         """Change (..., T, side, side) of each channel that marks frames (..., 3, T, side, side).
 
-        signs: (..., 1, groups + 1) of -1 and 1, the wanted statistics; 0 for the last. pattern: (T, K, K) of
-        `patterns`, of each frame.
+        signs: (..., 1, groups + 1) of -1 and 1, 0 for the last. pattern: (T, K, K), `patterns` of the frames.
         """
         c = self.config
         y = self.band(frames.mean(-4))
