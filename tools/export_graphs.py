@@ -188,7 +188,7 @@ def sources() -> list[Source]:
                 "signed": _maps(bits),
                 "measured": _maps(bits),
                 "visible": _maps(1, 4),
-                "sketch_bits": torch.ones(1),
+                "sketch_bits": _maps(1, 4),
             },
             ("local", "other"),
         ),

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from skimage import data
 
-from underdrawing.attacks.channel import Jpeg
+from underdrawing.attacks.channel import Jpeg, Palette
 from underdrawing.carriers.lattice.embed import code_length
 from underdrawing.carriers.lattice.grid import Alignment
 from underdrawing.carriers.lattice.lattice import Lattice, View
 from underdrawing.carriers.lattice.locator import (
     Locator,
+    absent_areas,
     block_features,
     drop_marked_regions,
     drop_unlikely_regions,
@@ -117,6 +118,21 @@ def test_a_flagged_area_that_carries_the_known_bits_is_dropped(lattice, protecte
     untouched = np.where(away, np.float32(0.9), np.float32(0))
     assert (drop_marked_regions(altered, view, known) == altered).all()
     assert drop_marked_regions(untouched, view, known).max() < 0.5
+
+
+def test_an_absent_mark_differs_from_a_weaker_one(lattice, protected, edit):
+    """An edit is without the mark whatever the network gives it; nothing is stated where a palette made the
+    channel uneven."""
+    away = edit[1][::-1, ::-1] & ~edit[1]
+
+    def absent(area, channel, *layers):
+        view = see(lattice, channel(edit[0], np.random.default_rng(1)))
+        known = bits_of(lattice, view, protected[1], layers)
+        return absent_areas(np.where(area, np.float32(0.6), np.float32(0)), view, known)
+
+    assert (absent(edit[1], Jpeg(70), "base", "middle") == edit[1]).all()
+    assert not absent(away, Jpeg(70), "base", "middle").any()
+    assert not absent(edit[1], Palette(64, False), "base", "middle").any()
 
 
 def test_flagged_areas_need_something_to_be_missing():

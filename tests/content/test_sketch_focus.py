@@ -126,10 +126,12 @@ def test_damaged_focus_bits_are_refused_or_decode_to_a_picture(sketch: Sketch, a
         sketch.decode([coded[: head + 9]], 64, 64)
 
 
-def test_the_sparsest_place_is_known_from_the_first_layer(sketch: Sketch, astronaut: np.ndarray) -> None:
+def test_the_density_is_known_from_the_first_layer(sketch: Sketch, astronaut: np.ndarray) -> None:
     (even,), (focused,) = sketch.encode(astronaut, [600]), sketch.encode(astronaut, [600], FACE)
-    assert sketch.least_density(even) == 1
-    focus = read_focus(focused[sum(FIELDS_FIRST) :])[0]
+    assert (sketch.density(even, 32, 24) == 1).all()
+    focus, found = read_focus(focused[sum(FIELDS_FIRST) :])[0], sketch.density(focused, 32, 32)
     spacing = [np.diff(axis.edges(3200, 1)).max() * 3200 for axis in (focus.vertical, focus.horizontal)]
-    assert sketch.least_density(focused) == pytest.approx(1 / np.prod(spacing), rel=0.01)
-    assert sketch.least_density(focused) < 0.6
+    assert found.min() == pytest.approx(1 / np.prod(spacing), rel=0.01) and found.min() < 0.6
+    assert found.mean() == pytest.approx(1, rel=0.01)
+    (top, bottom), (left, right) = focus.vertical.spans[0], focus.horizontal.spans[0]
+    assert (found[2 * top : 2 * bottom + 2, 2 * left : 2 * right + 2] == found.max()).all()

@@ -5,7 +5,12 @@ import numpy as np
 from skimage import data
 
 from underdrawing.attacks.channel import Palette
-from underdrawing.judging.regions import drop_palette_regions, drop_unsupported_regions, gradients
+from underdrawing.judging.regions import (
+    drop_palette_regions,
+    drop_unsupported_regions,
+    gradients,
+    has_palette,
+)
 
 
 def test_an_area_that_shows_what_the_code_tells_is_not_altered_unless_it_lost_its_gradient():
@@ -46,6 +51,16 @@ def test_a_line_along_the_rim_is_no_alteration_and_a_bar_is():
         assert (drop_unsupported_regions(probability, against, bright).max() > 0.5) == altered
 
 
+def test_a_doubtful_region_counts_only_where_the_mark_is_shown_to_be_absent():
+    against, bright = np.full((16, 16), -9, np.float32), np.zeros((16, 16), np.float32)
+    probability, absent = np.zeros((128, 128), np.float32), np.zeros((128, 128), bool)
+    probability[16:64, 16:64] = 0.7
+    assert drop_unsupported_regions(probability, against, bright).max() > 0.5
+    assert drop_unsupported_regions(probability, against, bright, absent=absent).max() < 0.5
+    absent[20:40, 20:40] = True
+    assert drop_unsupported_regions(probability, against, bright, absent=absent).max() > 0.5
+
+
 def test_a_region_that_a_palette_left_few_colours_counts_only_where_the_content_contradicts():
     probability = np.zeros((256, 256), np.float32)
     probability[64:128, 64:128] = 0.9
@@ -58,5 +73,7 @@ def test_a_region_that_a_palette_left_few_colours_counts_only_where_the_content_
     assert drop_palette_regions(probability, reduced, denied).max() < 0.5
     assert drop_palette_regions(probability, reduced).max() < 0.5
     assert drop_palette_regions(probability, reduced, contradicting).max() > 0.5
+    assert has_palette(reduced) and not has_palette(photo)
     gray = np.repeat(photo.mean(2).astype(np.uint8)[..., None], 3, 2)
+    assert not has_palette(gray)
     assert drop_palette_regions(probability, gray, denied).max() > 0.5

@@ -21,7 +21,7 @@ def witness() -> Witness:
 
 @pytest.fixture(scope="module")
 def signed(witness) -> SignedContent:
-    return SignedContent(64, 63, witness.hash(PHOTO)[:CELLS], None, 0)
+    return SignedContent(64, 63, witness.hash(PHOTO)[:CELLS], None, np.zeros((64, 63), np.float32))
 
 
 def test_planes_are_colour_and_texture_at_a_quarter():
@@ -42,7 +42,7 @@ def test_an_untouched_part_agrees_and_an_edit_is_found_where_it_is(witness, sign
     part = np.ascontiguousarray(PHOTO[40 : 40 + 8 * 50, 56 : 56 + 8 * 52])
     quiet = witness.compare(part, (5, 7), signed)
     assert not quiet.altered.any() and not quiet.is_other and quiet.logits.shape == (50, 52)
-    assert quiet.bits == pytest.approx(signed.density * 50 * 52)
+    assert quiet.bits == pytest.approx(CELLS * 16 * 16 * 50 * 52 / (64 * 63))
     edited = part.copy()
     edited[120:280, 160:320] = data.coffee()[100:260, 100:260]
     found = witness.compare(edited, (5, 7), signed)
@@ -63,6 +63,12 @@ def test_more_signed_bits_vouch_for_smaller_areas():
     areas = [known.least_area(4096, amounts) for amounts in ((1.0, 1.0), (1.0, 2.0), (3.0, 2.0))]
     assert areas[0] > areas[1] > areas[2] > 0
     assert known.least_area(16, (0.0, 0.0)) is None
+
+
+def test_the_threshold_rises_with_the_number_of_blocks_that_could_pass_it():
+    known = Calibration(3.0, 2.0, 0.0, 1.0, (0.0, 1.0, 0.0, 0.0, 0.0), tail=0.8, blocks=1000.0)
+    assert known.threshold(1000, hashed=True) == known.threshold(200, hashed=True) == 3.0
+    assert known.threshold(8000, hashed=False) == pytest.approx(2.0 + 0.8 * np.log(8))
 
 
 def test_regions_that_the_mark_delimits_are_left_to_it():

@@ -82,9 +82,10 @@ def test_the_comparison_is_trained_alone_and_released_hash_bits_stay():
         np.random.default_rng(2),
         replace(training_witness.RECIPES["comparison"], sides=(64,), batch=2),
     )
-    facts = np.array([[kind, 300, 0, 100, 2] for kind in (0, 1, 2, 4)], np.int32)
+    facts = np.array([[kind, 100, 2] for kind in (0, 1, 2, 4)], np.int32)
     planes = rng.integers(0, 256, (4, 16, 16, 12), np.uint8)
     samples = {64: {"planes": planes, "mask": np.full((4, 8, 8), 255, np.uint8), "facts": facts}}
+    samples[64]["density"] = np.full((4, 8, 8), 4.7, np.float16)
     training = witness_training.WitnessTraining(samples, recipe)
     for _, terms in training.losses(training.batch(rng), rng):
         sum(terms.values()).backward()

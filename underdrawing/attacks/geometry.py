@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -133,3 +134,12 @@ class Chain(Channel):
 
 SCREENSHOT = Chain("screenshot", (Scale(0.8), Jpeg(80), Crop(0.9)))
 JPEG_TWICE = Chain("jpeg70x2", (Jpeg(70), Jpeg(70)))
+
+
+def another_exposure(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The scene of (H, W, 3) uint8 taken again: zoomed, moved by a few pixels, in another light."""
+    height, width = image.shape[:2]
+    zoom, (x, y) = rng.uniform(0.96, 1.06), rng.uniform(-6, 6, 2)
+    matrix = np.array([[zoom, 0, x + width * (1 - zoom) / 2], [0, zoom, y + height * (1 - zoom) / 2]])
+    moved = cv2.warpAffine(image, matrix, (width, height), None, cv2.INTER_CUBIC, cv2.BORDER_REFLECT)
+    return np.clip(np.rint(moved * rng.uniform(0.85, 1.15) + rng.uniform(-10, 10)), 0, 255).astype(np.uint8)

@@ -34,7 +34,7 @@ def drop_unsupported_regions(
     error: np.ndarray | None = None,
     gradient: np.ndarray | None = None,
     *,
-    by_locator: bool = False,
+    absent: np.ndarray | None = None,
 ) -> np.ndarray:
     """The probability (8 r, 8 c), lowered below the threshold in flagged regions without support.
 
@@ -43,8 +43,9 @@ def drop_unsupported_regions(
     regions closer to the signed content than the rest of the picture, unless they lost their detail
     (`gradient`, see gradients). Without signed content the block evidence ((r, c), log-likelihood ratio
     "untouched over altered") decides on clipped regions.
-    by_locator: the probability is the locator's: regions of doubtful probability are dropped too, and without
-    signed content those that the block evidence does not show.
+    absent: of a locator, (8 r, 8 c) bool, areas that are shown not to have the mark: regions elsewhere are
+    dropped too where their probability is doubtful, or where without signed content the block evidence does
+    not show them.
     """
     flagged = (probability > ALTERED_PROBABILITY).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(flagged, connectivity=8)
@@ -62,9 +63,10 @@ def drop_unsupported_regions(
         if error is not None and gradient is not None:
             received, decoded = gradient[:, inside].mean(1)
             same = _relative_error(error, inside, flagged) < _NEAR and received > _SHARP * decoded
-        doubtful = by_locator and result[inside].mean() < _LEAST_MEAN
-        if by_locator and error is None:
-            doubtful |= -evidence[blocks].sum() < _LEAST_EVIDENCE
+        doubtful = False
+        if absent is not None and not absent[inside].any():
+            doubtful = result[inside].mean() < _LEAST_MEAN
+            doubtful |= error is None and -evidence[blocks].sum() < _LEAST_EVIDENCE
         radius = cv2.distanceTransform(np.pad(inside, 1).astype(np.uint8), cv2.DIST_L2, 5).max()
         small = radius < _MIN_INNER_RADIUS_PX or stats[region, cv2.CC_STAT_AREA] < _MIN_AREA_BLOCKS * 64
         if same or void or small or doubtful:
@@ -81,12 +83,8 @@ def drop_palette_regions(
     one or two entries for a rare colour, and no mark survives there. logits: (r, c) of the signed hash, that
     a block is altered; regions in which one is positive stay.
     """
-    colours = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
-    coloured = (pixels != pixels[..., :1]).any()
-    every = (
-        np.unique(part) for part in (colours[::_SAMPLED, ::_SAMPLED], colours)
-    )  # the sample excludes most
-    if not coloured or any(len(different) > _PALETTE for different in every):
+    colours = _colours(pixels)
+    if not has_palette(pixels):
         return probability
     flagged = probability > ALTERED_PROBABILITY
     count, labels = cv2.connectedComponents(flagged.astype(np.uint8), connectivity=8)
@@ -97,6 +95,19 @@ def drop_palette_regions(
         share = np.unique(colours[inside], return_counts=True)[1] / inside.sum()
         poor[region] = np.exp(-(share * np.log(share)).sum()) < _FEW_COLOURS
     return np.where(poor[labels] & ~contradicted, np.minimum(probability, _BELOW_THRESHOLD), probability)
+
+
+def has_palette(pixels: np.ndarray) -> bool:
+    """Whether a picture (h, w, 3) uint8 is coloured, with at most 256 colours."""
+    if not (pixels != pixels[..., :1]).any():
+        return False
+    colours = _colours(pixels)
+    parts = colours[::_SAMPLED, ::_SAMPLED], colours  # the sample excludes most pictures
+    return all(len(np.unique(part)) <= _PALETTE for part in parts)
+
+
+def _colours(pixels: np.ndarray) -> np.ndarray:
+    return pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
 
 
 def regions_with(regions: np.ndarray, blocks: np.ndarray) -> np.ndarray:

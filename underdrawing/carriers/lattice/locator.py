@@ -39,6 +39,17 @@ _PRESENT = 3.5
 largest of 84 replaced squares reached 2.65; their measured deviation was 1.2 to 1.4 times this one."""
 _PRESENT_SHARE = 0.25  # of the agreement of an unaltered area, which that has to be at least
 _SMALL_BLOCKS, _SMALL_SHORTFALL = 12, 120.0  # a smaller area needs at least so many nats of shortfall
+_ABSENT_BLOCKS = 8  # least size of an area in which the mark is shown to be absent
+_ABSENT_SHARE, _ABSENT_BASE_SHARE = 0.15, 0.1
+"""Shares of the agreement of an unaltered area that an absent mark has at most; the second one where the base
+layer alone is known, of which weak channels leave little."""
+_ABSENT_DEVIATIONS = 5.0  # of chance, by which the agreement lies below that of an unaltered area
+_CELL, _LEAST_CELLS, _CELL_DEVIATIONS = 4, 6, 4.0
+"""Sides in blocks and least number of the cells that show whether the channel is even, and the expected
+agreement of one that is counted, in standard deviations."""
+_UNEVEN = 1.5
+"""Mean square of the cells' deviations from a common share of their expected agreement, over its variance by
+chance, from which a channel is uneven. Medians: JPEG .2 to .5, WebP .4, half size 3, palettes 2."""
 _ROUNDS = 2  # of measuring the channel with the altered blocks discounted
 
 
@@ -111,21 +122,61 @@ def drop_marked_regions(probability: np.ndarray, view: View, known: dict[str, np
     that such a place looks altered; but the mark is there, only weaker. Replaced content agrees by chance.
     known: as in Locator.locate.
     """
-    flagged = (probability > ALTERED_PROBABILITY).astype(np.uint8)
-    count, labels = cv2.connectedComponents(flagged, connectivity=8)
-    if count == 1:
+    labels, blocks_of = _areas(probability)
+    if not blocks_of:
         return probability
     reading = measured(view.reading, known)
     agreements, missing = agreement(reading, known), shortfall(reading, known)
-    dropped = np.zeros(count, bool)
-    for area in range(1, count):
-        inside = (labels == area).astype(np.float32)
-        share = cv2.resize(inside, agreements.shape[1::-1], interpolation=cv2.INTER_AREA)
-        blocks = share > 0.5 if (share > 0.5).any() else share > 0
+    dropped = np.zeros(1 + len(blocks_of), bool)
+    for area, blocks in enumerate(blocks_of, 1):
         found, expected, variance = agreements[blocks].sum(0)
         dropped[area] = found > max(_PRESENT * np.sqrt(variance), _PRESENT_SHARE * expected) > 0
         dropped[area] |= blocks.sum() < _SMALL_BLOCKS and missing[blocks].sum() < _SMALL_SHORTFALL
     return np.where(dropped[labels], np.minimum(probability, np.float32(0.49)), probability)
+
+
+def absent_areas(probability: np.ndarray, view: View, known: dict[str, np.ndarray]) -> np.ndarray:
+    """(8 r, 8 c) bool: flagged areas that do not have the mark, whatever probability the network gives them.
+
+    Their agreement with the known bits is far below that of an unaltered area. None where the channel is
+    uneven, since a palette or a half-size copy removes the mark in places. known: as in Locator.locate.
+    """
+    labels, blocks_of = _areas(probability)
+    absent = np.zeros(1 + len(blocks_of), bool)
+    share = _ABSENT_SHARE if len(known) > 1 else _ABSENT_BASE_SHARE
+    if blocks_of:
+        agreements = agreement(measured(view.reading, known), known)
+        near = cv2.dilate(np.any(blocks_of, 0).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        even = _is_even(agreements * ~near[..., None])
+        for area, blocks in enumerate(blocks_of if even else (), 1):
+            found, expected, variance = agreements[blocks].sum(0)
+            far = expected - found >= _ABSENT_DEVIATIONS * np.sqrt(variance)
+            absent[area] = far and found <= share * expected and blocks.sum() >= _ABSENT_BLOCKS
+    return absent[labels]
+
+
+def _areas(probability: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Labels (8 r, 8 c) of the flagged areas, from 1 on, and the blocks (r, c) bool of each."""
+    flagged = (probability > ALTERED_PROBABILITY).astype(np.uint8)
+    count, labels = cv2.connectedComponents(flagged, connectivity=8)
+    size, blocks_of = (flagged.shape[1] // 8, flagged.shape[0] // 8), []
+    for area in range(1, count):
+        share = cv2.resize((labels == area).astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        blocks_of.append(share > 0.5 if (share > 0.5).any() else share > 0)
+    return labels, blocks_of
+
+
+def _is_even(agreements: np.ndarray) -> bool:
+    """Whether all cells have about the same share of the agreement (r, c, 3) that an unaltered one has."""
+    rows, cols = (side // _CELL for side in agreements.shape[:2])
+    whole = agreements[: _CELL * rows, : _CELL * cols].reshape(rows, _CELL, cols, _CELL, 3)
+    found, expected, variance = whole.sum((1, 3)).reshape(-1, 3).T
+    counted = expected > _CELL_DEVIATIONS * np.sqrt(variance)
+    if counted.sum() < _LEAST_CELLS:
+        return False
+    found, expected, variance = found[counted], expected[counted], variance[counted]
+    deviation = found - expected * (found.sum() / expected.sum())
+    return float((deviation**2 / variance).mean()) <= _UNEVEN
 
 
 def agreement(reading: Reading, known: dict[str, np.ndarray]) -> np.ndarray:

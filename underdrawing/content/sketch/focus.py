@@ -40,19 +40,20 @@ class Axis:
 
     def edges(self, cells: int, length: int) -> np.ndarray:
         """(cells + 1,) positions in pixels of `length` that cut the axis into `cells` samples."""
+        filled = np.concatenate(([0.0], np.cumsum(self._stripes())))
+        return np.interp(np.linspace(0, filled[-1], cells + 1), filled, np.linspace(0, length, STRIPES + 1))
+
+    def relative(self, count: int) -> np.ndarray:
+        """(count,) float32: samples at equal parts of the axis over those of equal density; mean about 1."""
+        stripes = self._stripes()
+        at = (np.arange(count) + 0.5) * STRIPES / count
+        return (stripes / stripes.mean())[at.astype(np.int64)].astype(np.float32)
+
+    def _stripes(self) -> np.ndarray:
         density = np.ones(STRIPES)
         for first, last in self.spans:
             density[first : last + 1] = DENSITIES[self.level]
-        filled = np.concatenate(([0.0], np.cumsum(density)))
-        return np.interp(np.linspace(0, filled[-1], cells + 1), filled, np.linspace(0, length, STRIPES + 1))
-
-    @property
-    def least(self) -> float:
-        """Samples in the sparsest stripe over those of equal density, 0..1."""
-        inside = sum(last + 1 - first for first, last in self.spans)
-        if inside == STRIPES:
-            return 1.0
-        return STRIPES / (STRIPES + inside * (DENSITIES[self.level] - 1))
+        return density
 
     def bits(self) -> np.ndarray:
         """The axis as bits, uint8 0/1."""
@@ -75,10 +76,9 @@ class Focus:
         """The focus as bits, uint8 0/1."""
         return np.concatenate((self.vertical.bits(), self.horizontal.bits()))
 
-    @property
-    def least(self) -> float:
-        """Samples in the sparsest place over those of equal density, 0..1."""
-        return self.vertical.least * self.horizontal.least
+    def relative(self, rows: int, columns: int) -> np.ndarray:
+        """(rows, columns) float32: samples at equal parts of the picture over those of equal density."""
+        return self.vertical.relative(rows)[:, None] * self.horizontal.relative(columns)
 
     def gather(self, planes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """(h, w, ...) resampled to `size` (rows, columns) of unequal density, float32: means of areas."""

@@ -171,13 +171,15 @@ class Sketch:
             return focus.spread(picture, height, width)
         return cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC)
 
-    def least_density(self, first: np.ndarray) -> float:
-        """Latent cells in the sparsest place over those of equal density, 0..1, by a code's first layer.
+    def density(self, first: np.ndarray, rows: int, cols: int) -> np.ndarray:
+        """(rows, cols) float32: latent cells at equal parts of the picture over those of an even code, by a
+        code's first layer.
 
-        There it shows what an even code of so many times its bits shows. CodeError for no sketch.
+        A place shows what an even code of so many times the bits shows. CodeError for no sketch.
         """
         (_, prefix, _, _), bits = take(np.asarray(first, np.uint8), FIELDS_FIRST)
-        return read_focus(bits)[0].least if prefix >= FOCUSED else 1.0
+        focus = read_focus(bits)[0] if prefix >= FOCUSED else Focus(EVEN, EVEN)
+        return focus.relative(rows, cols)
 
     @cached_property
     def _loaded_code(self) -> EntropyCode:

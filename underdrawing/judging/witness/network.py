@@ -92,7 +92,7 @@ class Comparison(nn.Module):
     received, sketch: (B, 4, h, w) about 0; h and w multiples of 8. signed: (B, BITS, h / 8, w / 8), -1 or 1,
     0 for bits that the code lacks; measured: the same hash of the received picture, in (-1, 1).
     visible: (B, 1, h / 2, w / 2), 0 or 1.
-    sketch_bits: (B,) bits of the sketch per 1,000 px of the picture.
+    sketch_bits: as visible, bits of the sketch per 1,000 px of the picture there.
     Returns (B, 1, h / 2, w / 2) logits of "altered here", and (B,) logits of "another picture".
     """
 
@@ -121,8 +121,7 @@ class Comparison(nn.Module):
         visible: Tensor,
         sketch_bits: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        size = visible.shape[2:]
-        amount = (torch.log2(1 + sketch_bits)[:, None, None, None] - 4).expand(-1, 1, *size)
+        amount = torch.log2(1 + sketch_bits) - 4
         planes = torch.cat([received, sketch, received - sketch], 1)
         planes = F.pixel_unshuffle(planes, 2) * visible
         fine = self.fine(F.gelu(self.stem(torch.cat([planes, visible, amount], 1))))

@@ -12,19 +12,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from underdrawing.judging.signed_content import LOCAL_BITS
 from underdrawing.judging.witness.network import BITS, PLANES, WitnessNet, centred
-from underdrawing.judging.witness.witness import WEIGHTS, Calibration, log_amount
+from underdrawing.judging.witness.witness import BLOCK_KILO_PX, SILENT, WEIGHTS, Calibration, log_amount
 from underdrawing.nets.loading import load_network
 from underdrawing.train.run import Recipe
 
 UNTOUCHED, EDITED, OTHER, MIRRORED, MOVED = range(5)
 """Kinds of samples: MOVED is another exposure of the scene, which the signed bits can hardly tell."""
-FIELDS = ("planes", "mask", "facts")
+FIELDS = ("planes", "mask", "facts", "density")
 """Arrays of samples of s x s px: planes (n, s / 4, s / 4, 12) uint8 of received picture, sketch and original;
-mask (n, s / 8, s / 8) uint8, altered share of a block; facts (n, 5) int32: kind, sketch bits of both layers,
-altered share of the picture in thousandths, hash bits of a cell."""
+mask (n, s / 8, s / 8) uint8, altered share of a block; facts (n, 3) int32: kind, altered share of the picture
+in thousandths, hash bits of a cell; density (n, s / 8, s / 8) float16, sketch bits of each block."""
+KIND, AREA, HASH_BITS = range(3)
+"""Columns of the facts."""
+_NO_SKETCH = torch.tensor([128, 128, 128, 0], dtype=torch.uint8)[:, None, None]  # planes of a gray picture
 _PEAK_WEIGHT = 1.5  # of the logits in the soft maximum
 _FALSE_ALARMS = 0.002  # share of untouched pictures above the threshold
+_TAIL = 0.01  # share of untouched pictures, the highest peaks of which are taken for exponential
 _INPUTS = ("area", "sketch", "hash", "blocks")  # of the logistic fit, in the order of Calibration.detection
 _MEASURED = ("kind", "peak", "other", "change", *_INPUTS)
 _VISIBLE = 20.0  # levels of mean change that make an edit visible; smaller ones are left out of the fit
@@ -45,8 +50,9 @@ class WitnessRecipe(Recipe):
     parts: float = 0.25
     """Share of batches in which only a part of the picture is in view."""
     without_hash: float = 0.1
+    without_sketch: float = 0.1
     fewer_bits: float = 0.2
-    """Shares of samples without hash bits, and with fewer than were drawn."""
+    """Shares of samples without hash bits, without a sketch, and with fewer hash bits than were drawn."""
     other: float = 0.1
     whole: float = 0.06
     balance: float = 0.02
@@ -69,32 +75,35 @@ class WitnessTraining:
         self.players = {"witness": [{"params": list(trained.parameters()), "lr": recipe.learning_rate}]}
 
     def batch(self, rng: np.random.Generator) -> tuple[Tensor, ...]:
-        """Planes, altered blocks, facts and visible blocks of a random batch."""
+        """Planes, altered blocks, facts, sketch bits of blocks, and visible blocks of a random batch."""
         side = int(rng.choice(self.recipe.sides))
         count = max(1, round(self.recipe.batch * (self.recipe.sides[0] / side) ** 2))
         picks = rng.choice(len(self.data[side]["mask"]), count, replace=False)
-        planes, mask, facts = tensors(self.data[side], picks)
+        planes, mask, facts, density = tensors(self.data[side], picks)
         for axis in (2, 3):
             if rng.random() < 0.5:
-                planes, mask = planes.flip(axis), mask.flip(axis)
+                planes, mask, density = (x.flip(axis) for x in (planes, mask, density))
         if rng.random() < 0.5:
-            planes, mask = planes.transpose(2, 3), mask.transpose(2, 3)
+            planes, mask, density = (x.transpose(2, 3) for x in (planes, mask, density))
         visible = torch.ones_like(mask)
         if rng.random() < self.recipe.parts:
             visible *= torch.from_numpy(_part(visible.shape[2], rng))
-        draws = torch.from_numpy(rng.random((2, count)))
-        fewer = (draws[1] * (facts[:, 4] + 1)).int()
+        draws = torch.from_numpy(rng.random((3, count)))
+        fewer = (draws[1] * (facts[:, HASH_BITS] + 1)).int()
         none, less = self.recipe.without_hash, self.recipe.without_hash + self.recipe.fewer_bits
-        facts[:, 4] = torch.where(draws[0] < none, 0, torch.where(draws[0] < less, fewer, facts[:, 4]))
-        return planes, mask, facts, visible
+        kept = torch.where(draws[0] < less, fewer, facts[:, HASH_BITS])
+        facts[:, HASH_BITS] = torch.where(draws[0] < none, 0, kept)
+        blank = (draws[2] < self.recipe.without_sketch) & (draws[0] >= none)
+        planes, density = _without_sketch(planes, density, blank)
+        return planes, mask, facts, density, visible
 
     def losses(
         self, batch: tuple[Tensor, ...], rng: np.random.Generator
     ) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """Cross-entropies of blocks, of the picture's strongest blocks and of "another picture"."""
-        planes, mask, facts, visible = batch
-        local, other, hashed, measured = compare(self.module, planes, facts, visible)
-        kind, one = facts[:, 0], (facts[:, 0] != MOVED).float()
+        planes, mask, facts, density, visible = batch
+        local, other, hashed, measured = compare(self.module, planes, facts[:, HASH_BITS], density, visible)
+        kind, one = facts[:, KIND], (facts[:, KIND] != MOVED).float()
         differs = (mask.amax((1, 2, 3)) > 0.3) | (kind == MOVED)
         is_other = ((kind != UNTOUCHED) & (kind != EDITED)).float()
         blocks = F.binary_cross_entropy_with_logits(local, mask, reduction="none") * visible
@@ -138,32 +147,45 @@ def _part(side: int, rng: np.random.Generator) -> np.ndarray:
     return (form > np.quantile(form, rng.uniform(0.1, 0.6))).astype(np.float32)
 
 
-def tensors(samples: dict[str, np.ndarray], picks: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
-    """Planes (n, 12, h, w) uint8, altered share of blocks (n, 1, h / 2, w / 2), facts (n, 5) of samples."""
+def tensors(samples: dict[str, np.ndarray], picks: np.ndarray) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Planes (n, 12, h, w) uint8, altered share of blocks (n, 1, h / 2, w / 2), facts (n, 3), and sketch bits
+    of blocks (n, 1, h / 2, w / 2) of samples."""
     planes = torch.from_numpy(samples["planes"][picks]).permute(0, 3, 1, 2)
     mask = torch.from_numpy(samples["mask"][picks].astype(np.float32) / 255)[:, None]
     return (
         planes.contiguous(memory_format=torch.channels_last),
         mask,
         torch.from_numpy(samples["facts"][picks]),
+        torch.from_numpy(samples["density"][picks].astype(np.float32))[:, None],
     )
 
 
-def compare(net: WitnessNet, planes: Tensor, facts: Tensor, visible: Tensor) -> tuple[Tensor, ...]:
+def _without_sketch(planes: Tensor, density: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
+    """Planes and sketch bits of blocks, some samples (n,) bool without their sketch."""
+    planes = planes.clone()
+    planes[which, PLANES : 2 * PLANES] = _NO_SKETCH
+    return planes, density * ~which[:, None, None, None]
+
+
+def compare(
+    net: WitnessNet, planes: Tensor, hash_bits: Tensor, density: Tensor, visible: Tensor
+) -> tuple[Tensor, ...]:
     """Logits by block, logit of "another picture", and the hash of the original and of the received picture.
 
-    In training the gradient passes the sign of the hash bits unchanged.
+    hash_bits: (n,) of a cell; density: (n, 1, r, c) sketch bits of blocks; visible: as density, 0 or 1. In
+    training the gradient passes the sign of the hash bits unchanged.
     """
     received, sketch, own = (centred(planes[:, i : i + PLANES]) for i in (0, PLANES, 2 * PLANES))
     received = received * F.interpolate(visible, scale_factor=2, mode="nearest")
     hashed = net.hash(own)
     bits = hashed.sign() + (hashed - hashed.detach() if net.training else 0)
-    present = (torch.arange(BITS) < facts[:, 4:5]).float()[:, :, None, None]
+    present = (torch.arange(BITS) < hash_bits[:, None]).float()[:, :, None, None]
     measured = net.hash(received)
-    kilo_px = 16 * planes.shape[2] * planes.shape[3] / 1000
-    density = (facts[:, 1] + facts[:, 2]).float() / kilo_px
-    local, other = net.comparison(received, sketch, bits * present, measured, visible, density)
-    return local, other, hashed, measured
+    sketch_bits = density / BLOCK_KILO_PX
+    fast = torch.autocast("cpu", torch.bfloat16, enabled=torch.is_grad_enabled())
+    with fast:  # ten times as many steps in a minute
+        local, other = net.comparison(received, sketch, bits * present, measured, visible, sketch_bits)
+    return local.float(), other.float(), hashed, measured
 
 
 @torch.no_grad()
@@ -174,18 +196,23 @@ def measure(net: WitnessNet, samples: Samples) -> dict[str, np.ndarray]:
     for (side, data), with_hash in product(samples.items(), (True, False)):
         blocks = (side // 8) ** 2
         for first in range(0, len(data["mask"]), 32):
-            planes, mask, facts = tensors(data, np.arange(first, min(first + 32, len(data["mask"]))))
-            facts[:, 4] *= with_hash
-            local, other, _, _ = compare(net, planes, facts, torch.ones_like(mask))
-            sketch, cells = (facts[:, 1] + facts[:, 2]).numpy() / blocks, facts[:, 4].numpy()
+            picks = np.arange(first, min(first + 32, len(data["mask"])))
+            planes, mask, facts, density = tensors(data, picks)
+            facts[:, HASH_BITS] *= with_hash
+            bits, visible = facts[:, HASH_BITS], torch.ones_like(mask)
+            _, other, _, _ = compare(net, planes, bits, density, visible)
+            few = density.sum((1, 2, 3)) < LOCAL_BITS  # as in Witness.compare
+            planes, density = _without_sketch(planes, density, few)
+            local, _, _, _ = compare(net, planes, bits, density, visible)
+            local[few & (bits == 0)] = SILENT
             values = {
-                "kind": facts[:, 0].numpy(),
+                "kind": facts[:, KIND].numpy(),
                 "peak": F.avg_pool2d(local, 3, 1, 1).amax((1, 2, 3)).numpy(),
                 "other": other.numpy(),
                 "change": _mean_change(planes, mask),
-                "area": np.log2(np.maximum(facts[:, 3].numpy(), 1) * blocks / 1000),
-                "sketch": np.array([log_amount(bits) for bits in sketch]),
-                "hash": np.array([log_amount(bits) for bits in cells]),
+                "area": np.log2(np.maximum(facts[:, AREA].numpy(), 1) * blocks / 1000),
+                "sketch": log_amount(density.numpy()).mean((1, 2, 3)),
+                "hash": log_amount(bits.numpy()),
                 "blocks": np.full(len(mask), np.log2(blocks)),
             }
             for name, value in values.items():
@@ -229,7 +256,10 @@ def calibrate(measured: dict[str, np.ndarray]) -> Calibration:
     fitted = weights.detach().numpy()
     slopes = fitted[1:] / spread
     detection = (float(fitted[0] - slopes @ mean), *map(float, slopes))
-    return Calibration(local, without, _REGION, other, detection)
+    peaks = measured["peak"][untouched & hashed]
+    start = np.quantile(peaks, 1 - _TAIL)
+    tail, blocks = float((peaks[peaks > start] - start).mean()), 2 ** measured["blocks"][untouched].mean()
+    return Calibration(local, without, _REGION, other, detection, tail, float(blocks))
 
 
 def scores(measured: dict[str, np.ndarray], known: Calibration) -> dict[str, float]:

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from underdrawing.coding.payload import cell_grid
+from underdrawing.judging.signed_content import LOCAL_BITS
 from underdrawing.judging.witness.tone import with_tone_of
 from underdrawing.nets.graph import Graph
 from underdrawing.nets.weights import read_metadata
@@ -28,6 +29,10 @@ PLANES = 4
 """Planes of a picture at 1/4 of its size: R, G, B, texture; see `planes`."""
 CELL_PX = 32
 """Side of a cell on the grid."""
+BLOCK_KILO_PX = 0.064
+"""Pixels of a block of 8 px, thousands."""
+SILENT = -10.0
+"""Logit of "altered" where nothing signed describes single places."""
 _STEP_PX = 4  # grid pixels of a pixel of the planes
 _CELL_BLOCKS = 16  # of a cell: the detection of smaller edits was not measured
 _MOST_AREA = 0.5  # of the view: a larger `least_area` vouches for nothing
@@ -44,17 +49,28 @@ class SignedContent:
     """(k, r, c) hash bits of each cell; k = 0 without a hash."""
     sketch: np.ndarray | None
     """(8 rows, 8 cols, 3) uint8 decoded from the content code; None without one."""
-    sketch_bits: int
+    density: np.ndarray
+    """(rows, cols) float32 bits of the sketch for each block; unequal under a focus, zeros without one."""
 
     @property
-    def density(self) -> float:
-        """Bits of hash and sketch per block."""
-        return (self.cells.size + self.sketch_bits) / (self.rows * self.cols)
+    def least_sketch_bits(self) -> int:
+        """Bits of an even code that shows as much as this sketch in its poorest place."""
+        return round(float(self.density.min()) * self.density.size)
 
     @property
-    def amounts(self) -> tuple[float, float]:
-        """Logarithms of the sketch bits per block and of the hash bits per cell, for Calibration."""
-        return log_amount(self.sketch_bits / (self.rows * self.cols)), log_amount(len(self.cells))
+    def local_density(self) -> np.ndarray:
+        """The density, or zeros where the sketch has too few bits to describe single places."""
+        return self.density if self.density.sum() >= LOCAL_BITS else np.zeros_like(self.density)
+
+    def bits(self, part: tuple[slice, slice]) -> float:
+        """Bits of hash and sketch about a part, in blocks."""
+        density = self.density[part]
+        return float(density.sum()) + self.cells.size * density.size / self.density.size
+
+    def amounts(self, part: tuple[slice, slice]) -> tuple[float, float]:
+        """Inputs of Calibration: mean logarithm of the sketch bits of a block in a part, and logarithm of the
+        hash bits of a cell."""
+        return float(log_amount(self.local_density[part]).mean()), float(log_amount(len(self.cells)))
 
 
 @dataclass(frozen=True)
@@ -98,6 +114,15 @@ class Calibration:
     detection: tuple[float, float, float, float, float]
     """Logit of the probability of detection: constant, and weights of log2 of the edit's area in blocks, of
     the two amounts of signed bits, and of log2 of the blocks in view."""
+    tail: float = 0.0
+    """Scale of the exponential tail that the peaks of untouched pictures have."""
+    blocks: float = 1.0
+    """Blocks in view for which the thresholds were measured."""
+
+    def threshold(self, blocks: int, *, hashed: bool) -> float:
+        """Peak above which a view of so many blocks is altered: the largest of more blocks is larger."""
+        least = self.local if hashed else self.local_without_hash
+        return least + self.tail * max(0.0, float(np.log(blocks / self.blocks)))
 
     def least_area(self, blocks: int, amounts: tuple[float, float]) -> float | None:
         """Share of `blocks` from which nine of ten visible rewritten edits are found; None above one half.
@@ -141,32 +166,40 @@ class Witness:
         sketch = None if signed.sketch is None else _to_cells(signed.sketch[part])
         visible = np.zeros(size, np.float32)
         visible[at[0] : at[0] + rows, at[1] : at[1] + cols] = 1
-        density = 1000 * signed.sketch_bits / (64 * signed.rows * signed.cols)
+        here = slice(origin[0], origin[0] + rows), slice(origin[1], origin[1] + cols)
+        down, right = (max(0, 4 * end - side) for end, side in zip(last, signed.density.shape, strict=True))
+        density = np.pad(signed.density, ((0, down), (0, right)), "edge")
+        density = density[4 * first[0] : 4 * last[0], 4 * first[1] : 4 * last[1]] / np.float32(BLOCK_KILO_PX)
         logits, other = self._logits((received, sketch, cells, density), visible, shown)
+        if not signed.local_density.any():
+            # a coarse sketch tells pictures apart, and misleads about places
+            nothing = np.zeros_like(density)
+            logits = self._logits((received, None, cells, nothing), visible, shown)[0]
+            logits = logits if cells.size else np.full_like(logits, SILENT)
         logits = logits[at[0] : at[0] + rows, at[1] : at[1] + cols]
         smooth = cv2.blur(logits, (3, 3), borderType=cv2.BORDER_REFLECT)
         known = self._calibration
-        threshold = known.local if cells.size else known.local_without_hash
+        threshold = known.threshold(rows * cols, hashed=cells.size > 0)
         return Finding(
             altered=_regions(smooth, threshold, known.region).repeat(8, 0).repeat(8, 1),
             logits=logits,
             peak=float(smooth.max()),
             other=other,
             is_other=other > known.other,
-            bits=signed.density * rows * cols,
-            least_area=known.least_area(rows * cols, signed.amounts) if cells.size else None,
+            bits=signed.bits(here),
+            least_area=known.least_area(rows * cols, signed.amounts(here)) if cells.size else None,
         )
 
     def _logits(
         self,
-        compared: tuple[np.ndarray, np.ndarray | None, np.ndarray, float],
+        compared: tuple[np.ndarray, np.ndarray | None, np.ndarray, np.ndarray],
         visible: np.ndarray,
         shown: np.ndarray,
     ) -> tuple[np.ndarray, float]:
         """Logits of the network, (r, c) and one.
 
-        compared: received canvas, decoded sketch, hash bits, sketch bits per 1,000 px. visible: (r, c) of
-        blocks; shown: as visible, and the repeated rim.
+        compared: received canvas, decoded sketch, hash bits, (r, c) sketch bits per 1,000 px. visible: (r, c)
+        of blocks; shown: as visible, and the repeated rim.
         """
         received, sketch, cells, density = compared
         gray = np.full_like(received, 128)
@@ -180,7 +213,7 @@ class Witness:
             signed=bits,
             measured=measured,
             visible=visible[None, None],
-            sketch_bits=np.array([density], np.float32),
+            sketch_bits=density[None, None],
         )
         return local[0, 0], float(other[0])
 
@@ -190,9 +223,9 @@ class Witness:
         return Calibration(**{**stored, "detection": tuple(stored["detection"])})
 
 
-def log_amount(bits: float) -> float:
+def log_amount(bits: np.ndarray | float) -> np.ndarray:
     """Amount of bits on the scale of Calibration.detection."""
-    return float(np.log2(1 + 4 * bits))
+    return np.log2(1 + 4 * np.asarray(bits, np.float64))
 
 
 def planes(image: np.ndarray) -> np.ndarray:

@@ -23,8 +23,9 @@ class SketchCodec(Protocol):
     def decode(self, layers: Sequence[np.ndarray | None], height: int, width: int) -> np.ndarray:
         """(height, width, 3) uint8 picture from the decoded layers; CodeError on invalid bits."""
 
-    def least_density(self, first: np.ndarray) -> float:
-        """0..1, of the place that the code with this first layer describes worst; 1 where it is even."""
+    def density(self, first: np.ndarray, rows: int, cols: int) -> np.ndarray:
+        """(rows, cols) float32 of a picture cut into so many parts: how well the code with this first layer
+        describes each, 1 as an even code of as many bits."""
 
 
 class BlockLocator(Protocol):

@@ -12,6 +12,7 @@ from underdrawing.carriers.lattice.locator import block_features, measured
 from underdrawing.systems.photo.samples import draw
 from underdrawing.train.crops import training_photos
 from underdrawing.train.processes import run_jobs
+from underdrawing.train.sample_chunks import chunks, missing_chunks, write_chunk
 
 _CHUNK = 64
 _LEAST_SIDE = 240  # px; smaller photos would have to be enlarged much
@@ -20,10 +21,9 @@ FIELDS = ("features", "image", "mask", "original")
 
 def fill(folder: Path, data: Path, count: int, *, seed: int, held_out: bool = False) -> None:
     """Write `count` samples (rounded up to chunks) into folder/NNNN.npz; chunks that exist stay."""
-    folder.mkdir(parents=True, exist_ok=True)
     photos = training_photos(data, validation=held_out)
     photos = [photo for photo in photos if min(photo.shape[:2]) >= _LEAST_SIDE]
-    jobs = [k for k in range(-(-count // _CHUNK)) if not (folder / f"{k:04d}.npz").exists()]
+    jobs = missing_chunks(folder, -(-count // _CHUNK))
     run_jobs(lambda jobs: _make(folder, photos, jobs, seed), jobs)
 
 
@@ -39,17 +39,7 @@ def _make(folder: Path, photos: list[np.ndarray], jobs: list[int], seed: int) ->
             values = (features.astype(np.float16), sample.image, sample.mask, sample.original)
             for name, value in zip(FIELDS, values, strict=True):
                 columns[name].append(value)
-        partial = folder / f"{job:04d}.partial.npz"
-        np.savez(partial, **{name: np.stack(values) for name, values in columns.items()})
-        partial.replace(folder / f"{job:04d}.npz")
-
-
-def chunks(folder: Path) -> list[Path]:
-    """Files of the pool. FileNotFoundError where there are none."""
-    paths = [path for path in sorted(folder.glob("*.npz")) if "partial" not in path.name]
-    if not paths:
-        raise FileNotFoundError(f"no samples in {folder}: fill the pool first")
-    return paths
+        write_chunk(folder, job, columns)
 
 
 def load(folder: Path, fields: tuple[str, ...] = FIELDS) -> dict[str, np.ndarray]:

@@ -33,7 +33,8 @@ from underdrawing.systems.photo.parts import ContentWitness, SketchCodec
 LEAST_SIDE_PX = 64
 _MORE_IDENTITIES = 3  # drawn where one is not readable
 _LEAST_CONTENT_BITS = 60
-_LAYERED_SHARE = 0.15  # of the top layer's bits, from which the middle layer is a useful first layer
+LAYERED_SHARE = 0.15
+"""Of the bits of the top layer, from which the middle layer is a useful first layer."""
 
 
 class Codecs(NamedTuple):
@@ -158,7 +159,7 @@ def _contents(
     k = payload.bits_of_a_cell(budgets[0], cells[0] * cells[1])
     hashed = codecs.witness.hash(image)[:k] if k else np.zeros((0, *cells), np.uint8)
     rooms = [b if b >= _LEAST_CONTENT_BITS else 0 for b in (budgets[0] - hashed.size, *budgets[1])]
-    independent = rooms[0] < _LAYERED_SHARE * sum(rooms[1:])
+    independent = rooms[0] < LAYERED_SHARE * sum(rooms[1:])
     coded: list[np.ndarray] = []
     for together in (rooms[:1], rooms[1:]) if independent else (rooms,):
         filled = [b for b in together if b]

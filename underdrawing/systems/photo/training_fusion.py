@@ -24,7 +24,9 @@ from underdrawing.content.sketch.fusion_net import FusionNet
 from underdrawing.content.sketch.sketch import Sketch
 from underdrawing.nets.loading import save_network
 from underdrawing.systems.photo import pool
+from underdrawing.train.processes import run_jobs
 from underdrawing.train.run import Recipe, run_recipe
+from underdrawing.train.sample_chunks import chunks
 
 _FIELDS = ("image", "mask", "original")
 _SCALE = 64.0
@@ -110,13 +112,13 @@ def add_sketches(folder: Path, count: int, recipe: FusionRecipe, *, seed: int) -
     """Write folder/NNNN.sketch.npy beside the pool's chunks until `count` samples have theirs; those that
     exist stay."""
     jobs, have = [], 0
-    for path in pool.chunks(folder):
+    for path in chunks(folder):
         if have >= count:
             break
         have += len(np.load(path)["mask"])
         if not path.with_suffix(".sketch.npy").exists():
             jobs.append(path)
-    pool.run_jobs(lambda paths: _code(paths, recipe, seed), jobs)
+    run_jobs(lambda paths: _code(paths, recipe, seed), jobs)
 
 
 def _code(paths: list[Path], recipe: FusionRecipe, seed: int) -> None:

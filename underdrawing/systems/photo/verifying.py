@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 
-from underdrawing.carriers.lattice.locator import drop_marked_regions
+from underdrawing.carriers.lattice.locator import absent_areas, drop_marked_regions
 from underdrawing.carriers.lattice.soft_bits import clipped_share
 from underdrawing.coding import payload
 from underdrawing.coding.summary import recorded_facts, split_summary
@@ -23,7 +24,13 @@ from underdrawing.judging.assurance import (
 )
 from underdrawing.judging.blending import inpainted, recovery_region
 from underdrawing.judging.lossless import refine
-from underdrawing.judging.regions import abs_error, drop_palette_regions, drop_unsupported_regions, extreme
+from underdrawing.judging.regions import (
+    abs_error,
+    drop_palette_regions,
+    drop_unsupported_regions,
+    extreme,
+    has_palette,
+)
 from underdrawing.judging.signatures import Keys, public_key, read_signature
 from underdrawing.judging.signed_content import LOCAL_BITS, add_contradictions, recover_region
 from underdrawing.judging.witness.witness import Finding, SignedContent
@@ -45,16 +52,18 @@ def judge(
     clipped = clipped_share(extreme(image))
     decoded = None if content is None else _part_in_view(content, marked, image)
     error = None if decoded is None else abs_error(image, decoded)
-    by_mark = drop_unsupported_regions(by_mark, marked.evidence(), clipped, error, by_locator=True)
+    pixels = _grid_image(received, marked, nearest=True)
+    absent = absent_areas(by_mark, marked.view, marked.known) & ~np.bool_(has_palette(pixels))
+    by_mark = drop_unsupported_regions(by_mark, marked.evidence(), clipped, error, absent=absent)
     public = marked.binds is None  # a private mark is proof by itself, and a cleared area would be intact
     if public:
         by_mark = drop_marked_regions(by_mark, marked.view, marked.known)
     finding = None if signed is None else parts.witness.compare(image, alignment.origin, signed)
     logits = finding.logits if public and finding is not None and signed.cells.size else None
-    if decoded is not None and signed.sketch_bits >= LOCAL_BITS:
+    if decoded is not None and signed.least_sketch_bits >= LOCAL_BITS:
         by_mark = add_contradictions(image, decoded, by_mark, logits)
     if public:
-        by_mark = drop_palette_regions(by_mark, _grid_image(received, marked, nearest=True), logits)
+        by_mark = drop_palette_regions(by_mark, pixels, logits)
     probability, rewritten = join_evidence(by_mark, finding)
     in_frame = np.clip(alignment.to_received(probability), 0, 1)
     altered = in_frame > ALTERED_PROBABILITY
@@ -138,15 +147,15 @@ def _signed_content(marked: Marked, sketch: SketchCodec) -> SignedContent | None
     cells = np.zeros((0, *payload.cell_grid(rows, cols)), np.uint8)
     if marked.middle is not None and marked.middle.cells.size:
         cells = marked.middle.cells
-    try:
-        picture = sketch.decode(layers, 8 * rows, 8 * cols) if layers else None
-        # as good everywhere as an even code of so many bits: elsewhere it is better
-        even_bits = round(sketch.least_density(layers[0]) * sum(map(len, layers))) if layers else 0
-    except CodeError:
-        picture, even_bits = None, 0
+    picture, density = None, np.zeros((rows, cols), np.float32)
+    with suppress(CodeError):
+        if layers:
+            share = sketch.density(layers[0], rows, cols)
+            picture = sketch.decode(layers, 8 * rows, 8 * cols)
+            density = share * np.float32(sum(map(len, layers)) / (rows * cols))
     if picture is None and not cells.size:
         return None
-    return SignedContent(rows, cols, cells, picture, even_bits)
+    return SignedContent(rows, cols, cells, picture, density)
 
 
 def _part_in_view(content: np.ndarray, marked: Marked, image: np.ndarray) -> np.ndarray:

@@ -15,20 +15,25 @@ import numpy as np
 
 from underdrawing.attacks import suites, tamper
 from underdrawing.attacks.channel import Jpeg
-from underdrawing.attacks.geometry import Scale
+from underdrawing.attacks.geometry import Scale, another_exposure
 from underdrawing.carriers.lattice.grid import resize
 from underdrawing.coding.bits import unpack_code
 from underdrawing.coding.keys import Owner
+from underdrawing.content.importance.random_focus import draw_importance
 from underdrawing.core.errors import CapacityError
 from underdrawing.data.graphics import KINDS, draw_graphic
 from underdrawing.data.shards import random_crop
+from underdrawing.judging.agreement import correlation
+from underdrawing.judging.witness.tone import with_tone_of
 from underdrawing.judging.witness.training import EDITED, FIELDS, MIRRORED, MOVED, OTHER
 from underdrawing.judging.witness.witness import BITS, CELL_PX, planes
 from underdrawing.ops.protection import Protection
 from underdrawing.systems.photo.model import Photo
+from underdrawing.systems.photo.protecting import LAYERED_SHARE
 from underdrawing.systems.photo.samples import random_fill
 from underdrawing.train.crops import training_photos
 from underdrawing.train.processes import run_jobs
+from underdrawing.train.sample_chunks import missing_chunks, write_chunk
 
 _CHUNK = 96
 _VARIANTS = 8  # of a protected picture
@@ -45,10 +50,10 @@ _GRAY = 128
 
 
 class _Signed(NamedTuple):
-    sketches: tuple[np.ndarray, np.ndarray]
-    """Decoded from the middle layer and from the top layer, which are independent codes."""
-    bits: tuple[int, int]
-    """Of middle and top."""
+    sketches: list[np.ndarray]
+    """Decoded from the middle layer, and from some parts of the top layer with it or by themselves."""
+    densities: list[np.ndarray]
+    """(s / 8, s / 8) bits of each block in each of the sketches."""
     cell_bits: int
 
 
@@ -57,9 +62,8 @@ def fill(folder: Path, data: Path, side: int, count: int, *, seed: int, held_out
 
     The arrays are those of judging.witness.training.FIELDS.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     photos = [p for p in training_photos(data, validation=held_out) if min(p.shape[:2]) >= min(side, 400)]
-    jobs = [k for k in range(-(-count // _CHUNK)) if not (folder / f"{k:04d}.npz").exists()]
+    jobs = missing_chunks(folder, -(-count // _CHUNK))
     run_jobs(lambda jobs: _make(folder, photos, side, jobs, seed), jobs)
 
 
@@ -73,18 +77,18 @@ def _make(folder: Path, photos: list[np.ndarray], side: int, jobs: list[int], se
             for sample in draw_samples(photos, side, photo, owner, rng):
                 for name, value in zip(FIELDS, sample, strict=True):
                     columns[name].append(value)
-        partial = folder / f"{job:04d}.partial.npz"
-        np.savez(partial, **{name: np.stack(values) for name, values in columns.items()})
-        partial.replace(folder / f"{job:04d}.npz")
+        write_chunk(folder, job, columns)
 
 
 def draw_samples(
     photos: list[np.ndarray], side: int, photo: Photo, owner: Owner, rng: np.random.Generator
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Planes, mask and facts of several received pictures for one protected crop, as in `fill`; none where it
+) -> Iterator[tuple[np.ndarray, ...]]:
+    """The arrays of FIELDS of several received pictures for one protected crop, as in `fill`; none where it
     cannot be protected."""
     image = _crop(photos, side, rng)
-    donor = max((_crop(photos, side, rng) for _ in range(rng.choice((1, 8)))), key=lambda x: _alike(image, x))
+    whole = np.ones(image.shape[:2], np.float32)
+    donors = [_crop(photos, side, rng) for _ in range(rng.choice((1, 8)))]
+    donor = max(donors, key=lambda other: correlation(image, other, whole) or 0)
     try:
         protection = photo.protect(image, owner=owner, strength=float(rng.choice(_STRENGTHS)))
     except CapacityError:
@@ -98,45 +102,48 @@ def draw_samples(
         received, mask = _received(kind, image, donor, rng)
         if rng.random() < _REWRITTEN:
             received = protection.apply(received)
+        k = rng.integers(len(signed.sketches))
+        sketch, density = signed.sketches[k], signed.densities[k]
         received = _sent(received, rng)
-        with_top = bool(signed.bits[1]) and rng.random() < 0.5
+        if density.any():
+            received = with_tone_of(sketch, received)
         block = cv2.resize(mask.astype(np.float32), (side // 8, side // 8), interpolation=cv2.INTER_AREA)
-        bits = (0, signed.bits[1]) if with_top else (signed.bits[0], 0)
-        facts = np.array([kind, *bits, 1000 * mask.mean(), signed.cell_bits], np.int32)
-        views = planes(received), planes(signed.sketches[int(with_top)]), own
-        yield np.concatenate(views, 2), np.rint(255 * block).astype(np.uint8), facts
+        facts = np.array([kind, 1000 * mask.mean(), signed.cell_bits], np.int32)
+        views = np.concatenate((planes(received), planes(sketch), own), 2)
+        yield views, np.rint(255 * block).astype(np.uint8), facts, density.astype(np.float16)
 
 
 def _signed(
     photo: Photo, image: np.ndarray, protection: Protection, rng: np.random.Generator
 ) -> _Signed | None:
-    """Content for the bits of both layers, with a random share of hash bits in the middle one."""
-    side = image.shape[0]
+    """Content as it is read from the middle layer alone and with some parts of the top layer, with a random
+    share of hash bits in the middle one."""
+    side, count = image.shape[0], image.shape[0] // 8
     cells = (side // CELL_PX) ** 2
     room, *parts = (len(layer) for layer in unpack_code(protection.code))
-    top = sum(parts[: rng.integers(1, len(parts) + 1)]) if parts else 0
     room += protection.bits["cells"]
     most = min(BITS, (room - _LEAST_SKETCH_BITS) // cells)
     k = int(rng.integers(1, most + 1)) if most >= 1 else min(1, room // cells)
-    middle = room - k * cells
-    bits = tuple(b if b >= _LEAST_SKETCH_BITS else 0 for b in (middle, top))
-    if not k and not any(bits):
-        return None
-    gray = np.full_like(image, _GRAY)
-    sketches = tuple(photo.describe(image, b) if b else gray for b in bits)
-    return _Signed(sketches, bits, k)
+    middle, parts = room - k * cells, [bits for bits in parts if bits >= _LEAST_SKETCH_BITS]
+    first = [middle] if middle >= _LEAST_SKETCH_BITS else []
+    independent = middle < LAYERED_SHARE * sum(parts)
+    importance, sketches, densities = draw_importance(image, photo.importance, rng), [], []
+    for layers in filter(None, (first, parts) if independent else (first + parts,)):
+        coded = photo.sketch.encode(image, layers, importance)
+        relative = photo.sketch.density(coded[0], count, count)
+        for read in {1, int(rng.integers(1, len(layers) + 1)), len(layers)}:
+            sketches.append(photo.sketch.decode(coded[:read], side, side))
+            densities.append(relative * np.float32(sum(layers[:read]) / count**2))
+    if not sketches:
+        sketches = [np.full_like(image, _GRAY)]
+        densities = [np.zeros((count, count), np.float32)]
+    return _Signed(sketches, densities, k) if k or densities[0].any() else None
 
 
 def _crop(photos: list[np.ndarray], side: int, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < _GRAPHICS:
         return draw_graphic(rng.choice(KINDS), side, side, rng)
     return np.ascontiguousarray(random_crop(photos[rng.integers(len(photos))], side, (side, 416), rng))
-
-
-def _alike(first: np.ndarray, second: np.ndarray) -> float:
-    """Correlation in 12 x 12 px of gray."""
-    a, b = (cv2.resize(x, (12, 12), interpolation=cv2.INTER_AREA).mean(2).ravel() for x in (first, second))
-    return float(np.corrcoef(a, b)[0, 1]) if a.std() and b.std() else 0.0
 
 
 def _received(
@@ -153,16 +160,7 @@ def _received(
         return donor, ~nothing
     if kind == MIRRORED:
         return np.ascontiguousarray(image[:, ::-1]), ~nothing
-    return (_moved(image, rng) if kind == MOVED else image), nothing
-
-
-def _moved(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Another exposure: zoomed, moved by a few pixels, in another light."""
-    height, width = image.shape[:2]
-    zoom, (x, y) = rng.uniform(0.96, 1.06), rng.uniform(-6, 6, 2)
-    matrix = np.array([[zoom, 0, x + width * (1 - zoom) / 2], [0, zoom, y + height * (1 - zoom) / 2]])
-    moved = cv2.warpAffine(image, matrix, (width, height), None, cv2.INTER_CUBIC, cv2.BORDER_REFLECT)
-    return np.clip(np.rint(moved * rng.uniform(0.85, 1.15) + rng.uniform(-10, 10)), 0, 255).astype(np.uint8)
+    return (another_exposure(image, rng) if kind == MOVED else image), nothing
 
 
 def _sent(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
