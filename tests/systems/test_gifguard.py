@@ -17,11 +17,12 @@ from underdrawing.metrics.quality import psnr_db
 from underdrawing.nets.graph import Graph
 from underdrawing.nets.loading import save_network
 from underdrawing.nets.weights import read_tensors
+from underdrawing.ops.window import SIDE, Window
 from underdrawing.systems.gifguard import network as networks
-from underdrawing.systems.gifguard.alignment import PRESENT, Window, align, energy_ratio, suppressed
+from underdrawing.systems.gifguard.alignment import PRESENT, align, patterns_of, suppressed
 from underdrawing.systems.gifguard.model import WEIGHTS, GifGuard
 from underdrawing.systems.gifguard.network import CODE, RELEASED, Config, GIFGuard
-from underdrawing.systems.gifguard.spread_code import SIDE, SpreadCode
+from underdrawing.systems.gifguard.spread_code import SpreadCode
 from underdrawing.systems.gifguard.training import SCALE
 from underdrawing.train.bits import PREFIX
 
@@ -192,6 +193,23 @@ def test_all_bits_are_read_after_palettes_and_other_timing(carrier, marked, chan
     assert errors(carrier, received.frames) == 0
 
 
+def test_frames_are_read_alone_and_as_older_versions_marked_them(carrier, marked):
+    assert errors(carrier, marked[2:3]) == errors(carrier, marked[3:6]) == 0
+    older = np.concatenate([carrier.embed_frames(frame[None], BITS) for frame in clip()])
+    assert not np.array_equal(older[1], marked[1]) and np.array_equal(older[0], marked[0])
+    assert errors(carrier, older) == 0
+
+
+def test_a_still_scene_is_read_after_most_pixels_are_restored(carrier):
+    still = np.stack([data.coffee()[60:220, 120:280]] * 8)
+    older = np.concatenate([carrier.embed_frames(frame[None], BITS) for frame in still])
+    wrong = []
+    for frames in (older, carrier.embed_frames(still, BITS)):
+        lost = np.random.default_rng(2).random(still.shape[:3]) < 0.6
+        wrong.append(errors(carrier, np.where(lost[..., None], still, frames)))
+    assert wrong[1] <= 2 < wrong[0]
+
+
 def test_all_bits_are_read_at_another_size_and_from_a_crop(carrier, marked):
     sizes = [np.stack([cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in marked])
              for size in ((96, 96), (220, 150))]  # fmt: skip
@@ -200,7 +218,7 @@ def test_all_bits_are_read_at_another_size_and_from_a_crop(carrier, marked):
 
 
 def test_the_window_of_a_crop_is_found(marked):
-    found = align(TABLES, marked[:6, 16:152, 20:156], lambda found: False)
+    found = align(TABLES, marked[:6, 16:152, 20:156], np.arange(6), lambda found: False)
     window, truth = found.window, (0.1, 0.125, 0.85, 0.85)
     assert found.ratio > PRESENT
     assert np.abs(np.subtract((window.top, window.left, window.height, window.width), truth)).max() < 0.015
@@ -223,11 +241,13 @@ def test_a_placed_frame_lies_where_its_window_is():
 
 
 def test_no_mark_is_found_where_there_is_none(carrier):
-    found = align(TABLES, clip(count=2), lambda found: False)
+    found = align(TABLES, clip(count=2), np.arange(2), lambda found: False)
     assert found.window == Window() and found.ratio < 1.5
     assert not carrier.read_frames(clip(data.astronaut(), 2)).present
     noise = np.random.default_rng(1).normal(size=(SIDE, SIDE, 3)).astype(np.float32)
-    assert 0.6 < energy_ratio(TABLES, suppressed(TABLES, noise, Window())) < 1.5
+    assert (
+        0.6 < patterns_of(TABLES, suppressed(TABLES, noise.mean(-1)[None], Window()), np.arange(1))[1] < 1.5
+    )
 
 
 def test_a_picture_is_an_animation_of_one_frame(carrier):

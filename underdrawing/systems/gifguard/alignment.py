@@ -4,8 +4,8 @@
     every height and width of a crop --> z on the canvas --FFT correlation with the pilots--> best offsets
     best offsets --> energy ratio of all groups --> the best one, refined
 
-The crops are searched where nothing else shows a mark. The energy ratio of a frame without the mark, or of a
-wrong window, is 1 +- .12 for 140 groups.
+The crops are searched where nothing else shows a mark. The energy ratio without a mark, or of a wrong window,
+is 1 +- .12 for 140 groups.
 """
 
 from __future__ import annotations
@@ -14,56 +14,26 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from operator import attrgetter
 
-import cv2
 import numpy as np
 
+from underdrawing.carriers.frame_patterns import aligned_mean, assigned, energy_ratio
 from underdrawing.ops.restoration import unblurred, without_outliers
-from underdrawing.systems.gifguard.spread_code import SIDE, SpreadCode
+from underdrawing.ops.window import SIDE, Window
+from underdrawing.systems.gifguard.spread_code import SpreadCode
 
 PRESENT = 1.9
 """Energy ratio from which a mark is taken as present: windows of unmarked pictures reach 1.6 at most."""
 _LEAST_REPAIRED, _LEAST_SHIFTED = 1.3, 1.6
 """Energy ratios from which a repair, or the best shift, is taken: unmarked pictures reach 1.23 and 1.5."""
+_MORE = 0.2  # of these where there are more frames than one: each may have any pattern
+_CLEARER = 1.15  # ratio of what is left without outliers, over that of all, from which they are left out
 _LARGEST_BLURRED = 320  # longer side of a frame that a blur of few pixels harms, px
 _SHIFTS = tuple((down / SIDE, right / SIDE) for down in (-1, 0, 1) for right in (-1, 0, 1) if down or right)
 _SQUARE = tuple((share, share) for share in 0.975 ** np.arange(27))  # sides of a crop, down to half
 _SCALES = 0.96 ** np.arange(14)  # as above, of crops of another aspect
 _OTHERS = tuple((h, w) for h in _SCALES for w in _SCALES if h != w and max(h / w, w / h) < 1.4)
-_CANDIDATES = 40  # windows of which the ratio is measured
-_REFINED = 4  # of these
-_LEAST_RATIO = 1.2  # of a window that is refined
+_CANDIDATES, _REFINED, _LEAST_RATIO = 40, 4, 1.2  # windows that are rated, refined, and their least ratio
 _STEPS = ((0.008, 0.006), (0.004, 0.003), (0.002, 0.0015))  # of offsets and sides, rounds of the refinement
-
-
-@dataclass(frozen=True)
-class Window:
-    """The part of the marked frame that was received, in shares of its sides."""
-
-    top: float = 0.0
-    left: float = 0.0
-    height: float = 1.0
-    width: float = 1.0
-
-    def placed(self, frame: np.ndarray) -> np.ndarray:
-        """A received frame (H, W, 3) on the canvas (SIDE, SIDE, 3) float32; its border goes on outside."""
-        rows, cols = (max(8, round(SIDE * share)) for share in (self.height, self.width))
-        smaller = rows * cols < frame.shape[0] * frame.shape[1]
-        scaled = cv2.resize(frame, (cols, rows), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
-        scaled = scaled.astype(np.float32)
-        if self == Window():
-            return scaled
-        x, y = SIDE * self.width / cols, SIDE * self.height / rows
-        matrix = np.array([[x, 0, SIDE * self.left + (x - 1) / 2], [0, y, SIDE * self.top + (y - 1) / 2]])
-        return cv2.warpAffine(
-            scaled, matrix, (SIDE, SIDE), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-        )
-
-    def mask(self) -> np.ndarray:
-        """(SIDE, SIDE) float32: 1 inside."""
-        centres = (np.arange(SIDE) + 0.5) / SIDE
-        rows = (centres > self.top) & (centres < self.top + self.height)
-        cols = (centres > self.left) & (centres < self.left + self.width)
-        return (rows[:, None] & cols).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -80,61 +50,78 @@ class Alignment:
         return self.window.placed(self.repair(frame))
 
 
-def suppressed(code: SpreadCode, canvas: np.ndarray, window: Window) -> np.ndarray:
-    """z (..., SIDE, SIDE) of frames on the canvas (..., SIDE, SIDE, 3), zero outside of the window."""
-    z = code.suppressed(code.band(canvas.mean(-1)))
+def least_present(frames: int) -> float:
+    """Energy ratio of so many frames from which a mark is taken as present."""
+    return PRESENT + _MORE * (frames > 1)
+
+
+def suppressed(code: SpreadCode, intensity: np.ndarray, window: Window) -> np.ndarray:
+    """z (..., SIDE, SIDE) of the means of R, G and B on the canvas, zero outside of the window."""
+    z = code.suppressed(code.band(intensity))
     return z if window == Window() else z * window.mask()
 
 
-def energy_ratio(code: SpreadCode, z: np.ndarray) -> float:
-    """Energy of the statistics over that of the coefficients: 1 for independent signs, n for a pure mark."""
-    coefficients = code.coefficients(z) * code.signs
-    total = float((coefficients**2).sum())
-    return float((code.statistics(z) ** 2).sum()) / max(total, 1e-9)
+def patterns_of(code: SpreadCode, z: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, float]:
+    """The pattern of each frame of z (T, SIDE, SIDE), and the energy ratio of their mean. numbers: (T,)."""
+    signed = code.signed(z)
+    of = assigned(signed, code.patterns, code.sums, numbers)
+    return of, energy_ratio(aligned_mean(signed, code.patterns, of), code.sums)
 
 
-def align(code: SpreadCode, frames: np.ndarray, is_word: Callable[[Alignment], bool]) -> Alignment:
-    """Of received frames (T, H, W, 3) uint8; the whole as it is where no mark is found.
+def align(
+    code: SpreadCode, frames: np.ndarray, numbers: np.ndarray, is_word: Callable[[Alignment], bool]
+) -> Alignment:
+    """Of received frames (T, H, W, 3) uint8 of these numbers; the whole as it is where no mark is found.
 
     is_word: whether what is read so is a word of the code of identities: in texture that tells more than the
-    energy. Asked of the whole, two repairs and a shift, which multiplies its false accepts by four.
+    energy. Asked of the whole, two repairs, a shift and a crop, which multiplies its false accepts by five.
     """
 
-    def ratio(window: Window, of: np.ndarray = frames) -> float:
-        canvas = np.stack([window.placed(frame) for frame in of])
-        return energy_ratio(code, suppressed(code, canvas, window).mean(0))
+    def ratio(window: Window, of: np.ndarray | None = None) -> float:
+        canvas = np.stack([window.placed(frame) for frame in (gray if of is None else of)])
+        every = -(-len(gray) // len(canvas))
+        return patterns_of(code, suppressed(code, canvas, window), numbers[::every])[1]
 
+    gray, present = _gray(frames), least_present(len(frames))
     by_ratio, whole = attrgetter("ratio"), Alignment(Window(), ratio(Window()))
-    if whole.ratio >= PRESENT:
-        return whole
-    undone = list(_undone(frames, ratio))
-    near = max([whole, *(found for found, least in undone if found.ratio >= least)], key=by_ratio)
-    if near.ratio >= PRESENT:
+    outliers = Alignment(Window(), ratio(Window(), _gray(map(without_outliers, frames))), without_outliers)
+    if max(whole, outliers, key=by_ratio).ratio >= present:
+        return outliers if outliers.ratio > _CLEARER * whole.ratio else whole
+    undone = [(outliers, _LEAST_REPAIRED), *_undone(frames, ratio)]
+    clear = [found for found, least in undone if found.ratio - present >= least - PRESENT]
+    near = max([whole, *clear], key=by_ratio)
+    if near.ratio >= present:
         return near
     for found in sorted([whole, *(found for found, _ in undone)], key=by_ratio, reverse=True):
         if is_word(found):
             return found
     best, most = Window(), whole.ratio
-    picture = np.rint(frames.mean(0)).astype(np.uint8)  # motion blurs the scene and leaves the code
+    picture, few = gray.mean(0), gray[::2]  # motion blurs the scene and leaves the pilots
     for shapes in (_SQUARE, _OTHERS):
-        rated = [(ratio(window, picture[None]), window) for window in _shortlist(code, picture, shapes)]
+        rated = [(ratio(window, few), window) for window in _shortlist(code, picture, shapes)]
         for value, window in sorted(rated, key=lambda entry: -entry[0])[:_REFINED]:
             if value < _LEAST_RATIO:
                 break
             found, value = _refined(window, ratio)
             if value > most:
                 best, most = found, value
-        if most >= PRESENT:
+        if most >= present:
             return Alignment(best, most)
-    return near
+    crop = Alignment(best, most)
+    return crop if best != Window() and is_word(crop) else near
+
+
+def _gray(frames: Iterable[np.ndarray]) -> np.ndarray:
+    """Means of R, G and B, (T, H, W) float32."""
+    return np.stack([frame.astype(np.float32).mean(-1) for frame in frames])
 
 
 def _undone(frames: np.ndarray, ratio: Callable[..., float]) -> Iterator[tuple[Alignment, float]]:
-    """The whole frame repaired, and shifted by the pixel that a resize by the nearest pixel moves it; each
+    """The whole frame sharpened, and shifted by the pixel that a resize by the nearest pixel moves it; each
     with a ratio that unmarked pictures do not reach."""
-    for repair in [without_outliers] + [unblurred] * (max(frames.shape[1:3]) <= _LARGEST_BLURRED):
-        value = ratio(Window(), np.stack([*map(repair, frames)]))
-        yield Alignment(Window(), value, repair), _LEAST_REPAIRED
+    if max(frames.shape[1:3]) <= _LARGEST_BLURRED:
+        value = ratio(Window(), _gray(map(unblurred, frames)))
+        yield Alignment(Window(), value, unblurred), _LEAST_REPAIRED
     yield Alignment(*_refined(max((Window(*shift) for shift in _SHIFTS), key=ratio), ratio)), _LEAST_SHIFTED
 
 

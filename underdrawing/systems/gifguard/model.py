@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from underdrawing.carriers.checks import checked_count, checked_message, checked_picture
+from underdrawing.carriers.frame_patterns import weighted_sums
 from underdrawing.carriers.repeating import gathered, repeated
 from underdrawing.coding.short_identity import short_identity
 from underdrawing.core.errors import CapacityError, ShapeError, WeightsError
@@ -23,8 +24,9 @@ from underdrawing.core.interfaces import Reading
 from underdrawing.nets.graph import Graph
 from underdrawing.nets.weights import read_tensors
 from underdrawing.ops.protection import Protection
-from underdrawing.systems.gifguard.alignment import PRESENT, Alignment, Window, align, suppressed
-from underdrawing.systems.gifguard.spread_code import SIDE, CodeConfig, SpreadCode
+from underdrawing.ops.window import SIDE, Window
+from underdrawing.systems.gifguard.alignment import Alignment, align, least_present, patterns_of, suppressed
+from underdrawing.systems.gifguard.spread_code import CodeConfig, SpreadCode
 
 WEIGHTS = Path(__file__).parent / "weights" / "gifguard.safetensors"
 """Released weights; the graphs of the encoder and of the decoder stand beside them."""
@@ -86,7 +88,10 @@ class GifGuard:
         marked = np.empty_like(frames_u8)
         for first in range(0, len(frames_u8), BLOCK):
             block = slice(first, first + BLOCK)
-            change = self._change(self._code, frames_u8[block], bits)
+            pattern = self._code.patterns[
+                np.arange(first, first + len(marked[block])) % self._code.config.patterns
+            ]
+            change = self._change(self._code, frames_u8[block], bits, pattern)
             for out, frame, added in zip(marked[block], frames_u8[block], change, strict=True):
                 out[:] = _added(frame, added)
         return marked
@@ -94,20 +99,22 @@ class GifGuard:
     def read_frames(self, frames_u8: np.ndarray) -> Reading:
         """See FrameCarrier. 128 soft bits.
 
-        `present` is True by the energy of the code at the best alignment, else None: in texture the bits can
-        be readable where the energy shows nothing.
+        `present` is True by the energy of the code, else None: in texture bits can be readable without it.
         """
         self._check(frames_u8)
-        sample, words = frames_u8[_spaced(len(frames_u8), _MOST_READ)], short_identity(self._code.config.bits)
+        words, numbers = short_identity(self._code.config.bits), _spaced(len(frames_u8), _MOST_READ)
 
         def logits(found: Alignment) -> np.ndarray:
-            return self._logits(np.stack([found.placed(frame) for frame in sample]), found.window)
+            return self._logits(
+                np.stack([found.placed(frames_u8[n]) for n in numbers]), found.window, numbers
+            )
 
         def is_word(found: Alignment) -> bool:
             return words.decode((logits(found) > 0).astype(np.uint8)) is not None
 
-        found = align(self._code, sample[_spaced(len(sample), _ALIGNED)], is_word)
-        return Reading(-logits(found), present=True if found.ratio >= PRESENT else None)
+        few = numbers[_spaced(len(numbers), _ALIGNED)]
+        found = align(self._code, frames_u8[few], few, is_word)
+        return Reading(-logits(found), present=found.ratio >= least_present(len(few)) or None)
 
     def _check(self, frames_u8: np.ndarray, bits: np.ndarray | None = None) -> None:
         if frames_u8.ndim != 4 or not len(frames_u8):
@@ -117,29 +124,40 @@ class GifGuard:
             checked_message(bits, room, self.name)
         if not room or (bits is not None and len(bits) != room):
             got = frames_u8.shape[1:3] if bits is None else len(bits)
-            text = (
-                f"{self.name}: messages of {self._code.config.bits} bits, sides of {LEAST_SIDE_PX} px or more"
-            )
-            raise CapacityError(f"{text}; got {got}")
+            text = f"{self.name}: messages of {self._code.config.bits} bits, sides of {LEAST_SIDE_PX} px or"
+            raise CapacityError(f"{text} more; got {got}")
 
-    def _change(self, code: SpreadCode, block: np.ndarray, bits: np.ndarray) -> np.ndarray:
-        """Of frames (T, H, W, 3), at 128 px: (T, 128, 128, 3) float32."""
+    def _change(
+        self, code: SpreadCode, block: np.ndarray, bits: np.ndarray, pattern: np.ndarray | float = 1.0
+    ) -> np.ndarray:
+        """Of frames (T, H, W, 3), at 128 px: (T, 128, 128, 3) float32. pattern: (T, K, K) of the code."""
         config = code.config
         small = _volume(np.stack([Window().placed(frame) for frame in block]))
         signs = np.concatenate([bits * 2.0 - 1, np.ones(config.pilots), [0]]).astype(np.float32)
-        plain = code.embedded(small, signs[None])
+        plain = code.embedded(small, signs[None], pattern)
         (change,) = self._stare(frames=small[None], plain=plain[None, None].astype(np.float32))
         return change[0].transpose(1, 2, 3, 0)
 
-    def _logits(self, canvas: np.ndarray, window: Window) -> np.ndarray:
+    def _logits(self, canvas: np.ndarray, window: Window, numbers: np.ndarray) -> np.ndarray:
         """(128,) log-likelihood ratios of frames on the canvas (T, 128, 128, 3), positive: bit 1."""
-        total = np.zeros((SIDE, SIDE), np.float32)
-        for first in range(0, len(canvas), BLOCK):
-            block = canvas[first : first + BLOCK]
-            z = suppressed(self._code, block, window)
-            (volume,) = self._dird(frames=_volume(block)[None], z=z[None, None].astype(np.float32))
-            total += volume[0] * (len(block) / len(canvas))
-        return self._scale * self._code.statistics(total, self._weights)[: self._code.config.bits]
+        code = self._code
+        z = suppressed(code, canvas.mean(-1), window)
+        of, _ = patterns_of(code, z, numbers)
+        shares = np.bincount(of, minlength=len(code.patterns))[:, None, None] / np.float32(len(canvas))
+        volumes = np.zeros((len(shares), SIDE, SIDE), np.float32)
+        for kind in np.unique(of):
+            frames = np.flatnonzero(of == kind)
+            for first in range(0, len(frames), BLOCK):
+                block = frames[first : first + BLOCK]
+                inputs = {"frames": _volume(canvas[block])[None], "z": z[block][None, None]}
+                (volume,) = self._dird(**{name: one.astype(np.float32) for name, one in inputs.items()})
+                volumes[kind] += volume[0] * (len(block) / len(canvas))
+        sums = weighted_sums(
+            volumes,
+            lambda volumes: code.statistics(volumes, self._weights * code.patterns).sum(0),
+            lambda likely: code.pattern(np.append(likely, np.float32(0)), code.patterns) * shares,
+        )
+        return self._scale * sums[: code.config.bits]
 
 
 def _added(frame: np.ndarray, change: np.ndarray) -> np.ndarray:

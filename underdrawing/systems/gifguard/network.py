@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from underdrawing.systems.gifguard.spread_code import SIDE, CodeConfig, SpreadCode
+from underdrawing.systems.gifguard.spread_code import CodeConfig, SpreadCode
 
 CODE = CodeConfig()
 _START_SCALE = 0.15  # nats per unit of a statistic
@@ -189,6 +189,3 @@ def _zero(layer: nn.Conv3d) -> nn.Conv3d:
 def _twice(maps: Tensor) -> Tensor:
     """Rows and columns doubled."""
     return maps.repeat_interleave(2, 3).repeat_interleave(2, 4)
-
-
-assert SIDE % 16 == 0  # patches of 4 px and two halvings

@@ -6,7 +6,8 @@ Each group has the same number of coefficients of every radius of the band, with
 clip suppresses the picture: most of its energy in the band is at few edges. The strength follows the activity
 around a place, which hides the code. The embedding is informed: it moves each group up to its margin,
 whatever the picture is, frame by frame, so that any choice, order and number of frames is read alike. The
-groups after those of the bits are pilots, always 1, for the alignment.
+groups after those of the bits are pilots, always 1, for the alignment. The frames of an animation take a few
+patterns of signs in turn (carriers/frame_patterns.py), in which the pilots are alike.
 
 The functions use only operators that numpy arrays and PyTorch tensors share, so that the training and a
 program without PyTorch run the same code; `SpreadCode.mapped` changes the kind of its tables.
@@ -20,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-SIDE = 128
-"""Sides of a frame, px; other frames are scaled to it."""
+from underdrawing.ops.window import SIDE, means_around
+
 _SEED = 7
 
 
@@ -49,6 +50,8 @@ class CodeConfig:
     """Strength in a smooth place, where grain shows the most, as a share of that in texture."""
     textured: float = 4.0
     """Mean of |y| around a place from which the strength is full, in levels."""
+    patterns: int = 4
+    """Patterns that the frames of an animation take in turn; the first one is that of single pictures."""
     around: float = 4.0
     """Standard deviation of that mean, px."""
 
@@ -70,6 +73,8 @@ class SpreadCode:
     """(K, K) int64: the group of each coefficient; `groups` for those of none."""
     signs: Any
     """(K, K) of -1 and 1, zero outside of the groups."""
+    patterns: Any
+    """(V, K, K) of -1 and 1: signs of each pattern over `signs`; the first is 1, and 1 for pilots."""
     near: Any
     """(side, side) rows of the weights of a mean around each place."""
 
@@ -90,6 +95,8 @@ class SpreadCode:
         gain[band], place[band] = (radius[band] / high) ** config.emphasis, of_group
         signs[band] = rng.choice([-1, 1], len(band))
         plane = (high, high)
+        patterns = rng.choice([-1, 1], (config.patterns, *plane))
+        patterns[0], patterns[:, place.reshape(plane) >= config.bits] = 1, 1
         return cls(
             config,
             basis.astype(np.float32),
@@ -98,12 +105,13 @@ class SpreadCode:
             band[np.argsort(of_group, kind="stable")].reshape(groups, -1),
             place.reshape(plane),
             signs.reshape(plane).astype(np.float32),
-            _means(config.around),
+            patterns.astype(np.float32),
+            means_around(config.around),
         )
 
     def mapped(self, change: Callable[[np.ndarray], Any]) -> SpreadCode:
         """The same tables as another kind of array."""
-        names = ("basis", "transposed", "gain", "order", "place", "signs", "near")
+        names = ("basis", "transposed", "gain", "order", "place", "signs", "patterns", "near")
         return replace(self, **{name: change(getattr(self, name)) for name in names})
 
     def coefficients(self, volume: Any) -> Any:
@@ -133,17 +141,24 @@ class SpreadCode:
 
     def statistics(self, z: Any, weights: Any = 1.0) -> Any:
         """s (..., groups). weights: of the coefficients, (K, K)."""
-        signed = self.coefficients(z) * (self.signs * weights)
+        return self.sums(self.signed(z) * weights)
+
+    def signed(self, z: Any) -> Any:
+        """(..., K, K): coefficients, times the signs of the first pattern."""
+        return self.coefficients(z) * self.signs
+
+    def sums(self, signed: Any) -> Any:
+        """(..., groups) of (..., K, K)."""
         return signed.reshape((*signed.shape[:-2], -1))[..., self.order].sum(-1)
 
-    def pattern(self, values: Any) -> Any:
+    def pattern(self, values: Any, pattern: Any = 1.0) -> Any:
         """(..., side, side) of the values (..., groups + 1) of the groups; the last is that of no group."""
-        return self.spatial(values[..., self.place] * self.signs)
+        return self.spatial(values[..., self.place] * (self.signs * pattern))
 
-    def embedded(self, frames: Any, signs: Any) -> Any:
+    def embedded(self, frames: Any, signs: Any, pattern: Any = 1.0) -> Any:
         """Change (..., T, side, side) of each channel that marks frames (..., 3, T, side, side).
 
-        signs: (..., 1, groups + 1) of -1 and 1, the wanted statistics; 0 for the last.
+        signs: (..., 1, groups + 1) of -1 and 1, 0 for the last. pattern: (T, K, K), `patterns` of the frames.
         """
         c = self.config
         y = self.band(frames.mean(-4))
@@ -154,9 +169,9 @@ class SpreadCode:
         change, values, margin = 0 * y, 0 * response * signs, c.margin + 0 * response
         for _ in range(c.rounds):
             marked = (frames + change[..., None, :, :, :]).clip(0, 255).mean(-4)
-            reached = signs[..., :-1] * self.statistics(self.suppressed(self.band(marked)))
+            reached = signs[..., :-1] * self.statistics(self.suppressed(self.band(marked)), pattern)
             values[..., :-1] = (values[..., :-1] + 0.9 * (margin - reached) / response).clip(0)
-            change = shape * self.pattern(values * signs)
+            change = shape * self.pattern(values * signs, pattern)
             excess = (c.most_rms / ((change**2).mean((-2, -1)) ** 0.5 + 1e-6)).clip(0, 1)[..., None]
             margin, change = margin * excess, change * excess[..., None]
         return change
@@ -165,12 +180,6 @@ class SpreadCode:
     def _response(self) -> float:
         """Sum of the gains of a group, mean over the groups."""
         return float(self.gain.sum()) / self.order.shape[0]
-
-
-def _means(sigma: float) -> np.ndarray:
-    places = np.arange(SIDE)
-    weights = np.exp(-0.5 * ((places[:, None] - places) / sigma) ** 2)
-    return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
 
 
 _LEAST_RESPONSE = 0.05  # of a frame of edges alone: bounds the change

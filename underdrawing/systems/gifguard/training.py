@@ -21,9 +21,8 @@ from torch import Tensor
 from underdrawing.attacks.clip_channels import POOLS, SentClip
 from underdrawing.metrics.calibration import fit_platt
 from underdrawing.nets.loading import save_network
-from underdrawing.systems.gifguard.alignment import Window
+from underdrawing.ops.window import SIDE, Window
 from underdrawing.systems.gifguard.network import CODE, RELEASED, Config, GIFGuard
-from underdrawing.systems.gifguard.spread_code import SIDE
 from underdrawing.train.bits import PREFIX, bit_loss, through
 from underdrawing.train.clip_material import Clips, Material, donor_of, read_material, sent_clips, to_volumes
 from underdrawing.train.run import SEED, Recipe, run_recipe

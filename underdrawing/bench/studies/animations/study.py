@@ -75,7 +75,7 @@ class ClipProtocol(Protocol):
     frames: int = 8
     small: int = 128
     """Side of small clips, px."""
-    unmarked: int = 5
+    unmarked: int = 2
     """Unmarked clips of each photograph."""
 
 

@@ -70,7 +70,7 @@ class Settings:
     taef2: str = ""
     """Folder with the weights of TAEF2, which redraws faces too."""
     unmarked: int = 2000
-    """Most unmarked crops: a carrier that searches for its mark takes a second for each."""
+    """Most unmarked crops: a carrier that searches for its mark takes up to a second for each."""
 
 
 @dataclass
