@@ -1,5 +1,6 @@
 """The signed content as a witness: bits that channels keep, edits and other pictures that contradict them."""
 
+import cv2
 import numpy as np
 import pytest
 from skimage import data
@@ -8,7 +9,7 @@ from underdrawing.attacks.channel import Jpeg
 from underdrawing.core.errors import WeightsError
 from underdrawing.judging.regions import unexplained_regions
 from underdrawing.judging.witness.network import BITS
-from underdrawing.judging.witness.witness import Calibration, SignedContent, Witness, planes
+from underdrawing.judging.witness.witness import SILENT, Calibration, SignedContent, Witness, planes
 
 PHOTO = np.ascontiguousarray(data.astronaut()[:, 8:])  # 512 x 504: the last cells are cut
 CELLS = 4
@@ -56,6 +57,21 @@ def test_another_picture_is_called_so(witness, signed):
         view = np.ascontiguousarray(other[: other.shape[0] // 8 * 8])
         found = witness.compare(view, (0, 0), signed)
         assert found.is_other or found.altered.mean() > 0.3
+
+
+def test_a_sketch_of_few_bits_differs_from_another_picture_and_accuses_no_place(witness):
+    sketch, nothing = (
+        np.ascontiguousarray(cv2.resize(data.coffee(), (504, 512))),
+        np.zeros((0, 16, 16), np.uint8),
+    )
+
+    def found(bits):
+        density = np.full((64, 63), bits / 4032, np.float32)
+        return witness.compare(PHOTO, (0, 0), SignedContent(64, 63, nothing, sketch, density))
+
+    few, many = found(200), found(4000)
+    assert few.peak == SILENT and not few.altered.any() and few.is_other
+    assert many.peak > SILENT and many.is_other
 
 
 def test_more_signed_bits_vouch_for_smaller_areas():
