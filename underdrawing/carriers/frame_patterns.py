@@ -18,6 +18,7 @@ import numpy as np
 Sums = Callable[[np.ndarray], np.ndarray]
 _ROUNDS = 4
 _NOT_AS_SENT = 0.7  # weight of the ratio of all assignments but the one of a whole clip in its order
+_LEAST_ALONE = 1.4  # ratio from which one frame has another pattern than the first: 1 +- .12 without a mark
 _WEIGHTED = 2  # readings with weights
 _EVEN = 0.5  # deviation of the absolute sums over their mean below which nothing disturbs them
 _SURE_BITS = 1.5  # slope of tanh over the mean of the absolute sums
@@ -66,6 +67,8 @@ def assigned(coefficients: np.ndarray, factors: np.ndarray, sums: Sums, numbers:
     ratios = np.array([energy_ratio(aligned_mean(coefficients, factors, of), sums) for of in candidates])
     as_sent = (candidates == numbers % kinds).all(1)
     ratios[~as_sent] *= _NOT_AS_SENT
+    if count == 1:
+        ratios[~as_sent & (ratios < _NOT_AS_SENT * _LEAST_ALONE)] = 0
     return candidates[int(np.argmax(ratios))]
 
 
