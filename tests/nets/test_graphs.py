@@ -83,7 +83,7 @@ def test_the_witness_is_that_of_pytorch(rows, cols):
         "signed": np.sign(normal(1, witness.BITS, rows, cols)),
         "measured": hashed[0],
         "visible": (normal(1, 1, 4 * rows, 4 * cols) > 0).astype(np.float32),
-        "sketch_bits": np.array([25.0], np.float32),
+        "sketch_bits": np.abs(25 * normal(1, 1, 4 * rows, 4 * cols)),
     }
     comparison = Graph(witness.WEIGHTS.with_name("comparison.onnx"), witness.WEIGHTS, "comparison.")
     same(comparison(**inputs), torch_outputs(net.comparison, *inputs.values()), 1e-4)
