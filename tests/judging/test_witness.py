@@ -75,7 +75,7 @@ def test_a_sketch_of_few_bits_differs_from_another_picture_and_accuses_no_place(
 
 
 def test_more_signed_bits_vouch_for_smaller_areas():
-    known = Calibration(1.0, 2.0, 0.0, 1.0, (-9.0, 1.5, 1.0, 2.0, 0.0))
+    known = Calibration(1.0, 2.0, 0.0, 1.0, (-9.0, 1.5, 1.0, 2.0, 0.0), 0.8, 1000.0)
     areas = [known.least_area(4096, amounts) for amounts in ((1.0, 1.0), (1.0, 2.0), (3.0, 2.0))]
     assert areas[0] > areas[1] > areas[2] > 0
     assert known.least_area(16, (0.0, 0.0)) is None

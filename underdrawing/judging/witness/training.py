@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import cv2
@@ -228,7 +228,7 @@ def _mean_change(planes: Tensor, mask: Tensor) -> np.ndarray:
 
 
 def calibrate(measured: dict[str, np.ndarray]) -> Calibration:
-    """Thresholds at the wanted rate of false alarms, and a logistic fit of the rate of detection."""
+    """Thresholds at the wanted rate of false alarms, and a logistic fit of the rate of detection at them."""
     kind = measured["kind"]
     hashed, untouched = measured["hash"] > 0, kind == UNTOUCHED
     local, without = (
@@ -236,9 +236,12 @@ def calibrate(measured: dict[str, np.ndarray]) -> Calibration:
         for among in (hashed, ~hashed)
     )
     other = float(np.quantile(measured["other"][(kind == UNTOUCHED) | (kind == EDITED)], 1 - _FALSE_ALARMS))
+    peaks = measured["peak"][untouched & hashed]
+    start = np.quantile(peaks, 1 - _TAIL)
+    tail, blocks = float((peaks[peaks > start] - start).mean()), 2 ** measured["blocks"][untouched].mean()
+    known = Calibration(local, without, _REGION, other, (0.0,) * 5, tail, float(blocks))
     edits = (kind == EDITED) & (measured["change"] > _VISIBLE)
-    threshold = np.where(hashed, local, without)[edits]
-    found = torch.from_numpy((measured["peak"][edits] > threshold).astype(np.float64))
+    found = torch.from_numpy(_is_above(measured, known)[edits].astype(np.float64))
     columns = np.stack([measured[name][edits] for name in _INPUTS], 1).astype(np.float64)
     mean, spread = columns.mean(0), columns.std(0) + 1e-6
     inputs = torch.from_numpy((columns - mean) / spread)
@@ -255,16 +258,17 @@ def calibrate(measured: dict[str, np.ndarray]) -> Calibration:
     optimizer.step(loss)
     fitted = weights.detach().numpy()
     slopes = fitted[1:] / spread
-    detection = (float(fitted[0] - slopes @ mean), *map(float, slopes))
-    peaks = measured["peak"][untouched & hashed]
-    start = np.quantile(peaks, 1 - _TAIL)
-    tail, blocks = float((peaks[peaks > start] - start).mean()), 2 ** measured["blocks"][untouched].mean()
-    return Calibration(local, without, _REGION, other, detection, tail, float(blocks))
+    return replace(known, detection=(float(fitted[0] - slopes @ mean), *map(float, slopes)))
+
+
+def _is_above(measured: dict[str, np.ndarray], known: Calibration) -> np.ndarray:
+    """(n,) bool: samples whose peak is above the threshold for their size."""
+    sizes = zip(2 ** measured["blocks"], measured["hash"] > 0, strict=True)
+    return measured["peak"] > [known.threshold(blocks, hashed=hashed) for blocks, hashed in sizes]
 
 
 def scores(measured: dict[str, np.ndarray], known: Calibration) -> dict[str, float]:
     """Share found of edits and of other pictures at the thresholds."""
-    kind, hashed = measured["kind"], measured["hash"] > 0
-    found = measured["peak"] > np.where(hashed, known.local, known.local_without_hash)
-    found |= measured["other"] > known.other
+    kind = measured["kind"]
+    found = _is_above(measured, known) | (measured["other"] > known.other)
     return {"edits": float(found[kind == EDITED].mean()), "other": float(found[kind == OTHER].mean())}

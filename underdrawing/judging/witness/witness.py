@@ -114,12 +114,12 @@ class Calibration:
     detection: tuple[float, float, float, float, float]
     """Logit of the probability of detection: constant, and weights of log2 of the edit's area in blocks, of
     the two amounts of signed bits, and of log2 of the blocks in view."""
-    tail: float = 0.0
+    tail: float
     """Scale of the exponential tail that the peaks of untouched pictures have."""
-    blocks: float = 1.0
+    blocks: float
     """Blocks in view for which the thresholds were measured."""
 
-    def threshold(self, blocks: int, *, hashed: bool) -> float:
+    def threshold(self, blocks: float, *, hashed: bool) -> float:
         """Peak above which a view of so many blocks is altered: the largest of more blocks is larger."""
         least = self.local if hashed else self.local_without_hash
         return least + self.tail * max(0.0, float(np.log(blocks / self.blocks)))

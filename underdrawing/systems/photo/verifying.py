@@ -46,16 +46,15 @@ def judge(
     """The verdict on a received picture (H, W, 3) uint8 from its decoded mark; secret: of private mode."""
     alignment = marked.view.alignment
     image = _grid_image(received, marked)
-    by_mark = parts.locator.locate(marked.view, marked.known, image)
     signed = _signed_content(marked, parts.sketch)
     content = None if signed is None else signed.sketch
     clipped = clipped_share(extreme(image))
     decoded = None if content is None else _part_in_view(content, marked, image)
     error = None if decoded is None else abs_error(image, decoded)
     pixels = _grid_image(received, marked, nearest=True)
-    absent = absent_areas(by_mark, marked.view, marked.known) & ~np.bool_(has_palette(pixels))
-    by_mark = drop_unsupported_regions(by_mark, marked.evidence(), clipped, error, absent=absent)
     public = marked.binds is None  # a private mark is proof by itself, and a cleared area would be intact
+    by_mark = parts.locator.locate(marked.view, marked.known, image)
+    by_mark = _supported(by_mark, marked, clipped, error, has_palette(pixels))
     if public:
         by_mark = drop_marked_regions(by_mark, marked.view, marked.known)
     finding = None if signed is None else parts.witness.compare(image, alignment.origin, signed)
@@ -103,6 +102,14 @@ def judge(
     )
     public = public_key(marked.middle, marked.top, keys)[0] if signature.state == "valid" else None
     return _with_message(refine(verdict, received, marked.base.identity, public, secret), marked)
+
+
+def _supported(
+    by_mark: np.ndarray, marked: Marked, clipped: np.ndarray, error: np.ndarray | None, palette: bool
+) -> np.ndarray:
+    """The locator's probability where anything supports it; absence shows nothing under a palette."""
+    shown = np.zeros(by_mark.shape, bool) if palette else absent_areas(by_mark, marked.view, marked.known)
+    return drop_unsupported_regions(by_mark, marked.evidence(), clipped, error, absent=shown)
 
 
 def _fraction(probability: np.ndarray, marked: Marked) -> float:

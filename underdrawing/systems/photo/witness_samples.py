@@ -50,10 +50,9 @@ _GRAY = 128
 
 
 class _Signed(NamedTuple):
-    sketches: list[np.ndarray]
-    """Decoded from the middle layer, and from some parts of the top layer with it or by themselves."""
-    densities: list[np.ndarray]
-    """(s / 8, s / 8) bits of each block in each of the sketches."""
+    sketches: list[tuple[np.ndarray, np.ndarray]]
+    """Decoded from the middle layer, and from some parts of the top layer with it or by themselves; and their
+    bits of each block, (s / 8, s / 8)."""
     cell_bits: int
 
 
@@ -102,8 +101,7 @@ def draw_samples(
         received, mask = _received(kind, image, donor, rng)
         if rng.random() < _REWRITTEN:
             received = protection.apply(received)
-        k = rng.integers(len(signed.sketches))
-        sketch, density = signed.sketches[k], signed.densities[k]
+        sketch, density = signed.sketches[rng.integers(len(signed.sketches))]
         received = _sent(received, rng)
         if density.any():
             received = with_tone_of(sketch, received)
@@ -127,17 +125,15 @@ def _signed(
     middle, parts = room - k * cells, [bits for bits in parts if bits >= _LEAST_SKETCH_BITS]
     first = [middle] if middle >= _LEAST_SKETCH_BITS else []
     independent = middle < LAYERED_SHARE * sum(parts)
-    importance, sketches, densities = draw_importance(image, photo.importance, rng), [], []
+    importance, sketches = draw_importance(image, photo.importance, rng), []
     for layers in filter(None, (first, parts) if independent else (first + parts,)):
         coded = photo.sketch.encode(image, layers, importance)
         relative = photo.sketch.density(coded[0], count, count)
         for read in {1, int(rng.integers(1, len(layers) + 1)), len(layers)}:
-            sketches.append(photo.sketch.decode(coded[:read], side, side))
-            densities.append(relative * np.float32(sum(layers[:read]) / count**2))
-    if not sketches:
-        sketches = [np.full_like(image, _GRAY)]
-        densities = [np.zeros((count, count), np.float32)]
-    return _Signed(sketches, densities, k) if k or densities[0].any() else None
+            density = relative * np.float32(sum(layers[:read]) / count**2)
+            sketches.append((photo.sketch.decode(coded[:read], side, side), density))
+    nothing = np.full_like(image, _GRAY), np.zeros((count, count), np.float32)
+    return _Signed(sketches or [nothing], k) if k or sketches else None
 
 
 def _crop(photos: list[np.ndarray], side: int, rng: np.random.Generator) -> np.ndarray:

@@ -85,13 +85,13 @@ def _overview(store: Store, name: str) -> list[Cell | str]:
     return [
         title(name),
         store.cell(f"{name}/bits", 0),
-        _with_tenths(store, f"{name}/psnr_db", 1),
+        with_tenths(store, f"{name}/psnr_db", 1),
         store.cell(f"{name}/ssim", 3),
         store.cell(f"{name}/ssimulacra2", 1),
         *(_per_cent(store, f"{name}/{place}/ber", 2) for place in ("jpeg50", "benign", "deepfakes")),
         *(_per_cent(store, f"{name}/{group}/identity", 1) for group in ("benign", "deepfakes")),
         wrong,
-        _accepted(store, name),
+        accepted(store, f"{name}/unmarked/accepted"),
     ]
 
 
@@ -105,7 +105,7 @@ def channels(store: Store, system: str) -> Sequence[Block] | None:
     rows: list[list[Cell | str]] = [
         [
             "PSNR, dB",
-            *(_with_tenths(store, f"{name}/psnr_db", 1) for name in names),
+            *(with_tenths(store, f"{name}/psnr_db", 1) for name in names),
             published.get("PSNR, dB", "-"),
         ],
         ["SSIM", *_of(store, names, "ssim", 3), "-"],
@@ -119,9 +119,9 @@ def channels(store: Store, system: str) -> Sequence[Block] | None:
         for place in [*places, group]:
             shown = f"mean of {group}" if place == group else place
             rows.append(
-                [shown, *(_errors(store, f"{name}/{place}") for name in names), published.get(place, "-")]
+                [shown, *(wrong_bits(store, f"{name}/{place}") for name in names), published.get(place, "-")]
             )
-    unmarked = [_accepted(store, name) for name in names]
+    unmarked = [accepted(store, f"{name}/unmarked/accepted") for name in names]
     rows.append(["accepted unmarked", *unmarked, "not reported"])
     head = ("", *(title(name) for name in names), "paper")
     legend = (
@@ -164,16 +164,17 @@ def _of(store: Store, names: list[str], metric: str, digits: int) -> list[Cell]:
     return [store.cell(f"{name}/{metric}", digits) for name in names]
 
 
-def _errors(store: Store, place: str) -> Cell:
+def wrong_bits(store: Store, place: str) -> Cell:
+    """Wrong bits, %, with tenths, and identities read, %, after a channel."""
     key = f"{place}/ber"
     if key not in store.figures:
         return Cell("-")
-    wrong, read = _with_tenths(store, key, 1, scale=100), _per_cent(store, f"{place}/identity", 1)
+    wrong, read = with_tenths(store, key, 1, scale=100), _per_cent(store, f"{place}/identity", 1)
     return Cell(f"{wrong.text} / {read.text}", wrong.stale)
 
 
-def _with_tenths(store: Store, key: str, digits: int, scale: float = 1.0) -> Cell:
-    """Mean, and in brackets the means of the worst and of the best tenth of the faces."""
+def with_tenths(store: Store, key: str, digits: int, scale: float = 1.0) -> Cell:
+    """Mean, and in brackets the means of the worst and of the best tenth of the samples."""
     if key not in store.figures:
         return Cell("-")
     mean, *tenths = (scale * store.figures[key][name] for name in ("mean", "worst_decile", "best_decile"))
@@ -185,9 +186,8 @@ def _per_cent(store: Store, key: str, digits: int) -> Cell:
     return store.cell(key, digits, scale=100)
 
 
-def _accepted(store: Store, name: str) -> Cell:
-    """Count, not a rate: it is to be 0."""
-    key = f"{name}/unmarked/accepted"
+def accepted(store: Store, key: str) -> Cell:
+    """Count of false accepts, not a rate: it is to be 0."""
     if key not in store.figures:
         return Cell("-")
     figure = store.figures[key]
