@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from underdrawing.bench.harness.record import Store
-from underdrawing.bench.harness.render import Block, Cell, Table
+from underdrawing.bench.harness.render import Block, Cell, Table, join
 from underdrawing.bench.studies.watermarks.tables import accepted, with_tenths, wrong_bits
 
 SIZES = ("own", "small")
