@@ -88,8 +88,8 @@ def content_witness(
         )
     least = f"{finding.least_area:.1%}" if finding.least_area < 0.1 else f"{finding.least_area:.0%}"
     agrees = (
-        "The picture agrees with the signed content. This excludes other pictures, and nine in ten edits of "
-        f"{least} of the picture, even by somebody with this program."
+        "The picture agrees with the signed content. This excludes other pictures, and nine in ten visible "
+        f"edits of {least} of the picture, even by somebody with this program."
     )
     return witness("agrees", agrees, True, finding.least_area)
 

@@ -50,7 +50,7 @@ def sentence(report: dict[str, Any]) -> str | None:
     name, least = binding[-1]["name"], binding[-1]["least_area"]
     if least is None:
         return f"Vouched for by the {name}."
-    edits = f"edits of {percent(least)} of the picture or more would have been found (nine in ten)"
+    edits = f"nine in ten visible edits of {percent(least)} of the picture or more would have been found"
     return f"Vouched for by the {name}: {edits}."
 
 

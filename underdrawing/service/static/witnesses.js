@@ -26,7 +26,7 @@ export function vouching(answer) {
   const strongest = answer.assurance.witnesses.findLast((witness) => witness.binding && witness.state === "agrees");
   if (!strongest) return "Vouched for by no witness: somebody with this program could have hidden an edit.";
   const reach = strongest.least_area === null ? ""
-    : `: edits of ${percent(strongest.least_area)} of the picture or more would have been found (nine in ten)`;
+    : `: nine in ten visible edits of ${percent(strongest.least_area)} of the picture or more would have been found`;
   return `Vouched for by the ${strongest.name}${reach}.`;
 }
 
