@@ -61,8 +61,8 @@ class WitnessOut(BaseModel):
     )
     share: float = Field(description="of the picture that it can judge, 0 to 1")
     least_area: float | None = Field(
-        description="share of the picture from which it finds nine of ten visible edits, made by somebody who "
-        "writes the mark again; null: unknown"
+        description="share of the picture from which it finds nine of ten visible edits, made by somebody "
+        "who writes the mark again; null: unknown"
     )
     message: str = Field(description="one sentence for readers")
 
