@@ -54,7 +54,7 @@ def judge(
     pixels = _grid_image(received, marked, nearest=True)
     public = marked.binds is None  # a private mark is proof by itself, and a cleared area would be intact
     by_mark = parts.locator.locate(marked.view, marked.known, image)
-    by_mark = _supported(by_mark, marked, clipped, error, has_palette(pixels))
+    by_mark = _located(by_mark, marked, clipped, error, has_palette(pixels))
     if public:
         by_mark = drop_marked_regions(by_mark, marked.view, marked.known)
     finding = None if signed is None else parts.witness.compare(image, alignment.origin, signed)
@@ -104,7 +104,7 @@ def judge(
     return _with_message(refine(verdict, received, marked.base.identity, public, secret), marked)
 
 
-def _supported(
+def _located(
     by_mark: np.ndarray, marked: Marked, clipped: np.ndarray, error: np.ndarray | None, palette: bool
 ) -> np.ndarray:
     """The locator's probability where anything supports it; absence shows nothing under a palette."""
