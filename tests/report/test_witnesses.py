@@ -87,7 +87,7 @@ def test_html_and_pdf_show_each_witness_its_reach_and_what_is_not_vouched_for(na
 
 SENTENCES = {
     "content": "Vouched for by the signed content: nine in ten visible edits of 2.1 % of the picture or more",
-    "original": "Vouched for by the registered original: nine in ten visible edits of 0.2 % of the picture or more",
+    "original": "Vouched for by the registered original: nine in ten visible edits of 0.2 % of the picture",
     "private": "Vouched for by the mark.",
     "unsigned": "Vouched for by no witness",
 }

@@ -101,6 +101,11 @@ class Previous:
         """(96,) uint8."""
         return from_bytes(self.identity + (self.fingerprint or bytes(FINGERPRINT_BYTES)))
 
+    @property
+    def digits(self) -> tuple[str, str | None]:
+        """Identity and fingerprint in hexadecimal, as a verdict names them."""
+        return self.identity.hex(), None if self.fingerprint is None else self.fingerprint.hex()
+
 
 class Contents(NamedTuple):
     """Content of a picture, as bits."""

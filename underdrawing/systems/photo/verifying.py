@@ -94,9 +94,7 @@ def judge(
         layers=marked.layers,
         assurance=assurance,
         unvouched=unvouched,
-        previous=None
-        if stated is None
-        else (stated.identity.hex(), stated.fingerprint and stated.fingerprint.hex()),
+        previous=None if stated is None else stated.digits,
         recorded=None if marked.middle is None else recorded_facts(marked.middle.content),
         details=marked.numbers() | ({} if finding is None else {"content_witness": finding.numbers}),
     )
