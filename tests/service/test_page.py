@@ -223,7 +223,7 @@ STATES = {
     "intact": (
         [MARK, CONTENT, ORIGINAL],
         "✓ Intact",
-        "Vouched for by the registered original: edits of 0.2\u00a0% of",
+        "Vouched for by the registered original: nine in ten visible edits of 0.2\u00a0% of",
     ),
     "unvouched": ([MARK, SILENT], "? Not vouched for", "Vouched for by no witness"),
     "altered": ([MARK, CONTENT | {"state": "contradicts"}], "⚠ Altered", ""),

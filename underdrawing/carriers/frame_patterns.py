@@ -19,7 +19,8 @@ Sums = Callable[[np.ndarray], np.ndarray]
 _ROUNDS = 4
 _NOT_AS_SENT = 0.7  # weight of the ratio of all assignments but the one of a whole clip in its order
 _LEAST_ALONE = 1.4  # ratio from which one frame has another pattern than the first: 1 +- .12 without a mark
-_WEIGHTED = 2  # readings with weights
+WEIGHTED = 2
+"""Readings with weights."""
 _EVEN = 0.5  # deviation of the absolute sums over their mean below which nothing disturbs them
 _SURE_BITS = 1.5  # slope of tanh over the mean of the absolute sums
 _NEAR_PX = 8.0  # standard deviation of the means around a place
@@ -76,6 +77,7 @@ def weighted_sums(
     volumes: np.ndarray,
     sums_of: Callable[[np.ndarray], np.ndarray],
     mark_of: Callable[[np.ndarray], np.ndarray],
+    rounds: int = WEIGHTED,
 ) -> np.ndarray:
     """The sums over the groups, places weighted by how well they agree with the bits as they are read first.
 
@@ -83,7 +85,7 @@ def weighted_sums(
     mark in the volumes, of likely bits from -1 to 1, (groups,).
     """
     sums = sums_of(volumes)
-    for _ in range(_WEIGHTED):
+    for _ in range(rounds):
         size = np.abs(sums)
         if size.std() < _EVEN * size.mean():
             break

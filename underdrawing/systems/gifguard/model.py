@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from underdrawing.carriers.checks import checked_count, checked_message, checked_picture
-from underdrawing.carriers.frame_patterns import weighted_sums
+from underdrawing.carriers.frame_patterns import WEIGHTED, weighted_sums
 from underdrawing.carriers.repeating import gathered, repeated
 from underdrawing.coding.short_identity import short_identity
 from underdrawing.core.errors import CapacityError, ShapeError, WeightsError
@@ -88,10 +88,8 @@ class GifGuard:
         marked = np.empty_like(frames_u8)
         for first in range(0, len(frames_u8), BLOCK):
             block = slice(first, first + BLOCK)
-            pattern = self._code.patterns[
-                np.arange(first, first + len(marked[block])) % self._code.config.patterns
-            ]
-            change = self._change(self._code, frames_u8[block], bits, pattern)
+            turns = np.arange(first, first + len(marked[block])) % self._code.config.patterns
+            change = self._change(self._code, frames_u8[block], bits, self._code.patterns[turns])
             for out, frame, added in zip(marked[block], frames_u8[block], change, strict=True):
                 out[:] = _added(frame, added)
         return marked
@@ -156,6 +154,7 @@ class GifGuard:
             volumes,
             lambda volumes: code.statistics(volumes, self._weights * code.patterns).sum(0),
             lambda likely: code.pattern(np.append(likely, np.float32(0)), code.patterns) * shares,
+            rounds=0 if len(canvas) == 1 else WEIGHTED,  # the embedding foresees the plain sums of a frame
         )
         return self._scale * sums[: code.config.bits]
 
