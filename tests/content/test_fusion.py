@@ -9,11 +9,13 @@ from skimage import data
 
 from underdrawing.content.sketch.fusion import Fusion, prepare
 from underdrawing.content.sketch.fusion_net import CHANNELS
+from underdrawing.content.sketch.training_fusion import draw_region, part, received
 from underdrawing.core.errors import WeightsError
 from underdrawing.judging.blending import spread
-from underdrawing.systems.photo.training_fusion import as_flagged
 
 _SIDE = 256
+DENSITY = np.full((_SIDE // 8, _SIDE // 8), 1.5, np.float32)
+"""Bits a block of a code that shows about as much as the blurred photograph below."""
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +39,13 @@ def error(picture: np.ndarray, photo: np.ndarray, mask: np.ndarray) -> float:
     return float(((picture[mask].astype(np.float64) - photo[mask]) ** 2).mean())
 
 
-def received(photo, mask):
+def edited(photo, mask):
     return np.where(mask[..., None], np.uint8([200, 30, 90]), photo)
 
 
 def test_only_the_mask_is_written(photo, sketch, mask):
-    image = received(photo, mask)
-    recovered, confidence = Fusion().recover(image, mask.astype(np.float32), sketch)
+    image = edited(photo, mask)
+    recovered, confidence = Fusion().recover(image, mask.astype(np.float32), sketch, DENSITY)
     assert (recovered[~mask] == image[~mask]).all()
     assert (confidence[~mask] == 1).all()
     assert confidence.dtype == np.float32
@@ -51,33 +53,35 @@ def test_only_the_mask_is_written(photo, sketch, mask):
 
 
 def test_what_is_written_is_about_as_good_as_the_sketch(photo, sketch, mask):
-    recovered, _ = Fusion().recover(received(photo, mask), mask.astype(np.float32), sketch)
+    recovered, _ = Fusion().recover(edited(photo, mask), mask.astype(np.float32), sketch, DENSITY)
     assert error(recovered, photo, mask) < 1.05 * error(sketch, photo, mask)
 
 
 def test_a_sketch_in_the_wrong_tone_takes_that_of_its_surroundings(photo, sketch, mask):
     off = np.clip(sketch.astype(int) + np.array([14, -10, 8]), 0, 255).astype(np.uint8)
-    recovered, _ = Fusion().recover(received(photo, mask), mask.astype(np.float32), off)
+    recovered, _ = Fusion().recover(edited(photo, mask), mask.astype(np.float32), off, DENSITY)
     gained = error(off, photo, mask) - error(recovered, photo, mask)
     assert gained > 0.5 * (error(off, photo, mask) - error(sketch, photo, mask))
 
 
 def test_confidence_tells_good_places_from_bad(photo, sketch, mask):
-    recovered, confidence = Fusion().recover(received(photo, mask), mask.astype(np.float32), sketch)
+    recovered, confidence = Fusion().recover(edited(photo, mask), mask.astype(np.float32), sketch, DENSITY)
     low, high = np.quantile(confidence[mask], [0.25, 0.75])
     sure, unsure = mask & (confidence >= high), mask & (confidence <= low)
     assert error(recovered, photo, sure) < error(recovered, photo, unsure)
 
 
 def test_the_alteration_itself_has_no_effect(photo, sketch, mask):
-    first = Fusion().recover(received(photo, mask), mask.astype(np.float32), sketch)[0]
+    first = Fusion().recover(edited(photo, mask), mask.astype(np.float32), sketch, DENSITY)[0]
     other = np.where(mask[..., None], photo[::-1], photo)
-    assert (Fusion().recover(other, mask.astype(np.float32), sketch)[0][mask] == first[mask]).all()
+    assert (Fusion().recover(other, mask.astype(np.float32), sketch, DENSITY)[0][mask] == first[mask]).all()
 
 
 @pytest.mark.parametrize("fraction", [0.0, 1.0])
 def test_nothing_altered_and_everything_altered(photo, sketch, fraction):
-    recovered, confidence = Fusion().recover(photo, np.full((_SIDE, _SIDE), fraction, np.float32), sketch)
+    recovered, confidence = Fusion().recover(
+        photo, np.full((_SIDE, _SIDE), fraction, np.float32), sketch, DENSITY
+    )
     if fraction:
         assert (
             error(recovered, photo, np.ones((_SIDE, _SIDE), bool))
@@ -91,7 +95,9 @@ def test_nothing_altered_and_everything_altered(photo, sketch, fraction):
 def test_sides_need_not_be_alike(photo, sketch):
     probability = np.zeros((64, 136), np.float32)
     probability[10:30, 100:] = 0.9
-    recovered, confidence = Fusion().recover(photo[:64, :136], probability, sketch[:64, :136])
+    recovered, confidence = Fusion().recover(
+        photo[:64, :136], probability, sketch[:64, :136], DENSITY[:8, :17]
+    )
     assert recovered.shape == (64, 136, 3)
     assert confidence.shape == (64, 136)
 
@@ -106,19 +112,45 @@ def test_a_constant_difference_is_spread_over_a_small_hole():
 
 
 def test_planes(photo, sketch, mask):
-    planes = prepare(photo, mask, sketch)
+    planes = prepare(photo, mask, sketch, DENSITY)
     assert planes.shape == (_SIDE, _SIDE, CHANNELS)
     assert planes.dtype == np.float32
     assert (planes[mask][:, 3:6] == 0).all()
 
 
-def test_flagged_masks_are_never_empty(mask):
-    for seed in range(20):
-        flagged = as_flagged(mask if seed % 2 else np.zeros_like(mask), np.random.default_rng(seed))
+def test_the_density_is_the_last_plane(photo, sketch, mask):
+    density = np.zeros_like(DENSITY)
+    density[3, 5] = 8
+    plane = prepare(photo, mask, sketch, density)[..., -1]
+    assert (plane[24:32, 40:48] == np.log1p(np.float32(256)) / 4).all()
+    assert np.count_nonzero(plane) == 64
+
+
+def test_parts_keep_pixels_and_blocks_together(photo):
+    density = photo[::8, ::8, 0].astype(np.float32)
+    for seed in range(8):
+        cut = part((photo, photo.copy(), density), 96, np.random.default_rng(seed))
+        assert [a.shape for a in cut] == [(96, 96, 3), (96, 96, 3), (12, 12)]
+        corner = cut[0][::8, 7::8, 0] if (cut[0][::8, ::8, 0] != cut[2]).any() else cut[0][::8, ::8, 0]
+        assert (corner == cut[2]).all()  # the first pixel of each block, or the last where it is mirrored
+
+
+def test_regions_are_never_empty_and_nearly_cover_the_edit(photo):
+    for seed in range(30):
+        edit, flagged = draw_region((96, 128), np.random.default_rng(seed))
+        assert edit.shape == flagged.shape == (96, 128)
         assert flagged.any()
-        assert flagged.dtype == bool
+        assert (edit & ~flagged).mean() < 0.05
+
+
+def test_what_is_received_differs_inside_the_edit(photo, mask):
+    image = received(photo, mask, np.random.default_rng(1))
+    assert image.shape == photo.shape
+    assert error(image, photo, mask) > 4 * error(image, photo, ~mask)
 
 
 def test_missing_weights_are_said_to_be_missing(photo, sketch, tmp_path):
     with pytest.raises(WeightsError, match="none"):
-        Fusion(tmp_path / "none.safetensors").recover(photo, np.ones((_SIDE, _SIDE), np.float32), sketch)
+        Fusion(tmp_path / "none.safetensors").recover(
+            photo, np.ones((_SIDE, _SIDE), np.float32), sketch, DENSITY
+        )

@@ -6,7 +6,7 @@ import pytest
 from skimage import data
 
 from underdrawing.content.importance.importance import ImportanceMap
-from underdrawing.content.importance.request import EVEN, Box, FocusRequest, read_request
+from underdrawing.content.importance.request import DEFAULT_FOCUS, EVEN, Box, FocusRequest, read_request
 from underdrawing.content.importance.saliency import salience
 from underdrawing.core.errors import ShapeError, UsageError
 
@@ -21,10 +21,10 @@ def importance() -> ImportanceMap:
 @pytest.mark.parametrize(
     ("values", "request_"),
     [
-        (None, EVEN),
-        ((), EVEN),
-        ("", EVEN),
-        ("auto", FocusRequest()),
+        (None, DEFAULT_FOCUS),
+        ((), DEFAULT_FOCUS),
+        ("", DEFAULT_FOCUS),
+        ("auto", DEFAULT_FOCUS),
         (["faces"], FocusRequest(salient=False)),
         ("none", EVEN),
         ("1,2,3,4", EVEN._replace(boxes=(Box(1, 2, 3, 4),))),

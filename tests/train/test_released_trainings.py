@@ -5,20 +5,22 @@ from importlib import import_module
 from inspect import signature
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from skimage import data
 
 from underdrawing import zoo
-from underdrawing.attacks.tamper import blob
 from underdrawing.carriers.lattice.lattice import Lattice
 from underdrawing.carriers.lattice.locator import block_features, measured
 from underdrawing.coding.keys import Owner
+from underdrawing.content.importance.importance import ImportanceMap
+from underdrawing.content.sketch import fusion_samples, training_fusion
+from underdrawing.content.sketch.sketch import Sketch
 from underdrawing.judging.witness import training as witness_training
-from underdrawing.systems.photo import training_fusion, training_locator, training_witness, witness_samples
+from underdrawing.systems.photo import training_locator, training_witness, witness_samples
 from underdrawing.systems.photo.samples import draw
 from underdrawing.train.run import run_recipe
+from underdrawing.train.sample_chunks import write_chunk
 
 TRAININGS = [entry for kind in zoo.KINDS for name in zoo.names(kind) for entry in zoo.card(name).trainings]
 
@@ -41,12 +43,14 @@ def test_the_locator_takes_a_step_on_samples_of_the_lattice(tmp_path):
 
 
 def test_the_fusion_takes_a_step_on_coded_photographs(tmp_path):
-    rng, photos = np.random.default_rng(2), (data.astronaut(), data.coffee())
-    originals = np.stack([photo[64 * k : 64 * k + 128, 100:228] for photo in photos for k in range(4)])
-    masks = np.stack([blob(128, 128, rng) for _ in originals])
-    sketches = np.stack([cv2.GaussianBlur(original, (0, 0), 4) for original in originals])
-    edited = np.where(masks[..., None], originals[::-1], originals)
-    samples = {"image": edited, "mask": masks, "original": originals, "sketch": sketches}
+    rng, sketch, maps = np.random.default_rng(2), Sketch(), ImportanceMap()
+    crops = [np.ascontiguousarray(photo[:208, 100:308]) for photo in (data.astronaut(), data.coffee())]
+    shown, density = zip(*(fusion_samples.coded(crop, sketch, maps, rng) for crop in crops), strict=True)
+    assert shown[0].shape == (fusion_samples.DECODED, 208, 208, 3)
+    columns = {"original": crops, "sketch": shown, "density": density}
+    (tmp_path / "pool").mkdir()
+    write_chunk(tmp_path / "pool", 0, columns)
+    samples = fusion_samples.load(tmp_path / "pool")
     training = training_fusion.FusionTraining(samples, training_fusion.RECIPES["default"])
     step(training, training_fusion, tmp_path)
 

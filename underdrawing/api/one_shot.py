@@ -37,7 +37,7 @@ def protect(
     credentials: CredentialSigner | None = None,
     manifests: str | Path | None = None,
     rendition_px: int = LONG_SIDE_PX,
-    focus: str | Sequence[str] = "none",
+    focus: str | Sequence[str] = "auto",
     signing: SigningPlace = "auto",
     label: str | None = None,
     originals: str | Path | None = None,

@@ -14,7 +14,7 @@ import numpy as np
 from underdrawing.coding.keys import Owner
 from underdrawing.coding.labels import Label, named_label
 from underdrawing.coding.payload import Previous
-from underdrawing.content.importance.request import EVEN, ContentRequest, FocusRequest, SigningPlace
+from underdrawing.content.importance.request import DEFAULT_FOCUS, ContentRequest, FocusRequest, SigningPlace
 from underdrawing.core.errors import KeyFileError, UsageError
 from underdrawing.credentials.signing import CredentialSigner, Original
 from underdrawing.data.animations import encode_animation
@@ -75,7 +75,7 @@ class Embedder:
     strength: float
     rendition_px: int = LONG_SIDE_PX
     """Longest side of the rendition of the original that is kept with a record; 0 keeps none."""
-    focus: FocusRequest = EVEN
+    focus: FocusRequest = DEFAULT_FOCUS
     """Places that get more of the content code, in systems that have one."""
     recorded: Recorded = NOTHING
     lossless: bool = False

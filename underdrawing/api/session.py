@@ -19,7 +19,7 @@ from underdrawing.api.protecting import Embedder, EncodedFile
 from underdrawing.api.read_back import Reader
 from underdrawing.api.verifying import Judge
 from underdrawing.coding.keys import Owner, TrustStore
-from underdrawing.content.importance.request import EVEN, SigningPlace, read_request
+from underdrawing.content.importance.request import DEFAULT_FOCUS, EVEN, SigningPlace, read_request
 from underdrawing.core.errors import MissingRegistryError, RegistryError, UsageError
 from underdrawing.credentials.signing import CredentialSigner
 from underdrawing.data.files import write_atomic, write_files
@@ -77,10 +77,10 @@ class Session:
     quality: int | None = None
     """Of JPEG, WebP, AVIF and HEIF files that `protect` writes, 1 to 100; None takes the quantizer of a JPEG
     input where the mark is read back from it, else a finer one."""
-    focus: str | Sequence[str] = "none"
+    focus: str | Sequence[str] = "auto"
     """Places that get more of the content code: "auto" (faces, and what stands out), "faces", "none", or
     boxes "x,y,width,height" in pixels of the picture as it is shown; boxes outside of a picture are an error,
-    and UsageError where the system is not photo."""
+    and "faces" and boxes are a UsageError where the system is not photo."""
     signing: SigningPlace = "auto"
     """Where `protect` keeps the signature: "mark"; "registry", which leaves more bits to the content, and
     without which `verify` finds none; "auto": there where the mark has no room. Of system photo."""
@@ -97,7 +97,7 @@ class Session:
         if self.thorough and self.system != "photo":
             raise UsageError(f"{self.system} has no thorough search; leave it out")
         self._focus = read_request(self.focus)
-        if self._focus != EVEN and self.system != "photo":
+        if self._focus not in (DEFAULT_FOCUS, EVEN) and self.system != "photo":
             raise UsageError(f"{self.system} has no content code with a focus; leave it out")
         sign = self.sign
         self.owner = trust.load_owner(sign, self.password) if isinstance(sign, str | Path) else sign

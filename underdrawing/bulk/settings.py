@@ -36,7 +36,7 @@ class BulkSettings:
     secret: str | None = None
     strength: float = 1.0
     focus: tuple[str, ...] = ()
-    """As in Session, the same for every picture; empty: none."""
+    """As in Session, the same for every picture; empty: "auto"."""
     quality: int | None = None
     """Of the files that are written; None as in Session."""
     system: str = "photo"

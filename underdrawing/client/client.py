@@ -66,7 +66,7 @@ class Client:
         facts: Mapping[str, Any] | None = None,
         credentials: bool | None = None,
         quality: int | None = None,
-        focus: str | Sequence[str] = "none",
+        focus: str | Sequence[str] = "auto",
         system: str | None = None,
     ) -> Protection:
         """Protect a picture with the key of the server; `save` writes the protected file.

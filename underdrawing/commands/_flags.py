@@ -91,7 +91,7 @@ _FLAGS: dict[str, dict[str, Any]] = {
     "--quality": {"type": _quality, "metavar": "N", "help": _QUALITY},
     "--focus": {
         "action": "append", "metavar": "X,Y,W,H", "default": [],
-        "help": "px; places that get more of the content code, repeatable; or auto, faces, none (default)",
+        "help": "px; places that get more of the content code, repeatable; or auto (default), faces, none",
     },
     "--registry": {"metavar": "DB", "help": "add a record of each picture; made if not there"},
     "--signature-in": {

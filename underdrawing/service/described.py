@@ -36,7 +36,7 @@ Focus = Annotated[
         max_length=2000,
         description="places that get more of the content code: auto, faces, none, or x,y,width,height in "
         "pixels, semicolons between",
-        examples=["none"],
+        examples=["auto"],
     ),
 ]
 Quality = Annotated[

@@ -125,7 +125,7 @@ class HookFields:
 class MarkFields:
     """The fields of a job about the mark that it embeds."""
 
-    def __init__(self, strength: Strength = 1.0, focus: Focus = "none") -> None:
+    def __init__(self, strength: Strength = 1.0, focus: Focus = "auto") -> None:
         self.strength, self.focus = strength, focus
 
 

@@ -79,7 +79,7 @@ class ProtectFields:
         credentials: WithCredentials = None,
         quality: Quality = None,
         system: SystemName = MAIN,
-        focus: Focus = "none",
+        focus: Focus = "auto",
     ) -> None:
         self.options = ProtectOptions(strength, identity, facts, credentials, quality, system, focus)
 

@@ -27,14 +27,14 @@ class ProtectOptions:
     credentials: bool | None
     quality: int | None = None
     system: str = MAIN
-    focus: str = "none"
+    focus: str = "auto"
 
 
 def protect_task(server: ServerState, options: ProtectOptions) -> Task:
     """Problem 422 where this server cannot do what the options want."""
     if options.credentials and not server.settings.credentials:
         raise Problem(422, "no-credentials", "this server signs no Content Credentials")
-    if options.system != MAIN and options.focus != "none":
+    if options.system != MAIN and options.focus not in ("auto", "none"):
         raise Problem(422, "bad-focus", f"focus: {options.system} has no content code with a focus")
     try:
         read_request(options.focus)

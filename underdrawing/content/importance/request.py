@@ -39,13 +39,14 @@ class FocusRequest(NamedTuple):
     """Places that stand out by colour and contrast."""
 
 
+DEFAULT_FOCUS = FocusRequest()
 EVEN = FocusRequest(faces=False, salient=False)
 
 
 class ContentRequest(NamedTuple):
     """What the mark is to hold beside the picture itself, and where the content code is to be best."""
 
-    focus: FocusRequest = EVEN
+    focus: FocusRequest = DEFAULT_FOCUS
     caption: str | None = None
     """Its hash is recorded."""
     label: Label | None = None
@@ -61,7 +62,7 @@ def read_request(values: Sequence[str] | str | None) -> FocusRequest:
     """The request of some values: "auto", "faces" or "none", and boxes "x,y,width,height" in pixels.
 
     A string may hold several, with semicolons between. Boxes alone are all that is important. No value means
-    "none". UsageError for other values.
+    "auto". UsageError for other values.
     """
     joined = values if isinstance(values, str) else ";".join(values or ())
     given = [value.strip() for value in joined.split(";")] if joined.strip() else []
@@ -71,7 +72,7 @@ def read_request(values: Sequence[str] | str | None) -> FocusRequest:
         raise UsageError(f"expected one focus of {', '.join(WORDS)}, or boxes, got {' and '.join(given)}")
     if len(boxes) > MOST_BOXES:
         raise UsageError(f"expected at most {MOST_BOXES} boxes of a focus, got {len(boxes)}")
-    word = next(iter(words), "none")
+    word = next(iter(words), "none" if boxes else "auto")
     return FocusRequest(boxes, word != "none", word == "auto")
 
 

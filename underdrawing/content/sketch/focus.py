@@ -12,7 +12,6 @@ grid's length. The codec itself is unchanged, and a focus costs `FIELDS` bits of
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -162,13 +161,11 @@ def _best_span(
 
 def _means(planes: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Means of the rows (n, ...) between the edges (m + 1,), parts of rows included: (m, ...) float32."""
-    sums = np.concatenate((np.zeros((1, *planes.shape[1:])), np.cumsum(planes, 0, dtype=np.float64)))
-    whole = np.minimum(edges.astype(np.int64), len(planes) - 1)
-    column = (-1,) + (1,) * (planes.ndim - 1)
-    part = (edges - whole).reshape(column)
-    at = sums[whole] * (1 - part) + sums[whole + 1] * part
-    widths = np.array([b - a for a, b in pairwise(edges)]).reshape(column)
-    return (np.diff(at, axis=0) / widths).astype(np.float32)
+    rows, (first, last) = np.arange(len(planes)), (edges[:-1, None], edges[1:, None])
+    inside = np.clip(np.minimum(last, rows + 1) - np.maximum(first, rows), 0, None)
+    weights = (inside / (last - first)).astype(np.float32)
+    flat = planes.reshape(len(planes), -1).astype(np.float32)
+    return (weights @ flat).reshape(len(weights), *planes.shape[1:])
 
 
 def _positions(edges: np.ndarray, length: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Recovery: decoded content of an altered region, corrected by the unaltered surroundings.
 
-e = sketch - received picture, known outside the mask   --> spread into the mask, by a pyramid
-(sketch, e, unaltered pixels, mask) --> FusionNet --> correction of the sketch and its expected error
+e = received picture - sketch, known outside the mask   --> spread into the mask, by a pyramid
+(sketch, e, unaltered pixels, mask, bits of the code) --> FusionNet --> correction, and its expected error
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from underdrawing.ops.special import erfc
 WEIGHTS = Path(__file__).parent / "weights" / "fusion.safetensors"
 ALTERED = 0.5
 """Probability from which a pixel is recovered."""
+NO_SKETCH = 128
+"""Level of a sketch that is not there."""
 CONFIDENT_LEVELS = 16.0
 """Confidence is the probability that a pixel's error stays below this many 8-bit levels."""
 
 _RIM_PX = 2  # around the mask, not used: codecs spread an edit over its edge
 _SURROUNDINGS_PX = 64
 _SCALE = 64.0  # levels that are one unit for the network
+_DENSITY = 32.0  # bits of a block are compressed as ln(1 + 32 bits)
 
 
 class Fusion:
@@ -33,20 +36,22 @@ class Fusion:
         self._net = Graph(WEIGHTS.with_suffix(".onnx"), weights)
 
     def recover(
-        self, image: np.ndarray, probability: np.ndarray, sketch: np.ndarray
+        self, image: np.ndarray, probability: np.ndarray, sketch: np.ndarray, density: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Recovered picture (h, w, 3) uint8 and confidence (h, w) float32 in [0, 1].
 
         image: received, (h, w, 3) uint8 with sides that are multiples of 8; probability: (h, w) that a pixel
-        was altered; sketch: (h, w, 3) uint8, decoded content of the same view. Where the probability
-        is at most ALTERED the picture stays as it is, with confidence 1. Raises WeightsError without weights.
+        was altered; sketch: (h, w, 3) uint8, decoded content of the same view; density: (h / 8, w / 8) bits
+        of its code in each block, 0 where there is none. Where the probability is at most ALTERED the
+        picture stays as it is, with confidence 1. Raises WeightsError without weights.
         """
         altered = probability > ALTERED
         if not altered.any():
             return image.copy(), np.ones(probability.shape, np.float32)
         part = _around(altered)
         here = altered[part]
-        planes = prepare(image[part], here, sketch[part])
+        blocks = tuple(slice(each.start // 8, each.stop // 8) for each in part)
+        planes = prepare(image[part], here, sketch[part], density[blocks])
         (output,) = self._net(planes=planes.transpose(2, 0, 1)[None])
         output = output[0].transpose(1, 2, 0)
         written = np.clip(np.rint(base(planes) + output[..., :3] * _SCALE), 0, 255).astype(np.uint8)
@@ -69,18 +74,20 @@ def _around(altered: np.ndarray) -> tuple[slice, slice]:
     return slices[0], slices[1]
 
 
-def prepare(image: np.ndarray, altered: np.ndarray, sketch: np.ndarray) -> np.ndarray:
+def prepare(image: np.ndarray, altered: np.ndarray, sketch: np.ndarray, density: np.ndarray) -> np.ndarray:
     """The network's planes, (h, w, CHANNELS) float32 in units of 64 levels.
 
-    Sketch, difference outside the mask, that difference spread into the mask, unaltered pixels, and their
-    mask.
+    Sketch, difference outside the mask, that difference spread into the mask, unaltered pixels, their mask,
+    and the log of the bits of each block, in 0..1.5 from none to 8.
     """
     rim = cv2.dilate(altered.astype(np.uint8), np.ones((2 * _RIM_PX + 1,) * 2, np.uint8))
     trusted = (1 - rim).astype(np.float32)[..., None]
     decoded = (sketch.astype(np.float32) - 128) / _SCALE
     left = (image.astype(np.float32) - 128) / _SCALE * trusted
     difference = (left - decoded) * trusted
-    return np.concatenate([decoded, difference, spread(difference, trusted[..., 0]), left, trusted], axis=2)
+    bits = np.log1p(_DENSITY * density.astype(np.float32)).repeat(8, 0).repeat(8, 1)[..., None] / 4
+    spread_difference = spread(difference, trusted[..., 0])
+    return np.concatenate([decoded, difference, spread_difference, left, trusted, bits], axis=2)
 
 
 def base(planes: np.ndarray) -> np.ndarray:

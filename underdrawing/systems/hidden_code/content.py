@@ -37,6 +37,8 @@ class Decoded(NamedTuple):
     """Token grids; none for a sketch."""
     local: bool = False
     """Whether the code describes single places, not only the whole."""
+    density: float = 0.0
+    """Bits of a sketch for each block of 8 px."""
 
 
 class ContentCode:
@@ -96,7 +98,8 @@ class ContentCode:
         try:
             if message.kind is Kind.SKETCH:
                 picture = self.sketch.decode([message.code], height, width)
-                return Decoded(picture, (), len(message.code) >= LOCAL_BITS)
+                bits = len(message.code)
+                return Decoded(picture, (), bits >= LOCAL_BITS, 64 * bits / (height * width))
             if message.kind is Kind.CODED:
                 grids = self.coder.decode(message.code, height, width)
                 return Decoded(self._expected(grids, height, width), tuple(grids), len(grids) >= LOCAL_SCALES)
@@ -123,5 +126,6 @@ class ContentCode:
             return content.picture.astype(np.float32)
         if content.grids:
             return self.recovery(image, hidden, content.grids, self.choose).astype(np.float32)
-        fused, _ = self.fusion.recover(image, hidden.astype(np.float32), content.picture)
+        density = np.full([side // 8 for side in hidden.shape], content.density, np.float32)
+        fused, _ = self.fusion.recover(image, hidden.astype(np.float32), content.picture, density)
         return fused.astype(np.float32)

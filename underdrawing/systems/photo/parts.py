@@ -39,9 +39,10 @@ class Fuser(Protocol):
     """Recovery."""
 
     def recover(
-        self, image: np.ndarray, probability: np.ndarray, sketch: np.ndarray
+        self, image: np.ndarray, probability: np.ndarray, sketch: np.ndarray, density: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """(8 r, 8 c, 3) uint8 recovered picture and (8 r, 8 c) float32 confidence."""
+        """(8 r, 8 c, 3) uint8 recovered picture and (8 r, 8 c) float32 confidence; density: (r, c) bits of
+        the code in each block."""
 
 
 class ContentWitness(Protocol):

@@ -76,7 +76,7 @@ def judge(
         replace(by_content, share=in_view),
     )
     assurance = Assurance(witnesses, round(float(unvouched.mean()), 4))
-    recovered, source, confidence = _recover(received, image, probability, content, parts.fuser, marked)
+    recovered, source, confidence = _recover(received, image, probability, signed, parts.fuser, marked)
     stated = None if marked.middle is None else marked.middle.previous
     verdict = Verdict(
         status=status(witnesses, assurance.unvouched_share),
@@ -172,12 +172,12 @@ def _recover(
     received: np.ndarray,
     image: np.ndarray,
     probability: np.ndarray,
-    content: np.ndarray | None,
+    signed: SignedContent | None,
     fuser: Fuser,
     marked: Marked,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Recovered picture, source map and confidence in the received frame."""
-    alignment = marked.view.alignment
+    alignment, content = marked.view.alignment, None if signed is None else signed.sketch
     hidden = recovery_region(probability)
     region = alignment.to_received(hidden.astype(np.float32)) > 0.5
 
@@ -185,7 +185,9 @@ def _recover(
         if content is None:
             return alignment.to_received(inpainted(image, hidden).astype(np.float32)), 0.0
         view = np.ascontiguousarray(_part_in_view(content, marked, image))
-        grid, sure = fuser.recover(image, hidden.astype(np.float32), view)
+        (i, j), (rows, cols) = alignment.origin, (side // 8 for side in image.shape[:2])
+        density = signed.density[i : i + rows, j : j + cols]
+        grid, sure = fuser.recover(image, hidden.astype(np.float32), view, density)
         received_sure = np.clip(alignment.to_received(sure), 0, 1)
         return alignment.to_received(grid.astype(np.float32)), received_sure
 
