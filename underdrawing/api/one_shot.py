@@ -8,6 +8,7 @@ from typing import Any
 
 from underdrawing.api.picture_text import TextSource
 from underdrawing.api.session import Session
+from underdrawing.api.verifying import Recover
 from underdrawing.coding.keys import Owner, TrustStore
 from underdrawing.content.importance.request import SigningPlace
 from underdrawing.credentials.signing import CredentialSigner
@@ -79,6 +80,7 @@ def verify(
     manifests: str | Path | None = None,
     max_pixels: int = MAX_PIXELS,
     thorough: bool = False,
+    recover: Recover = "faithful",
     pdf: bool = False,
 ) -> VerifyReport:
     """Find who protected a picture, whether and where it was altered, and what was there.
@@ -93,6 +95,7 @@ def verify(
         system=system,
         max_pixels=max_pixels,
         thorough=thorough,
+        recover=recover,
     )
     with session:
         return session.verify(source, output, stem=stem, overwrite=overwrite, pdf=pdf)

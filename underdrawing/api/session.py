@@ -17,7 +17,7 @@ from underdrawing.api.picture_text import GivenText, TextSource
 from underdrawing.api.producing import Producer
 from underdrawing.api.protecting import Embedder, EncodedFile
 from underdrawing.api.read_back import Reader
-from underdrawing.api.verifying import Judge
+from underdrawing.api.verifying import Judge, Recover, check_wishes, load_natural
 from underdrawing.coding.keys import Owner, TrustStore
 from underdrawing.content.importance.request import DEFAULT_FOCUS, EVEN, SigningPlace, read_request
 from underdrawing.core.errors import MissingRegistryError, RegistryError, UsageError
@@ -79,8 +79,7 @@ class Session:
     input where the mark is read back from it, else a finer one."""
     focus: str | Sequence[str] = "auto"
     """Places that get more of the content code: "auto" (faces, and what stands out), "faces", "none", or
-    boxes "x,y,width,height" in pixels of the picture as it is shown; boxes outside of a picture are an error,
-    and "faces" and boxes are a UsageError where the system is not photo."""
+    boxes "x,y,width,height", px of the picture as it is shown, within it. Of system photo."""
     signing: SigningPlace = "auto"
     """Where `protect` keeps the signature: "mark"; "registry", which leaves more bits to the content, and
     without which `verify` finds none; "auto": there where the mark has no room. Of system photo."""
@@ -90,12 +89,14 @@ class Session:
     thorough: bool = False
     """Whether `verify` and `retrieve` search for rare combinations of crop, scale, rotation, mirroring and
     stretching too, for most of a minute where there is no mark; UsageError with systems other than photo."""
+    recover: Recover = "faithful"
+    """What `verify` shows in place of what was altered: what the code holds, blurred where that is little; or
+    "natural", with invented detail, which the source map states; the verdict is the same. Of system photo."""
     max_pixels: int = MAX_PIXELS
     """Larger files are refused before they are decoded."""
 
     def __post_init__(self) -> None:
-        if self.thorough and self.system != "photo":
-            raise UsageError(f"{self.system} has no thorough search; leave it out")
+        check_wishes(self.recover, self.system, thorough=self.thorough)
         self._focus = read_request(self.focus)
         if self._focus not in (DEFAULT_FOCUS, EVEN) and self.system != "photo":
             raise UsageError(f"{self.system} has no content code with a focus; leave it out")
@@ -131,8 +132,7 @@ class Session:
         (see data.arrays.picture_from_array), a Picture, or the result of `data.sources.read_source`.
         identity: 16 hex digits or 8 bytes; None draws one at random.
         facts: of the registry's record, as registry/facts.schema.json describes; need a registry.
-        The report's `record` has no places, no hash of the protected file and no signature; see
-        `api.placed_record`.
+        The report's `record` lacks places, hash of the file and signature; see `api.placed_record`.
         Errors: PictureError, ShapeError, CapacityError, KeyFileError, WeightsError, RegistryError; the
         message names the file.
         """
@@ -339,7 +339,8 @@ class Session:
 
     @cached_property
     def _judge(self) -> Judge:
-        return Judge(self._model, self._secret, self._trust, self._registry(), self._manifests, self.thorough)
+        judge = Judge(self._model, self._secret, self._trust, self._registry(), self._manifests)
+        return replace(judge, thorough=self.thorough, natural=load_natural(self.recover))
 
     @cached_property
     def _animations(self) -> str | None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
+from underdrawing import zoo
 from underdrawing.api.registered import MOST_RECORDS, Consulted, Desk
 from underdrawing.coding.keys import PublicKey, TrustStore
+from underdrawing.core.errors import UsageError
 from underdrawing.core.types import Credentials, Signature, Verdict
 from underdrawing.credentials import anchors, messages, reading
 from underdrawing.credentials.repository import ManifestRepository
@@ -18,7 +20,23 @@ from underdrawing.registry.record import Entry, now
 from underdrawing.registry.store import Registry
 from underdrawing.report.reports import VerifyReport
 
+Recover = Literal["faithful", "natural"]
 _RECORD_FIELDS = ("identity", "registered", "size", "owner", "facts")
+
+
+def check_wishes(recover: str, system: str, *, thorough: bool) -> None:
+    """UsageError for an unknown recovery, and for what the system does not have."""
+    if thorough and system != "photo":
+        raise UsageError(f"{system} has no thorough search; leave it out")
+    if recover not in get_args(Recover):
+        raise UsageError(f"expected recover {' or '.join(get_args(Recover))}, got {recover!r}")
+    if recover == "natural" and system != "photo":
+        raise UsageError(f"{system} has no natural recovery; leave it out")
+
+
+def load_natural(recover: Recover) -> Any:
+    """The block that draws altered areas with invented detail; None for a faithful recovery."""
+    return zoo.load("natural") if recover == "natural" else None
 
 
 @dataclass(frozen=True)
@@ -33,10 +51,13 @@ class Judge:
     registry: Registry | None
     manifests: ManifestRepository | None
     thorough: bool = False
+    natural: Any = None
+    """Block that draws what was altered with invented detail; None: as the code has it."""
 
     def judge(self, source: SourcePicture) -> VerifyReport:
         """Verify a picture. Errors: those of the registry and of the manifest repository."""
         options = {"thorough": True} if self.thorough else {}
+        options |= {} if self.natural is None else {"natural": self.natural}
         options |= kept_signatures(self.model, self.registry)
         start = time.perf_counter()
         verdict = self.model.verify(

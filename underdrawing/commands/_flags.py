@@ -84,6 +84,10 @@ _FLAGS: dict[str, dict[str, Any]] = {
         "action": "store_true",
         "help": "search for rare combinations of crop, scale, rotation and mirroring too; most of a minute",
     },
+    "--recover": {
+        "choices": ["faithful", "natural"], "default": "faithful",
+        "help": "natural: show altered areas with invented detail, in place of what the code holds alone",
+    },
     "--trust": {"metavar": "DIR", "help": "folder of trusted public keys; the user's own by default"},
     "--name": {"help": "what the trust store calls the key; the file's name by default"},
     "--password-file": {"metavar": "FILE", "help": "file with the private key's password"},

@@ -36,6 +36,7 @@ class SessionFlags:
     strength: float = 1.0
     quality: int | None = None
     thorough: bool = False
+    recover: str = "faithful"
     rendition_px: int = 1024
     originals: str | None = None
     focus: tuple[str, ...] = ()

@@ -28,7 +28,7 @@ EXIT_HELP = """0 all intact; else that of the most severe status of a picture, i
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Pictures, output, and where keys, facts and credentials are looked up."""
     _flags.add(parser, "paths", "--jobs", "--force", "--dry-run", "--system", "--secret", "--trust")
-    _flags.add(parser, "--thorough", "--fail-on")
+    _flags.add(parser, "--thorough", "--recover", "--fail-on")
     parser.add_argument(
         "-o", "--output", metavar="OUT", help="folder for masks, recovered pictures and reports"
     )

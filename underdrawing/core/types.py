@@ -13,7 +13,7 @@ WitnessState = Literal["agrees", "contradicts", "silent"]
 SignatureState = Literal["valid", "invalid", "absent", "unknown"]
 CredentialsState = Literal["none", "valid", "untrusted", "invalid", "unread"]
 
-UNTOUCHED, DECODED, FILLED, REFERENCE, LOSSLESS = 0, 1, 2, 3, 4  # values of a source map
+UNTOUCHED, DECODED, FILLED, REFERENCE, LOSSLESS, NATURAL = range(6)  # values of a source map
 ALTERED_PROBABILITY = 0.5
 """A pixel whose tampered_prob is above this counts as altered."""
 IDENTITY_BITS = 64
@@ -108,7 +108,8 @@ class Verdict:
     unaltered part where they know the original coefficients."""
     source_map: np.ndarray | None = None
     """(H, W) uint8: UNTOUCHED, DECODED from the hidden code, FILLED in by a prior, from the
-    registered original (REFERENCE), or decoded from the layer of lossless copies (LOSSLESS)."""
+    registered original (REFERENCE), decoded from the layer of lossless copies (LOSSLESS), or drawn after
+    the hidden code with detail that nobody recorded (NATURAL)."""
     confidence: np.ndarray | None = None
     """(H, W) float32 in [0, 1]: confidence of the recovered pixel."""
     content: np.ndarray | None = None

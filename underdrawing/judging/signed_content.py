@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from underdrawing.core.types import DECODED, FILLED, UNTOUCHED
+from underdrawing.core.types import UNTOUCHED
 from underdrawing.judging.agreement import correlation
 from underdrawing.judging.blending import blend
 from underdrawing.judging.contradiction import contradicted
@@ -48,18 +48,18 @@ def matches_content(image: np.ndarray, content: np.ndarray, weight: np.ndarray) 
 def recover_region(
     received: np.ndarray,
     region: np.ndarray,
-    local: bool,
+    source: int,
     complete: Callable[[], tuple[np.ndarray, np.ndarray | float]],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Recovered picture (H, W, 3) uint8, source map and confidence (H, W), all in received coordinates.
 
-    region: (H, W) bool, to replace. local: whether the replacement is decoded; otherwise it is a guess.
+    region: (H, W) bool, to replace. source: value of the source map there.
     complete: replacement (H, W, 3) and its confidence; called only where the region is not empty.
     """
-    source = np.where(region, DECODED if local else FILLED, UNTOUCHED).astype(np.uint8)
+    origin = np.where(region, source, UNTOUCHED).astype(np.uint8)
     confidence = np.ones(region.shape, np.float32)
     if not region.any():
-        return received.copy(), source, confidence
+        return received.copy(), origin, confidence
     whole, sure = complete()
     confidence = np.where(region, sure, confidence).astype(np.float32)
-    return blend(received, np.clip(whole, 0, 255), region), source, confidence
+    return blend(received, np.clip(whole, 0, 255), region), origin, confidence

@@ -3,7 +3,8 @@
 STEM.mask.png         8-bit, the calibrated probability of alteration x 255, in pixels of the received picture
 STEM.recovered.png    the recovered picture
 STEM.source.png       palette picture; 0 untouched, 1 decoded from the hidden code, 2 filled in by a prior,
-                      3 from the registered original, 4 from the lossless layer
+                      3 from the registered original, 4 from the lossless layer, 5 drawn after the hidden code
+                      with invented detail
 STEM.unvouched.png    8-bit, 255 where no witness judges the picture; only where there are such pixels
 STEM.confidence.png   8-bit, confidence of each recovered pixel x 255
 STEM.content.png      the whole picture decoded from the hidden code alone
@@ -30,9 +31,9 @@ from underdrawing.ops.bands import bands
 from underdrawing.report.page import figures, page
 from underdrawing.report.reports import VerifyReport
 
-SOURCE_COLORS = (232, 232, 228, 30, 110, 190, 226, 140, 30, 46, 140, 80, 128, 74, 166)
-"""Palette of the source map: RGB of untouched, decoded and filled pixels, of those from the original, and of
-those from the lossless layer."""
+SOURCE_COLORS = (232, 232, 228, 30, 110, 190, 226, 140, 30, 46, 140, 80, 128, 74, 166, 200, 50, 120)
+"""Palette of the source map: RGB of untouched, decoded and filled pixels, of those from the original and from
+the lossless layer, and of those with invented detail."""
 _NAME = re.compile(
     r"(.+)\.(?:(?:mask|recovered|source|unvouched|confidence|content)\.png|c2pa|report\.(?:json|html|pdf))",
     re.DOTALL,

@@ -14,7 +14,7 @@ PICTURES = {
     "source": (
         "Where each pixel comes from",
         "pale: untouched; blue: decoded from the hidden code; violet: from the lossless layer; green: from "
-        "the registered original; orange: filled in",
+        "the registered original; orange: filled in; pink: drawn after the hidden code, with invented detail",
     ),
     "confidence": ("Confidence", "how sure each recovered pixel is, white = 1"),
     "content": ("The hidden sketch alone", "the whole picture as the hidden code tells it"),

@@ -6,6 +6,7 @@ e = received picture - sketch, known outside the mask   --> spread into the mask
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -23,17 +24,20 @@ NO_SKETCH = 128
 CONFIDENT_LEVELS = 16.0
 """Confidence is the probability that a pixel's error stays below this many 8-bit levels."""
 
+SCALE = 64.0
+"""Levels that are one unit for the network."""
+
 _RIM_PX = 2  # around the mask, not used: codecs spread an edit over its edge
 _SURROUNDINGS_PX = 64
-_SCALE = 64.0  # levels that are one unit for the network
 _DENSITY = 32.0  # bits of a block are compressed as ln(1 + 32 bits)
 
 
 class Fusion:
     """Recovers the altered region; loads its weights at the first use."""
 
-    def __init__(self, weights: Path = WEIGHTS):
-        self._net = Graph(WEIGHTS.with_suffix(".onnx"), weights)
+    def __init__(self, weights: Path = WEIGHTS, tail: Mapping[str, np.ndarray] | None = None):
+        """tail: parameters in place of those of the file; see natural.py."""
+        self._net = Graph(WEIGHTS.with_suffix(".onnx"), weights, other=tail)
 
     def recover(
         self, image: np.ndarray, probability: np.ndarray, sketch: np.ndarray, density: np.ndarray
@@ -54,8 +58,8 @@ class Fusion:
         planes = prepare(image[part], here, sketch[part], density[blocks])
         (output,) = self._net(planes=planes.transpose(2, 0, 1)[None])
         output = output[0].transpose(1, 2, 0)
-        written = np.clip(np.rint(base(planes) + output[..., :3] * _SCALE), 0, 255).astype(np.uint8)
-        deviation = np.exp(0.5 * output[..., 3]) * _SCALE
+        written = np.clip(np.rint(base(planes) + output[..., :3] * SCALE), 0, 255).astype(np.uint8)
+        deviation = np.exp(0.5 * output[..., 3]) * SCALE
         sure = 1 - erfc(np.float32(CONFIDENT_LEVELS / 2**0.5) / np.maximum(deviation, 0.1))
         recovered, confidence = image.copy(), np.ones(altered.shape, np.float32)
         recovered[part][here] = written[here]
@@ -82,8 +86,8 @@ def prepare(image: np.ndarray, altered: np.ndarray, sketch: np.ndarray, density:
     """
     rim = cv2.dilate(altered.astype(np.uint8), np.ones((2 * _RIM_PX + 1,) * 2, np.uint8))
     trusted = (1 - rim).astype(np.float32)[..., None]
-    decoded = (sketch.astype(np.float32) - 128) / _SCALE
-    left = (image.astype(np.float32) - 128) / _SCALE * trusted
+    decoded = (sketch.astype(np.float32) - 128) / SCALE
+    left = (image.astype(np.float32) - 128) / SCALE * trusted
     difference = (left - decoded) * trusted
     bits = np.log1p(_DENSITY * density.astype(np.float32)).repeat(8, 0).repeat(8, 1)[..., None] / 4
     spread_difference = spread(difference, trusted[..., 0])
@@ -92,4 +96,4 @@ def prepare(image: np.ndarray, altered: np.ndarray, sketch: np.ndarray, density:
 
 def base(planes: np.ndarray) -> np.ndarray:
     """Input that the network corrects: the sketch in the tone of its surroundings, (h, w, 3) levels."""
-    return (planes[..., :3] + planes[..., 6:9]) * _SCALE + 128
+    return (planes[..., :3] + planes[..., 6:9]) * SCALE + 128

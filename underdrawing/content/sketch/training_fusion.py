@@ -21,12 +21,11 @@ from torch import Tensor
 from underdrawing.attacks.suites import sample_channel
 from underdrawing.attacks.tamper import blob, box, free_form
 from underdrawing.content.sketch import fusion_samples
-from underdrawing.content.sketch.fusion import NO_SKETCH, Fusion, base, prepare
+from underdrawing.content.sketch.fusion import NO_SKETCH, SCALE, Fusion, base, prepare
 from underdrawing.content.sketch.fusion_net import FusionNet
 from underdrawing.nets.loading import save_network
 from underdrawing.train.run import Recipe, run_recipe
 
-_SCALE = 64.0
 _SHAPES = (free_form, blob, box)
 _RIM_PX = 5  # of the region beyond the edit, as judging.blending.recovery_region adds it
 _WHOLE, _NOTHING = 0.04, 0.06  # shares of samples that are altered as a whole, and of those without a code
@@ -76,7 +75,7 @@ class FusionTraining:
             sketch, density = np.full_like(sketch, NO_SKETCH), np.zeros_like(density)
         edit, flagged = draw_region(original.shape[:2], rng)
         planes = prepare(received(original, edit, rng), flagged, sketch, density)
-        wanted = (original - base(planes)) / np.float32(_SCALE)
+        wanted = (original - base(planes)) / np.float32(SCALE)
         columns = planes, wanted, flagged[..., None]
         return tuple(torch.from_numpy(np.ascontiguousarray(x.transpose(2, 0, 1))) for x in columns)
 
@@ -91,16 +90,22 @@ class FusionTraining:
         error = (decoded[:, :3] - wanted).square()
         inside = where.float()
         area = inside.sum((1, 2, 3)).clamp(min=1)
-        squared = (error * inside).sum((1, 2, 3)) / (3 * area) * _SCALE**2
-        expected = decoded[:, 3:].clamp(-12, 4)
-        likelihood = 0.5 * (error.detach().mean(1, keepdim=True) * torch.exp(-expected) + expected) * inside
+        squared = (error * inside).sum((1, 2, 3)) / (3 * area) * SCALE**2
         yield (
             "fusion",
             {
                 "distortion": torch.log(squared + self.recipe.least_error).mean(),
-                "likelihood": self.recipe.likelihood * (likelihood.sum((1, 2, 3)) / area).mean(),
+                "likelihood": self.recipe.likelihood * likelihood(error, decoded[:, 3:], inside),
             },
         )
+
+
+def likelihood(squares: Tensor, expected: Tensor, inside: Tensor) -> Tensor:
+    """Negative log-likelihood of squared errors (B, 3, h, w) under log variances (B, 1, h, w), the mean over
+    the regions (B, 1, h, w); its gradient reaches the variances alone."""
+    expected = expected.clamp(-12, 4)
+    cost = 0.5 * (squares.detach().mean(1, keepdim=True) * torch.exp(-expected) + expected) * inside
+    return (cost.sum((1, 2, 3)) / inside.sum((1, 2, 3)).clamp(min=1)).mean()
 
 
 def draw(
@@ -174,21 +179,27 @@ def _psnr(picture: np.ndarray, original: np.ndarray, mask: np.ndarray) -> float:
     return float(10 * np.log10(255**2 / max(error.mean(), 1e-3)))
 
 
-def make(
-    recipe: FusionRecipe, data: Path, out: Path, *, minutes: float | None, resume: bool
-) -> dict[str, float]:
-    """Fill the pools, train and write out/fusion.safetensors; see train.run."""
-    pools: dict[str, list] = {"pool": [], "val": []}
+def fill_pools(recipe: FusionRecipe, data: Path, out: Path) -> tuple[list, list]:
+    """Chunks of the samples of the training and of held-out photographs, made where they are missing."""
+    pools: dict[str, list[dict[str, np.ndarray]]] = {"pool": [], "val": []}
     for side, count in zip(recipe.sides, recipe.crops, strict=True):
         fusion_samples.fill(out / f"val{side}", data, side, count // 30, seed=9, held_out=True)
         fusion_samples.fill(out / f"pool{side}", data, side, count, seed=side)
         for name, chunks in pools.items():
             chunks += fusion_samples.load(out / f"{name}{side}")
-    system, path = FusionTraining(pools["pool"], recipe), out / "fusion.safetensors"
+    return pools["pool"], pools["val"]
+
+
+def make(
+    recipe: FusionRecipe, data: Path, out: Path, *, minutes: float | None, resume: bool
+) -> dict[str, float]:
+    """Fill the pools, train and write out/fusion.safetensors; see train.run."""
+    samples, held_out = fill_pools(recipe, data, out)
+    system, path = FusionTraining(samples, recipe), out / "fusion.safetensors"
 
     def save(system: FusionTraining, metadata: dict[str, str]) -> dict[str, float]:
         save_network(system.module, path, metadata)
-        reached = scores(Fusion(path), pools["val"])
+        reached = scores(Fusion(path), held_out)
         save_network(system.module, path, metadata | {"held_out": json.dumps(reached)})
         return reached
 

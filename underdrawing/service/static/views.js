@@ -27,7 +27,7 @@ const ALT = {
 };
 const LEGENDS = {
   source: [["untouched", "untouched"], ["decoded", "decoded from the hidden code"], ["filled", "filled in by a prior"],
-    ["lossless", "from the lossless layer"], ["registered", "from the registered original"]],
+    ["lossless", "from the lossless layer"], ["registered", "from the registered original"], ["natural", "drawn after the code, detail invented"]],
   altered: [["changed", "changed"], ["unjudged", "not vouched for: black, clipped, flat or outside of the protected frame"]],
 };
 

@@ -15,7 +15,15 @@ import numpy as np
 from underdrawing.carriers.lattice.soft_bits import clipped_share
 from underdrawing.coding.keys import PublicKey
 from underdrawing.core.interfaces import Frame, Reading
-from underdrawing.core.types import ALTERED_PROBABILITY, UNTOUCHED, Assurance, Signature, Verdict
+from underdrawing.core.types import (
+    ALTERED_PROBABILITY,
+    DECODED,
+    FILLED,
+    UNTOUCHED,
+    Assurance,
+    Signature,
+    Verdict,
+)
 from underdrawing.judging.assurance import coarse_content_witness, mark_witness, status
 from underdrawing.judging.blending import match_surroundings, recovery_region
 from underdrawing.judging.regions import abs_error, drop_unsupported_regions, extreme, gradients
@@ -105,7 +113,7 @@ class Judge:
                 whole = match_surroundings(scene.image, whole, hidden)
             return scene.received(whole), _accuracy(scene, content.picture) if content.local else 0.0
 
-        return recover_region(received, region, content.local, complete)
+        return recover_region(received, region, DECODED if content.local else FILLED, complete)
 
 
 def _remove_mark(recovered: np.ndarray, source: np.ndarray, change: np.ndarray) -> np.ndarray:

@@ -141,12 +141,14 @@ class Photo:
         find_key: FindKey = lambda short: None,
         find_signatures: FindSignatures = lambda identity: (),
         thorough: bool = False,
+        natural: Fuser | None = None,
     ) -> Verdict:
         """Verdict on a received picture (H, W, 3) uint8.
 
         find_key: the public key whose fingerprint starts with these four bytes, or None. find_signatures:
         those that a registry keeps for the mark of this identity (16 hex digits).
         thorough: search for combinations of crop, scale, rotation, mirroring and stretching too.
+        natural: draws what was altered with invented detail (the block `natural`); it decides nothing.
         """
         plane = picture_luma(image)
         found = (detect_mark(plane, lattice, moved, thorough=thorough) for lattice, moved in searches(secret))
@@ -155,7 +157,7 @@ class Photo:
             message = "No mark found. That does not say that the picture is genuine, nor that it is not."
             return Verdict("unprotected", present=False, message=message)
         marked = decode_layers(marked)
-        parts = Parts(self.sketch, self.witness, self.locator, self.fusion)
+        parts = Parts(self.sketch, self.witness, self.locator, self.fusion, natural)
         return verifying.judge(image, marked, parts, Keys(find_key, find_signatures), secret)
 
     def read_back(

@@ -62,3 +62,5 @@ class Parts(NamedTuple):
     witness: ContentWitness
     locator: BlockLocator
     fuser: Fuser
+    natural: Fuser | None = None
+    """Draws what was altered in place of `fuser`, with detail that the code does not hold."""

@@ -12,7 +12,16 @@ from underdrawing.carriers.lattice.soft_bits import clipped_share
 from underdrawing.coding import payload
 from underdrawing.coding.summary import recorded_facts, split_summary
 from underdrawing.core.errors import CodeError
-from underdrawing.core.types import ALTERED_PROBABILITY, LOSSLESS, Assurance, Verdict, Witness
+from underdrawing.core.types import (
+    ALTERED_PROBABILITY,
+    DECODED,
+    FILLED,
+    LOSSLESS,
+    NATURAL,
+    Assurance,
+    Verdict,
+    Witness,
+)
 from underdrawing.judging.assurance import (
     content_witness,
     earlier_protection,
@@ -35,7 +44,7 @@ from underdrawing.judging.signatures import Keys, public_key, read_signature
 from underdrawing.judging.signed_content import LOCAL_BITS, add_contradictions, recover_region
 from underdrawing.judging.witness.witness import Finding, SignedContent
 from underdrawing.systems.photo.decoding import Marked
-from underdrawing.systems.photo.parts import Fuser, Parts, SketchCodec
+from underdrawing.systems.photo.parts import Parts, SketchCodec
 
 _LEAST_BOUND = 0.1  # share of the picture that a private mark must cover to bind
 
@@ -76,7 +85,7 @@ def judge(
         replace(by_content, share=in_view),
     )
     assurance = Assurance(witnesses, round(float(unvouched.mean()), 4))
-    recovered, source, confidence = _recover(received, image, probability, signed, parts.fuser, marked)
+    recovered, source, confidence = _recover(received, image, probability, signed, parts, marked)
     stated = None if marked.middle is None else marked.middle.previous
     verdict = Verdict(
         status=status(witnesses, assurance.unvouched_share),
@@ -173,12 +182,12 @@ def _recover(
     image: np.ndarray,
     probability: np.ndarray,
     signed: SignedContent | None,
-    fuser: Fuser,
+    parts: Parts,
     marked: Marked,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Recovered picture, source map and confidence in the received frame."""
     alignment, content = marked.view.alignment, None if signed is None else signed.sketch
-    hidden = recovery_region(probability)
+    hidden, decoded = recovery_region(probability), NATURAL if parts.natural else DECODED
     region = alignment.to_received(hidden.astype(np.float32)) > 0.5
 
     def complete() -> tuple[np.ndarray, np.ndarray | float]:
@@ -187,11 +196,11 @@ def _recover(
         view = np.ascontiguousarray(_part_in_view(content, marked, image))
         (i, j), (rows, cols) = alignment.origin, (side // 8 for side in image.shape[:2])
         density = signed.density[i : i + rows, j : j + cols]
-        grid, sure = fuser.recover(image, hidden.astype(np.float32), view, density)
+        grid, sure = (parts.natural or parts.fuser).recover(image, hidden.astype(np.float32), view, density)
         received_sure = np.clip(alignment.to_received(sure), 0, 1)
         return alignment.to_received(grid.astype(np.float32)), received_sure
 
-    return recover_region(received, region, content is not None, complete)
+    return recover_region(received, region, FILLED if content is None else decoded, complete)
 
 
 def _with_message(verdict: Verdict, marked: Marked) -> Verdict:
@@ -211,6 +220,8 @@ def _finding(verdict: Verdict) -> str:
         how = "filled in by a guess, for its code was not readable"
         if (verdict.source_map == LOSSLESS).any():
             how = "shown from the lossless layer"
+        elif (verdict.source_map == NATURAL).any():
+            how = "drawn after the hidden code, with detail that is invented"
         elif verdict.content is not None:
             how = "shown from the hidden code"
         return (
