@@ -10,9 +10,9 @@ import pytest
 from underdrawing.api import Session
 from underdrawing.demo import PHOTO
 
-PLAIN_SHA256 = "e22863d9871676e8b7ee3da8695a05fe63a2312f882bccc962223e87bab1b746"
-"""Of the bundled photograph, unsigned, under the identity below, no caption, as layout 3 protects it."""
-PIXELS_SHA256 = "386647ee851c975c892cfdcd7ddc0f56c1c99ef9efb1a481b78ddb22314f9fd0"
+PLAIN_SHA256 = "00eb8d4a693cd090d349589603efcc79c680fd64f3c6a3757235d019c2b76e13"
+"""Of the bundled photograph, unsigned, under the identity below, no caption, under the focus auto."""
+PIXELS_SHA256 = "2ef9029063cd26c877dd36ac8d86c3063cd054500115242df731481888a3f4cf"
 """The same with the caption's hash and the layer of lossless copies."""
 IDENTITY = "0123456789abcdef"
 FACTS = {"caption": "An astronaut.", "who": ["Eileen Collins"]}

@@ -33,13 +33,15 @@ class ImportanceMap:
         self._faces = faces or FaceDetector()
 
     def faces(self, image: np.ndarray) -> list[Box]:
-        """Faces of a picture (H, W, 3) uint8 RGB, in its pixels; those below 1/48 of its long side are left
-        out."""
+        """Faces of a picture (H, W, 3) uint8 RGB, in whole pixels: so rounding by a processor does not show;
+        those below 1/48 of its long side are left out."""
         long_side = max(image.shape[:2])
         scale = min(1.0, _DETECTION_PX / long_side)
         size = [max(1, round(side * scale)) for side in image.shape[1::-1]]
         small = image if scale == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        found = [Box(*(value / scale for value in face.box)) for face in self._faces.detect(small)]
+        found = [
+            Box(*(float(round(value / scale)) for value in face.box)) for face in self._faces.detect(small)
+        ]
         return [box for box in found if min(box.width, box.height) >= _FACE_PART * long_side]
 
     def map(

@@ -11,6 +11,7 @@ from underdrawing.carriers.lattice.locator import absent_areas, drop_marked_regi
 from underdrawing.carriers.lattice.soft_bits import clipped_share
 from underdrawing.coding import payload
 from underdrawing.coding.summary import recorded_facts, split_summary
+from underdrawing.content.sketch.fusion import NO_SKETCH
 from underdrawing.core.errors import CodeError
 from underdrawing.core.types import (
     ALTERED_PROBABILITY,
@@ -31,7 +32,7 @@ from underdrawing.judging.assurance import (
     status,
     unvouched_blocks,
 )
-from underdrawing.judging.blending import inpainted, recovery_region
+from underdrawing.judging.blending import recovery_region
 from underdrawing.judging.lossless import refine
 from underdrawing.judging.regions import (
     abs_error,
@@ -191,10 +192,12 @@ def _recover(
     region = alignment.to_received(hidden.astype(np.float32)) > 0.5
 
     def complete() -> tuple[np.ndarray, np.ndarray | float]:
-        if content is None:
-            return alignment.to_received(inpainted(image, hidden).astype(np.float32)), 0.0
-        view = np.ascontiguousarray(_part_in_view(content, marked, image))
         (i, j), (rows, cols) = alignment.origin, (side // 8 for side in image.shape[:2])
+        if content is None:
+            nothing = np.full_like(image, NO_SKETCH), np.zeros((rows, cols), np.float32)
+            guess, _ = parts.fuser.recover(image, hidden.astype(np.float32), *nothing)
+            return alignment.to_received(guess.astype(np.float32)), 0.0
+        view = np.ascontiguousarray(_part_in_view(content, marked, image))
         density = signed.density[i : i + rows, j : j + cols]
         grid, sure = (parts.natural or parts.fuser).recover(image, hidden.astype(np.float32), view, density)
         received_sure = np.clip(alignment.to_received(sure), 0, 1)
