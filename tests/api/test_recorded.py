@@ -27,13 +27,13 @@ def read_back(session, **stated):
 
 def test_a_named_label_is_read_as_that_of_somebody(session):
     found = read_back(session, label="ostrich")
-    assert found["recorded"] == {"faces": None, "caption": None, "label": "ostrich", "confidence": None}
-    assert witnesses.recorded(found) == "ostrich (named) (no valid signature proves it)"
+    assert found["recorded"] == {"faces": 1, "caption": None, "label": "ostrich", "confidence": None}
+    assert witnesses.recorded(found) == "ostrich (named), 1 face (no valid signature proves it)"
 
 
 def test_the_label_of_the_facts_is_recorded_where_it_is_a_class(session):
     assert read_back(session, facts={"label": "Space shuttle"})["recorded"]["label"] == "space shuttle"
-    assert read_back(session, facts={"label": "an astronaut"})["recorded"] is None
+    assert read_back(session, facts={"label": "an astronaut"})["recorded"]["label"] is None
 
 
 def test_the_classifier_names_a_label_with_its_confidence(session):

@@ -10,9 +10,9 @@ import pytest
 from underdrawing.api import Session
 from underdrawing.demo import PHOTO
 
-PLAIN_SHA256 = "00eb8d4a693cd090d349589603efcc79c680fd64f3c6a3757235d019c2b76e13"
+PLAIN_SHA256 = "60aafe333f7f7baf0e4c4cdcf95c4d973f2201b73846cea23730473277f95185"
 """Of the bundled photograph, unsigned, under the identity below, no caption, under the focus auto."""
-PIXELS_SHA256 = "2ef9029063cd26c877dd36ac8d86c3063cd054500115242df731481888a3f4cf"
+PIXELS_SHA256 = "e574c90d5bb107274ca4ca79fa367b912e143e2ee7fbe31c25da68e6108c5c36"
 """The same with the caption's hash and the layer of lossless copies."""
 IDENTITY = "0123456789abcdef"
 FACTS = {"caption": "An astronaut.", "who": ["Eileen Collins"]}

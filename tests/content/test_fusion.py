@@ -77,6 +77,18 @@ def test_the_alteration_itself_has_no_effect(photo, sketch, mask):
     assert (Fusion().recover(other, mask.astype(np.float32), sketch, DENSITY)[0][mask] == first[mask]).all()
 
 
+def test_a_gray_picture_stays_gray_and_a_coloured_sketch_keeps_its_colour(photo, sketch, mask):
+    def gray(picture):
+        return cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+
+    image, tinted = gray(edited(photo, mask)), gray(sketch)
+    tinted[..., 0] += np.uint8(6) * (tinted[..., 0] < 240)
+    recovered, _ = Fusion().recover(image, mask.astype(np.float32), tinted, DENSITY)
+    assert (np.ptp(recovered, axis=2) == 0).all()
+    recovered, _ = Fusion().recover(image, mask.astype(np.float32), sketch, DENSITY)
+    assert np.ptp(recovered[mask].astype(int), axis=1).mean() > 10
+
+
 @pytest.mark.parametrize("fraction", [0.0, 1.0])
 def test_nothing_altered_and_everything_altered(photo, sketch, fraction):
     recovered, confidence = Fusion().recover(

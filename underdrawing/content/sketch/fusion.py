@@ -29,6 +29,8 @@ SCALE = 64.0
 
 _RIM_PX = 2  # around the mask, not used: codecs spread an edit over its edge
 _SURROUNDINGS_PX = 64
+_FEW = 0.005  # share of coloured pixels around a place in a picture without colours
+_COLOURLESS_LEVELS = 16.0  # mean difference between the channels of a sketch up to which it may be an error
 _DENSITY = 32.0  # bits of a block are compressed as ln(1 + 32 bits)
 
 
@@ -58,13 +60,23 @@ class Fusion:
         planes = prepare(image[part], here, sketch[part], density[blocks])
         (output,) = self._net(planes=planes.transpose(2, 0, 1)[None])
         output = output[0].transpose(1, 2, 0)
-        written = np.clip(np.rint(base(planes) + output[..., :3] * SCALE), 0, 255).astype(np.uint8)
+        levels = base(planes) + output[..., :3] * SCALE
+        if _is_gray(image[part], here, sketch[part]):
+            levels = levels.mean(2, keepdims=True).repeat(3, 2)
+        written = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
         deviation = np.exp(0.5 * output[..., 3]) * SCALE
         sure = 1 - erfc(np.float32(CONFIDENT_LEVELS / 2**0.5) / np.maximum(deviation, 0.1))
         recovered, confidence = image.copy(), np.ones(altered.shape, np.float32)
         recovered[part][here] = written[here]
         confidence[part][here] = sure[here]
         return recovered, confidence
+
+
+def _is_gray(image: np.ndarray, altered: np.ndarray, sketch: np.ndarray) -> bool:
+    """Whether nothing around an altered place has a colour, and the sketch shows none there to speak of."""
+    around, inside = (np.ptp(picture[where].astype(np.int16), axis=1)
+                      for picture, where in ((image, ~altered), (sketch, altered)))  # fmt: skip
+    return around.size > 0 and float((around > 1).mean()) < _FEW and float(inside.mean()) < _COLOURLESS_LEVELS
 
 
 def _around(altered: np.ndarray) -> tuple[slice, slice]:

@@ -51,9 +51,9 @@ class NaturalRecipe(FusionRecipe):
     side: int = 112
     pixels: float = 1.0
     """Weight of the mean absolute error inside the region, in units of 64 levels."""
-    perceptual: float = 4.0
+    perceptual: float = 1.0
     """Weight of ST-LPIPS, over the share of the region."""
-    critic: float = 0.05
+    critic: float = 0.5
     """Weight of the critic; 0: none."""
 
 
