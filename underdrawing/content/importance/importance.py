@@ -20,10 +20,9 @@ from underdrawing.faces.detection import FaceDetector
 LONG_SIDE = 64
 """Cells along the longer side of a map."""
 BOXES, FACES, UNASKED = 3.0, 1.0, 0.3
-"""Weight of named boxes, of faces that were asked for, and, under `auto`, of faces and of salient places, over
-that of all places alike: named boxes alone hold three quarters of the map. What nobody asked for must not
-cost other places much: with 1.0 and 0.7 the shuttle of the bundled photograph had 17.5 dB, with .3 it has 19.2
-(20.2 in an even code of 3,400 bits)."""
+"""Weight of named boxes, of faces that were asked for, and under `auto` of faces and of salient places, over
+that of all places alike: named boxes alone hold three quarters of the map. What nobody asked for must not cost
+other places much, see docs/HOW_IT_WORKS.md."""
 _DETECTION_PX = 640  # long side in which faces are sought: one pass of the detector
 _FACE_PART = 1 / 48  # of the long side: a smaller face is not worth a share of its own
 _HAIR = 0.25  # by which a face's box is enlarged at each side
