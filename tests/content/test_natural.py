@@ -1,4 +1,4 @@
-"""The natural decoder: the network of the fusion with other last layers, sharper and outside nothing else."""
+"""The natural recovery: the faithful one, and detail that the surroundings have where their code is alike."""
 
 from __future__ import annotations
 
@@ -7,49 +7,75 @@ import numpy as np
 import pytest
 from skimage import data
 
-from underdrawing.content.sketch import natural
 from underdrawing.content.sketch.fusion import Fusion
-from underdrawing.content.sketch.fusion_net import FusionNet
-from underdrawing.content.sketch.natural import TAIL, Natural
+from underdrawing.content.sketch.natural import Natural
 from underdrawing.content.sketch.sketch import Sketch
-from underdrawing.core.errors import WeightsError
-from underdrawing.nets.weights import read_tensors
 
 _SIDE = 256
+DENSITY = np.full((_SIDE // 8, _SIDE // 8), 1.5, np.float32)
 
 
-@pytest.fixture(scope="module")
-def scene():
-    """Photograph, altered picture, region, sketch and density of an astronaut without her head."""
-    photo = np.ascontiguousarray(data.astronaut()[:_SIDE, 90 : 90 + _SIDE])
-    codec, mask = Sketch(), np.zeros((_SIDE, _SIDE), bool)
-    mask[40:190, 70:200] = True
-    sketch = codec.decode(codec.encode(photo, [2000]), _SIDE, _SIDE)
-    density = np.full((_SIDE // 8, _SIDE // 8), 2000 / (_SIDE // 8) ** 2, np.float32)
-    return photo, np.where(mask[..., None], np.uint8(90), photo), mask, sketch, density
+def blurred(photo: np.ndarray) -> np.ndarray:
+    return cv2.GaussianBlur(photo, (0, 0), 5)
 
 
-def sharpness(picture: np.ndarray, mask: np.ndarray) -> float:
+def texture(picture: np.ndarray, mask: np.ndarray) -> float:
     gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     return float(np.abs(cv2.Laplacian(gray, cv2.CV_32F))[mask].mean())
 
 
-def test_its_tensors_are_the_last_layers_of_the_fusion():
-    names = {name for name, _ in FusionNet().named_parameters() if name.split(".")[0] in TAIL}
-    assert set(read_tensors(natural.WEIGHTS)) == names
+@pytest.fixture(scope="module")
+def mask() -> np.ndarray:
+    mask = np.zeros((_SIDE, _SIDE), bool)
+    mask[90:170, 80:180] = True
+    return mask
 
 
-def test_it_is_sharper_than_the_fusion_and_not_far_from_the_photograph(scene):
-    photo, image, mask, sketch, density = scene
-    drawn, faithful = (
-        block.recover(image, mask.astype(np.float32), sketch, density)[0] for block in (Natural(), Fusion())
-    )
-    assert (drawn[~mask] == image[~mask]).all()
-    assert sharpness(drawn, mask) > 1.15 * sharpness(faithful, mask)
-    errors = [((p[mask].astype(float) - photo[mask]) ** 2).mean() for p in (drawn, faithful)]
-    assert errors[1] < errors[0] < 2 * errors[1]
+def both(photo, mask, sketch):
+    image = np.where(mask[..., None], np.uint8(90), photo)
+    return [block.recover(image, mask.astype(np.float32), sketch, DENSITY) for block in (Fusion(), Natural())]
 
 
-def test_missing_weights_have_an_error_of_their_own(tmp_path):
-    with pytest.raises(WeightsError, match="none"):
-        Natural(tmp_path / "none.safetensors")
+def test_a_texture_goes_on_where_the_code_holds_none(mask):
+    grass = np.repeat(data.grass()[:_SIDE, :_SIDE, None], 3, 2)
+    (faithful, _), (drawn, _) = both(grass, mask, blurred(grass))
+    assert texture(faithful, mask) < 0.3 * texture(grass, mask)
+    assert 0.6 < texture(drawn, mask) / texture(grass, mask) < 1.2
+    assert (np.ptp(drawn, axis=2) == 0).all()  # a gray picture stays gray
+
+
+def test_the_rest_and_the_confidence_are_those_of_the_faithful_recovery(mask):
+    photo = np.ascontiguousarray(data.astronaut()[:_SIDE, 90 : 90 + _SIDE])
+    codec = Sketch()
+    sketch = codec.decode(codec.encode(photo, [2000]), _SIDE, _SIDE)
+    (faithful, sure), (drawn, also) = both(photo, mask, sketch)
+    assert (drawn[~mask] == faithful[~mask]).all()
+    assert (sure == also).all()
+    errors = [((p[mask].astype(float) - photo[mask]) ** 2).mean() for p in (faithful, drawn)]
+    assert errors[0] < errors[1] < 2 * errors[0]
+
+
+def test_what_looks_like_nothing_outside_gets_little(mask):
+    photo = np.full((_SIDE, _SIDE, 3), 40, np.uint8)
+    photo += np.random.default_rng(1).integers(0, 40, photo.shape, dtype=np.uint8)
+    sketch = np.full_like(photo, 60)
+    sketch[mask] = 220
+    (faithful, _), (drawn, _) = both(photo, mask, sketch)
+    core = cv2.erode(mask.astype(np.uint8), np.ones((33, 33))) > 0
+    assert np.abs(drawn[core].astype(int) - faithful[core]).mean() < 0.5
+
+
+def test_everything_altered_leaves_nothing_to_take_detail_from(mask):
+    photo = np.ascontiguousarray(data.astronaut()[:_SIDE, 90 : 90 + _SIDE])
+    (faithful, _), (drawn, _) = both(photo, np.ones_like(mask), blurred(photo))
+    assert (drawn == faithful).all()
+
+
+def test_small_and_narrow_pictures(mask):
+    photo = data.astronaut()[:64, :136]
+    probability = np.zeros((64, 136), np.float32)
+    probability[10:30, 60:90] = 0.9
+    drawn, _ = Natural().recover(photo, probability, blurred(photo), DENSITY[:8, :17])
+    assert drawn.shape == (64, 136, 3)
+    drawn, _ = Natural().recover(photo[:8, :16], probability[8:16, 60:76], photo[:8, :16], DENSITY[:1, :2])
+    assert drawn.shape == (8, 16, 3)

@@ -21,8 +21,8 @@ LONG_SIDE = 64
 """Cells along the longer side of a map."""
 BOXES, FACES, UNASKED = 3.0, 1.0, 0.3
 """Weight of named boxes, of faces that were asked for, and under `auto` of faces and of salient places, over
-that of all places alike: named boxes alone hold three quarters of the map. What nobody asked for must not cost
-other places much, see docs/HOW_IT_WORKS.md."""
+that of all places alike: named boxes alone hold three quarters of the map. What nobody asked for must cost
+other places little, see docs/HOW_IT_WORKS.md."""
 _DETECTION_PX = 640  # long side in which faces are sought: one pass of the detector
 _FACE_PART = 1 / 48  # of the long side: a smaller face is not worth a share of its own
 _HAIR = 0.25  # by which a face's box is enlarged at each side
