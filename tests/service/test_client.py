@@ -8,11 +8,14 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from skimage import data
 from stand_in_tasks import order
 
+from underdrawing.api import Session
 from underdrawing.client import Client, ServerError, check_webhook
 from underdrawing.client.multipart import Form
 from underdrawing.core.errors import CredentialsError, PictureError, RegistryError, UsageError
+from underdrawing.core.types import DECODED, NATURAL
 
 
 def test_the_whole_way(desk, photo, tmp_path):
@@ -44,6 +47,20 @@ def test_the_whole_way(desk, photo, tmp_path):
     with pytest.raises(ServerError, match="no such job") as error:
         client.job(job.id)
     assert error.value.status == 404
+
+
+def test_a_natural_recovery_is_stated(start, tmp_path):
+    with Session() as session:
+        edited = session.produce(data.astronaut(), "astronaut.jpg")[0].protected.image.copy()
+    edited[60:180, 170:280] = 90
+    Image.fromarray(edited).save(tmp_path / "edited.jpg", quality=85)
+    client = Client(start().url)
+    for recover, wanted, other in (("natural", NATURAL, DECODED), (None, DECODED, NATURAL)):
+        found = client.verify(tmp_path / "edited.jpg", recover=recover)
+        source = np.array(Image.open(io.BytesIO(client.fetch(found.artefacts["source"]))))
+        assert found.status == "altered"
+        assert wanted in source
+        assert other not in source
 
 
 def test_problems_are_the_errors_of_local_functions(start, tmp_path):

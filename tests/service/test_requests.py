@@ -63,6 +63,13 @@ def test_an_impossible_focus_is_refused(start, fields, named):
     assert reply.status_code == 422 and named in reply.json()["detail"], reply.text
 
 
+@pytest.mark.parametrize("fields", [{"recover": "pretty"}, {"recover": "natural", "system": "gifguard"}])
+def test_an_impossible_recovery_is_refused(start, fields):
+    parts = [PICTURE, *((name, (None, value)) for name, value in fields.items())]
+    reply = httpx.post(start().url.rstrip("/") + "/v1/verify", files=parts)
+    assert reply.status_code == 422 and "recover" in reply.text
+
+
 def test_unknown_parameters_of_look_ups_are_refused(start):
     client = start().client()
     assert client.get("/v1/about?verbose=1").status == 422

@@ -43,9 +43,12 @@ class Client:
     def __repr__(self) -> str:
         return f"<Client {self._http.url}, {'with' if self._http.token else 'without'} token>"
 
-    def verify(self, picture: Source, *, system: str | None = None) -> Verification:
-        """Who protected a picture, whether and where it was altered. system: as in `protect`."""
-        return Verification.of(self._post("/v1/verify", _fields(system=system), [picture]))
+    def verify(
+        self, picture: Source, *, system: str | None = None, recover: str | None = None
+    ) -> Verification:
+        """Who protected a picture, whether and where it was altered. system: as in `protect`; recover:
+        "natural" shows what was altered with invented detail."""
+        return Verification.of(self._post("/v1/verify", _fields(system=system, recover=recover), [picture]))
 
     def examine(self, picture: Source, *, text: str | None = None, describe: bool = False) -> Examination:
         """What detectors of forged faces, localizers and classical methods find in a picture, whoever made

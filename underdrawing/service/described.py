@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import File, Form, UploadFile
 from fastapi import Path as InPath
@@ -46,6 +46,14 @@ Quality = Annotated[
 SystemName = Annotated[
     str,
     Form(description="of `systems` in `/v1/about`; the same to protect and to verify", examples=["photo"]),
+]
+Recovery = Annotated[
+    Literal["faithful", "natural"],
+    Form(
+        description="what is shown in place of what was altered: what the code holds, or natural: with "
+        "invented detail, in the source map and in words",
+        examples=["faithful"],
+    ),
 ]
 NewIdentity = Annotated[
     str | None,

@@ -22,6 +22,7 @@ from underdrawing.service.described import (
     Picture,
     PictureText,
     Quality,
+    Recovery,
     Responses,
     Strength,
     SystemName,
@@ -94,10 +95,11 @@ def _pictures(server: ServerState) -> APIRouter:
         picture: OptionalPicture = None,
         url: PictureUrl = None,
         system: SystemName = MAIN,
+        recover: Recovery = "faithful",
     ) -> Verification:
         """Verify a picture: who protected it, whether and where it was altered, and the recovered content."""
         role = request.state.caller.role
-        task = verify_task(role, system)
+        task = verify_task(role, system, recover)
         received = await receiver.picture(picture, url)
         task |= {"name": responses.display_name(received.filename)}
         name, result = await server.run_task(received, task)

@@ -52,9 +52,13 @@ def protect_task(server: ServerState, options: ProtectOptions) -> Task:
     }
 
 
-def verify_task(role: str, system: str = MAIN) -> Task:
-    """Callers below the role reader get a hard verdict. Problem 422 for a system that this server lacks."""
-    return {"do": "verify", "system": checked_system(system), "hard": not may(role, "reader")}
+def verify_task(role: str, system: str = MAIN, recover: str = "faithful") -> Task:
+    """Callers below the role reader get a hard verdict. Problem 422 for a system that this server lacks, and
+    for one without natural recovery where that is wanted."""
+    if recover == "natural" and system != MAIN:
+        raise Problem(422, "bad-recover", f"recover: {system} has no natural recovery")
+    hard = not may(role, "reader")
+    return {"do": "verify", "system": checked_system(system), "recover": recover, "hard": hard}
 
 
 def retrieve_task(server: ServerState, limit: int) -> Task:

@@ -130,7 +130,9 @@ def protect(session: Session, task: Task) -> dict[str, Any]:
 
 def verify(session: Session, task: Task) -> dict[str, Any]:
     """Write the findings into the task's folder; the report of `verify --json` and the file names."""
-    judging = session if task["system"] == session.system else replace(session, system=task["system"])
+    options = {"system": task["system"], "recover": task.get("recover", session.recover)}
+    same = all(getattr(session, name) == value for name, value in options.items())
+    judging = session if same else replace(session, **options)
     report = replace(judging.judge(_upload(task)), file=task["name"])
     if task["hard"]:
         report = replace(report, verdict=hard_verdict(report.verdict))
