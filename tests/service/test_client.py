@@ -49,12 +49,12 @@ def test_the_whole_way(desk, photo, tmp_path):
     assert error.value.status == 404
 
 
-def test_a_natural_recovery_is_stated(start, tmp_path):
+def test_a_natural_recovery_is_stated(desk, tmp_path):
     with Session() as session:
         edited = session.produce(data.astronaut(), "astronaut.jpg")[0].protected.image.copy()
     edited[60:180, 170:280] = 90
     Image.fromarray(edited).save(tmp_path / "edited.jpg", quality=85)
-    client = Client(start().url)
+    client = Client(desk.url, desk.tokens["protector"])
     for recover, wanted, other in (("natural", NATURAL, DECODED), (None, DECODED, NATURAL)):
         found = client.verify(tmp_path / "edited.jpg", recover=recover)
         source = np.array(Image.open(io.BytesIO(client.fetch(found.artefacts["source"]))))
