@@ -202,9 +202,3 @@ def test_bits_and_numbers_and_bytes_are_the_same_thing():
     assert reader.number(2) == 2
     with pytest.raises(CodeError, match="are left"):
         reader.take(2)
-
-
-def test_the_hash_gets_the_room_of_a_sketch_that_would_show_nothing():
-    rooms = {63: 0, 64: 1, 134: 2, 249: 3, 260: 2, 600: 3}
-    assert {room: payload.bits_of_a_cell(room, 64) for room in rooms} == rooms
-    assert payload.bits_of_a_cell(852, 256) == 1

@@ -47,7 +47,6 @@ _RATE = 6
 _PREVIOUS = 64 + _FINGERPRINT
 _MOST_CELL_BITS = 3  # of the hash; a fourth finds no more edits, see docs/HOW_IT_WORKS.md
 _HASH_SHARE = 0.6  # of the middle layer's content, at most, where more than one bit for each cell has room
-_POOR_SKETCH = 100  # bits: below, a sketch shows no more than a guess does, and the hash gets its room
 Signing = Literal["absent", "mark", "registry"]
 """Where the signature of a mark is kept; "absent": there is none."""
 _KEY_ROOM = 10 * _KEY
@@ -180,8 +179,7 @@ def bits_of_a_cell(room: int, cells: int) -> int:
     """Hash bits of each of so many cells, in a middle layer with room for so many bits."""
     if room < cells:
         return 0
-    share = 1.0 if (1 - _HASH_SHARE) * room < _POOR_SKETCH else _HASH_SHARE
-    return max(1, min(_MOST_CELL_BITS, int(share * room / cells)))
+    return max(1, min(_MOST_CELL_BITS, int(_HASH_SHARE * room / cells)))
 
 
 def middle_overhead(signing: Signing, previous: bool = False) -> int:
