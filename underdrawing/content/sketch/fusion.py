@@ -6,7 +6,6 @@ e = received picture - sketch, known outside the mask   --> spread into the mask
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -37,9 +36,8 @@ _DENSITY = 32.0  # bits of a block are compressed as ln(1 + 32 bits)
 class Fusion:
     """Recovers the altered region; loads its weights at the first use."""
 
-    def __init__(self, weights: Path = WEIGHTS, tail: Mapping[str, np.ndarray] | None = None):
-        """tail: parameters in place of those of the file; see natural.py."""
-        self._net = Graph(WEIGHTS.with_suffix(".onnx"), weights, other=tail)
+    def __init__(self, weights: Path = WEIGHTS):
+        self._net = Graph(WEIGHTS.with_suffix(".onnx"), weights)
 
     def recover(
         self, image: np.ndarray, probability: np.ndarray, sketch: np.ndarray, density: np.ndarray
