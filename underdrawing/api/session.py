@@ -17,7 +17,7 @@ from underdrawing.api.picture_text import GivenText, TextSource
 from underdrawing.api.producing import Producer
 from underdrawing.api.protecting import Embedder, EncodedFile
 from underdrawing.api.read_back import Reader
-from underdrawing.api.verifying import Judge, Recover, check_wishes, load_natural
+from underdrawing.api.verifying import Judge, Recover, check_options, load_natural
 from underdrawing.coding.keys import Owner, TrustStore
 from underdrawing.content.importance.request import DEFAULT_FOCUS, EVEN, SigningPlace, read_request
 from underdrawing.core.errors import MissingRegistryError, RegistryError, UsageError
@@ -96,7 +96,7 @@ class Session:
     """Larger files are refused before they are decoded."""
 
     def __post_init__(self) -> None:
-        check_wishes(self.recover, self.system, thorough=self.thorough)
+        check_options(self.recover, self.system, thorough=self.thorough)
         self._focus = read_request(self.focus)
         if self._focus not in (DEFAULT_FOCUS, EVEN) and self.system != "photo":
             raise UsageError(f"{self.system} has no content code with a focus; leave it out")

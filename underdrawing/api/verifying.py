@@ -24,7 +24,7 @@ Recover = Literal["faithful", "natural"]
 _RECORD_FIELDS = ("identity", "registered", "size", "owner", "facts")
 
 
-def check_wishes(recover: str, system: str, *, thorough: bool) -> None:
+def check_options(recover: str, system: str, *, thorough: bool) -> None:
     """UsageError for an unknown recovery, and for what the system does not have."""
     if thorough and system != "photo":
         raise UsageError(f"{system} has no thorough search; leave it out")

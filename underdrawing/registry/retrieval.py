@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from underdrawing.core.types import FILLED, Credentials, Verdict
+from underdrawing.core.types import FILLED, NATURAL, Credentials, Verdict
 from underdrawing.registry.embedding import embed, placements
 from underdrawing.registry.placing import place
 from underdrawing.registry.record import Entry, Record
@@ -128,7 +128,7 @@ def _queries(received: np.ndarray, verdict: Verdict) -> Iterator[tuple[np.ndarra
     if verdict.recovered is None or verdict.content_matches is False:
         yield received, None
         return
-    untrusted = None if verdict.source_map is None else verdict.source_map == FILLED
+    untrusted = None if verdict.source_map is None else np.isin(verdict.source_map, (FILLED, NATURAL))
     yield verdict.recovered, untrusted
     if verdict.content is not None:
         yield verdict.content, None

@@ -34,12 +34,12 @@ class Natural:
     def recover(
         self, image: np.ndarray, probability: np.ndarray, sketch: np.ndarray, density: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """As Fusion.recover; the confidence is that of the faithful picture without the added detail."""
+        """As Fusion.recover; the confidence of altered places is 0, since nobody recorded their detail."""
         faithful, confidence = self._fusion.recover(image, probability, sketch, density)
         altered = probability > ALTERED
         detail = _detail(image, altered, sketch)
         drawn = np.clip(np.rint(faithful + detail), 0, 255).astype(np.uint8)
-        return np.where(altered[..., None], drawn, faithful), confidence
+        return np.where(altered[..., None], drawn, faithful), np.where(altered, np.float32(0), confidence)
 
 
 def _detail(image: np.ndarray, altered: np.ndarray, sketch: np.ndarray) -> np.ndarray:
