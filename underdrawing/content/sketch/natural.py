@@ -20,7 +20,7 @@ _PATCH, _STRIDE, _OUTSIDE_STRIDE = 16, 8, 4  # px
 _COARSE = 4  # px of a patch that are one sample of its description
 _TONE_PX = 6.0  # standard deviation, above which a difference from the sketch is tone and no detail
 _RIM_PX = 5  # around altered places, not used
-_FAR_LEVELS = 16.0  # root mean square difference of descriptions by which the detail falls to 1/e
+_FAR_LEVELS = 8.0  # root mean square difference of descriptions by which the detail falls to 1/e
 _MOST_PATCHES = 20_000  # outside, spread evenly
 _ROWS = 1024  # patches inside that are compared at a time
 
